@@ -1,0 +1,263 @@
+//! Django REST framework's words: every refusal becomes a response here, and nowhere else.
+
+use super::BodyError;
+use crate::auth::{AuthError, RegisterError};
+use crate::policy::{AmbiguousPath, Refusal};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use serde_json::{Map, Value, json};
+
+/// Every way in which the gateway says no.
+#[derive(Clone, Debug)]
+pub enum Problem {
+    /// The path can be read in more than one way.
+    AmbiguousPath,
+    /// No server behind the gateway gave an answer.
+    BadGateway,
+    /// The request breaks a rule of HTTP; in which way.
+    BadRequest(&'static str),
+    /// The body broke off.
+    BodyIncomplete,
+    /// The body took too long to arrive.
+    BodyTooSlow,
+    /// The request expects what the gateway cannot do.
+    ExpectationFailed,
+    /// Some fields are wrong: field → messages.
+    Fields(Map<String, Value>),
+    /// The caller may not do this.
+    Forbidden,
+    /// A server behind the gateway took too long.
+    GatewayTimeout,
+    /// Something that should not happen has happened.
+    Internal,
+    /// The token does not hold; in knox's words.
+    InvalidToken(&'static str),
+    /// The body is not what its type says; in which way.
+    Malformed(String),
+    /// There is no such method here.
+    MethodNotAllowed(Method),
+    /// The name was taken while, or under a spelling in which, it seemed free.
+    NameTaken,
+    /// The body is nested too deeply.
+    NestedTooDeeply,
+    /// The caller must say who they are.
+    NotAuthenticated,
+    /// Nothing is here.
+    NotFound,
+    /// Nobody may register.
+    RegistrationClosed,
+    /// The user has as many tokens as they may have.
+    TokenLimit,
+    /// The body is larger than this many bytes.
+    TooLarge(usize),
+    /// The gateway cannot serve anyone now.
+    Unavailable,
+    /// The transfer coding is not one that the gateway knows.
+    UnknownTransferCoding,
+    /// No endpoint reads this media type.
+    UnsupportedMediaType(String),
+}
+
+impl Problem {
+    /// The response that says so. `scheme` is that of the `Authorization` header.
+    pub fn response(&self, scheme: &str) -> Response<Vec<u8>> {
+        let (status, body) = self.status_and_body();
+        let mut response = reply(status, &body);
+        self.add_headers(response.headers_mut(), scheme);
+        response
+    }
+
+    /// Whether an endpoint says so, which then also says what it allows. The others are said before
+    /// an endpoint is asked, or after it has failed.
+    pub(super) fn is_of_an_endpoint(&self) -> bool {
+        !matches!(self, Self::NameTaken | Self::NestedTooDeeply | Self::TooLarge(_))
+    }
+
+    fn status_and_body(&self) -> (StatusCode, Value) {
+        match self {
+            Self::AmbiguousPath | Self::BadRequest(_) | Self::BodyIncomplete => {
+                (StatusCode::BAD_REQUEST, self.detail())
+            }
+            Self::Malformed(_) | Self::NestedTooDeeply => (StatusCode::BAD_REQUEST, self.detail()),
+            Self::Fields(fields) => (StatusCode::BAD_REQUEST, Value::Object(fields.clone())),
+            Self::NameTaken => (StatusCode::BAD_REQUEST, json!({ "username": [NAME_TAKEN] })),
+            Self::InvalidToken(_) | Self::NotAuthenticated => {
+                (StatusCode::UNAUTHORIZED, self.detail())
+            }
+            Self::Forbidden | Self::RegistrationClosed => (StatusCode::FORBIDDEN, self.detail()),
+            Self::TokenLimit => {
+                let words = "Maximum amount of tokens allowed per user exceeded.";
+                (StatusCode::FORBIDDEN, json!({ "error": words }))
+            }
+            Self::NotFound => (StatusCode::NOT_FOUND, self.detail()),
+            Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, self.detail()),
+            Self::BodyTooSlow => (StatusCode::REQUEST_TIMEOUT, self.detail()),
+            Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, self.detail()),
+            Self::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, self.detail()),
+            Self::ExpectationFailed => (StatusCode::EXPECTATION_FAILED, self.detail()),
+            Self::UnknownTransferCoding => (StatusCode::NOT_IMPLEMENTED, self.detail()),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, self.detail()),
+            Self::BadGateway => (StatusCode::BAD_GATEWAY, self.detail()),
+            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, self.detail()),
+            Self::GatewayTimeout => (StatusCode::GATEWAY_TIMEOUT, self.detail()),
+        }
+    }
+
+    fn detail(&self) -> Value {
+        json!({ "detail": self.words() })
+    }
+
+    fn words(&self) -> String {
+        match self {
+            Self::AmbiguousPath => "The path can be read in more than one way.".to_owned(),
+            Self::BadGateway => "Bad gateway.".to_owned(),
+            Self::BadRequest(words) | Self::InvalidToken(words) => (*words).to_owned(),
+            Self::BodyIncomplete => "The request body is incomplete.".to_owned(),
+            Self::BodyTooSlow => "The request body took too long to arrive.".to_owned(),
+            Self::ExpectationFailed => "Unknown expectation.".to_owned(),
+            Self::Forbidden => "You do not have permission to perform this action.".to_owned(),
+            Self::GatewayTimeout => "Gateway timeout.".to_owned(),
+            Self::Internal => "Internal error.".to_owned(),
+            Self::Malformed(words) => words.clone(),
+            Self::MethodNotAllowed(method) => format!("Method \"{method}\" not allowed."),
+            Self::NestedTooDeeply => "JSON parse error - nested too deeply".to_owned(),
+            Self::NotAuthenticated => "Authentication credentials were not provided.".to_owned(),
+            Self::NotFound => "Not found.".to_owned(),
+            Self::RegistrationClosed => "Registration is closed.".to_owned(),
+            Self::TooLarge(most) => format!("The request body is larger than {most} bytes."),
+            Self::Unavailable => "Service temporarily unavailable.".to_owned(),
+            Self::UnknownTransferCoding => "Unknown transfer coding.".to_owned(),
+            Self::UnsupportedMediaType(sent) => {
+                format!("Unsupported media type \"{sent}\" in request.")
+            }
+            Self::Fields(_) | Self::NameTaken | Self::TokenLimit => String::new(),
+        }
+    }
+
+    fn add_headers(&self, headers: &mut HeaderMap, scheme: &str) {
+        match self {
+            Self::InvalidToken(_) | Self::NotAuthenticated => {
+                let scheme = HeaderValue::from_str(scheme);
+                headers.extend(scheme.ok().map(|scheme| (header::WWW_AUTHENTICATE, scheme)));
+            }
+            Self::Unavailable => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What Django says of a name that belongs to another.
+pub(super) const NAME_TAKEN: &str = "A user with that username already exists.";
+
+impl From<AuthError> for Problem {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::BadCredentials => {
+                let words = "Unable to log in with provided credentials.";
+                Self::Fields(Map::from_iter([("non_field_errors".to_owned(), json!([words]))]))
+            }
+            AuthError::InactiveUser => Self::InvalidToken("User inactive or deleted."),
+            AuthError::InvalidToken => Self::InvalidToken("Invalid token."),
+            AuthError::TokenLimit => Self::TokenLimit,
+            AuthError::Busy => Self::Unavailable,
+            AuthError::Hash(ref fault) => unavailable(fault),
+            AuthError::Store(ref fault) => unavailable(fault),
+        }
+    }
+}
+
+impl From<RegisterError> for Problem {
+    fn from(error: RegisterError) -> Self {
+        match error {
+            RegisterError::Auth(error) => error.into(),
+            RegisterError::NameTaken => Self::NameTaken,
+            RegisterError::WeakPassword(weaknesses) => {
+                let messages = weaknesses.iter().map(|weakness| json!(weakness.to_string()));
+                let messages = Value::Array(messages.collect());
+                Self::Fields(Map::from_iter([("password".to_owned(), messages)]))
+            }
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::CredentialsRequired => Self::NotAuthenticated,
+            Refusal::Forbidden => Self::Forbidden,
+        }
+    }
+}
+
+impl From<AmbiguousPath> for Problem {
+    fn from(_: AmbiguousPath) -> Self {
+        Self::AmbiguousPath
+    }
+}
+
+impl From<BodyError> for Problem {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::Incomplete => Self::BodyIncomplete,
+            BodyError::TooLarge(most) => Self::TooLarge(most),
+            BodyError::TooSlow => Self::BodyTooSlow,
+        }
+    }
+}
+
+/// The client is told that we are at fault; what the fault is stands in the log alone.
+fn unavailable(fault: &(dyn std::error::Error + 'static)) -> Problem {
+    tracing::error!(error = fault, "cannot serve");
+    Problem::Unavailable
+}
+
+/// A JSON response with the headers that Django's middleware adds to every one.
+pub(super) fn reply(status: StatusCode, body: &Value) -> Response<Vec<u8>> {
+    let mut response = bare(status);
+    *response.body_mut() = body.to_string().into_bytes();
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
+}
+
+/// A response without a body.
+pub(super) fn bare(status: StatusCode) -> Response<Vec<u8>> {
+    let mut response = Response::new(Vec::new());
+    *response.status_mut() = status;
+    let headers = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+    ];
+    let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
+    response.headers_mut().extend(headers);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_for_want_of_a_good_token_names_the_scheme() {
+        for problem in [Problem::NotAuthenticated, Problem::InvalidToken("Invalid token.")] {
+            let response = problem.response("Bearer");
+            assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+            assert_eq!(response.headers()[header::WWW_AUTHENTICATE], "Bearer");
+        }
+    }
+
+    #[test]
+    fn our_own_fault_is_never_a_401_and_says_when_to_try_again() {
+        for error in
+            [AuthError::Busy, AuthError::Store(crate::store::StoreError::unavailable("down"))]
+        {
+            let response = Problem::from(error).response("Token");
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+            assert_eq!(response.body(), br#"{"detail":"Service temporarily unavailable."}"#);
+        }
+    }
+}

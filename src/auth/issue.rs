@@ -1,0 +1,113 @@
+//! Making tokens.
+
+use super::{Auth, AuthError, HashError};
+use crate::model::password::Password;
+use crate::model::token::{Token, TokenRecord};
+use crate::model::user::User;
+use crate::store::{Issue, NewToken, TokenLimit};
+use rand::TryRng;
+use rand::rngs::SysRng;
+use std::time::Duration;
+
+/// How tokens are made and how long they live.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TokenSettings {
+    /// How long a token holds; `None` is forever.
+    pub lifetime: Option<Duration>,
+    /// How many tokens a user may have.
+    pub limit: Option<TokenLimit>,
+    /// What every token's text begins with; part of the secret.
+    pub prefix: String,
+    /// Whether, and how, use prolongs a token.
+    pub refresh: Option<Refresh>,
+}
+
+/// How use prolongs a token.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Refresh {
+    /// A token is prolonged only if it gains more than this.
+    pub min_interval: Duration,
+    /// How long after its creation a token ends at the latest; `None` is never.
+    pub max_lifetime: Option<Duration>,
+}
+
+/// A token that has just been issued.
+pub struct Issued {
+    /// What the store keeps of it.
+    pub record: TokenRecord,
+    /// The token itself: its client sees it once.
+    pub token: Token,
+    /// Whose it is.
+    pub user: User,
+}
+
+/// How a token comes into being.
+#[derive(Clone, Copy)]
+pub(super) struct Terms {
+    /// Whether the user has just logged in.
+    pub is_login: bool,
+    /// How long it holds; `None` is forever.
+    pub lifetime: Option<Duration>,
+    /// How many tokens the user may have.
+    pub limit: Option<TokenLimit>,
+}
+
+impl Auth {
+    /// Issues a token to a user as they were read. `None` if they have changed since.
+    pub(super) async fn issue(
+        &self,
+        user: User,
+        terms: Terms,
+    ) -> Result<Option<Issued>, AuthError> {
+        let token = random_token(&self.settings.load().tokens.prefix)?;
+        let created = self.clock.now();
+        let record = TokenRecord {
+            created,
+            digest: token.digest(),
+            epoch: user.epoch,
+            expires: terms.lifetime.map(|lifetime| created.plus(lifetime)),
+            user: user.id,
+        };
+        let Terms { is_login, limit, .. } = terms;
+        match self.store.issue_token(NewToken { record: record.clone(), limit, is_login }).await? {
+            Issue::Done => Ok(Some(Issued { record, token, user })),
+            Issue::LimitReached => Err(AuthError::TokenLimit),
+            Issue::UserChanged => Ok(None),
+        }
+    }
+}
+
+/// A token's text as knox makes it: the prefix and 32 random bytes in lower-case hex.
+fn random_token(prefix: &str) -> Result<Token, HashError> {
+    Ok(Token::new(format!("{prefix}{}", hex::encode(random_bytes()?))))
+}
+
+/// A password that nobody knows.
+pub(super) fn random_password() -> Result<Password, HashError> {
+    Ok(Password::new(hex::encode(random_bytes()?)))
+}
+
+fn random_bytes() -> Result<[u8; 32], HashError> {
+    let mut bytes = [0; 32];
+    SysRng.try_fill_bytes(&mut bytes).map_err(|error| HashError(error.to_string()))?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_its_prefix_and_64_hex_digits() {
+        let token = random_token("kx_").unwrap();
+        let digits = token.expose().strip_prefix("kx_").unwrap();
+        assert_eq!(digits.len(), 64);
+        assert!(digits.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c)));
+    }
+
+    #[test]
+    fn no_two_tokens_are_the_same() {
+        let (one, other) = (random_token("").unwrap(), random_token("").unwrap());
+        assert_ne!(one.expose(), other.expose());
+    }
+}

@@ -1,0 +1,165 @@
+//! What operators do with accounts and tokens: the one behaviour behind the command line and the
+//! console.
+
+use super::checks::weaknesses;
+use super::issue::Terms;
+use super::{Auth, AuthError, HashError, Issued, RegisterError, Registration, Weakness};
+use crate::model::password::Password;
+use crate::model::token::{Token, TokenId, TokenRecord};
+use crate::model::user::{User, UserChange, UserId, Username};
+use crate::store::StoreError;
+use std::sync::Arc;
+use std::time::Duration;
+
+impl Auth {
+    /// Makes a user, whether or not anyone may register.
+    pub async fn create_user(
+        &self,
+        registration: Registration,
+        is_staff: bool,
+    ) -> Result<User, RegisterError> {
+        self.create(registration, is_staff).await
+    }
+
+    /// The user of that name.
+    pub async fn user_named(&self, name: &str) -> Result<User, ManageError> {
+        let found = match Username::existing(name) {
+            Some(name) => self.store.user_by_name(&name).await?,
+            None => None,
+        };
+        found.ok_or_else(|| ManageError::NoSuchUser(name.to_owned()))
+    }
+
+    /// At most `limit` users with a number above `after`, in order of number.
+    pub async fn users_after(
+        &self,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<User>, ManageError> {
+        Ok(self.store.users_after(after, limit).await?)
+    }
+
+    /// Lets a user in, or locks them out and ends their tokens.
+    pub async fn set_active(&self, user: &User, active: bool) -> Result<User, ManageError> {
+        self.change(user, UserChange::Active(active)).await
+    }
+
+    /// Makes a user staff, or takes that from them and ends their tokens.
+    pub async fn set_staff(&self, user: &User, staff: bool) -> Result<User, ManageError> {
+        self.change(user, UserChange::Staff(staff)).await
+    }
+
+    /// Replaces a user's password and ends their tokens.
+    pub async fn set_password(&self, user: &User, password: Password) -> Result<User, ManageError> {
+        let checks = self.settings.load().password_checks.clone();
+        let weaknesses = weaknesses(&checks, &password, &user.username, &user.email);
+        if !weaknesses.is_empty() {
+            return Err(ManageError::WeakPassword(weaknesses));
+        }
+        let hash = self.passwords.hash(Arc::new(password)).await?;
+        self.change(user, UserChange::Password(hash)).await
+    }
+
+    /// Deletes a user with all their tokens.
+    pub async fn delete_user(&self, user: &User) -> Result<(), ManageError> {
+        let deleted = self.store.delete_user(user.id).await?;
+        if deleted { Ok(()) } else { Err(ManageError::NoSuchUser(user.username.to_string())) }
+    }
+
+    /// The live tokens of a user, the oldest first.
+    pub async fn tokens_of(&self, user: &User) -> Result<Vec<TokenRecord>, ManageError> {
+        Ok(self.store.tokens_of(user.id, self.clock.now()).await?)
+    }
+
+    /// Issues a token to a user. Without a lifetime it is that of every token.
+    pub async fn create_token(
+        &self,
+        user: User,
+        lifetime: Option<Duration>,
+    ) -> Result<Issued, ManageError> {
+        if !user.is_active {
+            return Err(ManageError::Auth(AuthError::InactiveUser));
+        }
+        let name = user.username.to_string();
+        let lifetime = lifetime.or(self.settings.load().tokens.lifetime);
+        let issued = self.issue(user, Terms { is_login: false, lifetime, limit: None }).await?;
+        issued.ok_or(ManageError::Changed(name))
+    }
+
+    /// Ends one token.
+    pub async fn revoke_token(&self, name: &TokenName) -> Result<(), ManageError> {
+        let digest = match name {
+            TokenName::Token(token) => token.digest(),
+            TokenName::Id(id) => {
+                let tokens = self.store.tokens_of(id.user, self.clock.now()).await?;
+                let found = tokens.iter().find(|record| record.id() == *id);
+                found.ok_or(ManageError::NoSuchToken)?.digest
+            }
+        };
+        let revoked = self.store.revoke_token(digest).await?;
+        if revoked { Ok(()) } else { Err(ManageError::NoSuchToken) }
+    }
+
+    /// Ends all tokens of a user.
+    pub async fn revoke_tokens(&self, user: &User) -> Result<(), ManageError> {
+        let revoked = self.store.revoke_tokens_of(user.id).await?;
+        if revoked { Ok(()) } else { Err(ManageError::NoSuchUser(user.username.to_string())) }
+    }
+
+    /// Deletes what is of no more use, such as expired tokens, and says how many tokens.
+    pub async fn sweep(&self) -> Result<u64, StoreError> {
+        self.store.sweep(self.clock.now()).await
+    }
+
+    async fn change(&self, user: &User, change: UserChange) -> Result<User, ManageError> {
+        let changed = self.store.change_user(user.id, change).await?;
+        changed.ok_or_else(|| ManageError::NoSuchUser(user.username.to_string()))
+    }
+}
+
+/// How an operator says which token they mean.
+pub enum TokenName {
+    /// By its id.
+    Id(TokenId),
+    /// By the token itself.
+    Token(Token),
+}
+
+impl TokenName {
+    /// Reads an id, or else a token.
+    pub fn parse(text: String) -> Self {
+        text.parse().map_or_else(|_| Self::Token(Token::new(text)), Self::Id)
+    }
+}
+
+/// Why nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ManageError {
+    /// For a reason that is not the operator's own.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    /// Someone changed the user at the same moment.
+    #[error("{0} was changed by someone else at the same moment; try again")]
+    Changed(String),
+    /// There is no such token, or it has ended.
+    #[error("there is no such token, or it has ended already")]
+    NoSuchToken,
+    /// There is no such user.
+    #[error("there is no user {0:?}")]
+    NoSuchUser(String),
+    /// The password is too easy to guess.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))]
+    WeakPassword(Vec<Weakness>),
+}
+
+impl From<HashError> for ManageError {
+    fn from(error: HashError) -> Self {
+        Self::Auth(error.into())
+    }
+}
+
+impl From<StoreError> for ManageError {
+    fn from(error: StoreError) -> Self {
+        Self::Auth(error.into())
+    }
+}

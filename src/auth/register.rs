@@ -1,0 +1,94 @@
+//! Making accounts.
+
+use super::checks::weaknesses;
+use super::issue::Terms;
+use super::{Auth, AuthError, HashError, Issued, Weakness};
+use crate::model::email::Email;
+use crate::model::password::Password;
+use crate::model::user::{NewUser, User, Username};
+use crate::store::{Inserted, StoreError};
+use std::sync::Arc;
+
+/// Someone who wants an account.
+pub struct Registration {
+    /// Their address; may be blank.
+    pub email: Email,
+    /// Their password.
+    pub password: Password,
+    /// Their name.
+    pub username: Username,
+}
+
+impl Auth {
+    /// Whether anyone may register.
+    pub fn registration_is_open(&self) -> bool {
+        self.settings.load().registration_open
+    }
+
+    /// Whether a name belongs to somebody.
+    pub async fn is_taken(&self, name: &Username) -> Result<bool, StoreError> {
+        Ok(self.store.user_by_name(name).await?.is_some())
+    }
+
+    /// Makes an ordinary user and issues their first token, which counts against the limit of
+    /// tokens but is never refused by it.
+    pub async fn register(&self, registration: Registration) -> Result<Issued, RegisterError> {
+        let user = self.create(registration, false).await?;
+        let lifetime = self.settings.load().tokens.lifetime;
+        let terms = Terms { is_login: false, lifetime, limit: None };
+        let issued = self.issue(user, terms).await?;
+        // Locked out within the same moment: the account stands, its owner cannot have a token.
+        issued.ok_or(RegisterError::Auth(AuthError::InactiveUser))
+    }
+
+    /// Makes a user.
+    pub(super) async fn create(
+        &self,
+        registration: Registration,
+        is_staff: bool,
+    ) -> Result<User, RegisterError> {
+        let Registration { email, password, username } = registration;
+        let weaknesses =
+            weaknesses(&self.settings.load().password_checks, &password, &username, &email);
+        if !weaknesses.is_empty() {
+            return Err(RegisterError::WeakPassword(weaknesses));
+        }
+        let password = self.passwords.hash(Arc::new(password)).await?;
+        let joined = self.clock.now();
+        let user = NewUser { email, is_staff, joined, password, username };
+        match self.store.insert_user(user).await? {
+            Inserted::Done(user) => Ok(user),
+            Inserted::NameTaken => Err(RegisterError::NameTaken),
+        }
+    }
+}
+
+/// Why there is no account.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// For a reason that is not the registration's own.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    /// The name belongs to another.
+    #[error("a user with that username already exists")]
+    NameTaken,
+    /// The password is too easy to guess.
+    #[error("{}", join(.0))]
+    WeakPassword(Vec<Weakness>),
+}
+
+impl From<StoreError> for RegisterError {
+    fn from(error: StoreError) -> Self {
+        Self::Auth(error.into())
+    }
+}
+
+impl From<HashError> for RegisterError {
+    fn from(error: HashError) -> Self {
+        Self::Auth(error.into())
+    }
+}
+
+fn join(weaknesses: &[Weakness]) -> String {
+    weaknesses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}

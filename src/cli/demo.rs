@@ -1,0 +1,64 @@
+//! `authgate demo`
+
+use super::{Failure, show_app};
+use crate::config::{Config, Flags, Source};
+use crate::server::{self, log};
+use clap::Args;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+
+#[derive(Args)]
+pub(super) struct Demo {
+    /// Where the gateway listens
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8000")]
+    listen: SocketAddr,
+}
+
+impl Demo {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let app = free_address().map_err(Failure::system("there is no free port for the app"))?;
+        let folder =
+            tempfile::tempdir().map_err(Failure::system("there is no place to keep accounts"))?;
+        // Neither a file nor the environment: the demo is the same everywhere.
+        let config = Config::load(&Source {
+            flags: Flags {
+                listen: vec![self.listen.to_string()],
+                store: Some(format!("sqlite:{}", folder.path().join("demo.db").display())),
+                upstream: Some(format!("http://{app}")),
+            },
+            ..Source::default()
+        })?;
+        log::start(config.log);
+        Ok(server::run(config, |server| {
+            server.add_service(show_app::at(app));
+            println!("{}", welcome(self.listen));
+        })?)
+    }
+}
+
+fn free_address() -> std::io::Result<SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+}
+
+fn welcome(gateway: SocketAddr) -> String {
+    let url = format!("http://{gateway}");
+    let json = "-H 'Content-Type: application/json'";
+    let ada = r#"-d '{"username": "ada", "password": "correct-horse-7"}'"#;
+    format!(
+        r#"
+authgate guards a small app at {url}
+Accounts are kept in a temporary file, gone when this ends (Ctrl-C). Paste into another terminal:
+
+  # register
+  curl -s {url}/api/register/ {json} {ada}
+
+  # log in and keep the token
+  TOKEN=$(curl -s {url}/api/login/ {json} {ada} | sed -n 's/.*"token":"\([^"]*\)".*/\1/p'); echo $TOKEN
+
+  # call the app with the token: it shows what reaches it
+  curl -s {url}/hello -H "Authorization: Token $TOKEN"
+
+  # log out: the token is dead at once
+  curl -si -X POST {url}/api/logout/ -H "Authorization: Token $TOKEN"
+"#
+    )
+}

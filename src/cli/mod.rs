@@ -1,0 +1,134 @@
+//! The command line: a file for each verb.
+
+mod check;
+mod demo;
+mod health;
+mod output;
+mod serve;
+mod show_app;
+mod token;
+mod user;
+
+use crate::auth::{Auth, HashError, ManageError, RegisterError};
+use crate::config::{Config, Environment, Flags, Mistakes, Source};
+use crate::server::StartError;
+use crate::server::log::{self, LogFormat, LogSettings};
+use crate::store::{self, StoreError};
+use clap::{Args, Parser, Subcommand};
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// An authentication gateway: accounts, expiring tokens and a guarded backend.
+///
+/// Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
+#[derive(Parser)]
+#[command(name = "authgate", version, arg_required_else_help = true, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Runs the gateway
+    Serve(serve::Serve),
+    /// Shows the gateway at work: it guards a small built-in app, with nothing to configure
+    Demo(demo::Demo),
+    /// Checks the settings and tells every mistake at once
+    Check(check::Check),
+    /// Manages users, also while a gateway runs
+    #[command(subcommand)]
+    User(user::User),
+    /// Manages tokens, also while a gateway runs
+    #[command(subcommand)]
+    Token(token::Token),
+    /// Asks a running gateway whether it is alive
+    Health(health::Health),
+    /// Runs the demo's app alone: it shows what reaches it
+    #[command(hide = true)]
+    Echo(show_app::Echo),
+}
+
+/// Where a verb finds its settings.
+#[derive(Args)]
+struct SettingsFile {
+    /// The settings file, in TOML; without it the built-in defaults hold. Variables such as
+    /// `AUTHGATE__STORE__URL` beat it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl SettingsFile {
+    fn load(self, flags: Flags) -> Result<Config, Mistakes> {
+        let environment = Environment::of_process();
+        Config::load(&Source { environment, file: self.config, flags })
+    }
+
+    /// The accounts in the store that the settings name.
+    fn accounts(self) -> Result<Auth, Failure> {
+        let config = self.load(Flags::default())?;
+        log::start(LogSettings { format: LogFormat::Text, level: tracing::Level::ERROR });
+        Ok(Auth::open(store::open(&config.store)?, config.auth)?)
+    }
+}
+
+/// Why a verb did not do what it was told.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    #[error(transparent)]
+    Manage(#[from] ManageError),
+    #[error("{0}")]
+    Mistakes(#[from] Mistakes),
+    #[error("{0}")]
+    Refused(String),
+    #[error(transparent)]
+    Register(#[from] RegisterError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("{doing}")]
+    System { doing: &'static str, source: std::io::Error },
+}
+
+impl Failure {
+    fn system(doing: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::System { doing, source }
+    }
+}
+
+/// Does what the arguments of the process say.
+pub fn run() -> ExitCode {
+    let done = match Arguments::parse().verb {
+        Verb::Serve(verb) => verb.run(),
+        Verb::Demo(verb) => verb.run(),
+        Verb::Check(verb) => verb.run(),
+        Verb::User(verb) => wait_for(verb.run()),
+        Verb::Token(verb) => wait_for(verb.run()),
+        Verb::Health(verb) => verb.run(),
+        Verb::Echo(verb) => verb.run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {}", output::with_causes(&failure));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs a verb that asks the store.
+fn wait_for(verb: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(Failure::system("cannot start"))?.block_on(verb)
+}
+
+/// A lifetime such as `10h`.
+fn parse_lifetime(text: &str) -> Result<std::time::Duration, Box<dyn Error + Send + Sync>> {
+    let span: jiff::SignedDuration = text.parse()?;
+    let span = std::time::Duration::try_from(span)?;
+    if span.is_zero() { Err("a token must hold for some time".into()) } else { Ok(span) }
+}

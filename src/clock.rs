@@ -1,0 +1,112 @@
+//! Where every moment in this program comes from.
+
+use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+/// Tells the time.
+pub trait Clock: Send + Sync {
+    /// The present moment.
+    fn now(&self) -> Timestamp;
+}
+
+/// The clock of the machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the system's time")]
+    fn now(&self) -> Timestamp {
+        let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        Timestamp(0).plus(since_epoch.unwrap_or_default())
+    }
+}
+
+/// A clock that stands still until it is told to move.
+#[derive(Debug)]
+pub struct ManualClock(AtomicI64);
+
+impl ManualClock {
+    /// A clock that stands at `start`.
+    pub fn at(start: Timestamp) -> Self {
+        Self(AtomicI64::new(start.0))
+    }
+
+    /// Moves the clock forward.
+    pub fn advance(&self, span: Duration) {
+        self.0.store(self.now().plus(span).0, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// A moment, in microseconds since 1970: the precision that Django REST framework prints.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The moment so many microseconds after 1970.
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// The microseconds since 1970.
+    pub const fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// The whole milliseconds since 1970, rounded up: never before this moment.
+    pub const fn millis_up(self) -> i64 {
+        self.0.saturating_add(999).div_euclid(1_000)
+    }
+
+    /// The moment `span` after this one; the last possible moment if there is none.
+    #[must_use]
+    pub fn plus(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)))
+    }
+
+    /// How long after `earlier` this moment is; zero if it is not.
+    pub fn since(self, earlier: Self) -> Duration {
+        let micros = self.0.saturating_sub(earlier.0);
+        Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+    }
+}
+
+/// As Django REST framework writes a moment (ISO 8601, UTC): `2026-11-24T07:01:34.123456Z`, without
+/// the fraction where it is zero.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let moment = jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::MAX);
+        let format = if self.0 % 1_000_000 == 0 { "%FT%TZ" } else { "%FT%T.%6fZ" };
+        write!(f, "{}", moment.strftime(format))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_written_as_drf_writes_it() {
+        let moment = Timestamp::from_micros(1_795_503_694_000_120);
+        assert_eq!(moment.to_string(), "2026-11-24T07:01:34.000120Z");
+    }
+
+    #[test]
+    fn a_whole_second_has_no_fraction() {
+        let moment = Timestamp::from_micros(1_795_503_694_000_000);
+        assert_eq!(moment.to_string(), "2026-11-24T07:01:34Z");
+    }
+
+    #[test]
+    fn a_manual_clock_moves_only_by_hand() {
+        let clock = ManualClock::at(Timestamp::from_micros(5));
+        clock.advance(Duration::from_micros(7));
+        assert_eq!(clock.now(), Timestamp::from_micros(12));
+    }
+}

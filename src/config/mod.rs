@@ -1,0 +1,52 @@
+//! The settings: the file as written, the environment and the flags become each part's own
+//! `Settings`, or the list of all that is wrong with them.
+//!
+//! One layer lies over the other in [`layers`]; the result is read section by section, in
+//! [`sections`], by a [`section::Section`] that notes every mistake and goes on.
+
+mod environment;
+mod layers;
+mod mistake;
+mod report;
+mod section;
+mod sections;
+mod values;
+mod written;
+
+pub use self::environment::Environment;
+pub use self::layers::{Flags, Source};
+pub use self::mistake::{Mistake, Mistakes, Place};
+
+use self::report::Report;
+use crate::server::log::LogSettings;
+use crate::{auth, gateway, server, store};
+
+/// The settings of every part. May hold a password, so it has no Debug.
+#[derive(Clone)]
+pub struct Config {
+    /// Of accounts and tokens.
+    pub auth: auth::Settings,
+    /// Of the proxy.
+    pub gateway: gateway::Settings,
+    /// Of the log.
+    pub log: LogSettings,
+    /// Of the process and its listeners.
+    pub server: server::Settings,
+    /// Where users and tokens are kept.
+    pub store: store::Settings,
+}
+
+impl Config {
+    /// Reads the settings, or says all that is wrong with them.
+    ///
+    /// Flags beat the environment, which beats the file, which beats the defaults.
+    pub fn load(source: &Source) -> Result<Self, Mistakes> {
+        let mut report = Report::default();
+        let written = layers::gather(source, &mut report);
+        let config = sections::read(written, &mut report);
+        report.into_mistakes().map_or(Ok(config), Err)
+    }
+}
+
+#[cfg(test)]
+mod tests;

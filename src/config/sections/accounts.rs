@@ -1,0 +1,97 @@
+//! `[tokens]`, `[registration]` and `[passwords]`: accounts and what they are given.
+
+use super::super::section::Section;
+use super::super::values;
+use crate::auth::{HashCost, PasswordChecks, Refresh, Settings, TokenSettings};
+use crate::store::{OnLimit, TokenLimit};
+use std::time::Duration;
+
+/// The settings of accounts, and the scheme before a token, which concerns the gateway.
+pub(super) fn auth(root: &mut Section<'_>) -> (Settings, String) {
+    let (scheme, tokens) = root.section("tokens", tokens);
+    let registration_open =
+        root.section("registration", |section| section.read("open", true, values::boolean));
+    let (password_checks, hashing) = root.section("passwords", |section| {
+        (password_checks(section), section.section("argon2", hash_cost))
+    });
+    (Settings { hashing, password_checks, registration_open, tokens }, scheme)
+}
+
+fn tokens(section: &mut Section<'_>) -> (String, TokenSettings) {
+    let scheme = section.read("scheme", "Token".to_owned(), values::scheme);
+    let prefix = section.read("prefix", String::new(), values::token_prefix);
+    let lifetime = Some(Duration::from_hours(10));
+    let lifetime = section.read("lifetime", lifetime, values::duration_or_never);
+    let refresh = refresh(section, lifetime);
+    let limit = limit(section);
+    (scheme, TokenSettings { lifetime, limit, prefix, refresh })
+}
+
+fn refresh(section: &mut Section<'_>, lifetime: Option<Duration>) -> Option<Refresh> {
+    let is_on = section.read("auto_refresh", false, values::boolean);
+    let min_interval =
+        section.read("min_refresh_interval", Duration::from_mins(1), values::duration_or_zero);
+    let max_lifetime = section.read("max_lifetime", None, values::duration_or_never);
+    if is_on && lifetime.is_none() {
+        let problem = "there is nothing to refresh: tokens.lifetime is \"never\"";
+        section.reject("auto_refresh", problem);
+    }
+    if let (Some(lifetime), Some(most)) = (lifetime, max_lifetime)
+        && most < lifetime
+    {
+        section.reject("max_lifetime", "must not be shorter than tokens.lifetime");
+    }
+    is_on.then_some(Refresh { min_interval, max_lifetime })
+}
+
+fn limit(section: &mut Section<'_>) -> Option<TokenLimit> {
+    let choices = [("refuse", OnLimit::Refuse), ("evict-oldest", OnLimit::EvictOldest)];
+    let most = section.read("limit_per_user", 0, values::number(0..=1_000_000));
+    let on_limit = section.read("on_limit", OnLimit::Refuse, values::choice(&choices));
+    (most > 0).then_some(TokenLimit { most, on_limit })
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Check {
+    Common,
+    Length,
+    Numeric,
+    Similarity,
+}
+
+fn password_checks(section: &mut Section<'_>) -> PasswordChecks {
+    let choices = [
+        ("similarity", Check::Similarity),
+        ("length", Check::Length),
+        ("common", Check::Common),
+        ("numeric", Check::Numeric),
+    ];
+    let written = section.list("checks", values::choice(&choices));
+    let has = |check| written.as_ref().is_none_or(|list| list.iter().any(|(_, one)| *one == check));
+    PasswordChecks {
+        similarity: has(Check::Similarity),
+        length: has(Check::Length),
+        common: has(Check::Common),
+        numeric: has(Check::Numeric),
+        min_length: section.read("min_length", 8, values::number(1..=128)),
+    }
+}
+
+fn hash_cost(section: &mut Section<'_>) -> HashCost {
+    let memory = section.read("memory", 19 * 1024 * 1024, values::size);
+    let iterations = section.read("iterations", 2, values::number(1..=100));
+    let parallelism = section.read("parallelism", 1, values::number(1..=64));
+    HashCost { memory_kib: memory_kib(section, memory, parallelism), iterations, parallelism }
+}
+
+/// Argon2 needs 8 KiB for each lane, and counts in KiB.
+fn memory_kib(section: &mut Section<'_>, bytes: u64, parallelism: u32) -> u32 {
+    const MOST_KIB: u32 = 4 * 1024 * 1024;
+    let least = 8 * parallelism;
+    let kib = u32::try_from(bytes / 1024).ok().filter(|kib| (least..=MOST_KIB).contains(kib));
+    kib.unwrap_or_else(|| {
+        let problem = format!("is out of bounds; write a size from \"{least}KiB\" to \"4GiB\"");
+        section.reject("memory", &problem);
+        MOST_KIB
+    })
+}

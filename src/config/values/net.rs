@@ -1,0 +1,61 @@
+//! Addresses: where to listen, where to connect, whom to believe.
+
+use super::super::written::Value;
+use super::text;
+use ipnet::IpNet;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+/// An address to listen on.
+pub(in super::super) fn address(value: &Value) -> Result<SocketAddr, String> {
+    let text = text(value)?;
+    text.parse().map_err(|_| {
+        format!(
+            r#"{text:?} is not an address; write IP:PORT, such as "127.0.0.1:8000" or "[::1]:8000""#
+        )
+    })
+}
+
+/// An address to listen on; `None` if it is empty.
+pub(in super::super) fn address_or_off(value: &Value) -> Result<Option<SocketAddr>, String> {
+    if text(value)?.is_empty() { Ok(None) } else { address(value).map(Some) }
+}
+
+/// A network, or one address.
+pub(in super::super) fn network(value: &Value) -> Result<IpNet, String> {
+    let text = text(value)?;
+    let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    let network = network.map_err(|_| {
+        format!(r#"{text:?} is not a network; write one such as "10.0.0.0/8", or an address"#)
+    })?;
+    if network.prefix_len() == 0 {
+        return Err(format!("{text:?} is everyone: any client could then forge its address"));
+    }
+    Ok(network.trunc())
+}
+
+/// A server behind the gateway, as HOST:PORT.
+pub(in super::super) fn server(value: &Value) -> Result<String, String> {
+    let text = text(value)?;
+    if text.contains('@') {
+        // What stands before it may be a password, so that nothing of it is shown.
+        return Err("a name or password has no use here; write HOST:PORT".to_owned());
+    }
+    if text.starts_with("https://") {
+        return Err(format!("{text:?}: not yet: use a plain http upstream"));
+    }
+    let plain = text.strip_prefix("http://").map_or(text, |rest| rest.trim_end_matches('/'));
+    let (host, port) = plain.rsplit_once(':').unwrap_or((plain, ""));
+    if is_host(host) && port.parse::<u16>().is_ok_and(|port| port != 0) {
+        return Ok(plain.to_owned());
+    }
+    Err(format!(r#"{text:?} is not a server; write HOST:PORT, such as "127.0.0.1:9000""#))
+}
+
+/// Whether this is the name of a host, or its address as a URL has it.
+pub(super) fn is_host(text: &str) -> bool {
+    if let Some(address) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return address.parse::<Ipv6Addr>().is_ok();
+    }
+    let is_good = |char: char| char.is_ascii_alphanumeric() || "-._".contains(char);
+    !text.is_empty() && text.chars().all(is_good)
+}

@@ -1,0 +1,29 @@
+//! One line a request, from what is known of it alone: no query, no header, no secret.
+
+use super::RequestCtx;
+use pingora::Error;
+use pingora::proxy::Session;
+use std::time::Duration;
+
+pub(super) fn write(
+    session: &Session,
+    error: Option<&Error>,
+    ctx: &RequestCtx,
+    status: u16,
+    took: Duration,
+) {
+    let request = session.req_header();
+    tracing::info!(
+        target: "authgate::access",
+        client = ctx.client.as_ref().map(|client| tracing::field::display(client.address)),
+        method = %request.method,
+        path = request.uri.path(),
+        status,
+        user = ctx.user,
+        took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        bytes = session.body_bytes_sent(),
+        request_id = ctx.request_id,
+        error = error.map(|error| tracing::field::display(error.etype().as_str())),
+        "request"
+    );
+}

@@ -1,0 +1,120 @@
+//! Reading the body of a request that we answer, and answering it.
+
+use crate::api::BodyError;
+use bytes::{Bytes, BytesMut};
+use http::{Method, Response, StatusCode, header};
+use pingora::Result;
+use pingora::http::ResponseHeader;
+use pingora::proxy::Session;
+use std::time::Duration;
+
+/// The header by which a request is found again in every log.
+pub(super) const REQUEST_ID: &str = "X-Request-Id";
+
+/// How long an idle connection is kept, in seconds.
+const KEEP_ALIVE: u64 = 60;
+
+/// How long, and for how many bytes, a body that nobody wants is read so that its sender hears our
+/// answer instead of a reset connection.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 16 << 20;
+
+/// Bounds how long a client may keep us waiting between requests.
+pub(super) fn bound_waiting(session: &mut Session) {
+    // Only where Pingora means to keep the connection: it may have reasons to close it.
+    if session.get_keepalive().is_some() {
+        session.set_keepalive(Some(KEEP_ALIVE));
+    }
+    session.as_downstream_mut().set_total_drain_timeout(Some(LINGER));
+}
+
+/// Reads a body of at most `max` bytes that arrives within `limit`.
+pub(super) async fn read_body(
+    session: &mut Session,
+    max: usize,
+    limit: Duration,
+) -> Result<Bytes, BodyError> {
+    if content_length(session).is_some_and(|length| length > max) {
+        return Err(BodyError::TooLarge(max));
+    }
+    invite_body(session).await?;
+    let whole = read_at_most(session, max);
+    tokio::time::timeout(limit, whole).await.unwrap_or(Err(BodyError::TooSlow))
+}
+
+/// Sends the `100 Continue` that a client waits for before it sends its body (RFC 9110, section
+/// 10.1.1).
+pub(super) async fn invite_body(session: &mut Session) -> Result<(), BodyError> {
+    if !expects_continue(session) {
+        return Ok(());
+    }
+    // Pingora takes an interim answer for a final one and would close the connection.
+    let keep_alive = session.get_keepalive();
+    let sent = session.as_downstream_mut().write_continue_response().await;
+    session.set_keepalive(keep_alive);
+    sent.map_err(|_| BodyError::Incomplete)
+}
+
+async fn read_at_most(session: &mut Session, max: usize) -> Result<Bytes, BodyError> {
+    let mut body = BytesMut::new();
+    loop {
+        let chunk = session.as_downstream_mut().read_request_body().await;
+        let Some(chunk) = chunk.map_err(|_| BodyError::Incomplete)? else {
+            return Ok(body.freeze());
+        };
+        if body.len() + chunk.len() > max {
+            return Err(BodyError::TooLarge(max));
+        }
+        body.extend_from_slice(&chunk);
+    }
+}
+
+/// Sends an answer of our own.
+pub(super) async fn send(
+    session: &mut Session,
+    response: Response<Vec<u8>>,
+    request_id: &str,
+) -> Result<()> {
+    let must_close = !session.as_downstream_mut().is_body_done();
+    if must_close {
+        session.set_keepalive(None);
+    }
+    let (parts, body) = response.into_parts();
+    let mut header: ResponseHeader = parts.into();
+    let is_bodiless = header.status == StatusCode::NO_CONTENT;
+    if !is_bodiless {
+        header.insert_header(header::CONTENT_LENGTH, body.len())?;
+    }
+    header.insert_header(REQUEST_ID, request_id)?;
+    let is_head = session.req_header().method == Method::HEAD;
+    let ends_here = is_bodiless || is_head;
+    session.write_response_header(Box::new(header), ends_here).await?;
+    if !ends_here {
+        session.write_response_body(Some(Bytes::from(body)), true).await?;
+    }
+    if must_close && !expects_continue(session) {
+        session.as_downstream_mut().finish_body().await?;
+        let _ = tokio::time::timeout(LINGER, discard(session)).await;
+    }
+    Ok(())
+}
+
+async fn discard(session: &mut Session) {
+    let mut discarded = 0;
+    while let Ok(Some(chunk)) = session.as_downstream_mut().read_request_body().await {
+        discarded += chunk.len();
+        if discarded > LINGER_BYTES {
+            return;
+        }
+    }
+}
+
+fn content_length(session: &Session) -> Option<usize> {
+    let length = session.req_header().headers.get(header::CONTENT_LENGTH)?;
+    // A length that does not even fit is too large for anyone.
+    Some(length.to_str().ok()?.parse().unwrap_or(usize::MAX))
+}
+
+fn expects_continue(session: &Session) -> bool {
+    session.req_header().headers.contains_key(header::EXPECT)
+}

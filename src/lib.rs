@@ -1,0 +1,57 @@
+//! **authgate** puts accounts, expiring tokens and a guard in front of HTTP backends.
+//!
+//! It answers four endpoints itself (`/api/register/`, `/api/login/`, `/api/logout/`,
+//! `/api/logoutall/`), as Django REST framework with django-rest-knox does, and forwards any other
+//! request to the app behind it, if the route's policy permits, telling it who calls.
+//!
+//! # The way of a request
+//!
+//! ```text
+//! bytes -> Pingora -> gateway::Gateway::request_filter -> admit
+//!   gateway::head          the head's rules; the target is read in one way        -> else 400
+//!   policy::CleanPath      the path is cleaned; what has two readings             -> 400
+//!   api::Endpoint::at      one of ours? -> api::answer -> auth::{register, login, logout}
+//!   policy::RouteTable     host, longest path, method -> Route                    -> else 404
+//!   api::Credentials       the Authorization header -> Token
+//!   auth::authenticate     Token -> Identity, by the store                        -> else 401
+//!   policy::decide         Route and Identity -> Permit                           -> else 401, 403
+//! -> upstream_peer         no Permit, no upstream                (gateway::upstream)
+//! -> upstream_request_filter   Authorization off; where the request comes from (gateway::client);
+//!                          identity headers: remove, then set    (gateway::identity_headers)
+//! -> logging               a line and the counters               (gateway::access_log, metrics)
+//! ```
+//!
+//! # Where things are
+//!
+//! | What | Where |
+//! | --- | --- |
+//! | A refusal gets its words, status and headers | [`api::Problem`], in `api/drf.rs`, and nowhere else |
+//! | A body becomes fields | `api/form.rs` |
+//! | A path is cleaned | [`policy::CleanPath`], in `policy/path.rs` |
+//! | A token becomes an identity | [`auth::Auth::authenticate`], in `auth/authenticate.rs` |
+//! | Identity headers are removed and set | [`gateway::IdentityHeaders`], in `gateway/identity_headers.rs` |
+//! | What a login does to the store | [`auth::Auth::login`]: reads the user, hashes outside, then [`store::Store::issue_token`], which adds the token only if the user has not changed meanwhile |
+//! | What may end tokens | [`model::user::UserChange::ends_tokens`], [`store::Store::revoke_token`], [`store::Store::revoke_tokens_of`] |
+//! | What the stores promise | [`store::Store`]; SQLite and Redis obey one suite, `tests/it/store.rs` |
+//! | Settings are read, and every mistake is told | [`config::Config::load`]; `conf/authgate.toml` lists them all |
+//! | The command line | [`cli`], a file for each verb; it manages accounts by `auth/manage.rs` |
+//! | The process starts, sweeps, drains | [`server`] |
+//!
+//! # Who may use whom
+//!
+//! `main > cli > server > config > gateway > api > auth > store > model > clock`; `policy` needs
+//! `model` alone and `metrics` nobody. `tests/layers.rs` holds everyone to it, and only `gateway`,
+//! `server` and `cli` know Pingora. No part below `config` knows that a file exists: each has a
+//! `Settings` of its own.
+
+pub mod api;
+pub mod auth;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod gateway;
+pub mod metrics;
+pub mod model;
+pub mod policy;
+pub mod server;
+pub mod store;

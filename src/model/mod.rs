@@ -1,0 +1,7 @@
+//! The things the gateway speaks of: data and its parsing, no I/O.
+
+pub mod email;
+pub mod identity;
+pub mod password;
+pub mod token;
+pub mod user;

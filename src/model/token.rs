@@ -1,0 +1,138 @@
+//! Tokens: what a client holds and what the store holds.
+
+use super::user::UserId;
+use crate::clock::Timestamp;
+use sha2::{Digest, Sha512};
+use std::fmt;
+use std::str::FromStr;
+use zeroize::Zeroizing;
+
+/// A token as its client holds it. It is never stored or printed.
+pub struct Token(Zeroizing<String>);
+
+impl Token {
+    /// Takes in a token that a client sent, or the text of a fresh one.
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// The token's text, for the one answer that hands it to its client.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// What the store knows this token by.
+    pub fn digest(&self) -> TokenDigest {
+        TokenDigest(Sha512::digest(self.0.as_bytes()).into())
+    }
+}
+
+/// The SHA-512 of a token's text: knox 5's digest, so that tokens issued by it still work.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+pub struct TokenDigest([u8; 64]);
+
+impl TokenDigest {
+    /// Takes in a digest that a store kept.
+    pub const fn new(bytes: [u8; 64]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes, for a store's key.
+    pub const fn as_bytes(&self) -> &[u8; 64] {
+        &self.0
+    }
+
+    /// The first eight bytes as a number: enough to tell a user's tokens apart, too little to
+    /// find one's text.
+    pub fn head(&self) -> u64 {
+        self.0.iter().take(8).fold(0, |head, byte| head << 8 | u64::from(*byte))
+    }
+}
+
+/// What a token is called where people see it: its user and the head of its digest, `42-9f86d081884c7d65`.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct TokenId {
+    /// Whose token it is.
+    pub user: UserId,
+    /// The head of its digest.
+    pub head: u64,
+}
+
+impl fmt::Display for TokenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{:016x}", self.user, self.head)
+    }
+}
+
+impl FromStr for TokenId {
+    type Err = NotATokenId;
+
+    fn from_str(text: &str) -> Result<Self, NotATokenId> {
+        let (user, head) = text.split_once('-').ok_or(NotATokenId)?;
+        if head.len() != 16 {
+            return Err(NotATokenId);
+        }
+        Ok(Self {
+            user: UserId(user.parse().map_err(|_| NotATokenId)?),
+            head: u64::from_str_radix(head, 16).map_err(|_| NotATokenId)?,
+        })
+    }
+}
+
+/// The text is not a token's id.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("not a token id such as 42-9f86d081884c7d65")]
+pub struct NotATokenId;
+
+/// What the store keeps of a token.
+#[derive(Clone, Eq, PartialEq)]
+pub struct TokenRecord {
+    /// When it was issued.
+    pub created: Timestamp,
+    /// What the store knows it by.
+    pub digest: TokenDigest,
+    /// Its user's epoch when it was issued: the token is good only while the user's is the same.
+    pub epoch: u64,
+    /// Until when it holds; `None` is forever.
+    pub expires: Option<Timestamp>,
+    /// Whose it is.
+    pub user: UserId,
+}
+
+impl TokenRecord {
+    /// Whether the token has run out by `now`.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires.is_some_and(|end| end <= now)
+    }
+
+    /// What it is called where people see it.
+    pub fn id(&self) -> TokenId {
+        TokenId { user: self.user, head: self.digest.head() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_the_sha512_of_the_tokens_text() {
+        let digest = Token::new("abc".to_owned()).digest();
+        assert_eq!(&digest.as_bytes()[..4], &[0xdd, 0xaf, 0x35, 0xa1]);
+        assert_eq!(digest.head(), 0xddaf_35a1_9361_7aba);
+    }
+
+    #[test]
+    fn an_id_reads_back_as_it_is_written() {
+        let id = TokenId { user: UserId(42), head: 0x00ff };
+        assert_eq!(id.to_string(), "42-00000000000000ff");
+        assert_eq!(id.to_string().parse(), Ok(id));
+    }
+
+    #[test]
+    fn other_texts_are_no_ids() {
+        for text in ["", "42", "42-ff", "x-00000000000000ff", "42-zz000000000000ff"] {
+            assert_eq!(text.parse::<TokenId>(), Err(NotATokenId), "{text}");
+        }
+    }
+}

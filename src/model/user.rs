@@ -1,0 +1,225 @@
+//! Users and what may be said of them.
+
+use super::email::Email;
+use super::password::PasswordHash;
+use crate::clock::Timestamp;
+use std::fmt;
+use unicode_normalization::UnicodeNormalization;
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
+
+/// A user's number.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct UserId(pub u64);
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A name that obeys Django's rules for usernames, in Unicode's form NFKC.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Username(String);
+
+impl Username {
+    /// The most characters that a name may have.
+    pub const MAX_CHARS: usize = 150;
+
+    /// Reads the name of a new user, or says all that is wrong with it, in Django's order.
+    ///
+    /// The rules hold for the name as typed and for its normal form, which is what is kept.
+    pub fn parse(typed: &str) -> Result<Self, Vec<UsernameError>> {
+        let normal: String = typed.nfkc().collect();
+        let mut errors = Vec::new();
+        if !has_good_characters(typed) || !has_good_characters(&normal) {
+            errors.push(UsernameError::BadCharacter);
+        }
+        if typed.chars().count().max(normal.chars().count()) > Self::MAX_CHARS {
+            errors.push(UsernameError::TooLong);
+        }
+        if typed.contains('\0') {
+            errors.push(UsernameError::Null);
+        }
+        if errors.is_empty() { Ok(Self(normal)) } else { Err(errors) }
+    }
+
+    /// Reads the name of someone who should exist already: byte for byte, as Django looks names up.
+    /// `None` if no user can have it.
+    pub fn existing(typed: &str) -> Option<Self> {
+        Self::parse(typed).ok().filter(|name| name.0 == typed)
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Username {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Python's `[\w.@+-]+`: letters and numbers of any script, without combining marks.
+fn has_good_characters(name: &str) -> bool {
+    let is_good = |char: char| match char.general_category_group() {
+        GeneralCategoryGroup::Letter | GeneralCategoryGroup::Number => true,
+        _ => "@.+-_".contains(char),
+    };
+    !name.is_empty() && name.chars().all(is_good)
+}
+
+/// Why a name is not a username, in Django's words.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum UsernameError {
+    /// It has a character outside the permitted ones, or none at all.
+    #[error(
+        "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters."
+    )]
+    BadCharacter,
+    /// It has a NUL.
+    #[error("Null characters are not allowed.")]
+    Null,
+    /// It is longer than Django's column.
+    #[error("Ensure this field has no more than {} characters.", Username::MAX_CHARS)]
+    TooLong,
+}
+
+/// A user as the store keeps it.
+#[derive(Clone, Eq, PartialEq)]
+pub struct User {
+    /// Their address; may be blank.
+    pub email: Email,
+    /// Counts what ends all of the user's tokens at once: only tokens of the present epoch are good.
+    pub epoch: u64,
+    /// Their number.
+    pub id: UserId,
+    /// Whether they may log in and use their tokens.
+    pub is_active: bool,
+    /// Whether they may pass where only staff may, and use the admin console.
+    pub is_staff: bool,
+    /// When they were created.
+    pub joined: Timestamp,
+    /// When they last logged in.
+    pub last_login: Option<Timestamp>,
+    /// Their hashed password.
+    pub password: PasswordHash,
+    /// Their name.
+    pub username: Username,
+}
+
+/// What is known of a user before the store has given them a number.
+#[derive(Clone)]
+pub struct NewUser {
+    /// Their address; may be blank.
+    pub email: Email,
+    /// Whether they are staff.
+    pub is_staff: bool,
+    /// When they are created.
+    pub joined: Timestamp,
+    /// Their hashed password.
+    pub password: PasswordHash,
+    /// Their name.
+    pub username: Username,
+}
+
+/// One change to one user, applied by the store in one step.
+#[derive(Clone)]
+pub enum UserChange {
+    /// Lets them in, or locks them out and ends their tokens.
+    Active(bool),
+    /// Replaces the password and ends their tokens.
+    Password(PasswordHash),
+    /// Replaces one hash of a password by another hash of the same password, unless it has been
+    /// replaced already. Tokens live on.
+    Rehash {
+        /// The hash that was verified.
+        from: PasswordHash,
+        /// The better one.
+        to: PasswordHash,
+    },
+    /// Makes them staff, or takes that from them and ends their tokens.
+    Staff(bool),
+}
+
+impl UserChange {
+    /// Whether the change ends all of the user's tokens.
+    pub fn ends_tokens(&self) -> bool {
+        match self {
+            Self::Active(active) => !active,
+            Self::Staff(staff) => !staff,
+            Self::Password(_) => true,
+            Self::Rehash { .. } => false,
+        }
+    }
+
+    /// Applies the change to a user, the epoch included.
+    pub fn apply(&self, user: &mut User) {
+        match self {
+            Self::Active(active) => user.is_active = *active,
+            Self::Staff(staff) => user.is_staff = *staff,
+            Self::Password(hash) => user.password = hash.clone(),
+            Self::Rehash { from, to } if user.password == *from => user.password = to.clone(),
+            Self::Rehash { .. } => {}
+        }
+        if self.ends_tokens() {
+            user.epoch += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn errors(typed: &str) -> Vec<UsernameError> {
+        Username::parse(typed).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn letters_and_numbers_of_any_script_are_fine() {
+        for name in ["alice", "@.+-_", "josé", "Иван", "山田太郎", "u٣٤", "कखग", "𐐀𐐁", "straße"]
+        {
+            assert_eq!(Username::parse(name).unwrap().as_str(), name);
+        }
+    }
+
+    #[test]
+    fn names_are_kept_in_normal_form() {
+        for (typed, kept) in
+            [("ⅷⅧ", "viiiVIII"), ("ﬁsh", "fish"), ("ｗｉｄｅ", "wide"), ("n①", "n1")]
+        {
+            assert_eq!(Username::parse(typed).unwrap().as_str(), kept);
+        }
+    }
+
+    #[test]
+    fn marks_blanks_and_signs_are_refused() {
+        for name in
+            ["", "al ice", "e\u{301}ric", "วันนี้", "a\u{200d}b", "\u{feff}abc", "bob😀", "half½"]
+        {
+            assert_eq!(errors(name), [UsernameError::BadCharacter], "{name}");
+        }
+    }
+
+    #[test]
+    fn every_mistake_is_told_in_djangos_order() {
+        use UsernameError::{BadCharacter, Null, TooLong};
+        assert_eq!(errors("a\0b"), [BadCharacter, Null]);
+        assert_eq!(errors(&"u".repeat(151)), [TooLong]);
+        assert_eq!(errors(&" ".repeat(151)), [BadCharacter, TooLong]);
+    }
+
+    #[test]
+    fn the_length_is_that_of_the_normal_form_too() {
+        assert!(errors(&"\u{fdfa}".repeat(140)).contains(&UsernameError::TooLong));
+    }
+
+    #[test]
+    fn an_existing_name_is_looked_up_as_typed() {
+        assert!(Username::existing("fish").is_some());
+        assert!(Username::existing("ﬁsh").is_none());
+        assert!(Username::existing("a b!").is_none());
+    }
+}

@@ -1,0 +1,111 @@
+//! Which requests may pass: pure functions, no I/O.
+
+mod path;
+mod route;
+
+pub use self::path::{AmbiguousPath, CleanPath};
+pub use self::route::{Access, Route, RouteTable, UnknownAccess};
+
+use crate::model::identity::Identity;
+use std::sync::Arc;
+
+/// Decides whether a caller may take a route.
+pub fn decide(route: &Arc<Route>, caller: Option<Identity>) -> Result<Permit, Refusal> {
+    let may_pass = match (route.access, &caller) {
+        (Access::Public | Access::Optional, _) | (Access::User, Some(_)) => true,
+        (Access::Staff, Some(identity)) => identity.is_staff,
+        (Access::Staff | Access::User, None) => return Err(Refusal::CredentialsRequired),
+        (Access::Nobody, _) => false,
+    };
+    match route.upstream {
+        Some(upstream) if may_pass => {
+            Ok(Permit { access: route.access, caller: caller.map(Box::new), upstream })
+        }
+        _ => Err(Refusal::Forbidden),
+    }
+}
+
+/// Proof that the policy has let a request pass. Only [`decide`] makes one.
+#[derive(Debug)]
+pub struct Permit {
+    access: Access,
+    caller: Option<Box<Identity>>,
+    upstream: usize,
+}
+
+impl Permit {
+    /// Who may take the route that was taken.
+    pub fn access(&self) -> Access {
+        self.access
+    }
+
+    /// Who asks, if they have said so.
+    pub fn caller(&self) -> Option<&Identity> {
+        self.caller.as_deref()
+    }
+
+    /// Where the request may go: the place of an upstream in the settings.
+    pub fn upstream(&self) -> usize {
+        self.upstream
+    }
+}
+
+/// Why a request may not pass.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// It must say who asks.
+    #[error("credentials are required")]
+    CredentialsRequired,
+    /// Not even then.
+    #[error("forbidden")]
+    Forbidden,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::email::Email;
+    use crate::model::token::TokenId;
+    use crate::model::user::{UserId, Username};
+
+    fn route(access: Access) -> Arc<Route> {
+        let upstream = Some(0);
+        Arc::new(Route { access, host: None, methods: None, path: "/".to_owned(), upstream })
+    }
+
+    fn caller(is_staff: bool) -> Identity {
+        let user = UserId(7);
+        Identity {
+            email: Email::default(),
+            expires: None,
+            is_staff,
+            token: TokenId { user, head: 0 },
+            user,
+            username: Username::parse("ada").unwrap(),
+        }
+    }
+
+    #[test]
+    fn every_access_lets_pass_whom_it_names() {
+        use Refusal::{CredentialsRequired, Forbidden};
+        let verdicts = [
+            (Access::Public, [None, None, None]),
+            (Access::Optional, [None, None, None]),
+            (Access::User, [Some(CredentialsRequired), None, None]),
+            (Access::Staff, [Some(CredentialsRequired), Some(Forbidden), None]),
+            (Access::Nobody, [Some(Forbidden), Some(Forbidden), Some(Forbidden)]),
+        ];
+        for (access, expected) in verdicts {
+            let callers = [None, Some(caller(false)), Some(caller(true))];
+            let got = callers.map(|caller| decide(&route(access), caller).err());
+            assert_eq!(got, expected, "{access}");
+        }
+    }
+
+    #[test]
+    fn a_route_without_an_upstream_lets_nobody_pass() {
+        let mut route = Route::clone(&route(Access::Public));
+        route.upstream = None;
+        assert_eq!(decide(&Arc::new(route), Some(caller(true))).err(), Some(Refusal::Forbidden));
+    }
+}

@@ -1,0 +1,38 @@
+//! Throws away what is of no more use.
+
+use crate::auth::Auth;
+use async_trait::async_trait;
+use pingora::server::ShutdownWatch;
+use pingora::services::background::BackgroundService;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Deletes expired tokens now and then. Nothing depends on it but the size of the store.
+pub(super) struct Sweeper(Arc<Auth>);
+
+impl Sweeper {
+    pub(super) fn new(auth: Arc<Auth>) -> Self {
+        Self(auth)
+    }
+}
+
+const PAUSE: Duration = Duration::from_mins(10);
+
+#[async_trait]
+impl BackgroundService for Sweeper {
+    async fn start(&self, mut shutdown: ShutdownWatch) {
+        loop {
+            tokio::select! {
+                _ = shutdown.changed() => return,
+                () = tokio::time::sleep(PAUSE) => {}
+            }
+            match self.0.sweep().await {
+                Ok(0) => {}
+                Ok(tokens) => tracing::info!(tokens, "expired tokens deleted"),
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "not swept");
+                }
+            }
+        }
+    }
+}

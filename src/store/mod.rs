@@ -1,0 +1,169 @@
+//! Where users and tokens are kept: one trait, and a module for each place.
+
+pub mod redis;
+pub mod sqlite;
+
+use crate::clock::Timestamp;
+use crate::model::token::{TokenDigest, TokenRecord};
+use crate::model::user::{NewUser, User, UserChange, UserId, Username};
+use async_trait::async_trait;
+use std::error::Error;
+use std::sync::Arc;
+
+/// Keeps users and tokens.
+///
+/// Every method is atomic: it happens or it does not, and a crash in its middle leaves at most what
+/// nobody can reach. `Ok(None)` and `Ok(false)` mean "there is no such thing"; an error means that
+/// the store could not tell, or does not know whether it happened.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Adds a user, unless the name is taken.
+    async fn insert_user(&self, user: NewUser) -> Result<Inserted, StoreError>;
+    /// The user of that number.
+    async fn user(&self, id: UserId) -> Result<Option<User>, StoreError>;
+    /// The user of that name.
+    async fn user_by_name(&self, name: &Username) -> Result<Option<User>, StoreError>;
+    /// At most `limit` users with a number above `after`, in order of number.
+    async fn users_after(
+        &self,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<User>, StoreError>;
+    /// Changes a user and returns the result.
+    async fn change_user(&self, id: UserId, change: UserChange)
+    -> Result<Option<User>, StoreError>;
+    /// Deletes a user with all their tokens.
+    async fn delete_user(&self, id: UserId) -> Result<bool, StoreError>;
+
+    /// Adds a token, if its user is as the caller last saw them. One of the same digest is replaced.
+    async fn issue_token(&self, token: NewToken) -> Result<Issue, StoreError>;
+    /// A token and its user, whether or not the token is still good.
+    async fn token(&self, digest: TokenDigest) -> Result<Option<(TokenRecord, User)>, StoreError>;
+    /// The tokens of a user that are good at `now`, the oldest first.
+    async fn tokens_of(&self, user: UserId, now: Timestamp)
+    -> Result<Vec<TokenRecord>, StoreError>;
+    /// Moves a token's end, never to an earlier moment, and says whether there is such a token. One
+    /// that is gone stays gone.
+    async fn extend_token(
+        &self,
+        digest: TokenDigest,
+        expires: Timestamp,
+    ) -> Result<bool, StoreError>;
+    /// Deletes a token.
+    async fn revoke_token(&self, digest: TokenDigest) -> Result<bool, StoreError>;
+    /// Ends all tokens of a user, those that are being issued too.
+    async fn revoke_tokens_of(&self, user: UserId) -> Result<bool, StoreError>;
+    /// Deletes what is of no more use by `now`, such as expired tokens, and says how many tokens.
+    async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// Succeeds if the store answers.
+    async fn ping(&self) -> Result<(), StoreError>;
+    /// Connects, refuses what cannot serve as a store, and tells what an operator should know of it.
+    async fn inspect(&self) -> Result<Inspection, StoreError>;
+}
+
+/// A token to be added.
+#[derive(Clone)]
+pub struct NewToken {
+    /// Its user, number and epoch: nothing is added if the epoch has moved on.
+    pub record: TokenRecord,
+    /// How many live tokens a user may have; `None` is any number.
+    pub limit: Option<TokenLimit>,
+    /// Whether the user has just logged in, so that it is noted.
+    pub is_login: bool,
+}
+
+/// How many live tokens a user may have, and what to do about one more.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TokenLimit {
+    /// The most live tokens.
+    pub most: u32,
+    /// What happens when they are there already.
+    pub on_limit: OnLimit,
+}
+
+/// What happens when a user has all the tokens that they may have.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum OnLimit {
+    /// The oldest end, as many as make room.
+    EvictOldest,
+    /// The new one is refused.
+    Refuse,
+}
+
+/// Whether a user was added.
+#[derive(Clone, Eq, PartialEq)]
+pub enum Inserted {
+    /// They were.
+    Done(User),
+    /// The name belongs to another.
+    NameTaken,
+}
+
+/// Whether a token was added.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Issue {
+    /// It was.
+    Done,
+    /// The user has as many as they may have.
+    LimitReached,
+    /// The user is gone, locked out, or has ended all tokens since they were read.
+    UserChanged,
+}
+
+/// What an operator should know of a store.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Inspection {
+    /// What it is, in a line: kind, place, version; no secrets.
+    pub summary: String,
+    /// What may lose accounts or tokens, a line each.
+    pub warnings: Vec<String>,
+}
+
+/// Why the store could not tell.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It holds something that this version cannot read.
+    #[error("the stored {what} cannot be read: {problem}")]
+    Corrupt {
+        /// What was read.
+        what: &'static str,
+        /// What is wrong with it; never a secret.
+        problem: String,
+    },
+    /// It does not answer, or refuses to.
+    #[error("the store does not answer")]
+    Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    /// It answers, but it cannot serve as a store.
+    #[error("{0}")]
+    Unsuitable(String),
+}
+
+impl StoreError {
+    /// A store that does not answer, and why.
+    pub fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Unavailable(cause.into())
+    }
+}
+
+/// Where to keep things.
+#[derive(Clone, Eq, PartialEq)]
+pub enum Settings {
+    /// A Redis server: `redis://HOST:PORT/DB` or `rediss://…`. May hold a password, so it has no Debug.
+    Redis {
+        /// The address.
+        url: String,
+    },
+    /// A file on this machine.
+    Sqlite {
+        /// The file; made when it is not there.
+        path: std::path::PathBuf,
+    },
+}
+/// Opens a store. A server that does not answer is no error: it may come back.
+pub fn open(settings: &Settings) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(match settings {
+        Settings::Redis { url } => Arc::new(redis::RedisStore::open(url)?),
+        Settings::Sqlite { path } => Arc::new(sqlite::SqliteStore::open(path)?),
+    })
+}

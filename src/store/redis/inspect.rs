@@ -1,0 +1,168 @@
+//! What the server tells of itself, and what an operator should know of it.
+
+use super::RedisStore;
+use super::fault::Fault;
+use super::link::Request;
+use crate::store::{Inspection, StoreError};
+use std::collections::HashMap;
+
+/// The oldest version of Redis that knows all commands in use (`SET … PXAT` is of 6.2).
+const OLDEST: (u32, u32) = (6, 2);
+
+/// The answer to `INFO`.
+pub(super) struct Info<'a>(HashMap<&'a str, &'a str>);
+
+impl<'a> Info<'a> {
+    /// Reads the lines `name:value`; other lines are headings.
+    pub(super) fn parse(text: &'a str) -> Self {
+        Self(text.lines().filter_map(|line| line.trim_end().split_once(':')).collect())
+    }
+
+    /// Refuses a server that lacks commands.
+    pub(super) fn refuse_old(&self) -> Result<(), Fault> {
+        if self.is_valkey() {
+            return Ok(());
+        }
+        let Some(version) = self.get("redis_version") else {
+            return Err(Fault::Unsuitable("the server does not tell its version".to_owned()));
+        };
+        if parse_version(version).is_some_and(|version| version >= OLDEST) {
+            return Ok(());
+        }
+        let (major, minor) = OLDEST;
+        Err(Fault::Unsuitable(format!(
+            "Redis {version} is too old: {major}.{minor} or newer is needed"
+        )))
+    }
+
+    fn get(&self, name: &str) -> Option<&'a str> {
+        self.0.get(name).copied()
+    }
+
+    fn is_valkey(&self) -> bool {
+        self.get("server_name") == Some("valkey")
+    }
+
+    fn product(&self) -> String {
+        let (name, version) = if self.is_valkey() {
+            ("Valkey", self.get("valkey_version"))
+        } else {
+            ("Redis", self.get("redis_version"))
+        };
+        format!("{name} {}", version.unwrap_or("of an unknown version"))
+    }
+
+    fn warnings(&self, appendfsync: Option<&str>) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.get("aof_enabled") == Some("0") {
+            warnings.push(
+                "appendonly is off: accounts and tokens since the last snapshot are lost when \
+                 Redis crashes, and revoked tokens come back; set `appendonly yes`"
+                    .to_owned(),
+            );
+        } else if let Some(policy @ ("everysec" | "no")) = appendfsync {
+            warnings.push(format!(
+                "appendfsync is {policy}: a crash can lose the last {}, and bring back tokens \
+                 that were revoked in it; `appendfsync always` cannot",
+                if policy == "no" { "half minute" } else { "second" },
+            ));
+        }
+        if let Some(policy) = self.get("maxmemory_policy").filter(|policy| *policy != "noeviction")
+        {
+            warnings.push(format!(
+                "maxmemory-policy is {policy}: Redis may throw away accounts and tokens when its \
+                 memory is full; set `maxmemory-policy noeviction`"
+            ));
+        }
+        if self.get("role") == Some("slave") {
+            warnings.push(
+                "the server is a replica: nothing can be written until it is the primary"
+                    .to_owned(),
+            );
+        }
+        warnings
+    }
+}
+
+/// The first two numbers of a version.
+fn parse_version(text: &str) -> Option<(u32, u32)> {
+    let mut parts = text.split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+impl RedisStore {
+    pub(super) async fn ask_ping(&self) -> Result<(), StoreError> {
+        self.link.ask(Request::Command(&redis::cmd("PING"))).await
+    }
+
+    pub(super) async fn ask_inspection(&self) -> Result<Inspection, StoreError> {
+        let text: String = self.link.ask(Request::Command(&redis::cmd("INFO"))).await?;
+        let info = Info::parse(&text);
+        info.refuse_old().map_err(|fault| fault.at(&self.link.place()))?;
+        let appendfsync = self.appendfsync().await;
+        let (place, database) = (self.link.place(), self.link.database());
+        Ok(Inspection {
+            summary: format!("{} at {place}/{database}", info.product()),
+            warnings: info.warnings(appendfsync.as_deref()),
+        })
+    }
+
+    /// How often the log is forced to disk; `None` where reading the settings is forbidden, as it
+    /// is with many hosters.
+    async fn appendfsync(&self) -> Option<String> {
+        let mut command = redis::cmd("CONFIG");
+        command.arg("GET").arg("appendfsync");
+        let settings: Result<HashMap<String, String>, _> =
+            self.link.ask(Request::Command(&command)).await;
+        settings.ok()?.remove("appendfsync")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(info: &str) -> Option<String> {
+        match Info::parse(info).refuse_old() {
+            Err(Fault::Unsuitable(why)) => Some(why),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn an_old_redis_is_refused() {
+        for version in ["5.0.7", "6.0.16", "6.1.240", "2.8.9999"] {
+            let why = refusal(&format!("# Server\r\nredis_version:{version}\r\n")).unwrap();
+            assert_eq!(why, format!("Redis {version} is too old: 6.2 or newer is needed"));
+        }
+    }
+
+    #[test]
+    fn a_newer_one_and_any_valkey_are_not() {
+        for version in ["6.2.0", "7.0.15", "8.2.1", "10.0.0", "7.9.226"] {
+            assert_eq!(refusal(&format!("redis_version:{version}\r\n")), None, "{version}");
+        }
+        assert_eq!(refusal("server_name:valkey\r\nvalkey_version:8.0.1\r\n"), None);
+    }
+
+    #[test]
+    fn a_server_without_a_version_is_refused() {
+        assert_eq!(
+            refusal("HTTP/1.1 400"),
+            Some("the server does not tell its version".to_owned())
+        );
+    }
+
+    #[test]
+    fn the_product_is_named_with_its_own_version() {
+        let info = "redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.0.1\r\n";
+        assert_eq!(Info::parse(info).product(), "Valkey 8.0.1");
+        assert_eq!(Info::parse("redis_version:7.0.15\r\n").product(), "Redis 7.0.15");
+    }
+
+    #[test]
+    fn a_replica_is_warned_of() {
+        let info = "aof_enabled:1\r\nmaxmemory_policy:noeviction\r\nrole:slave\r\n";
+        assert_eq!(Info::parse(info).warnings(Some("always")).len(), 1);
+    }
+}

@@ -1,0 +1,77 @@
+//! What the keys are called. The part in braces decides where a Redis Cluster keeps a key.
+
+use crate::model::token::TokenDigest;
+use crate::model::user::{UserId, Username};
+
+/// The users' numbers, each with itself as the score.
+pub(super) const USERS: &str = "authgate:users";
+/// The number given out last.
+pub(super) const NEXT_USER: &str = "authgate:next-user";
+
+/// Whose name it is: a user's number.
+pub(super) fn name(name: &Username) -> String {
+    format!("authgate:name:{{{name}}}")
+}
+
+/// A user, as a hash.
+pub(super) fn user(id: UserId) -> String {
+    format!("authgate:user:{{{id}}}")
+}
+
+/// A user's tokens: entries with their expiry as the score. In the same slot as the user.
+pub(super) fn user_tokens(id: UserId) -> String {
+    format!("authgate:user-tokens:{{{id}}}")
+}
+
+/// A token.
+pub(super) fn token(digest: &TokenDigest) -> String {
+    format!("authgate:token:{{{}}}", hex(digest))
+}
+
+/// A digest in hexadecimal digits.
+pub(super) fn hex(digest: &TokenDigest) -> String {
+    use std::fmt::Write;
+    digest.as_bytes().iter().fold(String::with_capacity(128), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The digest that was written as these hexadecimal digits.
+pub(super) fn digest(hex: &str) -> Option<TokenDigest> {
+    let mut bytes = [0; 64];
+    if hex.len() != 2 * bytes.len() {
+        return None;
+    }
+    for (byte, at) in bytes.iter_mut().zip((0..).step_by(2)) {
+        *byte = u8::from_str_radix(hex.get(at..at + 2)?, 16).ok()?;
+    }
+    Some(TokenDigest::new(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::token::Token;
+
+    #[test]
+    fn a_user_and_their_tokens_share_a_slot() {
+        assert_eq!(user(UserId(42)), "authgate:user:{42}");
+        assert_eq!(user_tokens(UserId(42)), "authgate:user-tokens:{42}");
+    }
+
+    #[test]
+    fn a_digest_reads_back_as_it_is_written() {
+        let written = Token::new("abc".to_owned()).digest();
+        assert!(digest(&hex(&written)) == Some(written));
+        assert!(hex(&written).starts_with("ddaf35a193617aba"));
+    }
+
+    #[test]
+    fn other_texts_are_no_digests() {
+        for text in ["", "dd", &"zz".repeat(64), &"é".repeat(64)] {
+            assert!(digest(text).is_none(), "{text}");
+        }
+    }
+}

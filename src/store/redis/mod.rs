@@ -1,0 +1,178 @@
+//! Users and tokens in Redis or Valkey, for more than one gateway.
+//!
+//! A token is good only while its epoch is its user's, so all of a user's tokens end in one step.
+//! No step needs keys of two slots to change together: writes are ordered so that a crash between
+//! two of them leaves what nobody can reach, and [`Store::sweep`] picks that up.
+
+mod fault;
+mod inspect;
+mod keys;
+mod link;
+mod record;
+mod scripts;
+mod sweep;
+mod tokens;
+mod users;
+
+use self::link::Link;
+use self::scripts::Scripts;
+use super::{Inserted, Inspection, Issue, NewToken, Store, StoreError};
+use crate::clock::Timestamp;
+use crate::model::token::{TokenDigest, TokenRecord};
+use crate::model::user::{NewUser, User, UserChange, UserId, Username};
+use async_trait::async_trait;
+use redis::{Client, ConnectionAddr, IntoConnectionInfo};
+
+/// Keeps users and tokens in a Redis server.
+///
+/// The connection is made on first use. A server that is down or silent is an error within a
+/// second, and is used again as soon as it is back.
+pub struct RedisStore {
+    link: Link,
+    scripts: Scripts,
+}
+
+impl RedisStore {
+    /// A store at `redis://[USER:PASSWORD@]HOST[:PORT][/DB]`, or `rediss://` for TLS. Connects to
+    /// nothing yet; fails with [`StoreError::Unsuitable`] if the address is wrong.
+    pub fn open(url: &str) -> Result<Self, StoreError> {
+        // The crate's own words could repeat the address, and with it the password.
+        let client = connection_info(url).and_then(|info| Client::open(info).ok());
+        let client = client.ok_or_else(|| {
+            StoreError::Unsuitable(
+                "the address of Redis is not like redis://HOST:PORT/DB (special characters in a \
+                 password must be percent-encoded)"
+                    .to_owned(),
+            )
+        })?;
+        Ok(Self { link: Link::new(client), scripts: Scripts::new() })
+    }
+}
+
+fn connection_info(url: &str) -> Option<redis::ConnectionInfo> {
+    let info = url.into_connection_info().ok()?;
+    let settings = info.redis_settings();
+    // A raw `/`, `?` or `#` in a password ends the host early, and would show it as one.
+    let is_cut =
+        url.contains('@') && settings.password().is_none() && settings.username().is_none();
+    let is_supported = match info.addr() {
+        ConnectionAddr::TcpTls { insecure, .. } => !insecure,
+        _ => true,
+    };
+    (!is_cut && is_supported).then_some(info)
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    async fn insert_user(&self, user: NewUser) -> Result<Inserted, StoreError> {
+        self.add_user(user).await
+    }
+
+    async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.read_user(id).await
+    }
+
+    async fn user_by_name(&self, name: &Username) -> Result<Option<User>, StoreError> {
+        self.find_user(name).await
+    }
+
+    async fn users_after(
+        &self,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<User>, StoreError> {
+        self.list_users(after, limit).await
+    }
+
+    async fn change_user(
+        &self,
+        id: UserId,
+        change: UserChange,
+    ) -> Result<Option<User>, StoreError> {
+        self.write_change(id, &change).await
+    }
+
+    async fn delete_user(&self, id: UserId) -> Result<bool, StoreError> {
+        self.remove_user(id).await
+    }
+
+    async fn issue_token(&self, token: NewToken) -> Result<Issue, StoreError> {
+        self.add_token(&token).await
+    }
+
+    async fn token(&self, digest: TokenDigest) -> Result<Option<(TokenRecord, User)>, StoreError> {
+        self.find_token(digest).await
+    }
+
+    async fn tokens_of(
+        &self,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<Vec<TokenRecord>, StoreError> {
+        self.list_tokens(user, now).await
+    }
+
+    async fn extend_token(
+        &self,
+        digest: TokenDigest,
+        expires: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.move_end(digest, expires).await
+    }
+
+    async fn revoke_token(&self, digest: TokenDigest) -> Result<bool, StoreError> {
+        self.remove_token(digest).await
+    }
+
+    async fn revoke_tokens_of(&self, user: UserId) -> Result<bool, StoreError> {
+        self.end_tokens(user).await
+    }
+
+    async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.sweep_users(now).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.ask_ping().await
+    }
+
+    async fn inspect(&self) -> Result<Inspection, StoreError> {
+        self.ask_inspection().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_read_without_a_runtime() {
+        for url in [
+            "redis://127.0.0.1",
+            "redis://:pass@host:6379/3",
+            "redis://user:p%40ss@host/0",
+            "rediss://host:6380",
+            "unix:///run/redis.sock",
+        ] {
+            assert!(RedisStore::open(url).is_ok(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_address_is_refused_without_showing_its_password() {
+        for url in [
+            "",
+            "host:6379",
+            "http://:hunter2@host",
+            "redis://:hunter2@host:port",
+            "redis://:hunter2@host/db",
+            "redis://user:12#hunter2@host",
+            "redis://:hunter2@host?protocol=hunter2",
+            "rediss://:hunter2@host/#insecure",
+        ] {
+            let Err(error) = RedisStore::open(url) else { panic!("{url}") };
+            assert!(matches!(error, StoreError::Unsuitable(_)), "{url}");
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{url}");
+        }
+    }
+}

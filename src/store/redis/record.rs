@@ -1,0 +1,229 @@
+//! How users and tokens are written down, and read back.
+
+use super::keys;
+use crate::clock::Timestamp;
+use crate::model::email::Email;
+use crate::model::password::PasswordHash;
+use crate::model::token::{TokenDigest, TokenRecord};
+use crate::model::user::{User, UserId, Username};
+use crate::store::StoreError;
+use std::collections::HashMap;
+use std::str::FromStr;
+
+/// A user's hash as Redis returns it; empty if there is no such user.
+pub(super) type Fields = HashMap<String, String>;
+
+/// Writes a user as the fields of a hash.
+pub(super) fn user_fields(user: &User) -> Vec<(&'static str, String)> {
+    let mut fields = vec![
+        ("username", user.username.to_string()),
+        ("email", user.email.to_string()),
+        ("password", user.password.expose().to_owned()),
+        ("is_active", flag(user.is_active).to_owned()),
+        ("is_staff", flag(user.is_staff).to_owned()),
+        ("joined", user.joined.micros().to_string()),
+        ("epoch", user.epoch.to_string()),
+    ];
+    fields.extend(user.last_login.map(|moment| ("last_login", moment.micros().to_string())));
+    fields
+}
+
+/// Writes what is true or not.
+pub(super) fn flag(is_true: bool) -> &'static str {
+    if is_true { "1" } else { "0" }
+}
+
+/// Reads a user from the fields of a hash.
+pub(super) fn user(id: UserId, fields: &Fields) -> Result<Option<User>, StoreError> {
+    if fields.is_empty() {
+        return Ok(None);
+    }
+    let name = text(fields, "username")?;
+    Ok(Some(User {
+        email: Email::stored(text(fields, "email")?.to_owned()),
+        epoch: number(fields, "epoch")?,
+        id,
+        is_active: number::<u8>(fields, "is_active")? == 1,
+        is_staff: number::<u8>(fields, "is_staff")? == 1,
+        joined: Timestamp::from_micros(number(fields, "joined")?),
+        last_login: optional_number(fields, "last_login")?.map(Timestamp::from_micros),
+        password: PasswordHash::new(text(fields, "password")?.to_owned()),
+        username: Username::existing(name).ok_or_else(|| bad_field("username"))?,
+    }))
+}
+
+fn text<'a>(fields: &'a Fields, field: &str) -> Result<&'a str, StoreError> {
+    fields.get(field).map(String::as_str).ok_or_else(|| bad_field(field))
+}
+
+fn number<T: FromStr>(fields: &Fields, field: &str) -> Result<T, StoreError> {
+    text(fields, field)?.parse().map_err(|_| bad_field(field))
+}
+
+fn optional_number<T: FromStr>(fields: &Fields, field: &str) -> Result<Option<T>, StoreError> {
+    fields.contains_key(field).then(|| number(fields, field)).transpose()
+}
+
+fn bad_field(field: &str) -> StoreError {
+    StoreError::Corrupt { what: "user", problem: format!("the field {field} is missing or wrong") }
+}
+
+/// Writes a token: user, moment of creation, expiry (`-` for never) and epoch.
+pub(super) fn token_text(token: &TokenRecord) -> String {
+    let expires = token.expires.map_or_else(|| "-".to_owned(), |end| end.micros().to_string());
+    format!("{} {} {expires} {}", token.user, token.created.micros(), token.epoch)
+}
+
+/// Reads a token.
+pub(super) fn token(digest: TokenDigest, written: &str) -> Result<TokenRecord, StoreError> {
+    parse_token(digest, written).ok_or_else(|| StoreError::Corrupt {
+        what: "token",
+        problem: "it is not a user, two moments and an epoch".to_owned(),
+    })
+}
+
+fn parse_token(digest: TokenDigest, written: &str) -> Option<TokenRecord> {
+    let mut words = written.split(' ');
+    let user = UserId(words.next()?.parse().ok()?);
+    let created = Timestamp::from_micros(words.next()?.parse().ok()?);
+    let expires = match words.next()? {
+        "-" => None,
+        micros => Some(Timestamp::from_micros(micros.parse().ok()?)),
+    };
+    let epoch = words.next()?.parse().ok()?;
+    words.next().is_none().then_some(TokenRecord { created, digest, epoch, expires, user })
+}
+
+/// A token in its user's list. All of it stays as it is for the token's life, and the moment of
+/// creation comes first, so that the order of entries is that of creation.
+#[derive(Clone)]
+pub(super) struct Entry {
+    pub(super) created: Timestamp,
+    pub(super) digest: TokenDigest,
+    pub(super) epoch: u64,
+}
+
+impl Entry {
+    /// The entry of a token.
+    pub(super) fn of(token: &TokenRecord) -> Self {
+        Self { created: token.created, digest: token.digest, epoch: token.epoch }
+    }
+
+    /// Writes the entry.
+    pub(super) fn text(&self) -> String {
+        format!("{:020}:{}:{}", self.created.micros(), self.epoch, keys::hex(&self.digest))
+    }
+
+    /// Reads an entry.
+    pub(super) fn read(written: &str) -> Result<Self, StoreError> {
+        Self::parse(written).ok_or_else(|| StoreError::Corrupt {
+            what: "list of a user's tokens",
+            problem: "an entry is not a moment, an epoch and a digest".to_owned(),
+        })
+    }
+
+    fn parse(written: &str) -> Option<Self> {
+        let (created, rest) = written.split_once(':')?;
+        let (epoch, digest) = rest.split_once(':')?;
+        Some(Self {
+            created: Timestamp::from_micros(created.parse().ok()?),
+            digest: keys::digest(digest)?,
+            epoch: epoch.parse().ok()?,
+        })
+    }
+}
+
+/// The score of a token in its user's list. Exact, for a double holds microseconds until 2255.
+pub(super) fn score(expires: Option<Timestamp>) -> String {
+    expires.map_or_else(|| "+inf".to_owned(), |end| end.micros().to_string())
+}
+
+/// When Redis is to forget a token. Positive, for Redis refuses other moments.
+pub(super) fn forget_at(expires: Timestamp) -> i64 {
+    expires.millis_up().max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::token::Token;
+
+    fn a_token(expires: Option<Timestamp>) -> TokenRecord {
+        TokenRecord {
+            created: Timestamp::from_micros(1_795_503_694_000_121),
+            digest: Token::new("abc".to_owned()).digest(),
+            epoch: 3,
+            expires,
+            user: UserId(42),
+        }
+    }
+
+    fn a_user() -> User {
+        User {
+            email: Email::stored("a@example.com".to_owned()),
+            epoch: 7,
+            id: UserId(42),
+            is_active: true,
+            is_staff: false,
+            joined: Timestamp::from_micros(1_795_503_694_000_121),
+            last_login: None,
+            password: PasswordHash::new("$argon2id$x".to_owned()),
+            username: Username::parse("josé").unwrap(),
+        }
+    }
+
+    fn fields_of(user: &User) -> Fields {
+        user_fields(user).into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    #[test]
+    fn a_user_reads_back_as_written() {
+        let mut written = a_user();
+        for last_login in [None, Some(Timestamp::from_micros(1))] {
+            written.last_login = last_login;
+            assert!(user(UserId(42), &fields_of(&written)).unwrap() == Some(written.clone()));
+        }
+    }
+
+    #[test]
+    fn a_user_without_fields_is_none() {
+        assert!(user(UserId(42), &Fields::new()).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_user_lacking_a_field_is_corrupt() {
+        for field in ["username", "email", "password", "is_active", "is_staff", "joined", "epoch"] {
+            let mut fields = fields_of(&a_user());
+            fields.remove(field);
+            assert!(
+                matches!(user(UserId(42), &fields), Err(StoreError::Corrupt { .. })),
+                "{field}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_token_reads_back_as_written() {
+        for expires in [None, Some(Timestamp::from_micros(1_795_503_694_000_122))] {
+            let written = a_token(expires);
+            assert!(token(written.digest, &token_text(&written)).unwrap() == written);
+        }
+    }
+
+    #[test]
+    fn other_texts_are_no_tokens() {
+        let digest = a_token(None).digest;
+        for text in ["", "42", "42 1 - 0 0", "x 1 - 0", "42 1 x 0"] {
+            assert!(matches!(token(digest, text), Err(StoreError::Corrupt { .. })), "{text}");
+        }
+    }
+
+    #[test]
+    fn entries_sort_by_creation() {
+        let mut early = Entry::of(&a_token(None));
+        let late = Entry::of(&a_token(None));
+        early.created = Timestamp::from_micros(9);
+        assert!(early.text() < late.text());
+        assert_eq!(Entry::read(&late.text()).unwrap().text(), late.text());
+    }
+}

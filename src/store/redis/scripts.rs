@@ -1,0 +1,26 @@
+//! The steps that must not be torn apart: each touches the keys of a single slot.
+
+use redis::Script;
+
+/// The scripts, each sent by its hash and loaded when the server does not know it.
+pub(super) struct Scripts {
+    pub(super) change_user: Script,
+    pub(super) drop_name: Script,
+    pub(super) end_tokens: Script,
+    pub(super) extend_token: Script,
+    pub(super) issue_token: Script,
+    pub(super) take_name: Script,
+}
+
+impl Scripts {
+    pub(super) fn new() -> Self {
+        Self {
+            change_user: Script::new(include_str!("scripts/change_user.lua")),
+            drop_name: Script::new(include_str!("scripts/drop_name.lua")),
+            end_tokens: Script::new(include_str!("scripts/end_tokens.lua")),
+            extend_token: Script::new(include_str!("scripts/extend_token.lua")),
+            issue_token: Script::new(include_str!("scripts/issue_token.lua")),
+            take_name: Script::new(include_str!("scripts/take_name.lua")),
+        }
+    }
+}

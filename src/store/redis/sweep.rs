@@ -1,0 +1,108 @@
+//! Picking up what is of no more use: expired and ended tokens, and what crashes left behind.
+
+use super::link::Request;
+use super::record::Entry;
+use super::{RedisStore, keys};
+use crate::clock::Timestamp;
+use crate::model::user::UserId;
+use crate::store::StoreError;
+use redis::{Cmd, pipe};
+use std::time::Duration;
+
+/// How many users or keys are read at once.
+const CHUNK: usize = 100;
+/// How long a token may be on a list before it must have a key: it is being written.
+const GRACE: Duration = Duration::from_mins(1);
+
+/// Whether there is a user, their epoch and whether they are active, and the tokens on their list:
+/// those past their end, and the others.
+type Found = (bool, (Option<u64>, Option<u8>), Vec<String>, Vec<String>);
+
+/// A user's tokens, as a sweep sees them.
+struct Tokens {
+    /// Those past their end.
+    expired: Vec<Entry>,
+    /// The others.
+    standing: Vec<Entry>,
+    /// The user's epoch; `None` if the user is gone.
+    epoch: Option<u64>,
+    /// Whether the user is locked out. Their tokens stay, so that each can be told from one that
+    /// nobody has ever had.
+    is_locked_out: bool,
+}
+
+impl RedisStore {
+    pub(super) async fn sweep_users(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let mut removed = 0;
+        let mut after = None;
+        loop {
+            let ids = self.indexed_after(after, CHUNK).await?;
+            let Some(last) = ids.last() else { return Ok(removed) };
+            after = Some(*last);
+            for id in &ids {
+                removed += match self.sweep_user(*id, now).await {
+                    Err(error @ StoreError::Corrupt { .. }) => {
+                        // One bad record must not keep all others from being swept.
+                        tracing::warn!(user = %id, %error, "could not sweep a user");
+                        0
+                    }
+                    result => result?,
+                };
+            }
+        }
+    }
+
+    async fn sweep_user(&self, id: UserId, now: Timestamp) -> Result<u64, StoreError> {
+        let tokens = self.read_tokens(id, now).await?;
+        let is_gone = tokens.epoch.is_none();
+        let dead = self.dead(tokens, now).await?;
+        self.remove_entries(id, &dead).await?;
+        if is_gone {
+            self.link.ask::<()>(Request::Command(&Cmd::zrem(keys::USERS, id.0))).await?;
+        }
+        Ok(dead.len().try_into().unwrap_or(u64::MAX))
+    }
+
+    async fn read_tokens(&self, id: UserId, now: Timestamp) -> Result<Tokens, StoreError> {
+        let list = keys::user_tokens(id);
+        let mut read = pipe();
+        read.exists(keys::user(id))
+            .hmget(keys::user(id), &["epoch", "is_active"])
+            .zrangebyscore(&list, "-inf", now.micros())
+            .zrangebyscore(&list, format!("({}", now.micros()), "+inf");
+        let (exists, (epoch, is_active), expired, standing): Found =
+            self.link.ask(Request::Batch(&read)).await?;
+        if exists && epoch.is_none() {
+            let problem = "the field epoch is missing".to_owned();
+            return Err(StoreError::Corrupt { what: "user", problem });
+        }
+        let entries = |texts: Vec<String>| {
+            texts.iter().map(|text| Entry::read(text)).collect::<Result<_, _>>()
+        };
+        let is_locked_out = is_active == Some(0);
+        Ok(Tokens {
+            epoch,
+            expired: entries(expired)?,
+            is_locked_out,
+            standing: entries(standing)?,
+        })
+    }
+
+    /// The tokens that are of no more use.
+    async fn dead(&self, tokens: Tokens, now: Timestamp) -> Result<Vec<Entry>, StoreError> {
+        let stays = |entry: &Entry| tokens.is_locked_out || Some(entry.epoch) == tokens.epoch;
+        let (good, mut dead): (Vec<_>, Vec<_>) = tokens.standing.into_iter().partition(stays);
+        dead.extend(tokens.expired);
+        let aged: Vec<_> = good.into_iter().filter(|e| now.since(e.created) > GRACE).collect();
+        for chunk in aged.chunks(CHUNK) {
+            let mut look = pipe();
+            for entry in chunk {
+                look.exists(keys::token(&entry.digest));
+            }
+            let exist: Vec<bool> = self.link.ask(Request::Batch(&look)).await?;
+            let gone = chunk.iter().zip(exist).filter(|(_, exists)| !exists);
+            dead.extend(gone.map(|(entry, _)| entry.clone()));
+        }
+        Ok(dead)
+    }
+}

@@ -1,0 +1,198 @@
+//! Users: a hash each, a key for the name, an index for lists.
+
+use super::link::Request;
+use super::record::{self, Fields};
+use super::{RedisStore, keys};
+use crate::model::user::{NewUser, User, UserChange, UserId, Username};
+use crate::store::{Inserted, StoreError};
+use redis::{Cmd, pipe};
+
+/// How many users are read at once.
+const CHUNK: usize = 100;
+/// How often to try to get a name whose owner is being deleted.
+const ATTEMPTS: usize = 8;
+
+impl RedisStore {
+    pub(super) async fn add_user(&self, new: NewUser) -> Result<Inserted, StoreError> {
+        if self.find_user(&new.username).await?.is_some() {
+            return Ok(Inserted::NameTaken);
+        }
+        let id: u64 = self.link.ask(Request::Command(&Cmd::incr(keys::NEXT_USER, 1))).await?;
+        let user = with_id(UserId(id), new);
+        // The name comes last: before it, nobody finds the user, not even in a list.
+        self.write_user(&user).await?;
+        if self.take_name(&user).await? {
+            return Ok(Inserted::Done(user));
+        }
+        self.unwrite_user(user.id).await?;
+        Ok(Inserted::NameTaken)
+    }
+
+    async fn write_user(&self, user: &User) -> Result<(), StoreError> {
+        let fields = record::user_fields(user);
+        let write = Cmd::hset_multiple(keys::user(user.id), &fields);
+        self.link.ask::<()>(Request::Command(&write)).await?;
+        let index = Cmd::zadd(keys::USERS, user.id.0, user.id.0);
+        self.link.ask(Request::Command(&index)).await
+    }
+
+    /// The hash goes first: an index entry without a hash is swept, a hash without one is not.
+    async fn unwrite_user(&self, id: UserId) -> Result<(), StoreError> {
+        self.link.ask::<()>(Request::Command(&Cmd::del(keys::user(id)))).await?;
+        self.link.ask(Request::Command(&Cmd::zrem(keys::USERS, id.0))).await
+    }
+
+    /// Gives the user their name, unless it belongs to another who exists.
+    async fn take_name(&self, user: &User) -> Result<bool, StoreError> {
+        let key = keys::name(&user.username);
+        for _ in 0..ATTEMPTS {
+            if self.link.ask(Request::Command(&Cmd::set_nx(&key, user.id.0))).await? {
+                return Ok(true);
+            }
+            match self.owner(&user.username).await? {
+                // An answer that got lost: the name was taken by this very call.
+                Some(owner) if owner == user.id => return Ok(true),
+                Some(owner) if self.exists(owner).await? => return Ok(false),
+                // The owner's deletion stopped half-way, for a hash is there before its name is.
+                Some(gone) => {
+                    let mut take = self.scripts.take_name.key(&key);
+                    take.arg(gone.0).arg(user.id.0);
+                    if self.link.ask(Request::Script(&take)).await? {
+                        return Ok(true);
+                    }
+                }
+                None => {}
+            }
+        }
+        Err(StoreError::unavailable("the name changes hands all the time"))
+    }
+
+    async fn owner(&self, name: &Username) -> Result<Option<UserId>, StoreError> {
+        let owner: Option<u64> =
+            self.link.ask(Request::Command(&Cmd::get(keys::name(name)))).await?;
+        Ok(owner.map(UserId))
+    }
+
+    async fn exists(&self, id: UserId) -> Result<bool, StoreError> {
+        self.link.ask(Request::Command(&Cmd::exists(keys::user(id)))).await
+    }
+
+    pub(super) async fn read_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        let fields: Fields = self.link.ask(Request::Command(&Cmd::hgetall(keys::user(id)))).await?;
+        record::user(id, &fields)
+    }
+
+    pub(super) async fn find_user(&self, name: &Username) -> Result<Option<User>, StoreError> {
+        match self.owner(name).await? {
+            Some(id) => self.read_user(id).await,
+            None => Ok(None),
+        }
+    }
+
+    pub(super) async fn list_users(
+        &self,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<User>, StoreError> {
+        let mut users = Vec::new();
+        let mut after = after;
+        while users.len() < limit {
+            let most = CHUNK.min(limit - users.len());
+            let ids = self.indexed_after(after, most).await?;
+            let Some(last) = ids.last() else { break };
+            after = Some(*last);
+            users.extend(self.named_users(&ids).await?);
+        }
+        Ok(users)
+    }
+
+    /// The next numbers in the index, some of them perhaps of users who are gone.
+    pub(super) async fn indexed_after(
+        &self,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        let start = after.map_or_else(|| "-inf".to_owned(), |id| format!("({id}"));
+        let limit = isize::try_from(limit).unwrap_or(isize::MAX);
+        let range = Cmd::zrangebyscore_limit(keys::USERS, start, "+inf", 0, limit);
+        let ids: Vec<u64> = self.link.ask(Request::Command(&range)).await?;
+        Ok(ids.into_iter().map(UserId).collect())
+    }
+
+    /// Those of the users who exist and own their name: an insertion that stopped half-way, or
+    /// lost the name, left one who does not.
+    async fn named_users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        let mut read = pipe();
+        for id in ids {
+            read.hgetall(keys::user(*id));
+        }
+        let hashes: Vec<Fields> = self.link.ask(Request::Batch(&read)).await?;
+        let mut users = Vec::new();
+        for (id, fields) in ids.iter().zip(&hashes) {
+            users.extend(record::user(*id, fields)?);
+        }
+        if users.is_empty() {
+            return Ok(users);
+        }
+        let mut find = pipe();
+        for user in &users {
+            find.get(keys::name(&user.username));
+        }
+        let owners: Vec<Option<u64>> = self.link.ask(Request::Batch(&find)).await?;
+        let pairs = users.into_iter().zip(owners);
+        Ok(pairs.filter(|(user, owner)| *owner == Some(user.id.0)).map(|(user, _)| user).collect())
+    }
+
+    pub(super) async fn write_change(
+        &self,
+        id: UserId,
+        change: &UserChange,
+    ) -> Result<Option<User>, StoreError> {
+        let (field, value, replaces) = match change {
+            UserChange::Active(active) => ("is_active", record::flag(*active), None),
+            UserChange::Staff(staff) => ("is_staff", record::flag(*staff), None),
+            UserChange::Password(hash) => ("password", hash.expose(), None),
+            UserChange::Rehash { from, to } => ("password", to.expose(), Some(from.expose())),
+        };
+        let mut script = self.scripts.change_user.key(keys::user(id));
+        script.arg(field).arg(value).arg(record::flag(change.ends_tokens())).arg(replaces);
+        let fields: Fields = self.link.ask(Request::Script(&script)).await?;
+        record::user(id, &fields)
+    }
+
+    /// Deletes the hash, and with it all tokens; what is left then is swept one day at the latest.
+    pub(super) async fn remove_user(&self, id: UserId) -> Result<bool, StoreError> {
+        let Some(user) = self.read_user(id).await? else { return Ok(false) };
+        if !self.link.ask_once(Request::Command(&Cmd::del(keys::user(id)))).await? {
+            return Ok(false);
+        }
+        if let Err(error) = self.remove_traces(&user).await {
+            tracing::warn!(user = %id, %error, "left traces of a deleted user to be swept");
+        }
+        Ok(true)
+    }
+
+    /// The index comes last: by it, a sweep finds the rest.
+    async fn remove_traces(&self, user: &User) -> Result<(), StoreError> {
+        let mut drop_name = self.scripts.drop_name.key(keys::name(&user.username));
+        drop_name.arg(user.id.0);
+        self.link.ask::<()>(Request::Script(&drop_name)).await?;
+        let entries = self.entries(user.id, "-inf").await?;
+        self.remove_entries(user.id, &entries).await?;
+        self.link.ask(Request::Command(&Cmd::zrem(keys::USERS, user.id.0))).await
+    }
+}
+
+fn with_id(id: UserId, new: NewUser) -> User {
+    User {
+        email: new.email,
+        epoch: 0,
+        id,
+        is_active: true,
+        is_staff: new.is_staff,
+        joined: new.joined,
+        last_login: None,
+        password: new.password,
+        username: new.username,
+    }
+}

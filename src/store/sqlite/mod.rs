@@ -1,0 +1,158 @@
+//! Users and tokens in an SQLite file on this machine.
+//!
+//! Writes go to one thread, which commits what has queued up in one transaction; reads go to a few
+//! threads with a connection each. Other processes may use the file at the same time.
+
+mod file;
+mod queue;
+mod readers;
+mod rows;
+mod tokens;
+mod users;
+mod writer;
+
+use super::{Inserted, Inspection, Issue, NewToken, Store, StoreError};
+use crate::clock::Timestamp;
+use crate::model::token::{TokenDigest, TokenRecord};
+use crate::model::user::{NewUser, User, UserChange, UserId, Username};
+use async_trait::async_trait;
+use readers::Readers;
+use rusqlite::{Error, ErrorCode};
+use std::path::{Path, PathBuf};
+use writer::Writer;
+
+/// A store in one file. Its threads end when it is dropped.
+pub struct SqliteStore {
+    path: PathBuf,
+    readers: Readers,
+    writer: Writer,
+}
+
+impl SqliteStore {
+    /// Opens the file, or makes it for the eyes of this user alone when it is not there.
+    ///
+    /// Blocks for up to a second. Refuses, as [`StoreError::Unsuitable`], a file that is not ours or
+    /// comes from a newer version, and leaves it as it is.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let writer = file::open(path)?;
+        let readers = (0..readers::COUNT).map(|_| file::connect_reader(path));
+        Ok(Self {
+            readers: Readers::start(readers.collect::<Result<_, _>>()?)?,
+            writer: Writer::start(writer)?,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Deletes some useless tokens; `None` when none are left.
+    ///
+    /// The search, which may be long, is a reader's: the writer is held for no more than a batch.
+    async fn sweep_some(&self, now: Timestamp) -> Result<Option<u64>, StoreError> {
+        let useless = self.readers.query(move |db| tokens::find_useless(db, now)).await?;
+        if useless.is_empty() {
+            return Ok(None);
+        }
+        self.writer.perform(move |db| tokens::delete_useless(db, &useless, now)).await.map(Some)
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn insert_user(&self, user: NewUser) -> Result<Inserted, StoreError> {
+        self.writer.perform(move |db| users::insert(db, &user)).await
+    }
+
+    async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.readers.query(move |db| users::find(db, id)).await
+    }
+
+    async fn user_by_name(&self, name: &Username) -> Result<Option<User>, StoreError> {
+        let name = name.clone();
+        self.readers.query(move |db| users::find_by_name(db, &name)).await
+    }
+
+    async fn users_after(
+        &self,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<User>, StoreError> {
+        self.readers.query(move |db| users::list(db, after, limit)).await
+    }
+
+    async fn change_user(
+        &self,
+        id: UserId,
+        change: UserChange,
+    ) -> Result<Option<User>, StoreError> {
+        self.writer.perform(move |db| users::change(db, id, &change)).await
+    }
+
+    async fn delete_user(&self, id: UserId) -> Result<bool, StoreError> {
+        self.writer.perform(move |db| users::delete(db, id)).await
+    }
+
+    async fn issue_token(&self, token: NewToken) -> Result<Issue, StoreError> {
+        self.writer.perform(move |db| tokens::issue(db, &token)).await
+    }
+
+    async fn token(&self, digest: TokenDigest) -> Result<Option<(TokenRecord, User)>, StoreError> {
+        self.readers.query(move |db| tokens::find(db, &digest)).await
+    }
+
+    async fn tokens_of(
+        &self,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<Vec<TokenRecord>, StoreError> {
+        self.readers.query(move |db| tokens::list(db, user, now)).await
+    }
+
+    async fn extend_token(
+        &self,
+        digest: TokenDigest,
+        expires: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.writer.perform(move |db| tokens::extend(db, &digest, expires)).await
+    }
+
+    async fn revoke_token(&self, digest: TokenDigest) -> Result<bool, StoreError> {
+        self.writer.perform(move |db| tokens::revoke(db, &digest)).await
+    }
+
+    async fn revoke_tokens_of(&self, user: UserId) -> Result<bool, StoreError> {
+        self.writer.perform(move |db| tokens::revoke_all(db, user)).await
+    }
+
+    async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let mut total = 0;
+        while let Some(deleted) = self.sweep_some(now).await? {
+            total += deleted;
+        }
+        Ok(total)
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.readers.query(|db| users::list(db, None, 1)).await.map(drop)
+    }
+
+    async fn inspect(&self) -> Result<Inspection, StoreError> {
+        let path = self.path.clone();
+        self.readers.query(move |db| file::inspect(db, &path)).await
+    }
+}
+
+impl From<Error> for StoreError {
+    fn from(error: Error) -> Self {
+        let what = match (&error, error.sqlite_error_code()) {
+            (_, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)) => "database",
+            (
+                Error::FromSqlConversionFailure(..)
+                | Error::IntegralValueOutOfRange(..)
+                | Error::InvalidColumnType(..)
+                | Error::Utf8Error(..),
+                _,
+            ) => "row",
+            _ => return Self::unavailable(error),
+        };
+        Self::Corrupt { what, problem: error.to_string() }
+    }
+}

@@ -1,0 +1,32 @@
+//! How the async side asks a thread: a bounded queue, and an answer within bounded time.
+
+use crate::store::StoreError;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+/// How many requests may wait for a thread; further ones wait for a place.
+pub(super) const LENGTH: usize = 1_024;
+
+/// A disk that hangs longer is as good as none: the caller's client has given up.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a thread's answer travels through.
+pub(super) type Caller<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// Queues a job and waits for its answer.
+pub(super) async fn ask<J, T>(
+    queue: &mpsc::Sender<J>,
+    job: J,
+    answer: oneshot::Receiver<Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let asked = async {
+        queue.send(job).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    };
+    timeout(PATIENCE, asked).await.unwrap_or_else(|late| Err(StoreError::unavailable(late)))
+}
+
+fn stopped() -> StoreError {
+    StoreError::unavailable("the database's thread has stopped")
+}

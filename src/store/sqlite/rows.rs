@@ -1,0 +1,102 @@
+//! Statements, each compiled once a connection, and the reading of rows.
+
+use crate::clock::Timestamp;
+use crate::model::email::Email;
+use crate::model::password::PasswordHash;
+use crate::model::token::{TokenDigest, TokenRecord};
+use crate::model::user::{User, UserId, Username};
+use crate::store::StoreError;
+use rusqlite::types::{ToSql, ToSqlOutput};
+use rusqlite::{Connection, Params, Row};
+
+/// Reads the first row.
+pub(super) fn first<T>(
+    db: &Connection,
+    sql: &str,
+    params: impl Params,
+    read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Option<T>, StoreError> {
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    rows.next()?.map(read).transpose()
+}
+
+/// Reads all rows.
+pub(super) fn all<T>(
+    db: &Connection,
+    sql: &str,
+    params: impl Params,
+    read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    db.prepare_cached(sql)?.query_and_then(params, read)?.collect()
+}
+
+/// Changes rows and says how many.
+pub(super) fn execute(
+    db: &Connection,
+    sql: &str,
+    params: impl Params,
+) -> Result<usize, StoreError> {
+    Ok(db.prepare_cached(sql)?.execute(params)?)
+}
+
+/// Reads a user from the columns of `users`.
+pub(super) fn user(row: &Row<'_>) -> Result<User, StoreError> {
+    let id = UserId(count(row, "id")?);
+    let name: String = row.get("username")?;
+    let username = Username::existing(&name).ok_or_else(|| StoreError::Corrupt {
+        what: "user",
+        problem: format!("number {id} has a name that no user can have"),
+    })?;
+    Ok(User {
+        email: Email::stored(row.get("email")?),
+        epoch: count(row, "epoch")?,
+        id,
+        is_active: row.get("is_active")?,
+        is_staff: row.get("is_staff")?,
+        joined: Timestamp::from_micros(row.get("joined")?),
+        last_login: row.get::<_, Option<i64>>("last_login")?.map(Timestamp::from_micros),
+        password: PasswordHash::new(row.get("password")?),
+        username,
+    })
+}
+
+/// Reads a token from the columns of `tokens`.
+pub(super) fn token(row: &Row<'_>) -> Result<TokenRecord, StoreError> {
+    Ok(TokenRecord {
+        created: Timestamp::from_micros(row.get("created")?),
+        digest: TokenDigest::new(row.get("digest")?),
+        epoch: count(row, "user_epoch")?,
+        expires: row.get::<_, Option<i64>>("expires")?.map(Timestamp::from_micros),
+        user: UserId(count(row, "user_id")?),
+    })
+}
+
+fn count(row: &Row<'_>, column: &'static str) -> Result<u64, StoreError> {
+    let number: i64 = row.get(column)?;
+    u64::try_from(number)
+        .map_err(|_| StoreError::Corrupt { what: column, problem: format!("{number} is negative") })
+}
+
+/// A number as SQLite keeps it. What is too large for it is not there, nor is the largest.
+pub(super) fn integer(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+impl ToSql for UserId {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(integer(self.0).into())
+    }
+}
+
+impl ToSql for Timestamp {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.micros().into())
+    }
+}
+
+impl ToSql for TokenDigest {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        self.as_bytes().to_sql()
+    }
+}

@@ -1,0 +1,127 @@
+//! What is read and written of tokens.
+
+use super::{rows, users};
+use crate::clock::Timestamp;
+use crate::model::token::{TokenDigest, TokenRecord};
+use crate::model::user::{User, UserId};
+use crate::store::{Issue, NewToken, OnLimit, StoreError, TokenLimit};
+use rusqlite::{Connection, params};
+
+/// How many useless tokens are deleted at a time: a few milliseconds of the writer's time.
+const SWEEP_BATCH: u32 = 1_000;
+
+pub(super) fn issue(db: &Connection, new: &NewToken) -> Result<Issue, StoreError> {
+    let record = &new.record;
+    let is_as_seen = |user: &User| user.is_active && user.epoch == record.epoch;
+    if !users::find(db, record.user)?.as_ref().is_some_and(is_as_seen) {
+        return Ok(Issue::UserChanged);
+    }
+    if let Some(limit) = new.limit
+        && !make_room(db, record, limit)?
+    {
+        return Ok(Issue::LimitReached);
+    }
+    insert(db, record)?;
+    if new.is_login {
+        let sql = "UPDATE users SET last_login = ?2 WHERE id = ?1";
+        rows::execute(db, sql, params![record.user, record.created])?;
+    }
+    Ok(Issue::Done)
+}
+
+/// Whether one more token keeps to the limit, after the oldest have made room if they are to.
+fn make_room(db: &Connection, new: &TokenRecord, limit: TokenLimit) -> Result<bool, StoreError> {
+    let live = list(db, new.user, new.created)?;
+    let most = usize::try_from(limit.most).unwrap_or(usize::MAX);
+    let excess = (live.len() + 1).saturating_sub(most);
+    match limit.on_limit {
+        _ if excess == 0 => Ok(true),
+        OnLimit::Refuse => Ok(false),
+        OnLimit::EvictOldest if most == 0 => Ok(false),
+        OnLimit::EvictOldest => {
+            for oldest in live.iter().take(excess) {
+                revoke(db, &oldest.digest)?;
+            }
+            Ok(true)
+        }
+    }
+}
+
+/// Adds a token, in place of the same token if that was added before, as by an import run twice.
+fn insert(db: &Connection, record: &TokenRecord) -> Result<(), StoreError> {
+    let sql = "INSERT OR REPLACE INTO tokens (digest, user_id, created, expires, user_epoch)
+               VALUES (?1, ?2, ?3, ?4, ?5)";
+    let epoch = rows::integer(record.epoch);
+    let columns = params![record.digest, record.user, record.created, record.expires, epoch];
+    rows::execute(db, sql, columns).map(drop)
+}
+
+pub(super) fn find(
+    db: &Connection,
+    digest: &TokenDigest,
+) -> Result<Option<(TokenRecord, User)>, StoreError> {
+    let sql = "SELECT * FROM tokens JOIN users ON users.id = user_id WHERE digest = ?1";
+    rows::first(db, sql, [digest], |row| Ok((rows::token(row)?, rows::user(row)?)))
+}
+
+pub(super) fn list(
+    db: &Connection,
+    user: UserId,
+    now: Timestamp,
+) -> Result<Vec<TokenRecord>, StoreError> {
+    let sql = "SELECT tokens.* FROM users JOIN tokens ON user_id = id AND user_epoch = epoch
+               WHERE id = ?1 AND (expires IS NULL OR expires > ?2)
+               ORDER BY created, digest";
+    rows::all(db, sql, params![user, now], rows::token)
+}
+
+pub(super) fn extend(
+    db: &Connection,
+    digest: &TokenDigest,
+    expires: Timestamp,
+) -> Result<bool, StoreError> {
+    // max() is NULL, which is forever, where the present end is.
+    let sql = "UPDATE tokens SET expires = max(expires, ?2) WHERE digest = ?1";
+    Ok(rows::execute(db, sql, params![digest, expires])? > 0)
+}
+
+pub(super) fn revoke(db: &Connection, digest: &TokenDigest) -> Result<bool, StoreError> {
+    Ok(rows::execute(db, "DELETE FROM tokens WHERE digest = ?1", [digest])? > 0)
+}
+
+pub(super) fn revoke_all(db: &Connection, user: UserId) -> Result<bool, StoreError> {
+    let sql = "UPDATE users SET epoch = epoch + 1 WHERE id = ?1";
+    let is_known = rows::execute(db, sql, [user])? > 0;
+    rows::execute(db, "DELETE FROM tokens WHERE user_id = ?1", [user])?;
+    Ok(is_known)
+}
+
+/// Some tokens that are of no more use by `now`. Those of a user who is locked out are kept to their
+/// end, so that their clients can be told why they are refused.
+pub(super) fn find_useless(
+    db: &Connection,
+    now: Timestamp,
+) -> Result<Vec<TokenDigest>, StoreError> {
+    let sql = "SELECT digest FROM tokens WHERE expires <= ?1
+               UNION ALL
+               SELECT digest FROM users JOIN tokens ON user_id = id AND user_epoch < epoch
+               WHERE is_active
+               LIMIT ?2";
+    rows::all(db, sql, params![now, SWEEP_BATCH], |row| Ok(TokenDigest::new(row.get("digest")?)))
+}
+
+/// Deletes those of the tokens that are of no use still: one may have been extended meanwhile.
+pub(super) fn delete_useless(
+    db: &Connection,
+    digests: &[TokenDigest],
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let sql = "DELETE FROM tokens WHERE digest = ?1 AND (
+                   expires <= ?2
+                   OR user_epoch < (SELECT epoch FROM users WHERE id = user_id AND is_active))";
+    let mut deleted = 0;
+    for digest in digests {
+        deleted += rows::execute(db, sql, params![digest, now])?;
+    }
+    Ok(u64::try_from(deleted).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,64 @@
+//! What is read and written of users.
+
+use super::rows;
+use crate::model::user::{NewUser, User, UserChange, UserId, Username};
+use crate::store::{Inserted, StoreError};
+use rusqlite::{Connection, params};
+
+pub(super) fn insert(db: &Connection, new: &NewUser) -> Result<Inserted, StoreError> {
+    let sql = "INSERT INTO users (username, email, password, is_active, is_staff, joined, epoch)
+               VALUES (?1, ?2, ?3, TRUE, ?4, ?5, 0)
+               ON CONFLICT (username) DO NOTHING
+               RETURNING *";
+    let columns = params![
+        new.username.as_str(),
+        new.email.as_str(),
+        new.password.expose(),
+        new.is_staff,
+        new.joined,
+    ];
+    let added = rows::first(db, sql, columns, rows::user)?;
+    Ok(added.map_or(Inserted::NameTaken, Inserted::Done))
+}
+
+pub(super) fn find(db: &Connection, id: UserId) -> Result<Option<User>, StoreError> {
+    rows::first(db, "SELECT * FROM users WHERE id = ?1", [id], rows::user)
+}
+
+pub(super) fn find_by_name(db: &Connection, name: &Username) -> Result<Option<User>, StoreError> {
+    rows::first(db, "SELECT * FROM users WHERE username = ?1", [name.as_str()], rows::user)
+}
+
+pub(super) fn list(
+    db: &Connection,
+    after: Option<UserId>,
+    limit: usize,
+) -> Result<Vec<User>, StoreError> {
+    // There is no number 0.
+    let after = after.unwrap_or(UserId(0));
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let sql = "SELECT * FROM users WHERE id > ?1 ORDER BY id LIMIT ?2";
+    rows::all(db, sql, params![after, limit], rows::user)
+}
+
+pub(super) fn change(
+    db: &Connection,
+    id: UserId,
+    change: &UserChange,
+) -> Result<Option<User>, StoreError> {
+    let Some(mut user) = find(db, id)? else {
+        return Ok(None);
+    };
+    change.apply(&mut user);
+    let sql = "UPDATE users SET password = ?2, is_active = ?3, is_staff = ?4, epoch = ?5
+               WHERE id = ?1";
+    let epoch = rows::integer(user.epoch);
+    let columns = params![id, user.password.expose(), user.is_active, user.is_staff, epoch];
+    rows::execute(db, sql, columns)?;
+    Ok(Some(user))
+}
+
+/// Deletes a user; their tokens go with them by the schema.
+pub(super) fn delete(db: &Connection, id: UserId) -> Result<bool, StoreError> {
+    Ok(rows::execute(db, "DELETE FROM users WHERE id = ?1", [id])? > 0)
+}

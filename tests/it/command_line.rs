@@ -1,0 +1,6 @@
+//! The command line: its verbs act on the store of a running gateway, which obeys them at once.
+
+mod check;
+mod token;
+mod usage;
+mod user;

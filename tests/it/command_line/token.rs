@@ -1,0 +1,95 @@
+//! `authgate token ...`
+
+use crate::harness::eventually;
+use crate::harness::gateway::Gateway;
+use crate::harness::http::Request;
+use crate::harness::upstream::Upstream;
+
+#[test]
+fn a_created_token_passes_the_gate() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::before(&upstream);
+    gateway.register("alice");
+    let created = gateway.run(&["token", "create", "alice", "--json"]).done().json();
+    assert!(created["id"].is_string() && created["expires"].is_string(), "{created}");
+    assert_eq!(status(&gateway, created["token"].as_str().unwrap()), 200);
+}
+
+#[test]
+fn a_created_token_lives_as_long_as_it_was_given() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::before(&upstream);
+    gateway.register("alice");
+    let verb = ["token", "create", "alice", "--lifetime", "2s", "--json"];
+    let created = gateway.run(&verb).done().json();
+    let token = created["token"].as_str().unwrap();
+    assert_eq!(status(&gateway, token), 200);
+    eventually("the token's end", || (status(&gateway, token) == 401).then_some(()));
+}
+
+#[test]
+fn a_list_tells_of_every_token_but_not_the_token() {
+    let gateway = Gateway::start("");
+    let tokens = [gateway.register("alice"), gateway.login("alice")];
+    gateway.register("bob");
+    let listed = gateway.run(&["token", "list", "alice", "--json"]).done();
+    let rows = listed.json();
+    assert_eq!(rows.as_array().map(Vec::len), Some(2), "{rows}");
+    assert!(rows[0]["id"].is_string() && rows[0]["expires"].is_string(), "{rows}");
+    let table = gateway.run(&["token", "list", "alice"]).done();
+    for token in tokens {
+        assert!(!listed.says(&token) && !table.says(&token));
+    }
+}
+
+#[test]
+fn a_revoked_token_is_refused_from_the_next_request() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::before(&upstream);
+    let (token, other) = (gateway.register("alice"), gateway.login("alice"));
+    assert_eq!(status(&gateway, &token), 200);
+    gateway.run(&["token", "revoke", &token]).done();
+    assert_eq!((status(&gateway, &token), status(&gateway, &other)), (401, 200));
+}
+
+#[test]
+fn a_token_can_be_revoked_by_its_id() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::before(&upstream);
+    let token = gateway.register("alice");
+    assert_eq!(status(&gateway, &token), 200);
+    let rows = gateway.run(&["token", "list", "alice", "--json"]).done().json();
+    gateway.run(&["token", "revoke", rows[0]["id"].as_str().unwrap()]).done();
+    assert_eq!(status(&gateway, &token), 401);
+}
+
+#[test]
+fn revoke_all_ends_every_token_of_one_user() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::before(&upstream);
+    let (first, second) = (gateway.register("alice"), gateway.login("alice"));
+    let bystander = gateway.register("bob");
+    assert_eq!(status(&gateway, &first), 200);
+    gateway.run(&["token", "revoke-all", "alice"]).done();
+    let after = [first, second, bystander].map(|token| status(&gateway, &token));
+    assert_eq!(after, [401, 401, 200]);
+}
+
+#[test]
+fn a_token_that_nobody_has_cannot_be_revoked() {
+    let gateway = Gateway::start("");
+    let outcome = gateway.run(&["token", "revoke", &"0".repeat(64)]);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+}
+
+#[test]
+fn a_verb_for_nobody_is_refused() {
+    let gateway = Gateway::start("");
+    for verb in ["list", "create", "revoke-all"] {
+        assert_eq!(gateway.run(&["token", verb, "nobody"]).code, Some(1), "{verb}");
+    }
+}
+
+fn status(gateway: &Gateway, token: &str) -> u16 {
+    gateway.send(&Request::get("/app").token(token)).status
+}

@@ -1,0 +1,51 @@
+//! How the command line is used, and what it says of itself.
+
+use crate::harness::command::authgate;
+
+const VERBS: &[&[&str]] = &[
+    &["serve"],
+    &["demo"],
+    &["check"],
+    &["user"],
+    &["user", "create"],
+    &["user", "list"],
+    &["user", "show"],
+    &["user", "set-password"],
+    &["user", "activate"],
+    &["user", "deactivate"],
+    &["user", "promote"],
+    &["user", "demote"],
+    &["user", "delete"],
+    &["token"],
+    &["token", "list"],
+    &["token", "create"],
+    &["token", "revoke"],
+    &["token", "revoke-all"],
+];
+
+#[test]
+fn every_verb_has_help() {
+    for verb in VERBS {
+        let outcome = authgate(&[verb, &["--help"][..]].concat(), "");
+        assert_eq!(outcome.code, Some(0), "{verb:?}: {outcome:?}");
+        assert!(outcome.stdout.contains("Usage: authgate"), "{verb:?}: {outcome:?}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_2() {
+    let wrong: &[&[&str]] = &[
+        &["unknown"],
+        &["serve", "--unknown"],
+        &["user", "unknown"],
+        &["user", "show"],
+        &["user", "show", "alice", "bob"],
+        &["token", "create"],
+        &["token", "create", "alice", "--lifetime", "soon"],
+    ];
+    for arguments in wrong {
+        let outcome = authgate(arguments, "");
+        assert_eq!(outcome.code, Some(2), "{arguments:?}: {outcome:?}");
+        assert!(outcome.stdout.is_empty(), "{arguments:?}: {outcome:?}");
+    }
+}

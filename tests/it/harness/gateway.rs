@@ -1,0 +1,217 @@
+//! The gateway: the real binary, on a free port, with a folder of its own.
+
+use std::fs::{self, File};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use serde_json::json;
+use tempfile::TempDir;
+use toml::{Table, Value};
+
+use super::command::{AUTHGATE, Outcome, authgate};
+use super::http::{Answer, Connection, Request};
+use super::upstream::Upstream;
+use super::{eventually, free_address};
+
+/// The password of every account, good enough for every check.
+pub(crate) const PASSWORD: &str = "pass-Word-123";
+
+/// A route of each kind to the app.
+pub(crate) const ROUTES: &str = r#"
+[[routes]]
+path = "/"
+access = "user"
+upstream = "app"
+[[routes]]
+path = "/public"
+access = "public"
+upstream = "app"
+[[routes]]
+path = "/optional"
+access = "optional"
+upstream = "app"
+[[routes]]
+path = "/staff"
+access = "staff"
+upstream = "app"
+[[routes]]
+path = "/nobody"
+access = "nobody"
+"#;
+
+/// A running gateway. It is killed when it is dropped.
+pub(crate) struct Gateway {
+    pub(crate) address: SocketAddr,
+    process: Child,
+    folder: TempDir,
+}
+
+impl Gateway {
+    /// Starts a gateway under these settings. What they leave out: a free port, a SQLite store in
+    /// a fresh folder, and Argon2 at its cheapest.
+    pub(crate) fn start(settings: &str) -> Self {
+        let (folder, address) = (TempDir::new().unwrap(), free_address());
+        let merged = complete(settings, address, folder.path());
+        fs::write(folder.path().join("authgate.toml"), merged).unwrap();
+        let process = launch(folder.path(), address);
+        let process = process.unwrap_or_else(|said| panic!("the gateway did not start:\n{said}"));
+        Self { address, process, folder }
+    }
+
+    /// Starts a gateway with all of [`ROUTES`] before an app.
+    pub(crate) fn before(upstream: &Upstream) -> Self {
+        Self::start(&(upstream.settings() + ROUTES))
+    }
+
+    /// Sends one request over a connection of its own.
+    pub(crate) fn send(&self, request: &Request) -> Answer {
+        self.connect().send(request.bytes()).answer()
+    }
+
+    pub(crate) fn connect(&self) -> Connection {
+        Connection::open(self.address)
+    }
+
+    pub(crate) fn try_register(&self, name: &str) -> Answer {
+        let account = json!({ "username": name, "password": PASSWORD });
+        self.send(&Request::post("/api/register/").json(&account))
+    }
+
+    pub(crate) fn try_login(&self, name: &str) -> Answer {
+        let credentials = json!({ "username": name, "password": PASSWORD });
+        self.send(&Request::post("/api/login/").json(&credentials))
+    }
+
+    /// Makes an account; its first token.
+    pub(crate) fn register(&self, name: &str) -> String {
+        token_in(&self.try_register(name))
+    }
+
+    /// A new token for an account.
+    pub(crate) fn login(&self, name: &str) -> String {
+        token_in(&self.try_login(name))
+    }
+
+    /// Makes a staff account; its token.
+    pub(crate) fn register_staff(&self, name: &str) -> String {
+        let token = self.register(name);
+        self.run(&["user", "promote", name]).done();
+        token
+    }
+
+    /// Runs a verb of the command line on this gateway's settings.
+    pub(crate) fn run(&self, verb: &[&str]) -> Outcome {
+        self.run_with_input(verb, "")
+    }
+
+    pub(crate) fn run_with_input(&self, verb: &[&str], input: &str) -> Outcome {
+        let config = self.folder.path().join("authgate.toml");
+        authgate(&[verb, &["--config", config.to_str().unwrap()]].concat(), input)
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.process.kill();
+        self.process.wait().unwrap();
+    }
+
+    /// SIGTERM.
+    pub(crate) fn terminate(&self) {
+        let command = format!("kill -TERM {}", self.process.id());
+        assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success());
+    }
+
+    /// Waits until the process has ended; its exit code, `None` if a signal ended it.
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
+        eventually("the gateway's end", || self.process.try_wait().unwrap()).code()
+    }
+
+    /// Kills the gateway and starts it again: same port, same store, same settings.
+    pub(crate) fn restart(&mut self) {
+        self.kill();
+        self.process = launch(self.folder.path(), self.address).expect("the gateway to restart");
+    }
+
+    /// A line of `/proc/PID/status`, in KiB: `VmRSS` is the memory now, `VmHWM` the most so far.
+    pub(crate) fn memory_kib(&self, line: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let value = status.lines().find_map(|text| text.strip_prefix(line)).unwrap();
+        value.trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap()
+    }
+
+    /// All that the gateway wrote to its standard output and standard error.
+    pub(crate) fn log(&self) -> String {
+        logs(self.folder.path())
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.kill();
+        if thread::panicking() {
+            eprintln!("the gateway at {} said:\n{}", self.address, self.log());
+        }
+    }
+}
+
+/// The settings of a route to the app.
+pub(crate) fn route(path: &str, access: &str) -> String {
+    format!("[[routes]]\npath = \"{path}\"\naccess = \"{access}\"\nupstream = \"app\"\n")
+}
+
+fn token_in(answer: &Answer) -> String {
+    let token = answer.json()["token"].as_str().map(str::to_owned);
+    token.unwrap_or_else(|| panic!("no token: {} {}", answer.status, answer.text()))
+}
+
+/// The test's settings, over those that make a gateway of its own.
+fn complete(settings: &str, address: SocketAddr, folder: &Path) -> String {
+    let mut table: Table = toml::from_str(&format!(
+        r#"
+        [server]
+        listen = ["{address}"]
+        [store]
+        url = "sqlite:{}"
+        [passwords]
+        argon2 = {{ memory = "64KiB", iterations = 1, parallelism = 1 }}
+        "#,
+        folder.join("authgate.db").display()
+    ))
+    .unwrap();
+    overlay(&mut table, toml::from_str(settings).expect("the test's settings"));
+    toml::to_string(&table).unwrap()
+}
+
+fn overlay(below: &mut Table, above: Table) {
+    for (key, value) in above {
+        match (below.get_mut(&key), value) {
+            (Some(Value::Table(below)), Value::Table(above)) => overlay(below, above),
+            (_, value) => drop(below.insert(key, value)),
+        }
+    }
+}
+
+/// Starts the process and waits until it listens; what it said if it ends before.
+fn launch(folder: &Path, address: SocketAddr) -> Result<Child, String> {
+    let log = |name| File::options().create(true).append(true).open(folder.join(name)).unwrap();
+    let mut process = Command::new(AUTHGATE)
+        .args(["serve", "--config", "authgate.toml"])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(log("stdout"))
+        .stderr(log("stderr"))
+        .spawn()
+        .expect("authgate");
+    let listens = eventually("the gateway to listen", || match process.try_wait().unwrap() {
+        Some(_) => Some(false),
+        None => TcpStream::connect(address).is_ok().then_some(true),
+    });
+    if listens { Ok(process) } else { Err(logs(folder)) }
+}
+
+fn logs(folder: &Path) -> String {
+    let read = |name| fs::read_to_string(folder.join(name)).unwrap_or_default();
+    read("stdout") + &read("stderr")
+}

@@ -1,0 +1,39 @@
+//! What a test stands on: a gateway, the app behind it, and HTTP that corrects nothing.
+
+pub(crate) mod command;
+pub(crate) mod gateway;
+pub(crate) mod http;
+pub(crate) mod redis_server;
+pub(crate) mod upstream;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a test waits for anything before it fails.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Asks again and again until there is an answer; panics once [`PATIENCE`] is at its end.
+pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited in vain: {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// An address of this machine that nobody listens on, and that no other test is given.
+///
+/// A port that the system picks is free only until it is let go. So each process has a loopback
+/// address of its own, made of its number, and counts its ports.
+pub(crate) fn free_address() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(20_000);
+    let [_, high, middle, low] = process::id().to_be_bytes();
+    let address = Ipv4Addr::new(127, 100 + high % 100, middle, low.max(1));
+    SocketAddr::from((address, NEXT.fetch_add(1, Ordering::Relaxed)))
+}

@@ -1,0 +1,19 @@
+//! Drives the real binary over real sockets. Every test starts its own gateway, store and app.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on stops"
+)]
+
+mod harness;
+
+mod command_line;
+mod contract;
+mod gate;
+mod lifecycle;
+mod malformed;
+mod paths;
+mod store;
+mod streaming;

@@ -1,0 +1,173 @@
+//! The contract of a store, run against each of them.
+//!
+//! A store joins with a module that has `async fn fresh() -> Fixture` and says `contract!();`. Times
+//! are round the present, because a store may let go of an expired token by its own clock.
+
+/// One test for each function of the contract, against the store that `fresh` makes.
+macro_rules! contract {
+    () => {
+        contract! {
+            users:
+                a_new_user_is_active_and_reads_back
+                a_name_belongs_to_one_user
+                of_fifty_at_once_one_gets_the_name
+                names_are_compared_byte_by_byte
+                every_permitted_name_is_kept_as_it_is
+                an_address_may_be_blank
+                unknown_users_are_no_error
+                users_come_in_pages_in_order_of_number
+                a_locked_out_user_keeps_nothing_but_the_account
+                a_new_password_ends_the_tokens
+                taking_staff_away_ends_the_tokens
+                what_gives_rights_ends_no_token
+                a_rehash_replaces_the_hash_that_was_verified
+                a_rehash_leaves_another_password_alone
+                a_deleted_user_is_gone_with_the_tokens
+                the_number_of_a_deleted_user_is_not_given_again
+                a_deleted_users_name_is_free;
+            tokens:
+                a_token_reads_back_with_its_user
+                a_token_may_have_no_end
+                unknown_tokens_are_no_error
+                a_token_for_an_unknown_user_is_refused
+                a_token_for_a_locked_out_user_is_refused
+                a_token_for_a_past_epoch_is_refused
+                a_token_added_twice_is_one_token
+                only_a_login_is_noted
+                a_refused_login_is_not_noted
+                tokens_are_listed_the_oldest_first
+                expired_tokens_are_not_listed
+                a_full_user_is_refused_one_more
+                a_full_user_loses_the_oldest
+                a_lower_limit_makes_room_at_once
+                expired_tokens_do_not_count
+                tokens_of_a_past_epoch_do_not_count
+                tokens_of_others_do_not_count
+                a_tokens_end_moves_later
+                a_tokens_end_never_moves_earlier
+                a_token_without_end_stays_so
+                a_revoked_token_stays_gone
+                a_token_is_revoked_once
+                revoking_all_ends_this_users_tokens_only
+                a_dead_token_of_a_locked_out_user_is_told_from_an_unknown_one
+                a_sweep_takes_expired_tokens_only
+                a_login_that_races_with_logoutall_leaves_no_good_token
+                logins_at_once_keep_to_the_limit;
+            faults:
+                the_store_answers
+                the_store_says_what_it_is;
+        }
+    };
+    ($($part:ident: $($test:ident)*;)*) => {$($(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $test() {
+            let fixture = fresh().await;
+            super::$part::$test(fixture.store()).await;
+        }
+    )*)*};
+}
+
+mod faults;
+mod redis;
+mod sqlite;
+mod tokens;
+mod users;
+
+use authgate::clock::{Clock, SystemClock, Timestamp};
+use authgate::model::email::Email;
+use authgate::model::password::PasswordHash;
+use authgate::model::token::{Token, TokenDigest, TokenRecord};
+use authgate::model::user::{NewUser, User, UserId, Username};
+use authgate::store::{Inserted, Issue, NewToken, Store};
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// An empty store, and what it needs to live.
+struct Fixture {
+    store: Arc<dyn Store>,
+    _keep: Box<dyn Any + Send>,
+}
+
+impl Fixture {
+    fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
+    }
+}
+
+fn now() -> Timestamp {
+    SystemClock.now()
+}
+
+fn in_minutes(minutes: u64) -> Timestamp {
+    now().plus(Duration::from_mins(minutes))
+}
+
+fn name(text: &str) -> Username {
+    Username::parse(text).unwrap()
+}
+
+fn hash(text: &str) -> PasswordHash {
+    PasswordHash::new(text.to_owned())
+}
+
+fn digest(text: &str) -> TokenDigest {
+    Token::new(text.to_owned()).digest()
+}
+
+fn new_user(username: &str) -> NewUser {
+    NewUser {
+        email: Email::parse("someone@example.com").unwrap(),
+        is_staff: false,
+        joined: now(),
+        password: hash("$argon2id$first"),
+        username: name(username),
+    }
+}
+
+async fn add(store: &dyn Store, username: &str) -> User {
+    match store.insert_user(new_user(username)).await.unwrap() {
+        Inserted::Done(user) => user,
+        Inserted::NameTaken => panic!("{username} is taken"),
+    }
+}
+
+/// The user as they are now.
+async fn again(store: &dyn Store, id: UserId) -> User {
+    store.user(id).await.unwrap().unwrap()
+}
+
+/// A token of an hour.
+fn token(user: &User, text: &str) -> NewToken {
+    let created = now();
+    NewToken {
+        record: TokenRecord {
+            created,
+            digest: digest(text),
+            epoch: user.epoch,
+            expires: Some(created.plus(Duration::from_hours(1))),
+            user: user.id,
+        },
+        limit: None,
+        is_login: false,
+    }
+}
+
+async fn issue(store: &dyn Store, user: &User, text: &str) -> TokenRecord {
+    let token = token(user, text);
+    assert_eq!(store.issue_token(token.clone()).await.unwrap(), Issue::Done);
+    token.record
+}
+
+/// Whether the token would let its client in.
+async fn is_good(store: &dyn Store, text: &str) -> bool {
+    let found = store.token(digest(text)).await.unwrap();
+    found.is_some_and(|(record, user)| {
+        user.is_active && record.epoch == user.epoch && !record.has_expired(now())
+    })
+}
+
+/// The digests of the user's good tokens, in the store's order.
+async fn digests(store: &dyn Store, user: UserId) -> Vec<TokenDigest> {
+    store.tokens_of(user, now()).await.unwrap().iter().map(|record| record.digest).collect()
+}

@@ -1,0 +1,281 @@
+//! Many at once, and crashes in the middle.
+
+use super::*;
+use authgate::model::user::UserChange;
+use redis::AsyncTypedCommands;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_many_gets_a_name() {
+    let server = RedisServer::start();
+    let stores = [Arc::new(open(&server)), Arc::new(open(&server))];
+    let mut attempts = JoinSet::new();
+    for attempt in 0..50 {
+        let store = stores[attempt % 2].clone();
+        attempts.spawn(async move { store.insert_user(new_user("alice")).await.unwrap() });
+    }
+    let outcomes = attempts.join_all().await;
+    let winners: Vec<_> = outcomes.into_iter().filter(|o| *o != Inserted::NameTaken).collect();
+    assert_eq!(winners.len(), 1);
+    let found = stores[0].user_by_name(&name("alice")).await.unwrap().unwrap();
+    assert!(winners[0] == Inserted::Done(found.clone()));
+    assert!(stores[1].users_after(None, 100).await.unwrap() == [found]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_token_survives_the_end_of_all() {
+    let server = RedisServer::start();
+    let store = Arc::new(open(&server));
+    let other = open(&server);
+    let user = add_user(&store, "alice").await;
+    let mut logins = JoinSet::new();
+    for n in 0..50 {
+        let (store, token) = (store.clone(), new_token(&user, &format!("t{n}")));
+        logins.spawn(async move { store.issue_token(token).await.unwrap() });
+    }
+    assert!(other.revoke_tokens_of(user.id).await.unwrap());
+    let outcomes = logins.join_all().await;
+    assert!(outcomes.iter().all(|o| matches!(o, Issue::Done | Issue::UserChanged)));
+    assert_eq!(live_tokens(&store, user.id).await, 0);
+    for n in 0..50 {
+        assert!(!is_live(&other, &format!("t{n}")).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_that_refuses_holds_for_many_at_once() {
+    let server = RedisServer::start();
+    let store = Arc::new(open(&server));
+    let user = add_user(&store, "alice").await;
+    let mut logins = JoinSet::new();
+    for n in 0..20 {
+        let (store, token) = (store.clone(), limited(&user, &format!("t{n}"), 3, OnLimit::Refuse));
+        logins.spawn(async move { store.issue_token(token).await.unwrap() });
+    }
+    let outcomes = logins.join_all().await;
+    assert_eq!(outcomes.iter().filter(|o| **o == Issue::Done).count(), 3);
+    assert_eq!(live_tokens(&store, user.id).await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_that_evicts_holds_for_many_at_once() {
+    let server = RedisServer::start();
+    let stores = [Arc::new(open(&server)), Arc::new(open(&server))];
+    let user = add_user(&stores[0], "alice").await;
+    let mut logins = JoinSet::new();
+    for n in 0..20 {
+        let token = limited(&user, &format!("t{n}"), 2, OnLimit::EvictOldest);
+        let store = stores[n % 2].clone();
+        logins.spawn(async move { store.issue_token(token).await.unwrap() });
+    }
+    assert!(logins.join_all().await.iter().all(|o| *o == Issue::Done));
+    let mut live = 0;
+    for n in 0..20 {
+        live += usize::from(is_live(&stores[0], &format!("t{n}")).await);
+    }
+    assert_eq!(live, 2, "a token that is on no list is alive");
+    assert_eq!(live_tokens(&stores[0], user.id).await, 2);
+}
+
+#[tokio::test]
+async fn the_oldest_tokens_make_room() {
+    let server = RedisServer::start();
+    let store = open(&server);
+    let user = add_user(&store, "alice").await;
+    for text in ["first", "second", "third"] {
+        let mut token = new_token(&user, text);
+        // The oldest by creation is not the first to expire.
+        if text == "first" {
+            token.record.expires = None;
+        }
+        assert_eq!(store.issue_token(token).await.unwrap(), Issue::Done);
+    }
+    let token = limited(&user, "fourth", 2, OnLimit::EvictOldest);
+    assert_eq!(store.issue_token(token).await.unwrap(), Issue::Done);
+    let tokens = store.tokens_of(user.id, SystemClock.now()).await.unwrap();
+    let digests: Vec<_> = tokens.iter().map(|token| token.digest).collect();
+    assert!(digests == [digest("third"), digest("fourth")]);
+    assert!(store.token(digest("first")).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_limit_of_none_at_all_refuses() {
+    let server = RedisServer::start();
+    let store = open(&server);
+    let user = add_user(&store, "alice").await;
+    for on_limit in [OnLimit::Refuse, OnLimit::EvictOldest] {
+        let issue = store.issue_token(limited(&user, "t", 0, on_limit)).await.unwrap();
+        assert_eq!(issue, Issue::LimitReached);
+    }
+    assert!(store.user(user.id).await.unwrap().unwrap().last_login.is_none());
+}
+
+#[tokio::test]
+async fn ended_and_expired_tokens_do_not_count() {
+    let server = RedisServer::start();
+    let store = open(&server);
+    let user = add_user(&store, "alice").await;
+    store.issue_token(new_token(&user, "ended")).await.unwrap();
+    store.revoke_tokens_of(user.id).await.unwrap();
+    let user = store.user(user.id).await.unwrap().unwrap();
+    let mut expired = new_token(&user, "expired");
+    expired.record.expires = Some(SystemClock.now());
+    store.issue_token(expired).await.unwrap();
+    let token = limited(&user, "new", 1, OnLimit::Refuse);
+    assert_eq!(store.issue_token(token).await.unwrap(), Issue::Done);
+    assert_eq!(store.sweep(SystemClock.now()).await.unwrap(), 2);
+    assert_eq!(live_tokens(&store, user.id).await, 1);
+}
+
+#[tokio::test]
+async fn a_revoked_token_cannot_be_extended() {
+    let server = RedisServer::start();
+    let store = open(&server);
+    let user = add_user(&store, "alice").await;
+    store.issue_token(new_token(&user, "t")).await.unwrap();
+    let later = in_an_hour().plus(Duration::from_mins(1));
+    assert!(store.extend_token(digest("t"), later).await.unwrap());
+    assert!(store.extend_token(digest("t"), in_an_hour()).await.unwrap());
+    assert_eq!(store.token(digest("t")).await.unwrap().unwrap().0.expires, Some(later));
+    assert!(store.revoke_token(digest("t")).await.unwrap());
+    assert!(!store.revoke_token(digest("t")).await.unwrap());
+    assert!(!store.extend_token(digest("t"), later.plus(Duration::from_secs(1))).await.unwrap());
+    assert!(store.token(digest("t")).await.unwrap().is_none());
+    assert_eq!(live_tokens(&store, user.id).await, 0);
+}
+
+#[tokio::test]
+async fn microseconds_survive() {
+    let server = RedisServer::start();
+    let store = open(&server);
+    let user = add_user(&store, "alice").await;
+    let token = new_token(&user, "t");
+    store.issue_token(token.clone()).await.unwrap();
+    let (read, owner) = store.token(digest("t")).await.unwrap().unwrap();
+    assert!(read == token.record);
+    assert!(store.tokens_of(user.id, SystemClock.now()).await.unwrap() == [token.record]);
+    assert_eq!(owner.last_login, Some(read.created));
+    assert!(owner.joined == user.joined);
+}
+
+#[tokio::test]
+async fn redis_forgets_an_expired_token() {
+    let server = RedisServer::start();
+    let store = open(&server);
+    let user = add_user(&store, "alice").await;
+    let mut token = new_token(&user, "t");
+    token.record.expires = Some(SystemClock.now().plus(Duration::from_millis(30)));
+    store.issue_token(token).await.unwrap();
+    let deadline = in_an_hour();
+    while store.token(digest("t")).await.unwrap().is_some() {
+        assert!(SystemClock.now() < deadline);
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(store.sweep(SystemClock.now()).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn the_name_of_a_half_deleted_user_is_free() {
+    let server = RedisServer::start();
+    let store = open(&server);
+    let old = add_user(&store, "alice").await;
+    raw(&server).await.del(format!("authgate:user:{{{}}}", old.id)).await.unwrap();
+    let new = add_user(&store, "alice").await;
+    assert!(new.id != old.id);
+    assert!(store.user_by_name(&name("alice")).await.unwrap() == Some(new.clone()));
+    store.sweep(SystemClock.now()).await.unwrap();
+    assert_eq!(raw(&server).await.zcard("authgate:users").await.unwrap(), 1);
+    assert!(store.users_after(None, 10).await.unwrap() == [new]);
+}
+
+#[tokio::test]
+async fn a_half_inserted_user_is_in_no_list() {
+    let server = RedisServer::start();
+    let store = open(&server);
+    let user = add_user(&store, "alice").await;
+    raw(&server).await.del("authgate:name:{alice}").await.unwrap();
+    assert!(store.users_after(None, 10).await.unwrap().is_empty());
+    let again = add_user(&store, "alice").await;
+    assert!(again.id != user.id);
+    assert!(store.users_after(None, 10).await.unwrap() == [again]);
+}
+
+#[tokio::test]
+async fn lists_go_on_after_a_number() {
+    let server = RedisServer::start();
+    let store = open(&server);
+    let mut users = Vec::new();
+    for n in 0..7 {
+        users.push(add_user(&store, &format!("user{n}")).await);
+    }
+    assert!(store.users_after(None, 3).await.unwrap() == users[..3]);
+    assert!(store.users_after(Some(users[2].id), 10).await.unwrap() == users[3..]);
+    assert!(store.users_after(Some(users[6].id), 10).await.unwrap().is_empty());
+    assert!(store.users_after(None, 0).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_token_of_a_locked_out_user_is_still_told() {
+    let server = RedisServer::start();
+    let store = open(&server);
+    let user = add_user(&store, "alice").await;
+    store.issue_token(new_token(&user, "t")).await.unwrap();
+    store.change_user(user.id, UserChange::Active(false)).await.unwrap();
+    let (token, owner) = store.token(digest("t")).await.unwrap().unwrap();
+    assert!(!owner.is_active && token.epoch != owner.epoch);
+    let issue = store.issue_token(new_token(&owner, "u")).await.unwrap();
+    assert_eq!(issue, Issue::UserChanged);
+    store.change_user(user.id, UserChange::Active(true)).await.unwrap();
+    assert!(!is_live(&store, "t").await);
+}
+
+#[tokio::test]
+async fn the_token_of_a_deleted_user_is_gone() {
+    let server = RedisServer::start();
+    let store = open(&server);
+    let user = add_user(&store, "alice").await;
+    store.issue_token(new_token(&user, "t")).await.unwrap();
+    assert!(store.delete_user(user.id).await.unwrap());
+    assert!(store.token(digest("t")).await.unwrap().is_none());
+    assert!(!store.delete_user(user.id).await.unwrap());
+    assert!(!store.revoke_tokens_of(user.id).await.unwrap());
+    let left = raw(&server).await.keys("*").await.unwrap();
+    assert_eq!(left, ["authgate:next-user"]);
+}
+
+#[tokio::test]
+async fn a_rehash_replaces_only_the_hash_it_saw() {
+    let server = RedisServer::start();
+    let store = open(&server);
+    let user = add_user(&store, "alice").await;
+    let rehash = |from, to| UserChange::Rehash { from: hash(from), to: hash(to) };
+    let same = store.change_user(user.id, rehash("$other", "$bad")).await.unwrap().unwrap();
+    assert!(same == user);
+    let better =
+        store.change_user(user.id, rehash("$argon2id$first", "$better")).await.unwrap().unwrap();
+    assert!(better.password == hash("$better") && better.epoch == user.epoch);
+}
+
+#[tokio::test]
+async fn every_change_does_what_the_model_does() {
+    let server = RedisServer::start();
+    let store = open(&server);
+    let mut model = add_user(&store, "alice").await;
+    for change in [
+        UserChange::Staff(true),
+        UserChange::Staff(false),
+        UserChange::Active(false),
+        UserChange::Active(true),
+        UserChange::Password(hash("$second")),
+        UserChange::Rehash { from: hash("$second"), to: hash("$third") },
+        UserChange::Rehash { from: hash("$second"), to: hash("$fourth") },
+    ] {
+        change.apply(&mut model);
+        let changed = store.change_user(model.id, change).await.unwrap();
+        assert!(changed == Some(model.clone()));
+    }
+    let nobody = store.change_user(UserId(999), UserChange::Staff(true)).await.unwrap();
+    assert!(nobody.is_none());
+    assert!(store.user(UserId(999)).await.unwrap().is_none());
+}
