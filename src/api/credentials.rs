@@ -14,6 +14,12 @@ pub enum Credentials {
 }
 
 impl Credentials {
+    /// Whether a value names a scheme anywhere, as in a list of credentials.
+    pub fn mention(value: &[u8], scheme: &str) -> bool {
+        let is_border = |byte: &u8| matches!(byte, b',' | b' ' | b'\t') || !byte.is_ascii();
+        value.split(is_border).any(|word| word.eq_ignore_ascii_case(scheme.as_bytes()))
+    }
+
     /// Reads the value of an `Authorization` header (RFC 9110, section 11.6.2).
     pub fn parse(value: Option<&[u8]>, scheme: &str) -> Result<Self, Problem> {
         let mut parts = value
@@ -71,6 +77,13 @@ mod tests {
         for value in [None, Some(&b""[..]), Some(b"  ")] {
             assert!(matches!(Credentials::parse(value, "Token"), Ok(Credentials::None)));
         }
+    }
+
+    #[test]
+    fn a_scheme_is_found_within_a_list() {
+        assert!(Credentials::mention(b"Basic YTpi, token abc", "Token"));
+        assert!(Credentials::mention(b"Token\xa0abc", "Token"));
+        assert!(!Credentials::mention(b"Bearer Tokens", "Token"));
     }
 
     #[test]

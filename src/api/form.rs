@@ -63,7 +63,11 @@ async fn multipart(content_type: &str, body: Bytes) -> Result<Form, Problem> {
     let mut form = Form::default();
     while let Some(part) = parts.next_field().await.map_err(malformed)? {
         let Some(name) = part.name().map(str::to_owned) else { continue };
-        let is_file = part.file_name().is_some();
+        let is_file = match part.file_name() {
+            // A browser's way to say that no file was chosen.
+            Some("") => continue,
+            file => file.is_some(),
+        };
         let text = part.text().await.map_err(malformed)?;
         form.fields.insert(name, if is_file { Field::NotText } else { Field::Text(text) });
     }
@@ -103,9 +107,17 @@ fn field(value: &RawValue) -> Field {
     match text.bytes().next() {
         Some(b'n') => Field::Null,
         Some(b'"') => serde_json::from_str(text).map_or(Field::Surrogates, Field::Text),
-        // As text and not as a number: integers have no bounds here.
-        Some(b'-' | b'0'..=b'9') => Field::Text(text.to_owned()),
+        Some(b'-' | b'0'..=b'9') => Field::Text(number(text)),
         _ => Field::NotText,
+    }
+}
+
+/// A number's text, as Python writes it. Integers have no bounds there.
+fn number(text: &str) -> String {
+    match text.parse::<f64>() {
+        Ok(float) if text.contains(['.', 'e', 'E']) => format!("{float:?}"),
+        _ if text == "-0" => "0".to_owned(),
+        _ => text.to_owned(),
     }
 }
 
@@ -210,7 +222,9 @@ mod tests {
 
     #[test]
     fn numbers_are_taken_as_their_text_however_large() {
-        assert_eq!(text_of(r#"{"a":0}"#).as_deref(), Some("0"));
+        for (sent, taken) in [("0", "0"), ("-0", "0"), ("1.50", "1.5"), ("1e5", "100000.0")] {
+            assert_eq!(text_of(&format!(r#"{{"a":{sent}}}"#)).as_deref(), Some(taken));
+        }
         let large = "123456789012345678901234567890";
         assert_eq!(text_of(&format!(r#"{{"a":{large}}}"#)).as_deref(), Some(large));
     }

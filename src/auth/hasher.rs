@@ -1,10 +1,11 @@
 //! Hashing passwords, on as many threads as the machine can spare and no more.
 
 use super::AuthError;
+use super::issue::random_bytes;
 use crate::model::password::{Password, PasswordHash};
-use argon2::password_hash::phc;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
-use std::sync::Arc;
+use argon2::password_hash::phc::{self, Output, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -45,50 +46,123 @@ pub struct HashCost {
     pub parallelism: u32,
 }
 
+impl HashCost {
+    /// The most that a hash may cost: beyond it a setting is a slip, and a stored hash an attack on
+    /// this machine.
+    pub const MOST: Self = Self { iterations: 100, memory_kib: 4 << 20, parallelism: 64 };
+
+    fn is_bearable(self) -> bool {
+        self.iterations <= Self::MOST.iterations
+            && self.memory_kib <= Self::MOST.memory_kib
+            && self.parallelism <= Self::MOST.parallelism
+    }
+}
+
+impl From<&Params> for HashCost {
+    fn from(params: &Params) -> Self {
+        Self {
+            iterations: params.t_cost(),
+            memory_kib: params.m_cost(),
+            parallelism: params.p_cost(),
+        }
+    }
+}
+
 /// Argon2id (RFC 9106), with its cost in the stored string.
-pub struct Argon2Hasher(Argon2<'static>);
+///
+/// Memory is used again and again: what each hash took and gave back would stay with the process,
+/// once for every thread that ever hashed.
+pub struct Argon2Hasher {
+    argon2: Argon2<'static>,
+    memory: Mutex<Vec<Vec<Block>>>,
+}
 
 impl Argon2Hasher {
-    /// A hasher of that cost. Fails if Argon2 knows no such cost.
+    /// A hasher of that cost. Fails if Argon2 knows no such cost, or if it is beyond bearing.
     pub fn new(cost: HashCost) -> Result<Self, HashError> {
+        if !cost.is_bearable() {
+            return Err(HashError("a hash may not cost so much".to_owned()));
+        }
         let params = Params::new(cost.memory_kib, cost.iterations, cost.parallelism, None);
-        let params = params.map_err(|error| HashError(error.to_string()))?;
-        Ok(Self(Argon2::new(Algorithm::Argon2id, Version::V0x13, params)))
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.map_err(failed)?);
+        Ok(Self { argon2, memory: Mutex::default() })
     }
 
-    fn is_outdated(&self, hash: &phc::PasswordHash) -> bool {
-        let wanted = self.0.params();
-        let is_same = |params: Params| {
-            params.m_cost() == wanted.m_cost()
-                && params.t_cost() == wanted.t_cost()
-                && params.p_cost() == wanted.p_cost()
-        };
-        hash.algorithm != Algorithm::Argon2id.ident() || !Params::try_from(hash).is_ok_and(is_same)
+    fn output(
+        &self,
+        argon2: &Argon2<'_>,
+        password: &Password,
+        salt: &Salt,
+    ) -> Result<Output, HashError> {
+        let blocks = argon2.params().block_count();
+        // Only what the next hash needs is kept, so only that is taken.
+        let is_usual = blocks == self.argon2.params().block_count();
+        let idle = if is_usual { self.idle_memory().pop() } else { None };
+        let mut memory = idle.unwrap_or_default();
+        memory.resize(blocks, Block::default());
+        let mut output =
+            vec![0; argon2.params().output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN)];
+        let password = password.expose().as_bytes();
+        let hashed =
+            argon2.hash_password_into_with_memory(password, salt, &mut output, &mut memory);
+        if is_usual {
+            self.idle_memory().push(memory);
+        }
+        hashed.map_err(failed)?;
+        Output::new(&output).map_err(failed)
+    }
+
+    fn idle_memory(&self) -> MutexGuard<'_, Vec<Vec<Block>>> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_outdated(&self, hash: &phc::PasswordHash, params: &Params) -> bool {
+        hash.algorithm != Algorithm::Argon2id.ident()
+            || HashCost::from(params) != self.argon2.params().into()
+    }
+
+    /// `None` if the hash cannot be read or borne.
+    fn matches(&self, password: &Password, hash: &phc::PasswordHash) -> Option<Verdict> {
+        let params = Params::try_from(hash).ok()?;
+        if !HashCost::from(&params).is_bearable() {
+            return None;
+        }
+        let algorithm = Algorithm::try_from(hash.algorithm.as_str()).ok()?;
+        let version = Version::try_from(hash.version?).ok()?;
+        let is_outdated = self.is_outdated(hash, &params);
+        let argon2 = Argon2::new(algorithm, version, params);
+        let output = self.output(&argon2, password, &hash.salt?).ok()?;
+        // Two outputs are compared in constant time.
+        Some(match (hash.hash? == output, is_outdated) {
+            (true, false) => Verdict::Match,
+            (true, true) => Verdict::MatchOutdated,
+            (false, _) => Verdict::Mismatch,
+        })
     }
 }
 
 impl PasswordHasher for Argon2Hasher {
     fn hash(&self, password: &Password) -> Result<PasswordHash, HashError> {
-        let hash = self.0.hash_password(password.expose().as_bytes());
-        Ok(PasswordHash::new(hash.map_err(|error| HashError(error.to_string()))?.to_string()))
+        let salt = Salt::new(&random_bytes::<16>()?).map_err(failed)?;
+        let hash = phc::PasswordHash {
+            algorithm: Algorithm::Argon2id.ident(),
+            version: Some(Version::V0x13.into()),
+            params: self.argon2.params().try_into().map_err(failed)?,
+            salt: Some(salt),
+            hash: Some(self.output(&self.argon2, password, &salt)?),
+        };
+        Ok(PasswordHash::new(hash.to_string()))
     }
 
     fn verify(&self, password: &Password, against: &PasswordHash) -> Verdict {
-        let Ok(hash) = phc::PasswordHash::new(against.expose()) else { return Verdict::Mismatch };
-        // A stored cost beyond all reason is an attack on this machine, not a password.
-        if !Params::try_from(&hash).is_ok_and(|params| is_bearable(&params)) {
-            return Verdict::Mismatch;
-        }
-        match self.0.verify_password(password.expose().as_bytes(), &hash) {
-            Ok(()) if self.is_outdated(&hash) => Verdict::MatchOutdated,
-            Ok(()) => Verdict::Match,
-            Err(_) => Verdict::Mismatch,
-        }
+        let hash = phc::PasswordHash::new(against.expose()).ok();
+        hash.and_then(|hash| self.matches(password, &hash)).unwrap_or(Verdict::Mismatch)
     }
 }
 
-fn is_bearable(params: &Params) -> bool {
-    params.m_cost() <= 1 << 20 && params.t_cost() <= 64 && params.p_cost() <= 64
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
+fn failed(error: impl ToString) -> HashError {
+    HashError(error.to_string())
 }
 
 /// Runs a hasher off the async threads: as many at once as the machine has cores, a bounded number
@@ -165,6 +239,18 @@ mod tests {
     }
 
     #[test]
+    fn memory_is_used_again_and_only_that_of_the_present_cost_is_kept() {
+        let hasher = Argon2Hasher::new(CHEAP).unwrap();
+        let dearer = Argon2Hasher::new(HashCost { memory_kib: 128, ..CHEAP }).unwrap();
+        for _ in 0..3 {
+            hasher.hash(&password("x")).unwrap();
+            hasher.verify(&password("x"), &dearer.hash(&password("x")).unwrap());
+        }
+        let kept: Vec<_> = hasher.idle_memory().iter().map(Vec::len).collect();
+        assert_eq!(kept, [64]);
+    }
+
+    #[test]
     fn a_hash_of_another_cost_matches_but_is_outdated() {
         let hash = Argon2Hasher::new(CHEAP).unwrap().hash(&password("x")).unwrap();
         let dearer = Argon2Hasher::new(HashCost { iterations: 2, ..CHEAP }).unwrap();
@@ -172,11 +258,21 @@ mod tests {
     }
 
     #[test]
+    fn whatever_may_be_set_can_be_verified() {
+        let HashCost { iterations, parallelism, .. } = HashCost::MOST;
+        let memory_kib = 8 * parallelism;
+        let hasher = Argon2Hasher::new(HashCost { iterations, memory_kib, parallelism }).unwrap();
+        let hash = hasher.hash(&password("x")).unwrap();
+        assert_eq!(hasher.verify(&password("x"), &hash), Verdict::Match);
+        assert!(Argon2Hasher::new(HashCost { iterations: iterations + 1, ..CHEAP }).is_err());
+    }
+
+    #[test]
     fn what_cannot_be_read_or_borne_never_matches() {
         let hasher = Argon2Hasher::new(CHEAP).unwrap();
         let salt_and_hash = "c2FsdHNhbHRzYWx0$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
         for stored in
-            ["", "!", "plain", &format!("$argon2id$v=19$m=4194304,t=1,p=1${salt_and_hash}")]
+            ["", "!", "plain", &format!("$argon2id$v=19$m=4194305,t=1,p=1${salt_and_hash}")]
         {
             let hash = PasswordHash::new(stored.to_owned());
             assert_eq!(hasher.verify(&password("x"), &hash), Verdict::Mismatch, "{stored}");

@@ -79,16 +79,17 @@ impl Auth {
 
 /// A token's text as knox makes it: the prefix and 32 random bytes in lower-case hex.
 fn random_token(prefix: &str) -> Result<Token, HashError> {
-    Ok(Token::new(format!("{prefix}{}", hex::encode(random_bytes()?))))
+    Ok(Token::new(format!("{prefix}{}", hex::encode(random_bytes::<32>()?))))
 }
 
 /// A password that nobody knows.
 pub(super) fn random_password() -> Result<Password, HashError> {
-    Ok(Password::new(hex::encode(random_bytes()?)))
+    Ok(Password::new(hex::encode(random_bytes::<32>()?)))
 }
 
-fn random_bytes() -> Result<[u8; 32], HashError> {
-    let mut bytes = [0; 32];
+/// Bytes from the system that nobody can foresee.
+pub(super) fn random_bytes<const N: usize>() -> Result<[u8; N], HashError> {
+    let mut bytes = [0; N];
     SysRng.try_fill_bytes(&mut bytes).map_err(|error| HashError(error.to_string()))?;
     Ok(bytes)
 }

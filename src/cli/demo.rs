@@ -2,7 +2,8 @@
 
 use super::{Failure, show_app};
 use crate::config::{Config, Flags, Source};
-use crate::server::{self, log};
+use crate::server;
+use crate::server::log::Log;
 use clap::Args;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
@@ -27,8 +28,8 @@ impl Demo {
             },
             ..Source::default()
         })?;
-        log::start(config.log);
-        Ok(server::run(config, |server| {
+        let log = Log::start(config.log);
+        Ok(server::run(config, log, |server| {
             server.add_service(show_app::at(app));
             println!("{}", welcome(self.listen));
         })?)
@@ -42,7 +43,7 @@ fn free_address() -> std::io::Result<SocketAddr> {
 fn welcome(gateway: SocketAddr) -> String {
     let url = format!("http://{gateway}");
     let json = "-H 'Content-Type: application/json'";
-    let ada = r#"-d '{"username": "ada", "password": "correct-horse-7"}'"#;
+    let ada = r#"-d '{"username":"ada","password":"correct-horse-7"}'"#;
     format!(
         r#"
 authgate guards a small app at {url}
@@ -52,13 +53,29 @@ Accounts are kept in a temporary file, gone when this ends (Ctrl-C). Paste into 
   curl -s {url}/api/register/ {json} {ada}
 
   # log in and keep the token
-  TOKEN=$(curl -s {url}/api/login/ {json} {ada} | sed -n 's/.*"token":"\([^"]*\)".*/\1/p'); echo $TOKEN
+  TOKEN=$(curl -s {url}/api/login/ {json} {ada} | sed -n 's/.*"token":"\([^"]*\)".*/\1/p')
 
   # call the app with the token: it shows what reaches it
   curl -s {url}/hello -H "Authorization: Token $TOKEN"
 
   # log out: the token is dead at once
-  curl -si -X POST {url}/api/logout/ -H "Authorization: Token $TOKEN"
+  curl -s -i -X POST {url}/api/logout/ -H "Authorization: Token $TOKEN"
 "#
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readme_shows_the_lines_that_the_demo_prints() {
+        let readme = include_str!("../../README.md");
+        let printed = welcome(SocketAddr::from(([127, 0, 0, 1], 8000)));
+        let lines: Vec<_> = printed.lines().map(str::trim).filter(|l| l.contains("curl")).collect();
+        assert_eq!(lines.len(), 4);
+        for line in lines {
+            assert!(readme.lines().any(|known| known == line), "{line}");
+        }
+    }
 }

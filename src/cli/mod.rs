@@ -68,7 +68,7 @@ impl SettingsFile {
     /// The accounts in the store that the settings name.
     fn accounts(self) -> Result<Auth, Failure> {
         let config = self.load(Flags::default())?;
-        log::start(LogSettings { format: LogFormat::Text, level: tracing::Level::ERROR });
+        log::start_at_once(LogSettings { format: LogFormat::Text, level: tracing::Level::ERROR });
         Ok(Auth::open(store::open(&config.store)?, config.auth)?)
     }
 }

@@ -2,7 +2,8 @@
 
 use super::{Failure, SettingsFile};
 use crate::config::Flags;
-use crate::server::{self, log};
+use crate::server;
+use crate::server::log::Log;
 use clap::Args;
 
 #[derive(Args)]
@@ -26,7 +27,7 @@ impl Serve {
     pub(super) fn run(self) -> Result<(), Failure> {
         let Self { settings, listen, upstream, store } = self;
         let config = settings.load(Flags { listen, store, upstream })?;
-        log::start(config.log);
-        Ok(server::run(config, |_| {})?)
+        let log = Log::start(config.log);
+        Ok(server::run(config, log, |_| {})?)
     }
 }

@@ -22,7 +22,7 @@ pub(super) struct Echo {
 
 impl Echo {
     pub(super) fn run(self) -> Result<(), Failure> {
-        log::start(LogSettings { format: LogFormat::Text, level: tracing::Level::INFO });
+        log::start_at_once(LogSettings { format: LogFormat::Text, level: tracing::Level::INFO });
         let mut server = Server::new_with_opt_and_conf(None, ServerConf::default());
         server.bootstrap();
         server.add_service(at(self.listen));

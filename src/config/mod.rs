@@ -1,8 +1,8 @@
 //! The settings: the file as written, the environment and the flags become each part's own
 //! `Settings`, or the list of all that is wrong with them.
 //!
-//! One layer lies over the other in [`layers`]; the result is read section by section, in
-//! [`sections`], by a [`section::Section`] that notes every mistake and goes on.
+//! One layer lies over the other in `layers`; the result is read section by section, in
+//! `sections`, by a `section::Section` that notes every mistake and goes on.
 
 mod environment;
 mod layers;

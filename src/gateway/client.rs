@@ -92,16 +92,30 @@ fn forwarded_for(request: &RequestHeader) -> Vec<IpAddr> {
     addresses
 }
 
+/// Headers that some app takes for the client's address, or for a host, path or method that routes
+/// have not judged.
 fn is_about_origin(name: &str) -> bool {
-    const OTHERS: [&str; 8] = [
+    const OTHERS: [&str; 20] = [
+        "cf-connecting-ip",
+        "client-ip",
         "forwarded",
+        "proxy",
+        "true-client-ip",
         "x-client-ip",
+        "x-cluster-client-ip",
         "x-envoy-original-path",
+        "x-host",
+        "x-http-method",
+        "x-http-method-override",
+        "x-method-override",
+        "x-original-host",
         "x-original-uri",
         "x-original-url",
         "x-real-ip",
         "x-request-id",
         "x-rewrite-url",
+        "x-scheme",
+        "x-url-scheme",
     ];
     let folded = fold(name);
     folded.starts_with("x-forwarded") || OTHERS.contains(&folded.as_str())

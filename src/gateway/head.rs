@@ -6,6 +6,7 @@ use crate::policy::CleanPath;
 use http::header::{self, HeaderName};
 use http::{Method, Version};
 use pingora::http::RequestHeader;
+use std::net::Ipv6Addr;
 
 /// The parts of a head that decide where a request goes.
 #[derive(Debug)]
@@ -75,8 +76,24 @@ fn authority(request: &RequestHeader) -> Result<String, Problem> {
         (None, _) if request.version < Version::HTTP_11 => return Ok(String::new()),
         (Some(_), Some(_)) | (None, _) => return Err(RULE),
     };
-    let is_host = |char: char| char.is_ascii_alphanumeric() || ".-_:[]".contains(char);
-    if host.is_empty() || !host.chars().all(is_host) { Err(RULE) } else { Ok(host.to_owned()) }
+    if is_host(host) { Ok(host.to_owned()) } else { Err(RULE) }
+}
+
+/// Whether a text is a name or an address, perhaps with a port (RFC 3986, section 3.2.2).
+fn is_host(text: &str) -> bool {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port),
+        _ => (text, "0"),
+    };
+    let is_port = port.parse::<u16>().is_ok() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let literal = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let is_name_char = |char: char| char.is_ascii_alphanumeric() || "-_".contains(char);
+    let is_label = |label: &str| !label.is_empty() && label.chars().all(is_name_char);
+    is_port
+        && match literal {
+            Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+            None => host.strip_suffix('.').unwrap_or(host).split('.').all(is_label),
+        }
 }
 
 /// A host without its port and final dot, in lower case.
@@ -204,7 +221,10 @@ mod tests {
     fn there_is_one_host_and_it_is_one() {
         assert_eq!(status("/", &[("Host", "gw.test")]), 200);
         assert_eq!(status("/", &[]), 400);
-        for host in ["", "a b", "a@b", "a/b", "a,b"] {
+        for host in [
+            "", "a b", "a@b", "a/b", "a,b", ":80", "a:80:90", "a:x", "a]", "[a]", "a..", ".a",
+            "a:+1", "::1",
+        ] {
             assert_eq!(status("/", &[("Host", host)]), 400, "{host}");
         }
         assert_eq!(status("/", &[("Host", "a"), ("Host", "a")]), 400);

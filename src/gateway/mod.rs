@@ -149,8 +149,11 @@ impl Gateway {
 
     /// The app learns who calls from us alone. What is of another scheme is a public app's own.
     fn forwards_authorization(&self, header: &RequestHeader, permit: &Permit) -> bool {
+        let ours = |value: &http::HeaderValue| {
+            Credentials::mention(value.as_bytes(), &self.settings.scheme)
+        };
         permit.access() == Access::Public
-            && matches!(self.credentials(header), Ok(Credentials::Foreign))
+            && !header.headers.get(header::AUTHORIZATION).is_some_and(ours)
     }
 
     async fn refuse(

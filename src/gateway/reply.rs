@@ -2,7 +2,7 @@
 
 use crate::api::BodyError;
 use bytes::{Bytes, BytesMut};
-use http::{Method, Response, StatusCode, header};
+use http::{HeaderName, Method, Response, StatusCode, Version, header};
 use pingora::Result;
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
@@ -39,13 +39,18 @@ pub(super) async fn read_body(
     }
     invite_body(session).await?;
     let whole = read_at_most(session, max);
-    tokio::time::timeout(limit, whole).await.unwrap_or(Err(BodyError::TooSlow))
+    let body = tokio::time::timeout(limit, whole).await.unwrap_or(Err(BodyError::TooSlow));
+    if body.is_err() {
+        // Where this body ends nobody knows, so nothing after it may be taken for a request.
+        session.set_keepalive(None);
+    }
+    body
 }
 
 /// Sends the `100 Continue` that a client waits for before it sends its body (RFC 9110, section
 /// 10.1.1).
 pub(super) async fn invite_body(session: &mut Session) -> Result<(), BodyError> {
-    if !expects_continue(session) {
+    if !expects_continue(session) || session.as_downstream_mut().is_body_done() {
         return Ok(());
     }
     // Pingora takes an interim answer for a final one and would close the connection.
@@ -80,8 +85,11 @@ pub(super) async fn send(
         session.set_keepalive(None);
     }
     let (parts, body) = response.into_parts();
-    let mut header: ResponseHeader = parts.into();
-    let is_bodiless = header.status == StatusCode::NO_CONTENT;
+    let is_bodiless = parts.status == StatusCode::NO_CONTENT;
+    let mut header = ResponseHeader::build(parts.status, Some(parts.headers.len() + 4))?;
+    for (name, value) in &parts.headers {
+        header.append_header(titled(name), value)?;
+    }
     if !is_bodiless {
         header.insert_header(header::CONTENT_LENGTH, body.len())?;
     }
@@ -97,6 +105,20 @@ pub(super) async fn send(
         let _ = tokio::time::timeout(LINGER, discard(session)).await;
     }
     Ok(())
+}
+
+/// A header's name as HTTP/1 servers write it: careless clients compare the case.
+fn titled(name: &HeaderName) -> String {
+    if *name == header::WWW_AUTHENTICATE {
+        return "WWW-Authenticate".to_owned();
+    }
+    let mut begins = true;
+    let title = |char: char| {
+        let titled = if begins { char.to_ascii_uppercase() } else { char };
+        begins = char == '-';
+        titled
+    };
+    name.as_str().chars().map(title).collect()
 }
 
 async fn discard(session: &mut Session) {
@@ -115,6 +137,20 @@ fn content_length(session: &Session) -> Option<usize> {
     Some(length.to_str().ok()?.parse().unwrap_or(usize::MAX))
 }
 
+/// HTTP/1.0 knows no interim answers.
 fn expects_continue(session: &Session) -> bool {
-    session.req_header().headers.contains_key(header::EXPECT)
+    let request = session.req_header();
+    request.version > Version::HTTP_10 && request.headers.contains_key(header::EXPECT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_written_as_servers_write_them() {
+        for name in ["WWW-Authenticate", "X-Frame-Options", "Cross-Origin-Opener-Policy", "Allow"] {
+            assert_eq!(titled(&name.parse().unwrap()), name);
+        }
+    }
 }

@@ -29,7 +29,9 @@ impl Username {
     ///
     /// The rules hold for the name as typed and for its normal form, which is what is kept.
     pub fn parse(typed: &str) -> Result<Self, Vec<UsernameError>> {
-        let normal: String = typed.nfkc().collect();
+        // What is far too long is not worth its normal form.
+        let is_worthwhile = typed.len() <= Self::MAX_CHARS * char::MAX.len_utf8();
+        let normal: String = if is_worthwhile { typed.nfkc().collect() } else { typed.to_owned() };
         let mut errors = Vec::new();
         if !has_good_characters(typed) || !has_good_characters(&normal) {
             errors.push(UsernameError::BadCharacter);

@@ -94,8 +94,10 @@ fn has_one_reading(path: &str) -> Result<(), AmbiguousPath> {
     Ok(())
 }
 
-/// Whether a segment is empty, dots, or what some systems take for dots.
+/// Whether a segment is empty, dots, or what some systems take for dots: with blanks, or cut off
+/// where a query or a fragment could begin.
 fn is_dots(segment: &str) -> bool {
+    let segment = segment.split(['?', '#']).next().unwrap_or_default();
     segment.chars().all(|char| char == '.' || char.is_whitespace())
 }
 
@@ -113,6 +115,8 @@ mod tests {
             "/a%20b",
             "/%C3%A9",
             "/a:b@c!$&'()*+,=",
+            "/tags/c%23",
+            "/what%3F",
             "/.well-known/x",
         ] {
             assert_eq!(CleanPath::parse(path).unwrap().as_str(), path);
@@ -176,6 +180,9 @@ mod tests {
             "/a%255cb",
             "/%2520/b",
             "/%2561dmin",
+            "/a/..%3Fx/b",
+            "/a/..%23",
+            "/a/%3fx",
         ] {
             assert_eq!(CleanPath::parse(path), Err(AmbiguousPath), "{path}");
         }

@@ -1,10 +1,11 @@
 //! Stopping: no new connections, what is in flight is finished, and no second is lost.
 
+use super::log::Log;
 use crate::metrics::Metrics;
 use async_trait::async_trait;
 use pingora::server::{ShutdownSignal, ShutdownSignalWatch, ShutdownWatch};
 use pingora::services::background::BackgroundService;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep};
@@ -12,12 +13,22 @@ use tokio::time::{Instant, sleep};
 /// Ends the process once nothing is in flight after SIGTERM, or when the grace is over.
 pub(super) struct Drain {
     grace: Duration,
+    log: Mutex<Option<Log>>,
     metrics: Arc<Metrics>,
 }
 
 impl Drain {
-    pub(super) fn new(metrics: Arc<Metrics>, grace: Duration) -> Self {
-        Self { grace, metrics }
+    pub(super) fn new(metrics: Arc<Metrics>, grace: Duration, log: Log) -> Self {
+        Self { grace, log: Mutex::new(Some(log)), metrics }
+    }
+
+    /// Ends the process; nobody else would let the log finish.
+    fn end(&self) -> ! {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(log) = log {
+            log.finish();
+        }
+        std::process::exit(0)
     }
 }
 
@@ -37,7 +48,7 @@ impl BackgroundService for Drain {
             sleep(GLANCE).await;
         }
         tracing::info!(left = self.metrics.in_flight(), "stopped");
-        std::process::exit(0);
+        self.end()
     }
 }
 

@@ -1,7 +1,10 @@
 //! Where events go: standard error, a line each.
 
+use std::io::{IsTerminal, stderr};
 use tracing::Level;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
@@ -24,15 +27,42 @@ pub enum LogFormat {
     Text,
 }
 
-/// Begins to log. Only the first call in a process has an effect.
-pub fn start(settings: LogSettings) {
-    let lines = fmt::layer().with_writer(std::io::stderr);
+/// The log of a process that serves. Whoever writes waits for nobody: lines are queued, and dropped
+/// once too many wait for a reader. What is queued is written when this is dropped.
+#[must_use = "the log ends with it"]
+pub struct Log(WorkerGuard);
+
+impl Log {
+    /// How many lines may wait.
+    const QUEUE: usize = 16_384;
+
+    /// Begins to log. Only the first call in a process has an effect.
+    pub fn start(settings: LogSettings) -> Self {
+        let queue = NonBlockingBuilder::default().buffered_lines_limit(Self::QUEUE).lossy(true);
+        let (lines, guard) = queue.finish(stderr());
+        subscribe(settings, lines);
+        Self(guard)
+    }
+
+    /// Writes what is queued, but waits for no reader who is not there.
+    pub fn finish(self) {
+        drop(self.0);
+    }
+}
+
+/// Begins to log in a process that does one thing and ends: each line is written at once.
+pub fn start_at_once(settings: LogSettings) {
+    subscribe(settings, stderr);
+}
+
+fn subscribe<W>(settings: LogSettings, writer: W)
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = fmt::layer().with_writer(writer);
     let lines = match settings.format {
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
-        LogFormat::Text => {
-            let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-            lines.with_target(false).with_ansi(is_terminal).boxed()
-        }
+        LogFormat::Text => lines.with_target(false).with_ansi(stderr().is_terminal()).boxed(),
     };
     // Pingora quotes the requests that it cannot read, tokens included, so little of it is heard.
     let filter = Targets::new()

@@ -6,6 +6,7 @@ mod ops;
 mod sweeper;
 
 use self::drain::{Drain, OnSigterm};
+use self::log::Log;
 use self::ops::Ops;
 use self::sweeper::Sweeper;
 use crate::auth::Auth;
@@ -59,14 +60,14 @@ pub enum StartError {
 }
 
 /// Runs a gateway until the process is told to stop. `beside` adds services of the caller's own.
-pub fn run(config: Config, beside: impl FnOnce(&mut Server)) -> Result<(), StartError> {
+pub fn run(config: Config, log: Log, beside: impl FnOnce(&mut Server)) -> Result<(), StartError> {
     let Config { auth, gateway, server: settings, store, .. } = config;
     for address in settings.listen.iter().chain(&settings.ops_listen) {
         check_free(*address)?;
     }
-    let store = store::open(&store)?;
-    inspect(&*store)?;
-    let auth = Arc::new(Auth::open(store, auth)?);
+    // A store of its own: a connection lives on the runtime that made it, and this one ends here.
+    inspect(&*store::open(&store)?)?;
+    let auth = Arc::new(Auth::open(store::open(&store)?, auth)?);
     let metrics = Arc::new(Metrics::default());
 
     let mut server = Server::new_with_opt_and_conf(None, pingora_settings(&settings));
@@ -84,7 +85,7 @@ pub fn run(config: Config, beside: impl FnOnce(&mut Server)) -> Result<(), Start
         server.add_service(ops);
     }
     server.add_service(background_service("sweeper", Sweeper::new(auth)));
-    server.add_service(background_service("drain", Drain::new(metrics, settings.grace)));
+    server.add_service(background_service("drain", Drain::new(metrics, settings.grace, log)));
     beside(&mut server);
     for address in &settings.listen {
         tracing::info!("listening on http://{address}");

@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpStream};
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tempfile::TempDir;
 
-use crate::harness::eventually;
+use crate::harness::command::AUTHGATE;
 use crate::harness::gateway::{Gateway, PASSWORD, ROUTES};
 use crate::harness::http::{Connection, Request};
 use crate::harness::redis_server::RedisServer;
 use crate::harness::upstream::{Script, Upstream};
+use crate::harness::{eventually, free_address};
 
 /// A Redis that has written to its disk what it has answered.
 const DURABLE: &[&str] = &["--appendonly", "yes", "--appendfsync", "always"];
@@ -29,7 +32,7 @@ fn a_gateway_says_at_its_start_which_store_it_uses() {
     let redis = RedisServer::start_with(DURABLE);
     for (settings, store) in [(String::new(), "sqlite"), (store(&redis), "redis")] {
         let gateway = Gateway::start(&settings);
-        assert!(gateway.log().to_lowercase().contains(store), "{store}");
+        eventually(store, || gateway.log().to_lowercase().contains(store).then_some(()));
     }
 }
 
@@ -37,8 +40,29 @@ fn a_gateway_says_at_its_start_which_store_it_uses() {
 fn a_gateway_warns_of_a_redis_that_forgets() {
     let redis = RedisServer::start_with(&["--appendonly", "no"]);
     let gateway = Gateway::start(&store(&redis));
-    let log = gateway.log().to_lowercase();
-    assert!(["aof", "appendonly", "append-only"].iter().any(|word| log.contains(word)), "{log}");
+    eventually("the warning", || gateway.log().contains("appendonly is off").then_some(()));
+}
+
+#[test]
+fn a_log_that_nobody_reads_stops_nobody() {
+    let folder = TempDir::new().unwrap();
+    let address = free_address();
+    let mut process = Command::new(AUTHGATE)
+        .args(["serve", "--listen", &address.to_string()])
+        .current_dir(&folder)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    eventually("the gateway to listen", || TcpStream::connect(address).ok());
+    let mut client = Connection::open(address);
+    // A pipe holds some 400 lines.
+    for _ in 0..1_000 {
+        assert_eq!(client.send(Request::get("/app").bytes()).answer().status, 401);
+    }
+    let terminate = format!("kill -TERM {}", process.id());
+    Command::new("sh").args(["-c", &terminate]).status().unwrap();
+    let end = eventually("the gateway's end", || process.try_wait().unwrap());
+    assert_eq!(end.code(), Some(0));
 }
 
 #[test]

@@ -44,6 +44,10 @@ refused! {
         "GET /public HTTP/1.1\r\nHost: gate.test/app\r\n\r\n";
     a_host_with_a_blank_is_400: [400],
         "GET /public HTTP/1.1\r\nHost: gate test\r\n\r\n";
+    a_host_with_two_ports_is_400: [400],
+        "GET /public HTTP/1.1\r\nHost: gate.test:80:90\r\n\r\n";
+    a_host_with_two_final_dots_is_400: [400],
+        "GET /public HTTP/1.1\r\nHost: gate.test..\r\n\r\n";
     two_authorizations_are_400: [400],
         "GET /public HTTP/1.1\r\nHost: gate.test\r\nAuthorization: Basic YTpi\r\n\
          Authorization: Token x\r\n\r\n";
@@ -123,12 +127,31 @@ fn a_broken_chunk_size_never_smuggles_a_request() {
     }
 }
 
+#[test]
+fn after_a_body_with_a_broken_end_nothing_is_a_request() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::before(&upstream);
+    for broken in ["1\r\n{\r\nZZ\r\n", "-1\r\n", "FFFFFFFFFFFFFFFF1\r\n", "1\r\n{X"] {
+        let mut client = gateway.connect();
+        client.send(format!(
+            "POST /api/login/ HTTP/1.1\r\nHost: gate.test\r\nContent-Type: application/json\r\n\
+             Transfer-Encoding: chunked\r\n\r\n{broken}"
+        ));
+        let answer = client.answer();
+        assert_eq!((answer.status, answer.header("Connection").as_deref()), (400, Some("close")));
+        assert!(client.rest().unwrap_or_default().is_empty(), "{broken:?}");
+    }
+    assert!(upstream.take().is_empty());
+}
+
 /// Sends a request that a public route would let pass if it were sound.
 fn assert_refused(statuses: &[u16], request: &str) {
     let upstream = Upstream::start();
     let gateway = Gateway::before(&upstream);
-    let answer = gateway.connect().send(latin1(request)).answer();
-    assert!(statuses.contains(&answer.status), "{answer:?}");
+    // Closing at once may take the answer with it, where the client has sent more than was read.
+    if let Ok(answer) = gateway.connect().send(latin1(request)).try_answer() {
+        assert!(statuses.contains(&answer.status), "{answer:?}");
+    }
     let seen = upstream.take();
     assert!(seen.is_empty(), "the app got {seen:?}");
     assert_still_serves(&gateway);

@@ -79,14 +79,15 @@ fn password_checks(section: &mut Section<'_>) -> PasswordChecks {
 
 fn hash_cost(section: &mut Section<'_>) -> HashCost {
     let memory = section.read("memory", 19 * 1024 * 1024, values::size);
-    let iterations = section.read("iterations", 2, values::number(1..=100));
-    let parallelism = section.read("parallelism", 1, values::number(1..=64));
+    let iterations = section.read("iterations", 2, values::number(1..=HashCost::MOST.iterations));
+    let most = HashCost::MOST.parallelism;
+    let parallelism = section.read("parallelism", 1, values::number(1..=most));
     HashCost { memory_kib: memory_kib(section, memory, parallelism), iterations, parallelism }
 }
 
 /// Argon2 needs 8 KiB for each lane, and counts in KiB.
 fn memory_kib(section: &mut Section<'_>, bytes: u64, parallelism: u32) -> u32 {
-    const MOST_KIB: u32 = 4 * 1024 * 1024;
+    const MOST_KIB: u32 = HashCost::MOST.memory_kib;
     let least = 8 * parallelism;
     let kib = u32::try_from(bytes / 1024).ok().filter(|kib| (least..=MOST_KIB).contains(kib));
     kib.unwrap_or_else(|| {

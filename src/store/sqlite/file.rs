@@ -5,6 +5,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use std::fs::{self, OpenOptions};
 use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -54,6 +55,35 @@ pub(super) fn connect_reader(path: &Path) -> Result<Connection, StoreError> {
     connected().map_err(|trouble: Trouble| trouble.at(path))
 }
 
+/// Which file is open, so that another one in its place is noticed: our connections would go on with
+/// the old one, which nobody else can see.
+pub(super) struct Place {
+    device: u64,
+    file: u64,
+    path: PathBuf,
+}
+
+impl Place {
+    /// The place of a file that has just been opened.
+    pub(super) fn of(path: &Path) -> Result<Self, StoreError> {
+        let found = fs::metadata(path).map_err(StoreError::unavailable)?;
+        Ok(Self { device: found.dev(), file: found.ino(), path: path.to_owned() })
+    }
+
+    /// Fails once the file is not there any more.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        let found = fs::metadata(&self.path).map_err(StoreError::unavailable)?;
+        if (found.dev(), found.ino()) == (self.device, self.file) {
+            return Ok(());
+        }
+        Err(StoreError::unavailable("another file has been put in the database's place: restart"))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
 /// What an operator should know of the file.
 pub(super) fn inspect(db: &Connection, path: &Path) -> Result<Inspection, StoreError> {
     is_installed(db).map_err(|trouble| trouble.at(path))?;
@@ -66,9 +96,6 @@ pub(super) fn inspect(db: &Connection, path: &Path) -> Result<Inspection, StoreE
              if that is a network file system, move the file to a local disk"
         ));
     }
-    if !path.exists() {
-        warnings.push(format!("{place} has been deleted: what is written now will be lost"));
-    }
     Ok(Inspection { summary: format!("SQLite {} at {place}", rusqlite::version()), warnings })
 }
 
@@ -76,8 +103,7 @@ fn create_if_missing(path: &Path) -> Result<(), Trouble> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     // SQLite gives its companions, -wal and -shm, the mode of the file.
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.mode(0o600);
     match options.open(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -16,14 +16,16 @@ use crate::clock::Timestamp;
 use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
 use async_trait::async_trait;
+use file::Place;
 use readers::Readers;
-use rusqlite::{Error, ErrorCode};
-use std::path::{Path, PathBuf};
+use rusqlite::{Connection, Error, ErrorCode};
+use std::path::Path;
+use std::sync::Arc;
 use writer::Writer;
 
 /// A store in one file. Its threads end when it is dropped.
 pub struct SqliteStore {
-    path: PathBuf,
+    place: Arc<Place>,
     readers: Readers,
     writer: Writer,
 }
@@ -39,35 +41,51 @@ impl SqliteStore {
         Ok(Self {
             readers: Readers::start(readers.collect::<Result<_, _>>()?)?,
             writer: Writer::start(writer)?,
-            path: path.to_owned(),
+            place: Arc::new(Place::of(path)?),
         })
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let place = Arc::clone(&self.place);
+        self.readers.query(move |db| place.check().and_then(|()| query(db))).await
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let place = Arc::clone(&self.place);
+        self.writer.perform(move |db| place.check().and_then(|()| work(db))).await
     }
 
     /// Deletes some useless tokens; `None` when none are left.
     ///
     /// The search, which may be long, is a reader's: the writer is held for no more than a batch.
     async fn sweep_some(&self, now: Timestamp) -> Result<Option<u64>, StoreError> {
-        let useless = self.readers.query(move |db| tokens::find_useless(db, now)).await?;
+        let useless = self.read(move |db| tokens::find_useless(db, now)).await?;
         if useless.is_empty() {
             return Ok(None);
         }
-        self.writer.perform(move |db| tokens::delete_useless(db, &useless, now)).await.map(Some)
+        self.write(move |db| tokens::delete_useless(db, &useless, now)).await.map(Some)
     }
 }
 
 #[async_trait]
 impl Store for SqliteStore {
     async fn insert_user(&self, user: NewUser) -> Result<Inserted, StoreError> {
-        self.writer.perform(move |db| users::insert(db, &user)).await
+        self.write(move |db| users::insert(db, &user)).await
     }
 
     async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        self.readers.query(move |db| users::find(db, id)).await
+        self.read(move |db| users::find(db, id)).await
     }
 
     async fn user_by_name(&self, name: &Username) -> Result<Option<User>, StoreError> {
         let name = name.clone();
-        self.readers.query(move |db| users::find_by_name(db, &name)).await
+        self.read(move |db| users::find_by_name(db, &name)).await
     }
 
     async fn users_after(
@@ -75,7 +93,7 @@ impl Store for SqliteStore {
         after: Option<UserId>,
         limit: usize,
     ) -> Result<Vec<User>, StoreError> {
-        self.readers.query(move |db| users::list(db, after, limit)).await
+        self.read(move |db| users::list(db, after, limit)).await
     }
 
     async fn change_user(
@@ -83,19 +101,19 @@ impl Store for SqliteStore {
         id: UserId,
         change: UserChange,
     ) -> Result<Option<User>, StoreError> {
-        self.writer.perform(move |db| users::change(db, id, &change)).await
+        self.write(move |db| users::change(db, id, &change)).await
     }
 
     async fn delete_user(&self, id: UserId) -> Result<bool, StoreError> {
-        self.writer.perform(move |db| users::delete(db, id)).await
+        self.write(move |db| users::delete(db, id)).await
     }
 
     async fn issue_token(&self, token: NewToken) -> Result<Issue, StoreError> {
-        self.writer.perform(move |db| tokens::issue(db, &token)).await
+        self.write(move |db| tokens::issue(db, &token)).await
     }
 
     async fn token(&self, digest: TokenDigest) -> Result<Option<(TokenRecord, User)>, StoreError> {
-        self.readers.query(move |db| tokens::find(db, &digest)).await
+        self.read(move |db| tokens::find(db, &digest)).await
     }
 
     async fn tokens_of(
@@ -103,7 +121,7 @@ impl Store for SqliteStore {
         user: UserId,
         now: Timestamp,
     ) -> Result<Vec<TokenRecord>, StoreError> {
-        self.readers.query(move |db| tokens::list(db, user, now)).await
+        self.read(move |db| tokens::list(db, user, now)).await
     }
 
     async fn extend_token(
@@ -111,15 +129,15 @@ impl Store for SqliteStore {
         digest: TokenDigest,
         expires: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.writer.perform(move |db| tokens::extend(db, &digest, expires)).await
+        self.write(move |db| tokens::extend(db, &digest, expires)).await
     }
 
     async fn revoke_token(&self, digest: TokenDigest) -> Result<bool, StoreError> {
-        self.writer.perform(move |db| tokens::revoke(db, &digest)).await
+        self.write(move |db| tokens::revoke(db, &digest)).await
     }
 
     async fn revoke_tokens_of(&self, user: UserId) -> Result<bool, StoreError> {
-        self.writer.perform(move |db| tokens::revoke_all(db, user)).await
+        self.write(move |db| tokens::revoke_all(db, user)).await
     }
 
     async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError> {
@@ -131,12 +149,12 @@ impl Store for SqliteStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.readers.query(|db| users::list(db, None, 1)).await.map(drop)
+        self.read(|db| users::list(db, None, 1)).await.map(drop)
     }
 
     async fn inspect(&self) -> Result<Inspection, StoreError> {
-        let path = self.path.clone();
-        self.readers.query(move |db| file::inspect(db, &path)).await
+        let place = Arc::clone(&self.place);
+        self.read(move |db| file::inspect(db, place.path())).await
     }
 }
 

@@ -8,8 +8,8 @@ use tokio::time::timeout;
 /// How many requests may wait for a thread; further ones wait for a place.
 pub(super) const LENGTH: usize = 1_024;
 
-/// A disk that hangs longer is as good as none: the caller's client has given up.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// A disk that hangs longer is as good as none: the caller owes its client an answer within a second.
+const PATIENCE: Duration = Duration::from_millis(900);
 
 /// What a thread's answer travels through.
 pub(super) type Caller<T> = oneshot::Sender<Result<T, StoreError>>;

@@ -41,7 +41,9 @@ impl Readers {
         let (caller, answer) = oneshot::channel();
         let job: Query = Box::new(move |db| {
             // A caller who has gone away needs no answer.
-            let _ = caller.send(query(db));
+            if !caller.is_closed() {
+                let _ = caller.send(query(db));
+            }
         });
         ask(&self.queue, job, answer).await
     }

@@ -177,15 +177,18 @@ async fn an_operator_is_told_the_place_and_the_version() {
     assert!(inspection.warnings.is_empty());
 }
 
-#[tokio::test]
-async fn an_operator_is_told_that_the_file_was_deleted() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_was_moved_away_or_replaced_answers_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&file_in(&folder));
-    fs::remove_file(file_in(&folder)).unwrap();
-    let [warning] = &store.inspect().await.unwrap().warnings[..] else {
-        panic!("not one warning");
-    };
-    assert!(warning.ends_with("has been deleted: what is written now will be lost"), "{warning}");
+    let alice = add(&*store, "alice").await;
+    issue(&*store, &alice, "token").await;
+    fs::rename(file_in(&folder), folder.path().join("elsewhere.db")).unwrap();
+    assert!(matches!(store.token(digest("token")).await, Err(StoreError::Unavailable(_))));
+    drop(open(&file_in(&folder)));
+    assert!(matches!(store.token(digest("token")).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.insert_user(new_user("bob")).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.ping().await, Err(StoreError::Unavailable(_))));
 }
 
 #[cfg(unix)]
