@@ -71,17 +71,21 @@ impl Auth {
         Ok(self.store.tokens_of(user.id, self.clock.now()).await?)
     }
 
-    /// Issues a token to a user. Without a lifetime it is that of every token.
+    /// Issues a token to a user.
     pub async fn create_token(
         &self,
         user: User,
-        lifetime: Option<Duration>,
+        lifetime: Lifetime,
     ) -> Result<Issued, ManageError> {
         if !user.is_active {
             return Err(ManageError::Auth(AuthError::InactiveUser));
         }
         let name = user.username.to_string();
-        let lifetime = lifetime.or(self.settings.load().tokens.lifetime);
+        let lifetime = match lifetime {
+            Lifetime::Forever => None,
+            Lifetime::Of(span) => Some(span),
+            Lifetime::Usual => self.settings.load().tokens.lifetime,
+        };
         let issued = self.issue(user, Terms { is_login: false, lifetime, limit: None }).await?;
         issued.ok_or(ManageError::Changed(name))
     }
@@ -115,6 +119,17 @@ impl Auth {
         let changed = self.store.change_user(user.id, change).await?;
         changed.ok_or_else(|| ManageError::NoSuchUser(user.username.to_string()))
     }
+}
+
+/// How long an operator's token holds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Lifetime {
+    /// It has no end.
+    Forever,
+    /// So long.
+    Of(Duration),
+    /// As long as every token.
+    Usual,
 }
 
 /// How an operator says which token they mean.

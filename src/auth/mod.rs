@@ -13,7 +13,7 @@ pub use self::checks::{PasswordChecks, Weakness};
 pub use self::hasher::{Argon2Hasher, HashCost, HashError, HashPool, PasswordHasher, Verdict};
 pub use self::issue::{Issued, Refresh, TokenSettings};
 pub use self::login::LoginAttempt;
-pub use self::manage::{ManageError, TokenName};
+pub use self::manage::{Lifetime, ManageError, TokenName};
 pub use self::register::{RegisterError, Registration};
 
 use crate::clock::Clock;

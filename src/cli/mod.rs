@@ -15,7 +15,6 @@ use crate::server::StartError;
 use crate::server::log::{self, LogFormat, LogSettings};
 use crate::store::{self, StoreError};
 use clap::{Args, Parser, Subcommand};
-use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -53,8 +52,8 @@ enum Verb {
 /// Where a verb finds its settings.
 #[derive(Args)]
 struct SettingsFile {
-    /// The settings file, in TOML; without it the built-in defaults hold. Variables such as
-    /// `AUTHGATE__STORE__URL` beat it
+    /// The settings file, in TOML; without it the built-in defaults hold. The environment beats it:
+    /// `AUTHGATE__STORE__URL` is `store.url`
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -124,11 +123,4 @@ pub fn run() -> ExitCode {
 fn wait_for(verb: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(Failure::system("cannot start"))?.block_on(verb)
-}
-
-/// A lifetime such as `10h`.
-fn parse_lifetime(text: &str) -> Result<std::time::Duration, Box<dyn Error + Send + Sync>> {
-    let span: jiff::SignedDuration = text.parse()?;
-    let span = std::time::Duration::try_from(span)?;
-    if span.is_zero() { Err("a token must hold for some time".into()) } else { Ok(span) }
 }

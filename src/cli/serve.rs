@@ -10,18 +10,20 @@ use clap::Args;
 pub(super) struct Serve {
     #[command(flatten)]
     settings: SettingsFile,
-    /// Where to listen, ADDRESS:PORT; beats `server.listen` [default: 127.0.0.1:8000]
+    /// Where to listen, ADDRESS:PORT; beats server.listen [default: 127.0.0.1:8000]
     #[arg(long, value_name = "ADDR")]
     listen: Vec<String>,
-    /// The app behind the gateway, such as <http://127.0.0.1:9000>; beats the servers in the settings
-    /// [default: <http://127.0.0.1:9000>]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", help = UPSTREAM)]
     upstream: Option<String>,
-    /// Where users and tokens are kept: `sqlite:PATH`, <redis://HOST:PORT/DB> or rediss; beats
-    /// `store.url` [default: sqlite:authgate.db]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", help = STORE)]
     store: Option<String>,
 }
+
+// Not doc comments: an address in one of those wants angle brackets, which help would show.
+const UPSTREAM: &str = "The app behind the gateway, such as http://127.0.0.1:9000; beats the servers \
+                        in the settings [default: http://127.0.0.1:9000]";
+const STORE: &str = "Where users and tokens are kept: sqlite:PATH, redis://HOST:PORT/DB or \
+                     rediss://HOST:PORT/DB; beats store.url [default: sqlite:authgate.db]";
 
 impl Serve {
     pub(super) fn run(self) -> Result<(), Failure> {

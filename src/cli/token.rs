@@ -1,12 +1,12 @@
 //! `authgate token …`
 
-use super::{Failure, SettingsFile, output, parse_lifetime};
-use crate::auth::TokenName;
+use super::{Failure, SettingsFile, output};
+use crate::auth::{Lifetime, TokenName};
 use crate::clock::Timestamp;
+use crate::config;
 use crate::model::token::TokenRecord;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use std::time::Duration;
 
 #[derive(Subcommand)]
 pub(super) enum Token {
@@ -37,9 +37,9 @@ pub(super) struct Create {
     user: String,
     #[command(flatten)]
     settings: SettingsFile,
-    /// How long it holds, such as 90s, 10h or 7d [default: `tokens.lifetime`, 10h]
+    /// How long it holds: such as 90s, 10h or 7d, or never [default: `tokens.lifetime`, 10h]
     #[arg(long, value_name = "D", value_parser = parse_lifetime)]
-    lifetime: Option<Duration>,
+    lifetime: Option<Lifetime>,
     /// As a JSON object
     #[arg(long)]
     json: bool,
@@ -105,7 +105,7 @@ impl Create {
     async fn run(self) -> Result<(), Failure> {
         let accounts = self.settings.accounts()?;
         let user = accounts.user_named(&self.user).await?;
-        let issued = accounts.create_token(user, self.lifetime).await?;
+        let issued = accounts.create_token(user, self.lifetime.unwrap_or(Lifetime::Usual)).await?;
         if self.json {
             let mut object = as_json(&issued.record);
             if let Some(object) = object.as_object_mut() {
@@ -120,6 +120,10 @@ impl Create {
         eprintln!("token {id} of {name}, expires: {}; not shown again", end(issued.record.expires));
         Ok(())
     }
+}
+
+fn parse_lifetime(text: &str) -> Result<Lifetime, String> {
+    Ok(config::parse_lifetime(text)?.map_or(Lifetime::Forever, Lifetime::Of))
 }
 
 fn end(expires: Option<Timestamp>) -> String {

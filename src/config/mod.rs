@@ -18,8 +18,10 @@ pub use self::layers::{Flags, Source};
 pub use self::mistake::{Mistake, Mistakes, Place};
 
 use self::report::Report;
+use self::written::Value;
 use crate::server::log::LogSettings;
 use crate::{auth, gateway, server, store};
+use std::time::Duration;
 
 /// The settings of every part. May hold a password, so it has no Debug.
 #[derive(Clone)]
@@ -46,6 +48,11 @@ impl Config {
         let config = sections::read(written, &mut report);
         report.into_mistakes().map_or(Ok(config), Err)
     }
+}
+
+/// Reads how long something holds, as settings write it: `90s`, `10h`, `7d`; `None` is `never`.
+pub fn parse_lifetime(text: &str) -> Result<Option<Duration>, String> {
+    values::duration_or_never(&Value::Text(text.to_owned()))
 }
 
 #[cfg(test)]

@@ -93,3 +93,14 @@ fn a_verb_for_nobody_is_refused() {
 fn status(gateway: &Gateway, token: &str) -> u16 {
     gateway.send(&Request::get("/app").token(token)).status
 }
+
+#[test]
+fn a_lifetime_is_written_as_in_the_settings() {
+    let gateway = Gateway::start("");
+    gateway.register("alice");
+    for lifetime in ["90s", "10h", "7d"] {
+        gateway.run(&["token", "create", "alice", "--lifetime", lifetime]).done();
+    }
+    let endless = gateway.run(&["token", "create", "alice", "--lifetime", "never", "--json"]);
+    assert!(endless.done().json()["expires"].is_null());
+}
