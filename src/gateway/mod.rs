@@ -186,7 +186,7 @@ impl ProxyHttp for Gateway {
     }
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut RequestCtx) -> Result<bool> {
-        reply::bound_waiting(session);
+        reply::set_terms(session);
         match self.admit(session, ctx).await {
             Ok(None) => return Ok(false),
             Ok(Some(response)) => reply::send(session, response, &ctx.request_id).await?,

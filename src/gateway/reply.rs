@@ -19,13 +19,15 @@ const KEEP_ALIVE: u64 = 60;
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 16 << 20;
 
-/// Bounds how long a client may keep us waiting between requests.
-pub(super) fn bound_waiting(session: &mut Session) {
+/// Bounds how long a client may keep us waiting between requests, and lets it send the next one
+/// before this one is answered (RFC 9112, section 9.3.2). Each is judged by itself.
+pub(super) fn set_terms(session: &mut Session) {
     // Only where Pingora means to keep the connection: it may have reasons to close it.
     if session.get_keepalive().is_some() {
         session.set_keepalive(Some(KEEP_ALIVE));
     }
     session.as_downstream_mut().set_total_drain_timeout(Some(LINGER));
+    session.as_downstream_mut().set_pipelining_enabled(true);
 }
 
 /// Reads a body of at most `max` bytes that arrives within `limit`.
