@@ -8,14 +8,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tempfile::TempDir;
 
 use crate::harness::command::AUTHGATE;
 use crate::harness::gateway::{Gateway, PASSWORD, ROUTES};
 use crate::harness::http::{Connection, Request};
 use crate::harness::redis_server::RedisServer;
 use crate::harness::upstream::{Script, Upstream};
-use crate::harness::{eventually, free_address};
+use crate::harness::{eventually, folder, free_address};
 
 /// A Redis that has written to its disk what it has answered.
 const DURABLE: &[&str] = &["--appendonly", "yes", "--appendfsync", "always"];
@@ -45,7 +44,7 @@ fn a_gateway_warns_of_a_redis_that_forgets() {
 
 #[test]
 fn a_log_that_nobody_reads_stops_nobody() {
-    let folder = TempDir::new().unwrap();
+    let folder = folder();
     let address = free_address();
     let mut process = Command::new(AUTHGATE)
         .args(["serve", "--listen", &address.to_string()])

@@ -2,9 +2,8 @@
 
 use std::fs;
 
-use tempfile::TempDir;
-
 use crate::harness::command::{Outcome, authgate};
+use crate::harness::folder;
 
 #[test]
 fn sound_settings_are_no_mistake() {
@@ -67,7 +66,7 @@ fn a_gateway_does_not_start_on_mistaken_settings() {
 }
 
 fn run(verb: &str, settings: &str) -> Outcome {
-    let folder = TempDir::new().unwrap();
+    let folder = folder();
     let file = folder.path().join("broken.toml");
     fs::write(&file, settings).unwrap();
     authgate(&[verb, "--config", file.to_str().unwrap()], "")

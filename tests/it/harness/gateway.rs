@@ -13,7 +13,7 @@ use toml::{Table, Value};
 use super::command::{AUTHGATE, Outcome, authgate};
 use super::http::{Answer, Connection, Request};
 use super::upstream::Upstream;
-use super::{eventually, free_address};
+use super::{eventually, folder, free_address};
 
 /// The password of every account, good enough for every check.
 pub(crate) const PASSWORD: &str = "pass-Word-123";
@@ -52,7 +52,7 @@ impl Gateway {
     /// Starts a gateway under these settings. What they leave out: a free port, a SQLite store in
     /// a fresh folder, and Argon2 at its cheapest.
     pub(crate) fn start(settings: &str) -> Self {
-        let (folder, address) = (TempDir::new().unwrap(), free_address());
+        let (folder, address) = (folder(), free_address());
         let merged = complete(settings, address, folder.path());
         fs::write(folder.path().join("authgate.toml"), merged).unwrap();
         let process = launch(folder.path(), address);

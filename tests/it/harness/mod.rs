@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
+
 /// How long a test waits for anything before it fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -36,4 +38,10 @@ pub(crate) fn free_address() -> SocketAddr {
     let [_, high, middle, low] = process::id().to_be_bytes();
     let address = Ipv4Addr::new(127, 100 + high % 100, middle, low.max(1));
     SocketAddr::from((address, NEXT.fetch_add(1, Ordering::Relaxed)))
+}
+
+/// A folder of the test's own, in memory where the system has that: hundreds of tests that all wait
+/// for one disk wait longer than a gateway may wait for its store.
+pub(crate) fn folder() -> TempDir {
+    TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap()
 }

@@ -1,6 +1,6 @@
 //! A Redis server of a test's own, that can be killed, frozen and started again.
 
-use super::free_address;
+use super::{folder, free_address};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -41,7 +41,7 @@ impl RedisServer {
             address: free_address(),
             arguments: DURABLE.iter().chain(arguments).map(ToString::to_string).collect(),
             child: None,
-            data: TempDir::new().unwrap(),
+            data: folder(),
         }
     }
 

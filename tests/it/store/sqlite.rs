@@ -1,6 +1,7 @@
 //! The SQLite store: the contract, and what concerns its file.
 
 use super::{Fixture, add, again, digest, hash, in_minutes, is_good, issue, name, new_user, now};
+use crate::harness::folder;
 use authgate::model::user::UserChange;
 use authgate::store::sqlite::SqliteStore;
 use authgate::store::{Inserted, Store, StoreError};
@@ -16,7 +17,7 @@ contract!();
 
 #[expect(clippy::unused_async, reason = "other stores have to connect, so the contract awaits")]
 async fn fresh() -> Fixture {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let store = open(&file_in(&folder));
     Fixture { store, _keep: Box::new(folder) }
 }
@@ -45,7 +46,7 @@ fn tamper(path: &Path, sql: &str) {
 
 #[tokio::test]
 async fn reopening_keeps_everything() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let first = open(&file_in(&folder));
     let alice = add(&*first, "alice").await;
     let record = issue(&*first, &alice, "token").await;
@@ -56,7 +57,7 @@ async fn reopening_keeps_everything() {
 
 #[tokio::test]
 async fn two_stores_on_one_file_see_each_others_writes_at_once() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let (one, other) = (open(&file_in(&folder)), open(&file_in(&folder)));
     for round in 0..20 {
         let user = add(&*one, &format!("user{round}")).await;
@@ -69,7 +70,7 @@ async fn two_stores_on_one_file_see_each_others_writes_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_stores_write_to_one_file_at_the_same_time() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let stores = [open(&file_in(&folder)), open(&file_in(&folder))];
     let mut writers = JoinSet::new();
     for number in 0..200 {
@@ -83,7 +84,7 @@ async fn two_stores_write_to_one_file_at_the_same_time() {
 #[tokio::test]
 async fn a_new_file_may_be_opened_by_many_at_once() {
     for _ in 0..10 {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         let mut openers = JoinSet::new();
         for _ in 0..4 {
             let path = file_in(&folder);
@@ -114,7 +115,7 @@ async fn sixty_four_writers_at_once_are_all_answered() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_locked_file_is_unavailable_within_a_second_and_heals() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let store = open(&file_in(&folder));
     let lock = Connection::open(file_in(&folder)).unwrap();
     lock.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -160,7 +161,7 @@ async fn a_locked_out_users_tokens_are_swept_at_their_end() {
 
 #[tokio::test]
 async fn a_users_name_that_no_user_can_have_is_an_error() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let store = open(&file_in(&folder));
     let alice = add(&*store, "alice").await;
     tamper(&file_in(&folder), "UPDATE users SET username = 'al ice'");
@@ -170,7 +171,7 @@ async fn a_users_name_that_no_user_can_have_is_an_error() {
 
 #[tokio::test]
 async fn an_operator_is_told_the_place_and_the_version() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let inspection = open(&file_in(&folder)).inspect().await.unwrap();
     let expected = format!("SQLite {} at {}", rusqlite::version(), file_in(&folder).display());
     assert_eq!(inspection.summary, expected);
@@ -179,7 +180,7 @@ async fn an_operator_is_told_the_place_and_the_version() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_was_moved_away_or_replaced_answers_nobody() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let store = open(&file_in(&folder));
     let alice = add(&*store, "alice").await;
     issue(&*store, &alice, "token").await;
@@ -195,7 +196,7 @@ async fn a_file_that_was_moved_away_or_replaced_answers_nobody() {
 #[tokio::test]
 async fn the_file_and_its_companions_are_for_their_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let store = open(&file_in(&folder));
     add(&*store, "alice").await;
     let mut seen = 0;
@@ -209,7 +210,7 @@ async fn the_file_and_its_companions_are_for_their_owner_alone() {
 
 #[test]
 fn odd_characters_in_the_path_are_no_trouble() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     for file in ["a b.db", "50%.db", "what?.db", "#1.db", "ünï.db"] {
         let path = folder.path().join(file);
         for _ in 0..2 {
@@ -222,14 +223,14 @@ fn odd_characters_in_the_path_are_no_trouble() {
 
 #[test]
 fn an_empty_file_becomes_a_store() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     fs::write(file_in(&folder), "").unwrap();
     open(&file_in(&folder));
 }
 
 #[test]
 fn a_file_that_is_no_database_is_refused_and_not_changed() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     for content in ["x".to_owned(), "my diary\n".repeat(1_000)] {
         fs::write(file_in(&folder), &content).unwrap();
         let problem = refusal(&file_in(&folder));
@@ -242,7 +243,7 @@ fn a_file_that_is_no_database_is_refused_and_not_changed() {
 #[test]
 fn another_programs_database_is_refused_and_not_changed() {
     for mode in ["delete", "wal"] {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         let sql = format!("PRAGMA journal_mode = {mode}; CREATE TABLE diary (page TEXT)");
         tamper(&file_in(&folder), &sql);
         let before = fs::read(file_in(&folder)).unwrap();
@@ -255,7 +256,7 @@ fn another_programs_database_is_refused_and_not_changed() {
 
 #[test]
 fn a_newer_schema_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     drop(open(&file_in(&folder)));
     tamper(&file_in(&folder), "PRAGMA user_version = 2");
     let expected = "its schema has version 2, and this program knows none after 1";
@@ -264,7 +265,7 @@ fn a_newer_schema_is_refused() {
 
 #[test]
 fn a_missing_folder_is_named() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let missing = folder.path().join("missing");
     let path = missing.join("authgate.db");
     let expected = format!(
@@ -277,7 +278,7 @@ fn a_missing_folder_is_named() {
 
 #[test]
 fn a_folder_is_no_file() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let problem = refusal(folder.path());
     assert!(problem.ends_with(": it is not a database"), "{problem}");
 }
