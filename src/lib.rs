@@ -7,7 +7,8 @@
 //! # The way of a request
 //!
 //! ```text
-//! bytes -> Pingora -> gateway::Gateway::request_filter -> admit
+//! bytes -> gateway::Punctual (a deadline for the head) -> Pingora
+//! -> gateway::Gateway::request_filter -> admit
 //!   gateway::head          the head's rules; the target is read in one way        -> else 400
 //!   policy::CleanPath      the path is cleaned; what has two readings             -> 400
 //!   api::Endpoint::at      one of ours? -> api::answer -> auth::{register, login, logout}

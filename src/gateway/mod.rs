@@ -4,10 +4,12 @@ mod access_log;
 mod client;
 mod head;
 mod identity_headers;
+mod punctual;
 mod reply;
 mod upstream;
 
 pub use self::identity_headers::IdentityHeaders;
+pub use self::punctual::Punctual;
 pub use self::upstream::UpstreamSettings;
 
 use self::client::Client;
@@ -25,6 +27,7 @@ use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
+use std::any::Any;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -174,6 +177,7 @@ impl ProxyHttp for Gateway {
     type CTX = RequestCtx;
 
     fn new_ctx(&self) -> RequestCtx {
+        punctual::head_is_complete();
         RequestCtx {
             client: None,
             _in_flight: self.metrics.request_begins(),
@@ -268,6 +272,14 @@ impl ProxyHttp for Gateway {
         }
         let status = problem.map(|problem| problem.response("").status().as_u16());
         FailToProxy { error_code: status.unwrap_or(0), can_reuse_downstream: false }
+    }
+
+    fn persist_connection_context(
+        &self,
+        _: &Session,
+        _: &RequestCtx,
+    ) -> Option<Box<dyn Any + Send + Sync>> {
+        Some(Box::new(punctual::Kept))
     }
 
     fn suppress_error_log(&self, _: &Session, _: &RequestCtx, _: &Error) -> bool {

@@ -12,7 +12,7 @@ use std::time::Duration;
 pub(super) const REQUEST_ID: &str = "X-Request-Id";
 
 /// How long an idle connection is kept, in seconds.
-const KEEP_ALIVE: u64 = 60;
+pub(super) const KEEP_ALIVE: u64 = 60;
 
 /// How long, and for how many bytes, a body that nobody wants is read so that its sender hears our
 /// answer instead of a reset connection.

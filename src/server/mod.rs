@@ -11,11 +11,11 @@ use self::ops::Ops;
 use self::sweeper::Sweeper;
 use crate::auth::Auth;
 use crate::config::Config;
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, Punctual};
 use crate::metrics::Metrics;
 use crate::store::{self, StoreError};
 use pingora::apps::http_app::HttpServer;
-use pingora::proxy::http_proxy_service_with_name;
+use pingora::proxy::http_proxy;
 use pingora::server::configuration::ServerConf;
 use pingora::server::{RunArgs, Server};
 use pingora::services::background::background_service;
@@ -29,6 +29,8 @@ use std::time::Duration;
 pub struct Settings {
     /// How long requests in flight may take once the process is told to stop.
     pub grace: Duration,
+    /// How long the head of a request may take to arrive.
+    pub head_timeout: Duration,
     /// Where to listen.
     pub listen: Vec<SocketAddr>,
     /// Where operators ask how the gateway is, if they may.
@@ -73,7 +75,8 @@ pub fn run(config: Config, log: Log, beside: impl FnOnce(&mut Server)) -> Result
     let mut server = Server::new_with_opt_and_conf(None, pingora_settings(&settings));
     server.bootstrap();
     let gateway = Gateway::new(Arc::clone(&auth), Arc::clone(&metrics), gateway);
-    let mut proxy = http_proxy_service_with_name(&server.configuration, gateway, "gateway");
+    let proxy = Punctual::new(http_proxy(&server.configuration, gateway), settings.head_timeout);
+    let mut proxy = Service::new("gateway".to_owned(), proxy);
     for address in &settings.listen {
         proxy.add_tcp(&address.to_string());
     }

@@ -1,8 +1,8 @@
 //! Requests that two parties would read differently. None reaches the app, and none hurts.
 
-use crate::harness::gateway::Gateway;
+use crate::harness::gateway::{Gateway, ROUTES};
 use crate::harness::http::{Request, latin1};
-use crate::harness::upstream::Upstream;
+use crate::harness::upstream::{Script, Upstream};
 
 /// Makes a test of each request: the statuses that may answer it, and its bytes.
 macro_rules! refused {
@@ -142,6 +142,44 @@ fn after_a_body_with_a_broken_end_nothing_is_a_request() {
         assert!(client.rest().unwrap_or_default().is_empty(), "{broken:?}");
     }
     assert!(upstream.take().is_empty());
+}
+
+const IMPATIENT: &str = "[server]\nhead_timeout = \"200ms\"\n";
+
+#[test]
+fn a_head_that_comes_too_slowly_ends_the_connection() {
+    let gateway = Gateway::start(IMPATIENT);
+    outlast_a_head(&gateway);
+    assert_eq!(gateway.try_register("alice").status, 200);
+}
+
+#[test]
+fn an_answer_may_take_longer_than_a_head() {
+    let upstream = Upstream::answering(Script::Dictated);
+    let gateway = Gateway::start(&(upstream.settings() + ROUTES + IMPATIENT));
+    let mut client = gateway.connect();
+    client.send(Request::get("/public").bytes());
+    client.head().unwrap();
+    outlast_a_head(&gateway);
+    upstream.say("late");
+    assert_eq!(client.chunk().unwrap(), b"late");
+}
+
+#[test]
+fn a_kept_connection_may_be_idle_for_longer_than_a_head_may_take() {
+    let gateway = Gateway::start(IMPATIENT);
+    let mut client = gateway.connect();
+    let request = Request::get("/app").bytes();
+    assert_eq!(client.send(&request).answer().status, 401);
+    outlast_a_head(&gateway);
+    assert_eq!(client.send(&request).answer().status, 401);
+}
+
+/// Begins a head on another connection and waits until that is cut off.
+fn outlast_a_head(gateway: &Gateway) {
+    let mut client = gateway.connect();
+    client.send("GET /public HTTP/1.1\r\nHost: gate.test\r\nX-Slow: ");
+    assert!(client.rest().unwrap_or_default().is_empty());
 }
 
 /// Sends a request that a public route would let pass if it were sound.

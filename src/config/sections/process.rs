@@ -15,8 +15,9 @@ pub(super) fn server(root: &mut Section<'_>) -> (server::Settings, Answers) {
         let listen = listen(section);
         let threads = threads(section);
         let answers = Answers::read(section);
+        let head_timeout = section.read("head_timeout", Duration::from_secs(10), values::duration);
         let grace = section.read("grace", Duration::from_secs(10), values::duration);
-        (server::Settings { grace, listen, ops_listen: None, threads }, answers)
+        (server::Settings { grace, head_timeout, listen, ops_listen: None, threads }, answers)
     });
     settings.ops_listen = root.section("ops", |section| ops_listen(section, &settings.listen));
     (settings, answers)
