@@ -2,6 +2,7 @@
 
 mod access_log;
 mod client;
+mod failure;
 mod head;
 mod identity_headers;
 mod punctual;
@@ -261,7 +262,7 @@ impl ProxyHttp for Gateway {
         if *error.esource() == ErrorSource::Upstream {
             self.metrics.upstream_failed();
         }
-        let problem = problem_of(error);
+        let problem = failure::problem_of(error);
         let is_answered =
             session.response_written().is_some_and(|answer| !answer.status.is_informational());
         if let (Some(problem), false) = (&problem, is_answered) {
@@ -292,28 +293,5 @@ impl ProxyHttp for Gateway {
         let took = ctx.started.elapsed();
         self.metrics.request_ends(status, took);
         access_log::write(session, error, ctx, status, took);
-    }
-}
-
-/// What a client is told of a failure to forward; `None` if it has gone.
-fn problem_of(error: &Error) -> Option<Problem> {
-    use ErrorType::{
-        ConnectTimedout, ConnectionClosed, ReadError, ReadTimedout, TLSHandshakeTimedout,
-        WriteError, WriteTimedout,
-    };
-    match (error.esource(), error.etype()) {
-        (
-            ErrorSource::Upstream,
-            ConnectTimedout | ReadTimedout | TLSHandshakeTimedout | WriteTimedout,
-        ) => Some(Problem::GatewayTimeout),
-        (ErrorSource::Upstream, _) => Some(Problem::BadGateway),
-        (ErrorSource::Downstream, ConnectionClosed | ReadError | WriteError | WriteTimedout) => {
-            None
-        }
-        (ErrorSource::Downstream, ReadTimedout) => Some(Problem::BodyTooSlow),
-        (ErrorSource::Downstream, _) | (_, ErrorType::InvalidHTTPHeader) => {
-            Some(Problem::BadRequest("The request is malformed."))
-        }
-        (ErrorSource::Internal | ErrorSource::Unset, _) => Some(Problem::Internal),
     }
 }
