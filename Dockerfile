@@ -47,7 +47,7 @@ ENV AUTHGATE__SERVER__LISTEN=0.0.0.0:8000 \
 USER authgate
 # Where a relative store such as sqlite:authgate.db lives: mount a volume here to keep it.
 WORKDIR /var/lib/authgate
-EXPOSE 8000 9600
+EXPOSE 8000
 HEALTHCHECK --interval=5s --timeout=3s --start-period=5s --retries=3 CMD ["authgate", "health"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["authgate"]

@@ -3,7 +3,7 @@
 use super::BodyError;
 use crate::auth::{AuthError, RegisterError};
 use crate::policy::{AmbiguousPath, Refusal};
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderValue, Method, Response, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 /// Every way in which the gateway says no.
@@ -62,7 +62,14 @@ impl Problem {
     pub fn response(&self, scheme: &str) -> Response<Vec<u8>> {
         let (status, body) = self.status_and_body();
         let mut response = reply(status, &body);
-        self.add_headers(response.headers_mut(), scheme);
+        let headers = response.headers_mut();
+        if status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_str(scheme);
+            headers.extend(scheme.ok().map(|scheme| (header::WWW_AUTHENTICATE, scheme)));
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         response
     }
 
@@ -130,19 +137,6 @@ impl Problem {
                 format!("Unsupported media type \"{sent}\" in request.")
             }
             Self::Fields(_) | Self::NameTaken | Self::TokenLimit => String::new(),
-        }
-    }
-
-    fn add_headers(&self, headers: &mut HeaderMap, scheme: &str) {
-        match self {
-            Self::InvalidToken(_) | Self::NotAuthenticated => {
-                let scheme = HeaderValue::from_str(scheme);
-                headers.extend(scheme.ok().map(|scheme| (header::WWW_AUTHENTICATE, scheme)));
-            }
-            Self::Unavailable => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-            }
-            _ => {}
         }
     }
 }

@@ -33,7 +33,7 @@ impl Auth {
 
     /// A token that cannot be prolonged now is still good now, so a failure refuses nobody.
     async fn refresh(&self, record: &TokenRecord, now: Timestamp) {
-        let settings = self.settings.load();
+        let settings = &self.settings;
         let Some(expires) = refreshed(&settings.tokens, record, now) else { return };
         if let Err(error) = self.store.extend_token(record.digest, expires).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "token not prolonged");

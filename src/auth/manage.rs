@@ -1,5 +1,4 @@
-//! What operators do with accounts and tokens: the one behaviour behind the command line and the
-//! console.
+//! What operators do with accounts and tokens: the one behaviour behind every way to manage them.
 
 use super::checks::weaknesses;
 use super::issue::Terms;
@@ -51,7 +50,7 @@ impl Auth {
 
     /// Replaces a user's password and ends their tokens.
     pub async fn set_password(&self, user: &User, password: Password) -> Result<User, ManageError> {
-        let checks = self.settings.load().password_checks.clone();
+        let checks = self.settings.password_checks.clone();
         let weaknesses = weaknesses(&checks, &password, &user.username, &user.email);
         if !weaknesses.is_empty() {
             return Err(ManageError::WeakPassword(weaknesses));
@@ -84,7 +83,7 @@ impl Auth {
         let lifetime = match lifetime {
             Lifetime::Forever => None,
             Lifetime::Of(span) => Some(span),
-            Lifetime::Usual => self.settings.load().tokens.lifetime,
+            Lifetime::Usual => self.settings.tokens.lifetime,
         };
         let issued = self.issue(user, Terms { is_login: false, lifetime, limit: None }).await?;
         issued.ok_or(ManageError::Changed(name))

@@ -19,7 +19,6 @@ pub use self::register::{RegisterError, Registration};
 use crate::clock::Clock;
 use crate::model::password::PasswordHash;
 use crate::store::{Store, StoreError};
-use arc_swap::ArcSwap;
 use std::sync::Arc;
 
 /// Registers users, logs them in and out, tells who a token belongs to, and manages accounts.
@@ -28,7 +27,7 @@ pub struct Auth {
     /// What the password of someone who does not exist is compared with.
     decoy: PasswordHash,
     passwords: HashPool,
-    settings: ArcSwap<Settings>,
+    settings: Settings,
     store: Arc<dyn Store>,
 }
 
@@ -42,7 +41,7 @@ impl Auth {
     ) -> Result<Self, HashError> {
         let decoy = hasher.hash(&issue::random_password()?)?;
         let passwords = HashPool::new(hasher);
-        Ok(Self { clock, decoy, passwords, settings: ArcSwap::from_pointee(settings), store })
+        Ok(Self { clock, decoy, passwords, settings, store })
     }
 
     /// Puts the parts together as every command of the program uses them: Argon2id, and the clock
@@ -52,9 +51,9 @@ impl Auth {
         Self::new(store, Arc::new(crate::clock::SystemClock), hasher, settings)
     }
 
-    /// The store, to be asked how it is.
-    pub fn store(&self) -> &dyn Store {
-        &*self.store
+    /// Succeeds if the store answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.store.ping().await
     }
 }
 

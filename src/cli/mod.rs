@@ -112,6 +112,11 @@ pub fn run() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        // Nothing before a place, so that editors find it.
+        Err(Failure::Mistakes(mistakes)) => {
+            eprintln!("{mistakes}");
+            ExitCode::FAILURE
+        }
         Err(failure) => {
             eprintln!("error: {}", output::with_causes(&failure));
             ExitCode::FAILURE

@@ -1,6 +1,7 @@
 //! The small app of the demo: it shows what reaches it.
 
 use super::Failure;
+use crate::server;
 use crate::server::log::{self, LogFormat, LogSettings};
 use async_trait::async_trait;
 use clap::Args;
@@ -23,6 +24,7 @@ pub(super) struct Echo {
 impl Echo {
     pub(super) fn run(self) -> Result<(), Failure> {
         log::start_at_once(LogSettings { format: LogFormat::Text, level: tracing::Level::INFO });
+        server::check_free(self.listen)?;
         let mut server = Server::new_with_opt_and_conf(None, ServerConf::default());
         server.bootstrap();
         server.add_service(at(self.listen));

@@ -181,7 +181,7 @@ fn look_alikes(request: &RequestHeader) -> Vec<HeaderName> {
 
 /// A header's name as the most careless reader takes it: case aside, and every character that is
 /// no letter or digit a hyphen.
-pub(super) fn fold(name: &str) -> String {
+pub fn fold(name: &str) -> String {
     let fold =
         |char: char| if char.is_ascii_alphanumeric() { char.to_ascii_lowercase() } else { '-' };
     name.chars().map(fold).collect()

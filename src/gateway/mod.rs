@@ -9,6 +9,7 @@ mod punctual;
 mod reply;
 mod upstream;
 
+pub use self::head::fold;
 pub use self::identity_headers::IdentityHeaders;
 pub use self::punctual::Punctual;
 pub use self::upstream::UpstreamSettings;

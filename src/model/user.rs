@@ -99,7 +99,7 @@ pub struct User {
     pub id: UserId,
     /// Whether they may log in and use their tokens.
     pub is_active: bool,
-    /// Whether they may pass where only staff may, and use the admin console.
+    /// Whether they may pass where only staff may.
     pub is_staff: bool,
     /// When they were created.
     pub joined: Timestamp,

@@ -4,7 +4,7 @@ mod path;
 mod route;
 
 pub use self::path::{AmbiguousPath, CleanPath};
-pub use self::route::{Access, Route, RouteTable, UnknownAccess};
+pub use self::route::{Access, Route, RouteTable};
 
 use crate::model::identity::Identity;
 use std::sync::Arc;

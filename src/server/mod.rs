@@ -97,8 +97,8 @@ pub fn run(config: Config, log: Log, beside: impl FnOnce(&mut Server)) -> Result
     Ok(())
 }
 
-/// Pingora panics on an address that it cannot have, so it is tried before.
-fn check_free(address: SocketAddr) -> Result<(), StartError> {
+/// Fails if an address cannot be listened on. Pingora panics then, so it is tried before.
+pub fn check_free(address: SocketAddr) -> Result<(), StartError> {
     let listener = TcpListener::bind(address);
     listener.map(drop).map_err(|source| StartError::Listen { address, source })
 }

@@ -14,6 +14,7 @@ mod contract;
 mod gate;
 mod lifecycle;
 mod malformed;
+mod ops;
 mod paths;
 mod store;
 mod streaming;

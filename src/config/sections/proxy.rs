@@ -4,6 +4,7 @@ use super::super::mistake::Place;
 use super::super::section::Section;
 use super::super::values;
 use super::routes;
+use crate::gateway::fold;
 use crate::gateway::{IdentityHeaders, Settings, UpstreamSettings};
 use http::HeaderName;
 use ipnet::IpNet;
@@ -62,7 +63,7 @@ fn reject_twins(section: &mut Section<'_>, headers: &IdentityHeaders) {
     let IdentityHeaders { user, user_id, email, staff } = headers;
     let mut seen = BTreeMap::new();
     for (key, name) in [("user", user), ("user_id", user_id), ("email", email), ("staff", staff)] {
-        if let Some(twin) = seen.insert(values::fold(name), key) {
+        if let Some(twin) = seen.insert(fold(name.as_str()), key) {
             // One of the two may be a default, which is not where the mistake was made.
             let (key, twin) = if section.has(key) { (key, twin) } else { (twin, key) };
             section.reject(key, &format!("apps may take it for the header of identity.{twin}"));

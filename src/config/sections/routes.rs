@@ -49,13 +49,7 @@ fn route(section: &mut Section<'_>, upstreams: &[UpstreamSettings]) -> Option<(P
 }
 
 fn access(section: &mut Section<'_>) -> Access {
-    let choices = [
-        ("public", Access::Public),
-        ("optional", Access::Optional),
-        ("user", Access::User),
-        ("staff", Access::Staff),
-        ("nobody", Access::Nobody),
-    ];
+    let choices = Access::NAMES.map(|(access, name)| (name, access));
     section.read("access", Access::User, values::choice(&choices))
 }
 

@@ -6,7 +6,7 @@ mod net;
 
 pub(super) use self::amounts::{duration, duration_or_never, duration_or_zero, memory, size};
 pub(super) use self::names::{
-    fold, header_name, host, method, name, route_path, scheme, store_url, token_prefix,
+    header_name, host, method, name, route_path, scheme, store_url, token_prefix,
 };
 pub(super) use self::net::{address, address_or_off, network, server};
 

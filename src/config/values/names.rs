@@ -3,6 +3,7 @@
 use super::super::written::Value;
 use super::net::is_host;
 use super::text;
+use crate::gateway::fold;
 use crate::policy::CleanPath;
 use crate::store;
 use http::{HeaderName, Method};
@@ -43,16 +44,10 @@ pub(in super::super) fn header_name(value: &Value) -> Result<HeaderName, String>
     let name = HeaderName::from_bytes(text.as_bytes()).map_err(|_| {
         format!(r#"{text:?} is not the name of a header; write one such as "X-Auth-User""#)
     })?;
-    if is_taken(&fold(&name)) {
+    if is_taken(&fold(name.as_str())) {
         return Err(format!("{text:?} has a meaning of its own in HTTP; write another name"));
     }
     Ok(name)
-}
-
-/// A header's name as apps may read it: in lower case, with `-` for all but letters and digits.
-pub(in super::super) fn fold(name: &HeaderName) -> String {
-    let fold = |char: char| if char.is_ascii_alphanumeric() { char } else { '-' };
-    name.as_str().chars().map(fold).collect()
 }
 
 fn is_taken(folded: &str) -> bool {
