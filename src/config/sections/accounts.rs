@@ -91,7 +91,7 @@ fn memory_kib(section: &mut Section<'_>, bytes: u64, parallelism: u32) -> u32 {
     let least = 8 * parallelism;
     let kib = u32::try_from(bytes / 1024).ok().filter(|kib| (least..=MOST_KIB).contains(kib));
     kib.unwrap_or_else(|| {
-        let problem = format!("is out of bounds; write a size from \"{least}KiB\" to \"4GiB\"");
+        let problem = format!("is out of bounds; write a size from \"{least}KiB\" to \"1GiB\"");
         section.reject("memory", &problem);
         MOST_KIB
     })

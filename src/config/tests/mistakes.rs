@@ -22,7 +22,7 @@ listen = "x"
          such as \"10h\", or \"never\"\n\
          authgate.toml:6:8: registration.open: expected true or false, not text\n\
          authgate.toml:8:21: passwords.argon2.memory: is out of bounds; write a size from \"8KiB\" \
-         to \"4GiB\"\n\
+         to \"1GiB\"\n\
          authgate.toml:8:29: passwords.argon2.speed: no such setting\n\
          authgate.toml:9:2: serverr: no such setting; did you mean `server`?"
     );
