@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Tells the time.
 pub trait Clock: Send + Sync {
     /// The present moment.
     fn now(&self) -> Timestamp;
+    /// The same, on a scale that nobody sets: for spans within this process.
+    fn instant(&self) -> Instant;
 }
 
 /// The clock of the machine.
@@ -20,27 +22,39 @@ impl Clock for SystemClock {
         let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         Timestamp(0).plus(since_epoch.unwrap_or_default())
     }
+
+    fn instant(&self) -> Instant {
+        Instant::now()
+    }
 }
 
 /// A clock that stands still until it is told to move.
 #[derive(Debug)]
-pub struct ManualClock(AtomicI64);
+pub struct ManualClock {
+    made: Instant,
+    now: AtomicI64,
+    start: Timestamp,
+}
 
 impl ManualClock {
     /// A clock that stands at `start`.
     pub fn at(start: Timestamp) -> Self {
-        Self(AtomicI64::new(start.0))
+        Self { made: Instant::now(), now: AtomicI64::new(start.0), start }
     }
 
     /// Moves the clock forward.
     pub fn advance(&self, span: Duration) {
-        self.0.store(self.now().plus(span).0, Ordering::SeqCst);
+        self.now.store(self.now().plus(span).0, Ordering::SeqCst);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
+        Timestamp(self.now.load(Ordering::SeqCst))
+    }
+
+    fn instant(&self) -> Instant {
+        self.made + self.now().since(self.start)
     }
 }
 

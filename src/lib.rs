@@ -7,14 +7,14 @@
 //! # The way of a request
 //!
 //! ```text
-//! bytes -> gateway::Punctual (a deadline for the head) -> Pingora
+//! bytes -> gateway::Guarded (a deadline for the head; an end with the token's) -> Pingora
 //! -> gateway::Gateway::request_filter -> admit
 //!   gateway::head          the head's rules; the target is read in one way        -> else 400
 //!   policy::CleanPath      the path is cleaned; what has two readings             -> 400
 //!   api::Endpoint::at      one of ours? -> api::answer -> auth::{register, login, logout}
 //!   policy::RouteTable     host, longest path, method -> Route                    -> else 404
 //!   api::Credentials       the Authorization header -> Token
-//!   auth::authenticate     Token -> Identity, by the store                        -> else 401
+//!   auth::authenticate     Token -> Identity, from memory, else by the store      -> else 401
 //!   policy::decide         Route and Identity -> Permit                           -> else 401, 403
 //! -> upstream_peer         no Permit, no upstream                (gateway::upstream)
 //! -> upstream_request_filter   Authorization off; where the request comes from (gateway::client);
@@ -30,13 +30,14 @@
 //! | A body becomes fields | `api/form.rs` |
 //! | A path is cleaned | [`policy::CleanPath`], in `policy/path.rs` |
 //! | A token becomes an identity | [`auth::Auth::authenticate`], in `auth/authenticate.rs` |
+//! | Memory, and what it must not hold | `auth/cache.rs`; it hears of changes by [`store::Store::watch`] |
 //! | Identity headers are removed and set | [`gateway::IdentityHeaders`], in `gateway/identity_headers.rs` |
 //! | What a login does to the store | [`auth::Auth::login`]: reads the user, hashes outside, then [`store::Store::issue_token`], which adds the token only if the user has not changed meanwhile |
 //! | What may end tokens | [`model::user::UserChange::ends_tokens`], [`store::Store::revoke_token`], [`store::Store::revoke_tokens_of`] |
 //! | What the stores promise | [`store::Store`]; SQLite and Redis obey one suite, `tests/it/store.rs` |
 //! | Settings are read, and every mistake is told | [`config::Config::load`]; `conf/authgate.toml` lists them all |
 //! | The command line | [`cli`], a file for each verb; it manages accounts by `auth/manage.rs` |
-//! | The process starts, sweeps, drains | [`server`] |
+//! | The process starts, drains, and does its upkeep | [`server`] |
 //!
 //! # Who may use whom
 //!

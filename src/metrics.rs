@@ -8,13 +8,23 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// The counters of one gateway.
 #[derive(Debug)]
 pub struct Metrics {
+    cache_bytes: Gauge,
+    cache_evictions: Counter,
+    cache_hits: Counter,
+    cache_misses: Counter,
+    connections_ended: Counter,
     duration: Histogram,
+    feed_age: Gauge<f64, AtomicU64>,
+    /// When the feed proved last that it is alive; `None` if it never did.
+    feed_heard: Mutex<Option<Instant>>,
+    feed_up: Gauge,
     in_flight: Gauge,
     registry: Registry,
     requests: Family<Status, Counter>,
@@ -29,7 +39,15 @@ struct Status {
 impl Default for Metrics {
     fn default() -> Self {
         let mut metrics = Self {
+            cache_bytes: Gauge::default(),
+            cache_evictions: Counter::default(),
+            cache_hits: Counter::default(),
+            cache_misses: Counter::default(),
+            connections_ended: Counter::default(),
             duration: Histogram::new(BUCKETS),
+            feed_age: Gauge::default(),
+            feed_heard: Mutex::default(),
+            feed_up: Gauge::default(),
             in_flight: Gauge::default(),
             registry: Registry::with_prefix("authgate"),
             requests: Family::default(),
@@ -42,11 +60,67 @@ impl Default for Metrics {
         registry.register("request_duration_seconds", help, metrics.duration.clone());
         let help = "Requests that no server behind the gateway answered";
         registry.register("upstream_errors", help, metrics.upstream_errors.clone());
+        let help = "Connections cut because the token that opened them has ended";
+        registry.register("connections_ended", help, metrics.connections_ended.clone());
+        metrics.register_cache();
         metrics
     }
 }
 
 impl Metrics {
+    fn register_cache(&mut self) {
+        let registry = &mut self.registry;
+        let help = "Tokens that were checked from memory";
+        registry.register("cache_hits", help, self.cache_hits.clone());
+        let help = "Tokens for which the store was asked";
+        registry.register("cache_misses", help, self.cache_misses.clone());
+        let help = "Tokens and users that memory had no room for";
+        registry.register("cache_evictions", help, self.cache_evictions.clone());
+        let help = "Bytes of memory that hold tokens and users";
+        registry.register("cache_bytes", help, self.cache_bytes.clone());
+        let help = "Whether the store tells of revocations (1 or 0); if not, nothing is answered from memory";
+        registry.register("feed_up", help, self.feed_up.clone());
+        let help = "Seconds since the store proved last that it tells of revocations";
+        registry.register("feed_age_seconds", help, self.feed_age.clone());
+    }
+
+    /// Counts a token that was checked from memory.
+    pub fn cache_hit(&self) {
+        self.cache_hits.inc();
+    }
+
+    /// Counts a token for which the store was asked.
+    pub fn cache_missed(&self) {
+        self.cache_misses.inc();
+    }
+
+    /// Counts a token or user that memory had no room for.
+    pub fn cache_evicted(&self) {
+        self.cache_evictions.inc();
+    }
+
+    /// Notes that the store tells of every change until that moment, and how many bytes of memory
+    /// hold what it told.
+    pub fn feed_heard(&self, moment: Instant, bytes: u64) {
+        *self.last_heard() = Some(moment);
+        self.feed_up.set(1);
+        self.cache_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// Notes that the store does not tell of changes any more.
+    pub fn feed_lost(&self) {
+        self.feed_up.set(0);
+    }
+
+    fn last_heard(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.feed_heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a connection that was cut because the token that opened it has ended.
+    pub fn connection_ended(&self) {
+        self.connections_ended.inc();
+    }
+
     /// Counts a request as being served until the guard is dropped.
     pub fn request_begins(self: &Arc<Self>) -> InFlight {
         self.in_flight.inc();
@@ -71,6 +145,8 @@ impl Metrics {
 
     /// Everything, in the text format of `OpenMetrics`.
     pub fn render(&self) -> Result<String, fmt::Error> {
+        let age = self.last_heard().map_or(f64::INFINITY, |moment| moment.elapsed().as_secs_f64());
+        self.feed_age.set(age);
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)

@@ -1,104 +1,102 @@
 //! Token → identity: runs for every request that is not public.
 
-use super::{Auth, AuthError, TokenSettings};
+use super::cache::{Facts, Recall};
+use super::{Auth, AuthError};
 use crate::clock::Timestamp;
 use crate::model::identity::Identity;
-use crate::model::token::{Token, TokenRecord};
+use crate::model::token::{Token, TokenDigest, TokenId};
+use crate::store::StoreError;
+use futures_util::FutureExt;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
 
 impl Auth {
-    /// Tells who a token belongs to, and prolongs it where the settings say so.
+    /// Tells who a token belongs to, and has it prolonged where the settings say so.
     pub async fn authenticate(&self, token: &Token) -> Result<Identity, AuthError> {
-        let found = self.store.token(token.digest()).await?;
-        let (record, user) = found.ok_or(AuthError::InvalidToken)?;
+        self.identify(token.digest()).await
+    }
+
+    /// Tells who a token belongs to that is known by its digest, as [`Auth::authenticate`] does.
+    pub async fn identify(&self, digest: TokenDigest) -> Result<Identity, AuthError> {
+        let (Facts { token, user }, now) = self.good(digest).await?;
+        self.refresh(digest, &token, now);
+        Ok(Identity {
+            expires: token.expires(),
+            is_staff: user.is_staff,
+            names: user.names,
+            token: TokenId { user: token.user, head: digest.head() },
+            user: token.user,
+        })
+    }
+
+    /// Succeeds if a token is good, as [`Auth::identify`] does, but is no use of it.
+    pub async fn check(&self, digest: TokenDigest) -> Result<(), AuthError> {
+        self.good(digest).await.map(drop)
+    }
+
+    /// What is known of a token, if it is good at this moment. Facts may come from memory; whether
+    /// they are enough is decided anew each time.
+    async fn good(&self, digest: TokenDigest) -> Result<(Facts, Timestamp), AuthError> {
+        let facts = match self.cache.recall(&digest) {
+            Recall::Nothing => self.look_up(digest).await?,
+            Recall::Known(facts) => {
+                self.metrics.cache_hit();
+                Some(facts)
+            }
+            Recall::Nobodys => {
+                self.metrics.cache_hit();
+                None
+            }
+        };
+        let facts = facts.ok_or(AuthError::InvalidToken)?;
+        let Facts { token, user } = &facts;
         let now = self.clock.now();
-        if record.has_expired(now) {
+        if token.expires().is_some_and(|end| end <= now) {
             return Err(AuthError::InvalidToken);
         }
         if !user.is_active {
             return Err(AuthError::InactiveUser);
         }
-        if record.epoch != user.epoch {
+        if token.epoch != user.epoch {
             return Err(AuthError::InvalidToken);
         }
-        self.refresh(&record, now).await;
-        Ok(Identity {
-            email: user.email,
-            expires: record.expires,
-            is_staff: user.is_staff,
-            token: record.id(),
-            user: user.id,
-            username: user.username,
-        })
+        Ok((facts, now))
     }
 
-    /// A token that cannot be prolonged now is still good now, so a failure refuses nobody.
-    async fn refresh(&self, record: &TokenRecord, now: Timestamp) {
-        let settings = &self.settings;
-        let Some(expires) = refreshed(&settings.tokens, record, now) else { return };
-        if let Err(error) = self.store.extend_token(record.digest, expires).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "token not prolonged");
-        }
-    }
-}
-
-/// The new end of a token, if it is to be prolonged: knox's rule.
-fn refreshed(settings: &TokenSettings, record: &TokenRecord, now: Timestamp) -> Option<Timestamp> {
-    let (refresh, lifetime, expires) = (settings.refresh?, settings.lifetime?, record.expires?);
-    let wanted = now.plus(lifetime);
-    let cap = refresh.max_lifetime.map(|most| record.created.plus(most));
-    let end = cap.map_or(wanted, |cap| cap.min(wanted));
-    (end > expires && end.since(expires) > refresh.min_interval).then_some(end)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::Refresh;
-    use super::*;
-    use crate::model::user::UserId;
-    use std::time::Duration;
-
-    const HOUR: Duration = Duration::from_hours(1);
-
-    fn settings(min_interval: Duration, max_lifetime: Option<Duration>) -> TokenSettings {
-        TokenSettings {
-            lifetime: Some(HOUR),
-            limit: None,
-            prefix: String::new(),
-            refresh: Some(Refresh { min_interval, max_lifetime }),
+    /// Asks the store. While the feed is alive, all who ask for one token at once share one read.
+    async fn look_up(&self, digest: TokenDigest) -> Result<Option<Facts>, StoreError> {
+        self.metrics.cache_missed();
+        let (cache, store) = (Arc::clone(&self.cache), Arc::clone(&self.store));
+        let read = || async move {
+            let count = cache.count();
+            let found = store.token(digest).await?;
+            Ok(cache.put(&digest, found, count))
+        };
+        if self.cache.is_trusted() {
+            self.flights.join(digest, self.cache.count(), || read().boxed()).await
+        } else {
+            read().await
         }
     }
 
-    fn record(expires: Option<Timestamp>) -> TokenRecord {
-        let digest = Token::new(String::new()).digest();
-        TokenRecord { created: at(0), digest, epoch: 0, expires, user: UserId(1) }
-    }
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_micros(seconds * 1_000_000)
-    }
-
-    #[test]
-    fn use_prolongs_a_token_by_its_lifetime() {
-        let end = refreshed(&settings(Duration::ZERO, None), &record(Some(at(3600))), at(600));
-        assert_eq!(end, Some(at(4200)));
-    }
-
-    #[test]
-    fn a_gain_up_to_the_least_interval_is_not_worth_a_write() {
-        let settings = settings(Duration::from_mins(1), None);
-        assert_eq!(refreshed(&settings, &record(Some(at(3600))), at(60)), None);
-        assert_eq!(refreshed(&settings, &record(Some(at(3600))), at(61)), Some(at(3661)));
-    }
-
-    #[test]
-    fn no_use_prolongs_a_token_beyond_its_longest_life() {
-        let settings = settings(Duration::ZERO, Some(Duration::from_secs(4000)));
-        assert_eq!(refreshed(&settings, &record(Some(at(3600))), at(3000)), Some(at(4000)));
-        assert_eq!(refreshed(&settings, &record(Some(at(4000))), at(3900)), None);
-    }
-
-    #[test]
-    fn a_token_without_an_end_gets_none() {
-        assert_eq!(refreshed(&settings(Duration::ZERO, None), &record(None), at(5)), None);
+    /// Listens to the store's feed, so that what is in memory may be answered. Runs until it is
+    /// dropped.
+    pub async fn follow_store(&self) -> Infallible {
+        /// Between two attempts.
+        const PAUSE: Duration = Duration::from_millis(100);
+        let beat = self.settings.cache.feed_timeout / 4;
+        loop {
+            let watcher = Arc::clone(&self.cache);
+            let error = self.store.watch(watcher, beat).await;
+            if self.cache.is_trusted() {
+                let error = &error as &dyn std::error::Error;
+                let event =
+                    "revocation feed lost: every token is checked in the store until it is back";
+                tracing::warn!(error, "{event}");
+            }
+            self.cache.distrust();
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 }

@@ -1,14 +1,19 @@
 //! What users can do with this gateway, and operators with its users: one file for each.
 
 mod authenticate;
+mod cache;
 mod checks;
+mod flights;
 mod hasher;
 mod issue;
 mod login;
 mod logout;
 mod manage;
+mod refresh;
 mod register;
+mod shelf;
 
+pub use self::cache::CacheSettings;
 pub use self::checks::{PasswordChecks, Weakness};
 pub use self::hasher::{Argon2Hasher, HashCost, HashError, HashPool, PasswordHasher, Verdict};
 pub use self::issue::{Issued, Refresh, TokenSettings};
@@ -16,39 +21,76 @@ pub use self::login::LoginAttempt;
 pub use self::manage::{Lifetime, ManageError, TokenName};
 pub use self::register::{RegisterError, Registration};
 
-use crate::clock::Clock;
+use self::cache::Cache;
+use self::flights::Flights;
+use self::refresh::Refreshes;
+use crate::clock::{Clock, SystemClock};
+use crate::metrics::Metrics;
 use crate::model::password::PasswordHash;
 use crate::store::{Store, StoreError};
 use std::sync::Arc;
 
 /// Registers users, logs them in and out, tells who a token belongs to, and manages accounts.
 pub struct Auth {
+    cache: Arc<Cache>,
     clock: Arc<dyn Clock>,
     /// What the password of someone who does not exist is compared with.
     decoy: PasswordHash,
+    flights: Flights,
+    metrics: Arc<Metrics>,
     passwords: HashPool,
+    refreshes: Refreshes,
     settings: Settings,
     store: Arc<dyn Store>,
 }
 
+/// What it is made of.
+pub struct Parts {
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Hashes passwords.
+    pub hasher: Arc<dyn PasswordHasher>,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// Keeps users and tokens.
+    pub store: Arc<dyn Store>,
+}
+
 impl Auth {
     /// Puts the parts together. Costs as much as hashing a password.
-    pub fn new(
-        store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
-        hasher: Arc<dyn PasswordHasher>,
-        settings: Settings,
-    ) -> Result<Self, HashError> {
-        let decoy = hasher.hash(&issue::random_password()?)?;
-        let passwords = HashPool::new(hasher);
-        Ok(Self { clock, decoy, passwords, settings, store })
+    ///
+    /// Answers from memory only while [`Auth::follow_store`] runs.
+    pub fn new(parts: Parts, settings: Settings) -> Result<Self, HashError> {
+        let Parts { clock, hasher, metrics, store } = parts;
+        let cache = Cache::new(settings.cache, Arc::clone(&clock), Arc::clone(&metrics));
+        Ok(Self {
+            cache: Arc::new(cache),
+            clock,
+            decoy: hasher.hash(&issue::random_password()?)?,
+            flights: Flights::default(),
+            metrics,
+            passwords: HashPool::new(hasher),
+            refreshes: Refreshes::new(),
+            settings,
+            store,
+        })
     }
 
     /// Puts the parts together as every command of the program uses them: Argon2id, and the clock
     /// of the machine.
-    pub fn open(store: Arc<dyn Store>, settings: Settings) -> Result<Self, HashError> {
+    pub fn open(
+        store: Arc<dyn Store>,
+        metrics: Arc<Metrics>,
+        settings: Settings,
+    ) -> Result<Self, HashError> {
         let hasher = Arc::new(Argon2Hasher::new(settings.hashing)?);
-        Self::new(store, Arc::new(crate::clock::SystemClock), hasher, settings)
+        Self::new(Parts { clock: Arc::new(SystemClock), hasher, metrics, store }, settings)
+    }
+
+    /// Returns once running gateways have heard, as a rule, what was changed: their next request
+    /// shows it.
+    pub async fn until_heard(&self) {
+        tokio::time::sleep(self.store.told_within()).await;
     }
 
     /// Succeeds if the store answers.
@@ -60,6 +102,8 @@ impl Auth {
 /// What an operator may set.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// What is kept in memory.
+    pub cache: CacheSettings,
     /// What hashing a password costs.
     pub hashing: HashCost,
     /// What a new password must not be.

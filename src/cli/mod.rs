@@ -17,6 +17,7 @@ use crate::store::{self, StoreError};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// An authentication gateway: accounts, expiring tokens and a guarded backend.
 ///
@@ -68,7 +69,7 @@ impl SettingsFile {
     fn accounts(self) -> Result<Auth, Failure> {
         let config = self.load(Flags::default())?;
         log::start_at_once(LogSettings { format: LogFormat::Text, level: tracing::Level::ERROR });
-        Ok(Auth::open(store::open(&config.store)?, config.auth)?)
+        Ok(Auth::open(store::open(&config.store)?, Arc::default(), config.auth)?)
     }
 }
 

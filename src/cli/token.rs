@@ -69,13 +69,16 @@ impl Token {
             Self::List(verb) => verb.run().await,
             Self::Create(verb) => verb.run().await,
             Self::Revoke(Revoke { token, settings }) => {
-                settings.accounts()?.revoke_token(&TokenName::parse(token)).await?;
+                let accounts = settings.accounts()?;
+                accounts.revoke_token(&TokenName::parse(token)).await?;
+                accounts.until_heard().await;
                 println!("the token has ended");
                 Ok(())
             }
             Self::RevokeAll(RevokeAll { user, settings }) => {
                 let accounts = settings.accounts()?;
                 accounts.revoke_tokens(&accounts.user_named(&user).await?).await?;
+                accounts.until_heard().await;
                 println!("all tokens of {user} have ended");
                 Ok(())
             }

@@ -97,34 +97,36 @@ impl User {
             Self::Activate(user) => {
                 let (accounts, user) = user.find().await?;
                 let user = accounts.set_active(&user, true).await?;
-                say(&user, "is active");
+                say(&accounts, &user, "is active").await;
             }
             Self::Deactivate(user) => {
                 let (accounts, user) = user.find().await?;
                 let user = accounts.set_active(&user, false).await?;
-                say(&user, "is locked out; all their tokens have ended");
+                say(&accounts, &user, "is locked out; all their tokens have ended").await;
             }
             Self::Promote(user) => {
                 let (accounts, user) = user.find().await?;
                 let user = accounts.set_staff(&user, true).await?;
-                say(&user, "is staff");
+                say(&accounts, &user, "is staff").await;
             }
             Self::Demote(user) => {
                 let (accounts, user) = user.find().await?;
                 let user = accounts.set_staff(&user, false).await?;
-                say(&user, "is an ordinary user; all their tokens have ended");
+                say(&accounts, &user, "is an ordinary user; all their tokens have ended").await;
             }
             Self::Delete(user) => {
                 let (accounts, user) = user.find().await?;
                 accounts.delete_user(&user).await?;
-                say(&user, "and all their tokens are deleted");
+                say(&accounts, &user, "and all their tokens are deleted").await;
             }
         }
         Ok(())
     }
 }
 
-fn say(user: &user::User, what: &str) {
+/// Says what was done, once running gateways know it too.
+async fn say(accounts: &Auth, user: &user::User, what: &str) {
+    accounts.until_heard().await;
     println!("{} {what}", user.username);
 }
 
@@ -157,7 +159,7 @@ impl SetPassword {
     async fn run(self) -> Result<(), Failure> {
         let (accounts, user) = self.user.find().await?;
         let user = accounts.set_password(&user, self.password.read()?).await?;
-        say(&user, "has another password; all their tokens have ended");
+        say(&accounts, &user, "has another password; all their tokens have ended").await;
         Ok(())
     }
 }

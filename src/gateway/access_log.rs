@@ -1,9 +1,22 @@
 //! One line a request, from what is known of it alone: no query, no header, no secret.
 
 use super::RequestCtx;
+use crate::model::identity::Names;
 use pingora::Error;
 use pingora::proxy::Session;
 use std::time::Duration;
+
+/// For a request that was cut off while it was served.
+pub(super) fn write_cut(ctx: &RequestCtx) {
+    tracing::info!(
+        target: "authgate::access",
+        client = ctx.client.as_ref().map(|client| tracing::field::display(client.address)),
+        user = ctx.user.as_ref().map(Names::username),
+        took_ms = u64::try_from(ctx.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        request_id = ctx.request_id,
+        "request cut off: its token has ended"
+    );
+}
 
 pub(super) fn write(
     session: &Session,
@@ -19,7 +32,7 @@ pub(super) fn write(
         method = %request.method,
         path = request.uri.path(),
         status,
-        user = ctx.user,
+        user = ctx.user.as_ref().map(Names::username),
         took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         bytes = session.body_bytes_sent(),
         request_id = ctx.request_id,

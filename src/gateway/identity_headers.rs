@@ -31,11 +31,11 @@ impl IdentityHeaders {
             outgoing.remove_header(&name);
         }
         let Some(caller) = caller else { return Ok(()) };
-        outgoing.insert_header(self.user.clone(), encode(caller.username.as_str()))?;
+        outgoing.insert_header(self.user.clone(), encode(caller.names.username()))?;
         outgoing.insert_header(self.user_id.clone(), caller.user.to_string())?;
         outgoing.insert_header(self.staff.clone(), caller.is_staff.to_string())?;
-        if !caller.email.as_str().is_empty() {
-            outgoing.insert_header(self.email.clone(), encode(caller.email.as_str()))?;
+        if !caller.names.email().is_empty() {
+            outgoing.insert_header(self.email.clone(), encode(caller.names.email()))?;
         }
         Ok(())
     }
@@ -79,9 +79,9 @@ fn encode(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::email::Email;
+    use crate::model::identity::Names;
     use crate::model::token::TokenId;
-    use crate::model::user::{UserId, Username};
+    use crate::model::user::UserId;
 
     fn names(names: [&'static str; 4]) -> IdentityHeaders {
         let [user, user_id, email, staff] = names.map(|name| name.parse().unwrap());
@@ -110,12 +110,11 @@ mod tests {
     fn ada() -> Identity {
         let user = UserId(7);
         Identity {
-            email: Email::parse("ada@example.com").unwrap(),
             expires: None,
             is_staff: false,
+            names: Names::new("Ünal", "ada@example.com"),
             token: TokenId { user, head: 0 },
             user,
-            username: Username::parse("Ünal").unwrap(),
         }
     }
 

@@ -3,15 +3,15 @@
 mod access_log;
 mod client;
 mod failure;
+mod guard;
 mod head;
 mod identity_headers;
-mod punctual;
 mod reply;
 mod upstream;
 
+pub use self::guard::Guarded;
 pub use self::head::fold;
 pub use self::identity_headers::IdentityHeaders;
-pub use self::punctual::Punctual;
 pub use self::upstream::UpstreamSettings;
 
 use self::client::Client;
@@ -20,7 +20,8 @@ use self::upstream::Upstream;
 use crate::api::{self, ApiRequest, Credentials, Endpoint, Problem};
 use crate::auth::{Auth, AuthError};
 use crate::metrics::{InFlight, Metrics};
-use crate::model::identity::Identity;
+use crate::model::identity::{Identity, Names};
+use crate::model::token::Token;
 use crate::policy::{self, Access, Permit, RouteTable};
 use async_trait::async_trait;
 use http::{Response, header};
@@ -64,12 +65,22 @@ pub struct Settings {
 pub struct RequestCtx {
     client: Option<Client>,
     _in_flight: InFlight,
+    /// Whether the log has it.
+    is_logged: bool,
     permit: Option<Permit>,
     request_id: String,
     started: Instant,
     tries: u32,
     /// Who sent it, once that is known: for the log.
-    user: Option<String>,
+    user: Option<Names>,
+}
+
+impl Drop for RequestCtx {
+    fn drop(&mut self) {
+        if !self.is_logged {
+            access_log::write_cut(self);
+        }
+    }
 }
 
 /// How often a request that no server has seen is tried again.
@@ -104,7 +115,7 @@ impl Gateway {
             Access::Optional => self.identify_if_good(session.req_header()).await?,
             Access::User | Access::Staff => self.identify(session.req_header()).await?,
         };
-        ctx.user = caller.as_ref().map(|caller| caller.username.to_string());
+        ctx.user = caller.as_ref().map(|caller| caller.names.clone());
         ctx.permit = Some(policy::decide(route, caller)?);
         head.make_canonical(session.req_header_mut())?;
         // The app need not know of this: whoever may pass may also send.
@@ -133,18 +144,25 @@ impl Gateway {
     async fn identify(&self, header: &RequestHeader) -> Result<Option<Identity>, Problem> {
         match self.credentials(header)? {
             Credentials::Foreign | Credentials::None => Ok(None),
-            Credentials::Token(token) => Ok(Some(self.auth.authenticate(&token).await?)),
+            Credentials::Token(token) => Ok(Some(self.authenticate(&token).await?)),
         }
     }
 
     /// Who calls, if they say so with a good token. A store that cannot tell is still a fault.
     async fn identify_if_good(&self, header: &RequestHeader) -> Result<Option<Identity>, Problem> {
         let Ok(Credentials::Token(token)) = self.credentials(header) else { return Ok(None) };
-        match self.auth.authenticate(&token).await {
+        match self.authenticate(&token).await {
             Ok(identity) => Ok(Some(identity)),
             Err(AuthError::InvalidToken | AuthError::InactiveUser) => Ok(None),
             Err(fault) => Err(fault.into()),
         }
+    }
+
+    async fn authenticate(&self, token: &Token) -> Result<Identity, AuthError> {
+        let digest = token.digest();
+        let identity = self.auth.identify(digest).await?;
+        guard::ends_with(digest);
+        Ok(identity)
     }
 
     fn credentials(&self, header: &RequestHeader) -> Result<Credentials, Problem> {
@@ -179,10 +197,11 @@ impl ProxyHttp for Gateway {
     type CTX = RequestCtx;
 
     fn new_ctx(&self) -> RequestCtx {
-        punctual::head_is_complete();
+        guard::head_is_complete();
         RequestCtx {
             client: None,
             _in_flight: self.metrics.request_begins(),
+            is_logged: false,
             permit: None,
             request_id: String::new(),
             started: Instant::now(),
@@ -281,7 +300,7 @@ impl ProxyHttp for Gateway {
         _: &Session,
         _: &RequestCtx,
     ) -> Option<Box<dyn Any + Send + Sync>> {
-        Some(Box::new(punctual::Kept))
+        Some(Box::new(guard::Kept))
     }
 
     fn suppress_error_log(&self, _: &Session, _: &RequestCtx, _: &Error) -> bool {
@@ -294,5 +313,6 @@ impl ProxyHttp for Gateway {
         let took = ctx.started.elapsed();
         self.metrics.request_ends(status, took);
         access_log::write(session, error, ctx, status, took);
+        ctx.is_logged = true;
     }
 }

@@ -64,9 +64,9 @@ pub enum Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::email::Email;
+    use crate::model::identity::Names;
     use crate::model::token::TokenId;
-    use crate::model::user::{UserId, Username};
+    use crate::model::user::UserId;
 
     fn route(access: Access) -> Arc<Route> {
         let upstream = Some(0);
@@ -76,12 +76,11 @@ mod tests {
     fn caller(is_staff: bool) -> Identity {
         let user = UserId(7);
         Identity {
-            email: Email::default(),
             expires: None,
             is_staff,
+            names: Names::new("ada", ""),
             token: TokenId { user, head: 0 },
             user,
-            username: Username::parse("ada").unwrap(),
         }
     }
 

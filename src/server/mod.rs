@@ -3,15 +3,15 @@
 mod drain;
 pub mod log;
 mod ops;
-mod sweeper;
+mod upkeep;
 
 use self::drain::{Drain, OnSigterm};
 use self::log::Log;
 use self::ops::Ops;
-use self::sweeper::Sweeper;
+use self::upkeep::{Feed, Refresher, Sweeper};
 use crate::auth::Auth;
 use crate::config::Config;
-use crate::gateway::{Gateway, Punctual};
+use crate::gateway::{Gateway, Guarded};
 use crate::metrics::Metrics;
 use crate::store::{self, StoreError};
 use pingora::apps::http_app::HttpServer;
@@ -69,13 +69,15 @@ pub fn run(config: Config, log: Log, beside: impl FnOnce(&mut Server)) -> Result
     }
     // A store of its own: a connection lives on the runtime that made it, and this one ends here.
     inspect(&*store::open(&store)?)?;
-    let auth = Arc::new(Auth::open(store::open(&store)?, auth)?);
     let metrics = Arc::new(Metrics::default());
+    let auth = Arc::new(Auth::open(store::open(&store)?, Arc::clone(&metrics), auth)?);
 
     let mut server = Server::new_with_opt_and_conf(None, pingora_settings(&settings));
     server.bootstrap();
     let gateway = Gateway::new(Arc::clone(&auth), Arc::clone(&metrics), gateway);
-    let proxy = Punctual::new(http_proxy(&server.configuration, gateway), settings.head_timeout);
+    let proxy = http_proxy(&server.configuration, gateway);
+    let (guarded, counted) = (Arc::clone(&auth), Arc::clone(&metrics));
+    let proxy = Guarded::new(proxy, guarded, counted, settings.head_timeout);
     let mut proxy = Service::new("gateway".to_owned(), proxy);
     for address in &settings.listen {
         proxy.add_tcp(&address.to_string());
@@ -87,6 +89,8 @@ pub fn run(config: Config, log: Log, beside: impl FnOnce(&mut Server)) -> Result
         ops.add_tcp(&address.to_string());
         server.add_service(ops);
     }
+    server.add_service(background_service("feed", Feed::new(Arc::clone(&auth))));
+    server.add_service(background_service("refresher", Refresher::new(Arc::clone(&auth))));
     server.add_service(background_service("sweeper", Sweeper::new(auth)));
     server.add_service(background_service("drain", Drain::new(metrics, settings.grace, log)));
     beside(&mut server);

@@ -1,7 +1,10 @@
 //! Where users and tokens are kept: one trait, and a module for each place.
 
+mod feed;
 pub mod redis;
 pub mod sqlite;
+
+pub use self::feed::{Change, Watcher};
 
 use crate::clock::Timestamp;
 use crate::model::token::{TokenDigest, TokenRecord};
@@ -9,6 +12,7 @@ use crate::model::user::{NewUser, User, UserChange, UserId, Username};
 use async_trait::async_trait;
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Keeps users and tokens.
 ///
@@ -55,6 +59,16 @@ pub trait Store: Send + Sync {
     async fn revoke_tokens_of(&self, user: UserId) -> Result<bool, StoreError>;
     /// Deletes what is of no more use by `now`, such as expired tokens, and says how many tokens.
     async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// Tells of every change that [`Store::token`] would show, whoever makes it, until the feed
+    /// breaks; then says why. Begins with [`Change::Everything`], and proves once a `beat` that it is
+    /// alive. A change through this very handle is told before the method that makes it returns.
+    ///
+    /// Tells one watcher at a time: a later call takes the place of an earlier one.
+    async fn watch(&self, watcher: Arc<dyn Watcher>, beat: Duration) -> StoreError;
+
+    /// How long it takes, as a rule, until the watchers of other processes are told of a change.
+    fn told_within(&self) -> Duration;
 
     /// Succeeds if the store answers.
     async fn ping(&self) -> Result<(), StoreError>;
@@ -121,7 +135,7 @@ pub struct Inspection {
 }
 
 /// Why the store could not tell.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// It holds something that this version cannot read.
     #[error("the stored {what} cannot be read: {problem}")]
@@ -133,7 +147,7 @@ pub enum StoreError {
     },
     /// It does not answer, or refuses to.
     #[error("the store does not answer")]
-    Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    Unavailable(#[source] Arc<dyn Error + Send + Sync>),
     /// It answers, but it cannot serve as a store.
     #[error("{0}")]
     Unsuitable(String),
@@ -142,7 +156,7 @@ pub enum StoreError {
 impl StoreError {
     /// A store that does not answer, and why.
     pub fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Unavailable(cause.into())
+        Self::Unavailable(cause.into().into())
     }
 }
 

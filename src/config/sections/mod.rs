@@ -10,15 +10,17 @@ use super::report::Report;
 use super::section::Section;
 use super::values;
 use super::written::Table;
+use crate::auth::CacheSettings;
 use crate::store;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Makes each part's settings of what is written.
 pub(super) fn read(written: Table, report: &mut Report) -> Config {
     let mut root = Section::root(written, report);
     let (server, answers) = process::server(&mut root);
-    let store = root.section("store", store);
-    let (auth, scheme) = accounts::auth(&mut root);
+    let (store, cache) = root.section("store", |section| (store(section), cache(section)));
+    let (auth, scheme) = accounts::auth(&mut root, cache);
     let gateway = proxy::gateway(&mut root, answers, scheme);
     let log = root.section("log", process::log);
     root.finish();
@@ -28,4 +30,15 @@ pub(super) fn read(written: Table, report: &mut Report) -> Config {
 fn store(section: &mut Section<'_>) -> store::Settings {
     let default = store::Settings::Sqlite { path: PathBuf::from("authgate.db") };
     section.secret(["url", "url_file"], default, values::store_url)
+}
+
+fn cache(section: &mut Section<'_>) -> CacheSettings {
+    /// Four proofs must fit in it, and one takes a round trip.
+    const SHORTEST: Duration = Duration::from_millis(100);
+    let size = section.read("cache_size", 64 << 20, values::size);
+    let feed_timeout = section.read("feed_timeout", Duration::from_secs(1), values::duration);
+    if feed_timeout < SHORTEST {
+        section.reject("feed_timeout", "is too short to be kept; write \"100ms\" or more");
+    }
+    CacheSettings { feed_timeout, size }
 }

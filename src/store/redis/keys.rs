@@ -2,7 +2,12 @@
 
 use crate::model::token::TokenDigest;
 use crate::model::user::{UserId, Username};
+use crate::store::Change;
 
+/// What the keys of all tokens begin with.
+pub(super) const TOKEN_PREFIX: &str = "authgate:token:";
+/// What the keys of all users begin with.
+pub(super) const USER_PREFIX: &str = "authgate:user:";
 /// The users' numbers, each with itself as the score.
 pub(super) const USERS: &str = "authgate:users";
 /// The number given out last.
@@ -15,7 +20,7 @@ pub(super) fn name(name: &Username) -> String {
 
 /// A user, as a hash.
 pub(super) fn user(id: UserId) -> String {
-    format!("authgate:user:{{{id}}}")
+    format!("{USER_PREFIX}{{{id}}}")
 }
 
 /// A user's tokens: entries with their expiry as the score. In the same slot as the user.
@@ -25,7 +30,16 @@ pub(super) fn user_tokens(id: UserId) -> String {
 
 /// A token.
 pub(super) fn token(digest: &TokenDigest) -> String {
-    format!("authgate:token:{{{}}}", hex(digest))
+    format!("{TOKEN_PREFIX}{{{}}}", hex(digest))
+}
+
+/// What has changed when this key has; `None` if it is the key of no token and no user.
+pub(super) fn change(key: &str) -> Option<Change> {
+    let name = |prefix| key.strip_prefix(prefix)?.strip_prefix('{')?.strip_suffix('}');
+    if let Some(hex) = name(TOKEN_PREFIX) {
+        return digest(hex).map(Change::Token);
+    }
+    Some(Change::User(UserId(name(USER_PREFIX)?.parse().ok()?)))
 }
 
 /// A digest in hexadecimal digits.

@@ -3,9 +3,10 @@
 use super::fault::Fault;
 use super::inspect::Info;
 use crate::store::StoreError;
-use redis::aio::MultiplexedConnection;
+use redis::aio::{AsyncPushSender, MultiplexedConnection};
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, RedisResult, ScriptInvocation,
+    AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, ProtocolVersion, RedisResult,
+    ScriptInvocation,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -105,6 +106,21 @@ impl Link {
         request: Request<'_>,
     ) -> Result<T, StoreError> {
         self.in_time(self.attempt(&request)).await
+    }
+
+    /// A connection for one caller alone, who hears what the server says unasked.
+    pub(super) async fn connect_apart(
+        &self,
+        hear: impl AsyncPushSender,
+    ) -> Result<MultiplexedConnection, Fault> {
+        let info = self.client.get_connection_info().clone();
+        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        let client = Client::open(info.set_redis_settings(settings))?;
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(REPLY_WITHIN))
+            .set_response_timeout(None)
+            .set_push_sender(hear);
+        Ok(client.get_multiplexed_async_connection_with_config(&config).await?)
     }
 
     async fn in_time<T>(

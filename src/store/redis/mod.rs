@@ -5,6 +5,7 @@
 //! two of them leaves what nobody can reach, and [`Store::sweep`] picks that up.
 
 mod fault;
+mod feed;
 mod inspect;
 mod keys;
 mod link;
@@ -16,12 +17,15 @@ mod users;
 
 use self::link::Link;
 use self::scripts::Scripts;
-use super::{Inserted, Inspection, Issue, NewToken, Store, StoreError};
+use super::feed::Listener;
+use super::{Change, Inserted, Inspection, Issue, NewToken, Store, StoreError, Watcher};
 use crate::clock::Timestamp;
 use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
 use async_trait::async_trait;
 use redis::{Client, ConnectionAddr, IntoConnectionInfo};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Keeps users and tokens in a Redis server.
 ///
@@ -29,6 +33,7 @@ use redis::{Client, ConnectionAddr, IntoConnectionInfo};
 /// second, and is used again as soon as it is back.
 pub struct RedisStore {
     link: Link,
+    listener: Listener,
     scripts: Scripts,
 }
 
@@ -45,7 +50,16 @@ impl RedisStore {
                     .to_owned(),
             )
         })?;
-        Ok(Self { link: Link::new(client), scripts: Scripts::new() })
+        let (link, listener, scripts) = (Link::new(client), Listener::default(), Scripts::new());
+        Ok(Self { link, listener, scripts })
+    }
+
+    /// Tells of a change once it is tried: whether or not it happened, it may have. The feed will
+    /// tell the same, but perhaps only after the answer.
+    async fn changing<T>(&self, change: Change, attempt: impl Future<Output = T>) -> T {
+        let outcome = attempt.await;
+        self.listener.tell(change);
+        outcome
     }
 }
 
@@ -89,15 +103,16 @@ impl Store for RedisStore {
         id: UserId,
         change: UserChange,
     ) -> Result<Option<User>, StoreError> {
-        self.write_change(id, &change).await
+        self.changing(Change::User(id), self.write_change(id, &change)).await
     }
 
     async fn delete_user(&self, id: UserId) -> Result<bool, StoreError> {
-        self.remove_user(id).await
+        self.changing(Change::User(id), self.remove_user(id)).await
     }
 
     async fn issue_token(&self, token: NewToken) -> Result<Issue, StoreError> {
-        self.add_token(&token).await
+        let change = Change::Token(token.record.digest);
+        self.changing(change, self.add_token(&token)).await
     }
 
     async fn token(&self, digest: TokenDigest) -> Result<Option<(TokenRecord, User)>, StoreError> {
@@ -117,19 +132,28 @@ impl Store for RedisStore {
         digest: TokenDigest,
         expires: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.move_end(digest, expires).await
+        self.changing(Change::Token(digest), self.move_end(digest, expires)).await
     }
 
     async fn revoke_token(&self, digest: TokenDigest) -> Result<bool, StoreError> {
-        self.remove_token(digest).await
+        self.changing(Change::Token(digest), self.remove_token(digest)).await
     }
 
     async fn revoke_tokens_of(&self, user: UserId) -> Result<bool, StoreError> {
-        self.end_tokens(user).await
+        self.changing(Change::User(user), self.end_tokens(user)).await
     }
 
     async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError> {
         self.sweep_users(now).await
+    }
+
+    async fn watch(&self, watcher: Arc<dyn Watcher>, beat: Duration) -> StoreError {
+        self.listener.set(Arc::clone(&watcher));
+        self.follow(watcher, beat).await
+    }
+
+    fn told_within(&self) -> Duration {
+        feed::TOLD_WITHIN
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -6,7 +6,7 @@ use super::{RedisStore, keys};
 use crate::clock::Timestamp;
 use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{User, UserId};
-use crate::store::{Issue, NewToken, OnLimit, StoreError};
+use crate::store::{Change, Issue, NewToken, OnLimit, StoreError};
 use redis::{Cmd, pipe};
 
 /// How many keys are read or deleted at once.
@@ -162,7 +162,11 @@ impl RedisStore {
             for entry in chunk {
                 delete.del(keys::token(&entry.digest)).ignore();
             }
-            self.link.ask::<()>(Request::Batch(&delete)).await?;
+            let deleted = self.link.ask::<()>(Request::Batch(&delete)).await;
+            for entry in chunk {
+                self.listener.tell(Change::Token(entry.digest));
+            }
+            deleted?;
         }
         Ok(())
     }

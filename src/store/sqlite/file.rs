@@ -84,6 +84,11 @@ impl Place {
     }
 }
 
+/// SQLite's count of what other connections have changed; one's own changes do not move it.
+pub(super) fn version(db: &Connection) -> Result<i64, StoreError> {
+    Ok(db.pragma_query_value(None, "data_version", |row| row.get(0))?)
+}
+
 /// What an operator should know of the file.
 pub(super) fn inspect(db: &Connection, path: &Path) -> Result<Inspection, StoreError> {
     is_installed(db).map_err(|trouble| trouble.at(path))?;

@@ -3,6 +3,7 @@
 //! Writes go to one thread, which commits what has queued up in one transaction; reads go to a few
 //! threads with a connection each. Other processes may use the file at the same time.
 
+mod feed;
 mod file;
 mod queue;
 mod readers;
@@ -11,7 +12,8 @@ mod tokens;
 mod users;
 mod writer;
 
-use super::{Inserted, Inspection, Issue, NewToken, Store, StoreError};
+use super::feed::Listener;
+use super::{Change, Inserted, Inspection, Issue, NewToken, Store, StoreError, Watcher};
 use crate::clock::Timestamp;
 use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
@@ -21,10 +23,12 @@ use readers::Readers;
 use rusqlite::{Connection, Error, ErrorCode};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use writer::Writer;
 
 /// A store in one file. Its threads end when it is dropped.
 pub struct SqliteStore {
+    listener: Listener,
     place: Arc<Place>,
     readers: Readers,
     writer: Writer,
@@ -38,9 +42,11 @@ impl SqliteStore {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let writer = file::open(path)?;
         let readers = (0..readers::COUNT).map(|_| file::connect_reader(path));
+        let listener = Listener::default();
         Ok(Self {
             readers: Readers::start(readers.collect::<Result<_, _>>()?)?,
-            writer: Writer::start(writer)?,
+            writer: Writer::start(writer, listener.clone())?,
+            listener,
             place: Arc::new(Place::of(path)?),
         })
     }
@@ -55,10 +61,14 @@ impl SqliteStore {
 
     async fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        work: impl FnOnce(&Connection, &mut Vec<Change>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let place = Arc::clone(&self.place);
-        self.writer.perform(move |db| place.check().and_then(|()| work(db))).await
+        let work = move |db: &Connection, changes: &mut Vec<Change>| {
+            place.check()?;
+            work(db, changes)
+        };
+        self.writer.perform(work).await
     }
 
     /// Deletes some useless tokens; `None` when none are left.
@@ -69,14 +79,14 @@ impl SqliteStore {
         if useless.is_empty() {
             return Ok(None);
         }
-        self.write(move |db| tokens::delete_useless(db, &useless, now)).await.map(Some)
+        self.write(move |db, _| tokens::delete_useless(db, &useless, now)).await.map(Some)
     }
 }
 
 #[async_trait]
 impl Store for SqliteStore {
     async fn insert_user(&self, user: NewUser) -> Result<Inserted, StoreError> {
-        self.write(move |db| users::insert(db, &user)).await
+        self.write(move |db, _| users::insert(db, &user)).await
     }
 
     async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
@@ -101,15 +111,23 @@ impl Store for SqliteStore {
         id: UserId,
         change: UserChange,
     ) -> Result<Option<User>, StoreError> {
-        self.write(move |db| users::change(db, id, &change)).await
+        self.write(move |db, changes| {
+            changes.push(Change::User(id));
+            users::change(db, id, &change)
+        })
+        .await
     }
 
     async fn delete_user(&self, id: UserId) -> Result<bool, StoreError> {
-        self.write(move |db| users::delete(db, id)).await
+        self.write(move |db, changes| {
+            changes.push(Change::User(id));
+            users::delete(db, id)
+        })
+        .await
     }
 
     async fn issue_token(&self, token: NewToken) -> Result<Issue, StoreError> {
-        self.write(move |db| tokens::issue(db, &token)).await
+        self.write(move |db, changes| tokens::issue(db, &token, changes)).await
     }
 
     async fn token(&self, digest: TokenDigest) -> Result<Option<(TokenRecord, User)>, StoreError> {
@@ -129,15 +147,23 @@ impl Store for SqliteStore {
         digest: TokenDigest,
         expires: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.write(move |db| tokens::extend(db, &digest, expires)).await
+        self.write(move |db, changes| {
+            changes.push(Change::Token(digest));
+            tokens::extend(db, &digest, expires)
+        })
+        .await
     }
 
     async fn revoke_token(&self, digest: TokenDigest) -> Result<bool, StoreError> {
-        self.write(move |db| tokens::revoke(db, &digest)).await
+        self.write(move |db, changes| tokens::revoke(db, &digest, changes)).await
     }
 
     async fn revoke_tokens_of(&self, user: UserId) -> Result<bool, StoreError> {
-        self.write(move |db| tokens::revoke_all(db, user)).await
+        self.write(move |db, changes| {
+            changes.push(Change::User(user));
+            tokens::revoke_all(db, user)
+        })
+        .await
     }
 
     async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError> {
@@ -146,6 +172,15 @@ impl Store for SqliteStore {
             total += deleted;
         }
         Ok(total)
+    }
+
+    async fn watch(&self, watcher: Arc<dyn Watcher>, beat: Duration) -> StoreError {
+        self.listener.set(Arc::clone(&watcher));
+        self.follow(&*watcher, beat).await
+    }
+
+    fn told_within(&self) -> Duration {
+        feed::TOLD_WITHIN
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

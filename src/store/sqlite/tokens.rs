@@ -4,23 +4,28 @@ use super::{rows, users};
 use crate::clock::Timestamp;
 use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{User, UserId};
-use crate::store::{Issue, NewToken, OnLimit, StoreError, TokenLimit};
+use crate::store::{Change, Issue, NewToken, OnLimit, StoreError, TokenLimit};
 use rusqlite::{Connection, params};
 
 /// How many useless tokens are deleted at a time: a few milliseconds of the writer's time.
 const SWEEP_BATCH: u32 = 1_000;
 
-pub(super) fn issue(db: &Connection, new: &NewToken) -> Result<Issue, StoreError> {
+pub(super) fn issue(
+    db: &Connection,
+    new: &NewToken,
+    changes: &mut Vec<Change>,
+) -> Result<Issue, StoreError> {
     let record = &new.record;
     let is_as_seen = |user: &User| user.is_active && user.epoch == record.epoch;
     if !users::find(db, record.user)?.as_ref().is_some_and(is_as_seen) {
         return Ok(Issue::UserChanged);
     }
     if let Some(limit) = new.limit
-        && !make_room(db, record, limit)?
+        && !make_room(db, record, limit, changes)?
     {
         return Ok(Issue::LimitReached);
     }
+    changes.push(Change::Token(record.digest));
     insert(db, record)?;
     if new.is_login {
         let sql = "UPDATE users SET last_login = ?2 WHERE id = ?1";
@@ -30,7 +35,12 @@ pub(super) fn issue(db: &Connection, new: &NewToken) -> Result<Issue, StoreError
 }
 
 /// Whether one more token keeps to the limit, after the oldest have made room if they are to.
-fn make_room(db: &Connection, new: &TokenRecord, limit: TokenLimit) -> Result<bool, StoreError> {
+fn make_room(
+    db: &Connection,
+    new: &TokenRecord,
+    limit: TokenLimit,
+    changes: &mut Vec<Change>,
+) -> Result<bool, StoreError> {
     let live = list(db, new.user, new.created)?;
     let most = usize::try_from(limit.most).unwrap_or(usize::MAX);
     let excess = (live.len() + 1).saturating_sub(most);
@@ -40,7 +50,7 @@ fn make_room(db: &Connection, new: &TokenRecord, limit: TokenLimit) -> Result<bo
         OnLimit::EvictOldest if most == 0 => Ok(false),
         OnLimit::EvictOldest => {
             for oldest in live.iter().take(excess) {
-                revoke(db, &oldest.digest)?;
+                revoke(db, &oldest.digest, changes)?;
             }
             Ok(true)
         }
@@ -85,7 +95,12 @@ pub(super) fn extend(
     Ok(rows::execute(db, sql, params![digest, expires])? > 0)
 }
 
-pub(super) fn revoke(db: &Connection, digest: &TokenDigest) -> Result<bool, StoreError> {
+pub(super) fn revoke(
+    db: &Connection,
+    digest: &TokenDigest,
+    changes: &mut Vec<Change>,
+) -> Result<bool, StoreError> {
+    changes.push(Change::Token(*digest));
     Ok(rows::execute(db, "DELETE FROM tokens WHERE digest = ?1", [digest])? > 0)
 }
 

@@ -2,7 +2,8 @@
 //! that many writers share the wait for the disk.
 
 use super::queue::{self, Caller, ask};
-use crate::store::StoreError;
+use crate::store::feed::Listener;
+use crate::store::{Change, StoreError};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::sync::Arc;
 use std::thread;
@@ -11,71 +12,117 @@ use tokio::sync::{mpsc, oneshot};
 /// The most jobs in a transaction: it bounds how long the first of them waits for the last.
 const BATCH: usize = 256;
 
-type Queue = mpsc::Receiver<Box<dyn Job>>;
+type Queue = mpsc::Receiver<Order>;
 
 /// Writes to the database.
 pub(super) struct Writer {
-    queue: mpsc::Sender<Box<dyn Job>>,
+    queue: mpsc::Sender<Order>,
 }
 
 impl Writer {
-    /// Starts the thread.
-    pub(super) fn start(db: Connection) -> Result<Self, StoreError> {
+    /// Starts the thread. What it changes is told to the listener.
+    pub(super) fn start(db: Connection, listener: Listener) -> Result<Self, StoreError> {
         let (sender, receiver) = mpsc::channel(queue::LENGTH);
         thread::Builder::new()
             .name("sqlite-writer".to_owned())
-            .spawn(move || work_off(receiver, db))
+            .spawn(move || work_off(receiver, db, &listener))
             .map_err(StoreError::unavailable)?;
         Ok(Self { queue: sender })
     }
 
-    /// Does the work, wholly or not at all, and answers once it is on the disk.
+    /// Does the work, wholly or not at all, and answers once it is on the disk. The work notes what
+    /// it changes.
     pub(super) async fn perform<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        work: impl FnOnce(&Connection, &mut Vec<Change>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (caller, answer) = oneshot::channel();
         let job: Box<dyn Job> = Box::new(Write { work: Some(work), outcome: None, caller });
-        ask(&self.queue, job, answer).await
+        ask(&self.queue, Order::Write(job), answer).await
+    }
+
+    /// Runs a query on the writer's own connection, outside of any transaction.
+    pub(super) async fn look<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (caller, answer) = oneshot::channel();
+        let look: Look = Box::new(move |db| {
+            // A caller who has gone away needs no answer.
+            let _ = caller.send(query(db));
+        });
+        ask(&self.queue, Order::Look(look), answer).await
     }
 }
 
-fn work_off(mut queue: Queue, mut db: Connection) {
-    while let Some(first) = queue.blocking_recv() {
-        let mut batch = vec![first];
-        let committed = commit(&mut batch, &mut queue, &mut db).map_err(Arc::new);
-        for job in batch {
-            job.answer(&committed);
+/// What is asked of the thread.
+enum Order {
+    Look(Look),
+    Write(Box<dyn Job>),
+}
+
+type Look = Box<dyn FnOnce(&Connection) + Send>;
+
+fn work_off(mut queue: Queue, mut db: Connection, listener: &Listener) {
+    while let Some(order) = queue.blocking_recv() {
+        let mut batch = Batch::default();
+        batch.add(order);
+        if !batch.jobs.is_empty() {
+            let committed = batch.commit(&mut queue, &mut db).map_err(Arc::new);
+            // Even what failed: nobody knows what a disk that refused has kept.
+            batch.changes.into_iter().for_each(|change| listener.tell(change));
+            batch.jobs.into_iter().for_each(|job| job.answer(&committed));
+        }
+        batch.looks.into_iter().for_each(|look| look(&db));
+    }
+}
+
+/// What is done together.
+#[derive(Default)]
+struct Batch {
+    /// What the jobs have changed.
+    changes: Vec<Change>,
+    jobs: Vec<Box<dyn Job>>,
+    /// What comes after the jobs.
+    looks: Vec<Look>,
+}
+
+impl Batch {
+    fn add(&mut self, order: Order) {
+        match order {
+            Order::Look(look) => self.looks.push(look),
+            Order::Write(job) => self.jobs.push(job),
         }
     }
-}
 
-/// Runs the batch, and whatever has joined it by the time the database is ours, in a transaction.
-///
-/// Jobs join even when another process holds the database for too long: each would otherwise wait
-/// for its own turn to fail.
-fn commit(
-    batch: &mut Vec<Box<dyn Job>>,
-    queue: &mut Queue,
-    db: &mut Connection,
-) -> rusqlite::Result<()> {
-    let begun = db.transaction_with_behavior(TransactionBehavior::Immediate);
-    while batch.len() < BATCH
-        && let Ok(job) = queue.try_recv()
-    {
-        batch.push(job);
+    /// Runs the jobs, and whatever has joined them by the time the database is ours, in a
+    /// transaction.
+    ///
+    /// Jobs join even when another process holds the database for too long: each would otherwise
+    /// wait for its own turn to fail.
+    fn commit(&mut self, queue: &mut Queue, db: &mut Connection) -> rusqlite::Result<()> {
+        let begun = db.transaction_with_behavior(TransactionBehavior::Immediate);
+        while self.jobs.len() < BATCH
+            && let Ok(order) = queue.try_recv()
+        {
+            self.add(order);
+        }
+        let mut transaction = begun?;
+        for job in &mut self.jobs {
+            job.run(&mut transaction, &mut self.changes)?;
+        }
+        transaction.commit()
     }
-    let mut transaction = begun?;
-    for job in batch {
-        job.run(&mut transaction)?;
-    }
-    transaction.commit()
 }
 
 /// A piece of work and whoever waits for it, whatever the type of its result.
 trait Job: Send {
-    /// Does the work; an error is the end of the whole transaction.
-    fn run(&mut self, transaction: &mut Transaction<'_>) -> rusqlite::Result<()>;
+    /// Does the work and notes what it changes; an error is the end of the whole transaction.
+    fn run(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        changes: &mut Vec<Change>,
+    ) -> rusqlite::Result<()>;
     /// Tells the caller, once it is known what became of the transaction.
     fn answer(self: Box<Self>, committed: &Result<(), Arc<rusqlite::Error>>);
 }
@@ -89,14 +136,18 @@ struct Write<T, F> {
 impl<T, F> Job for Write<T, F>
 where
     T: Send,
-    F: FnOnce(&Connection) -> Result<T, StoreError> + Send,
+    F: FnOnce(&Connection, &mut Vec<Change>) -> Result<T, StoreError> + Send,
 {
-    fn run(&mut self, transaction: &mut Transaction<'_>) -> rusqlite::Result<()> {
+    fn run(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        changes: &mut Vec<Change>,
+    ) -> rusqlite::Result<()> {
         let Some(work) = self.work.take() else {
             return Ok(());
         };
         let savepoint = transaction.savepoint()?;
-        let outcome = self.outcome.insert(work(&savepoint));
+        let outcome = self.outcome.insert(work(&savepoint, changes));
         // Some faults, such as a full disk, undo the whole transaction: then this fails too.
         if outcome.is_ok() { savepoint.commit() } else { savepoint.finish() }
     }
@@ -128,6 +179,7 @@ mod tests {
         work: impl FnOnce(&Connection) -> Result<i64, StoreError> + Send + 'static,
     ) -> (Box<dyn Job>, oneshot::Receiver<Result<i64, StoreError>>) {
         let (caller, answer) = oneshot::channel();
+        let work = |db: &Connection, _: &mut Vec<Change>| work(db);
         (Box::new(Write { work: Some(work), outcome: None, caller }), answer)
     }
 
@@ -139,10 +191,10 @@ mod tests {
     fn run(jobs: Vec<Box<dyn Job>>, db: Connection) {
         let (sender, receiver) = mpsc::channel(jobs.len());
         for job in jobs {
-            assert!(sender.try_send(job).is_ok());
+            assert!(sender.try_send(Order::Write(job)).is_ok());
         }
         drop(sender);
-        work_off(receiver, db);
+        work_off(receiver, db, &Listener::default());
     }
 
     #[test]

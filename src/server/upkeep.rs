@@ -1,4 +1,4 @@
-//! Throws away what is of no more use.
+//! What goes on beside the requests.
 
 use crate::auth::Auth;
 use async_trait::async_trait;
@@ -6,6 +6,40 @@ use pingora::server::ShutdownWatch;
 use pingora::services::background::BackgroundService;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Listens to what the store tells of revocations. As long as requests are served: also while the
+/// process is being stopped.
+pub(super) struct Feed(Arc<Auth>);
+
+impl Feed {
+    pub(super) fn new(auth: Arc<Auth>) -> Self {
+        Self(auth)
+    }
+}
+
+#[async_trait]
+impl BackgroundService for Feed {
+    async fn start(&self, _: ShutdownWatch) {
+        let never = self.0.follow_store().await;
+        match never {}
+    }
+}
+
+/// Prolongs tokens that are in use.
+pub(super) struct Refresher(Arc<Auth>);
+
+impl Refresher {
+    pub(super) fn new(auth: Arc<Auth>) -> Self {
+        Self(auth)
+    }
+}
+
+#[async_trait]
+impl BackgroundService for Refresher {
+    async fn start(&self, _: ShutdownWatch) {
+        self.0.refresh_tokens().await;
+    }
+}
 
 /// Deletes expired tokens now and then. Nothing depends on it but the size of the store.
 pub(super) struct Sweeper(Arc<Auth>);

@@ -1,0 +1,416 @@
+//! Users and tokens kept in memory, for as long as the store's feed is alive.
+//!
+//! Only facts are kept, never decisions, and nothing is answered unless the store has proved within
+//! the last `feed_timeout` that it tells of every change.
+//!
+//! What was read before a change must not be put after it. So whoever reads asks for the count of
+//! changes first, and what has changed since is not put: see [`Shelf::put`].
+
+use super::shelf::{OVERHEAD, Shelf, Weigh};
+use crate::clock::{Clock, Timestamp};
+use crate::metrics::Metrics;
+use crate::model::identity::Names;
+use crate::model::token::{TokenDigest, TokenRecord};
+use crate::model::user::{User, UserId};
+use crate::store::{Change, Watcher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// What an operator may set of the memory.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct CacheSettings {
+    /// How long after the last proof that it is alive the feed is trusted: the longest that a token
+    /// which was ended elsewhere may still be taken.
+    pub feed_timeout: Duration,
+    /// The most bytes of memory; with none, every token is checked in the store.
+    pub size: u64,
+}
+
+/// What is known of a token that the store knows.
+#[derive(Clone)]
+pub(super) struct Facts {
+    pub token: TokenFacts,
+    pub user: UserFacts,
+}
+
+/// What memory says of a token.
+pub(super) enum Recall {
+    /// This is known of it.
+    Known(Facts),
+    /// Nobody has it.
+    Nobodys,
+    /// The store must be asked.
+    Nothing,
+}
+
+/// What is kept of a token: no more than a verdict needs.
+#[derive(Clone, Copy)]
+pub(super) struct TokenFacts {
+    pub created: Timestamp,
+    pub epoch: u64,
+    /// The last possible moment, if there is no end: half as long as an option.
+    end: Timestamp,
+    pub user: UserId,
+}
+
+impl TokenFacts {
+    const NEVER: Timestamp = Timestamp::from_micros(i64::MAX);
+
+    pub(super) fn of(token: &TokenRecord) -> Self {
+        let TokenRecord { created, epoch, expires, user, .. } = *token;
+        Self { created, epoch, end: expires.unwrap_or(Self::NEVER), user }
+    }
+
+    /// Until when it holds; `None` is forever.
+    pub(super) fn expires(&self) -> Option<Timestamp> {
+        (self.end != Self::NEVER).then_some(self.end)
+    }
+}
+
+/// What is kept of a user.
+#[derive(Clone)]
+pub(super) struct UserFacts {
+    pub epoch: u64,
+    pub is_active: bool,
+    pub is_staff: bool,
+    pub names: Names,
+}
+
+impl UserFacts {
+    fn of(user: &User) -> Self {
+        let User { epoch, is_active, is_staff, .. } = *user;
+        Self { epoch, is_active, is_staff, names: Names::of(user) }
+    }
+}
+
+/// A token's place in memory: half of its digest, which is as hard to meet by chance as the whole.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+pub(super) struct Key([u8; 32]);
+
+impl From<&TokenDigest> for Key {
+    fn from(digest: &TokenDigest) -> Self {
+        let (half, _) = digest.as_bytes().split_first_chunk().unwrap_or((&[0; 32], &[]));
+        Self(*half)
+    }
+}
+
+impl Weigh<Key> for TokenFacts {
+    fn weight(&self) -> u64 {
+        OVERHEAD + size_of::<(Key, Self)>() as u64
+    }
+}
+
+impl Weigh<UserId> for UserFacts {
+    fn weight(&self) -> u64 {
+        // The two counts before what is shared.
+        const COUNTS: usize = 2 * size_of::<usize>();
+        OVERHEAD + (size_of::<(UserId, Self)>() + COUNTS + self.names.size()) as u64
+    }
+}
+
+/// Until when a token that nobody has is not asked for again.
+#[derive(Clone, Copy)]
+struct Unknown(Instant);
+
+impl Weigh<Key> for Unknown {
+    fn weight(&self) -> u64 {
+        OVERHEAD + size_of::<(Key, Self)>() as u64
+    }
+}
+
+/// How long a token that nobody has is remembered.
+const UNKNOWN_FOR: Duration = Duration::from_secs(5);
+/// Which part of the memory is for tokens that nobody has: a flood of them drives out no other.
+const UNKNOWN_PART: u64 = 32;
+
+/// The count of changes at some moment.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Count(pub u64);
+
+/// What is kept in memory of users and tokens.
+pub(super) struct Cache {
+    born: Instant,
+    /// How many changes have been told.
+    changes: AtomicU64,
+    clock: Arc<dyn Clock>,
+    feed_timeout: Duration,
+    metrics: Arc<Metrics>,
+    tokens: Shelf<Key, TokenFacts>,
+    /// Until when the feed is trusted, in nanoseconds since `born`.
+    trusted_until: AtomicU64,
+    unknown: Shelf<Key, Unknown>,
+    users: Shelf<UserId, UserFacts>,
+}
+
+impl Cache {
+    /// A memory that is empty, and stays so until it hears of a feed.
+    pub(super) fn new(
+        settings: CacheSettings,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let unknown = settings.size / UNKNOWN_PART;
+        let half = (settings.size - unknown) / 2;
+        Self {
+            born: clock.instant(),
+            changes: AtomicU64::new(0),
+            // A memory of nothing is never trusted.
+            feed_timeout: if half == 0 { Duration::ZERO } else { settings.feed_timeout },
+            tokens: Shelf::new(half, Arc::clone(&metrics)),
+            trusted_until: AtomicU64::new(0),
+            unknown: Shelf::new(unknown, Arc::clone(&metrics)),
+            users: Shelf::new(half, Arc::clone(&metrics)),
+            clock,
+            metrics,
+        }
+    }
+
+    /// Whether what is in memory may be answered.
+    pub(super) fn is_trusted(&self) -> bool {
+        self.since_birth(self.clock.instant()) < self.trusted_until.load(Ordering::SeqCst)
+    }
+
+    /// What memory says of a token.
+    pub(super) fn recall(&self, digest: &TokenDigest) -> Recall {
+        let now = self.clock.instant();
+        if self.since_birth(now) >= self.trusted_until.load(Ordering::SeqCst) {
+            return Recall::Nothing;
+        }
+        let key = Key::from(digest);
+        let Some(token) = self.tokens.get(&key) else {
+            let is_nobodys = self.unknown.get(&key).is_some_and(|unknown| now < unknown.0);
+            return if is_nobodys { Recall::Nobodys } else { Recall::Nothing };
+        };
+        match self.users.get(&token.user) {
+            Some(user) => Recall::Known(Facts { token, user }),
+            None => Recall::Nothing,
+        }
+    }
+
+    /// How many changes have been told. Whoever wants to put something asks before they read it.
+    pub(super) fn count(&self) -> Count {
+        Count(self.changes.load(Ordering::SeqCst))
+    }
+
+    /// Takes in what was read of a token at a count.
+    pub(super) fn put(
+        &self,
+        digest: &TokenDigest,
+        found: Option<(TokenRecord, User)>,
+        read_at: Count,
+    ) -> Option<Facts> {
+        let key = Key::from(digest);
+        let Some((record, user)) = found else {
+            self.unknown.put(&key, Unknown(self.clock.instant() + UNKNOWN_FOR), read_at);
+            return None;
+        };
+        let facts = Facts { token: TokenFacts::of(&record), user: UserFacts::of(&user) };
+        self.tokens.put(&key, facts.token, read_at);
+        self.users.put(&user.id, facts.user.clone(), read_at);
+        Some(facts)
+    }
+
+    /// Trusts nothing in memory until a feed is heard again.
+    pub(super) fn distrust(&self) {
+        self.trusted_until.store(0, Ordering::SeqCst);
+        self.metrics.feed_lost();
+    }
+
+    fn since_birth(&self, moment: Instant) -> u64 {
+        let nanos = moment.saturating_duration_since(self.born).as_nanos();
+        u64::try_from(nanos).unwrap_or(u64::MAX)
+    }
+}
+
+impl Watcher for Cache {
+    fn changed(&self, change: Change) {
+        let count = Count(self.changes.fetch_add(1, Ordering::SeqCst) + 1);
+        match change {
+            Change::Everything => {
+                // Until all is gone, nothing may be answered; the feed's next proof ends that.
+                self.trusted_until.store(0, Ordering::SeqCst);
+                self.tokens.clear(count);
+                self.unknown.clear(count);
+                self.users.clear(count);
+            }
+            Change::Token(digest) => {
+                self.tokens.forget(&Key::from(&digest), count);
+                self.unknown.forget(&Key::from(&digest), count);
+            }
+            Change::User(id) => self.users.forget(&id, count),
+        }
+    }
+
+    fn told_until(&self, moment: Instant) {
+        let until = self.since_birth(moment + self.feed_timeout);
+        self.trusted_until.fetch_max(until, Ordering::SeqCst);
+        let bytes = self.tokens.bytes() + self.unknown.bytes() + self.users.bytes();
+        self.metrics.feed_heard(moment, bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::model::email::Email;
+    use crate::model::password::PasswordHash;
+    use crate::model::token::Token;
+    use crate::model::user::Username;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    struct Rig {
+        cache: Cache,
+        clock: Arc<ManualClock>,
+    }
+
+    impl Rig {
+        fn new() -> Self {
+            Self::of_size(1 << 20)
+        }
+
+        fn of_size(size: u64) -> Self {
+            let clock = Arc::new(ManualClock::at(Timestamp::from_micros(0)));
+            let settings = CacheSettings { feed_timeout: SECOND, size };
+            let cache = Cache::new(settings, Arc::<ManualClock>::clone(&clock), Arc::default());
+            let rig = Self { cache, clock };
+            rig.beat();
+            rig
+        }
+
+        fn beat(&self) {
+            self.cache.told_until(self.clock.instant());
+        }
+
+        fn put(&self, text: &str, user: u64) -> TokenDigest {
+            let digest = digest(text);
+            self.cache.put(&digest, Some((record(digest, user), a_user(user))), self.cache.count());
+            digest
+        }
+
+        fn knows(&self, digest: &TokenDigest) -> bool {
+            matches!(self.cache.recall(digest), Recall::Known(_))
+        }
+    }
+
+    fn digest(text: &str) -> TokenDigest {
+        Token::new(text.to_owned()).digest()
+    }
+
+    fn record(digest: TokenDigest, user: u64) -> TokenRecord {
+        let created = Timestamp::from_micros(0);
+        TokenRecord { created, digest, epoch: 0, expires: None, user: UserId(user) }
+    }
+
+    fn a_user(id: u64) -> User {
+        User {
+            email: Email::stored("ada@example.com".to_owned()),
+            epoch: 0,
+            id: UserId(id),
+            is_active: true,
+            is_staff: false,
+            joined: Timestamp::from_micros(0),
+            last_login: None,
+            password: PasswordHash::new(String::new()),
+            username: Username::parse("ada").unwrap(),
+        }
+    }
+
+    #[test]
+    fn what_was_put_is_recalled() {
+        let rig = Rig::new();
+        let token = rig.put("a", 1);
+        let Recall::Known(facts) = rig.cache.recall(&token) else { panic!() };
+        assert_eq!(facts.user.names.username(), "ada");
+        assert_eq!(facts.token.user, UserId(1));
+        assert_eq!(facts.token.expires(), None);
+    }
+
+    #[test]
+    fn nothing_is_recalled_unless_the_feed_was_heard_in_time() {
+        let rig = Rig::new();
+        let token = rig.put("a", 1);
+        rig.clock.advance(Duration::from_millis(999));
+        assert!(rig.knows(&token));
+        rig.clock.advance(Duration::from_millis(1));
+        assert!(!rig.knows(&token));
+        rig.beat();
+        assert!(rig.knows(&token));
+        rig.cache.distrust();
+        assert!(!rig.knows(&token));
+    }
+
+    #[test]
+    fn what_changes_is_forgotten_and_nothing_else() {
+        let rig = Rig::new();
+        let (one, two, three) = (rig.put("one", 1), rig.put("two", 1), rig.put("three", 3));
+        rig.cache.changed(Change::Token(one));
+        assert_eq!([one, two, three].map(|token| rig.knows(&token)), [false, true, true]);
+        rig.cache.changed(Change::User(UserId(1)));
+        assert_eq!([one, two, three].map(|token| rig.knows(&token)), [false, false, true]);
+    }
+
+    #[test]
+    fn when_anything_may_have_changed_nothing_is_recalled_even_after_the_next_proof() {
+        let rig = Rig::new();
+        let token = rig.put("a", 1);
+        rig.cache.changed(Change::Everything);
+        assert!(!rig.knows(&token));
+        rig.beat();
+        assert!(!rig.knows(&token));
+        assert!(rig.put("a", 1) == token && rig.knows(&token));
+    }
+
+    #[test]
+    fn what_changed_while_it_was_read_is_not_put() {
+        let token = digest("a");
+        for change in [Change::Everything, Change::Token(token), Change::User(UserId(1))] {
+            let rig = Rig::new();
+            let before = rig.cache.count();
+            rig.cache.changed(change);
+            rig.cache.put(&token, Some((record(token, 1), a_user(1))), before);
+            rig.beat();
+            assert!(!rig.knows(&token));
+        }
+    }
+
+    #[test]
+    fn a_token_that_nobody_has_is_remembered_until_someone_has_it() {
+        let rig = Rig::new();
+        let token = digest("a");
+        let none = |rig: &Rig| matches!(rig.cache.recall(&token), Recall::Nobodys);
+        rig.cache.put(&token, None, rig.cache.count());
+        assert!(none(&rig));
+        rig.cache.changed(Change::Token(token));
+        assert!(!none(&rig));
+        rig.cache.put(&token, None, rig.cache.count());
+        rig.clock.advance(UNKNOWN_FOR);
+        rig.beat();
+        assert!(!none(&rig));
+    }
+
+    #[test]
+    fn memory_is_bounded_and_unknown_tokens_drive_out_no_others() {
+        let rig = Rig::of_size(1 << 20);
+        let good = rig.put("good", 1);
+        for number in 0..20_000 {
+            rig.cache.put(&digest(&number.to_string()), None, rig.cache.count());
+        }
+        assert!(rig.knows(&good));
+        for number in 0..20_000 {
+            rig.put(&format!("good {number}"), number);
+        }
+        let Cache { tokens, unknown, users, .. } = &rig.cache;
+        let bytes = tokens.bytes() + unknown.bytes() + users.bytes();
+        assert!((1 << 19..1 << 20).contains(&bytes), "{bytes}");
+    }
+
+    #[test]
+    fn a_memory_of_no_size_recalls_nothing() {
+        let rig = Rig::of_size(0);
+        let token = rig.put("a", 1);
+        assert!(!rig.knows(&token));
+    }
+}

@@ -1,0 +1,135 @@
+//! Prolonging tokens that are in use, off the way of the requests that use them.
+
+use super::cache::TokenFacts;
+use super::{Auth, TokenSettings};
+use crate::clock::Timestamp;
+use crate::model::token::TokenDigest;
+use futures_util::StreamExt;
+use futures_util::stream::poll_fn;
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::mpsc;
+
+/// The tokens that are to be prolonged.
+pub(super) struct Refreshes {
+    orders: tokio::sync::Mutex<mpsc::Receiver<Order>>,
+    queue: mpsc::Sender<Order>,
+    /// Those in the queue or being written: each is there once, however often it is used.
+    waiting: Mutex<HashSet<TokenDigest>>,
+}
+
+#[derive(Clone, Copy)]
+struct Order {
+    digest: TokenDigest,
+    expires: Timestamp,
+}
+
+impl Refreshes {
+    /// How many tokens may wait. One that finds no place asks again at its next use.
+    const QUEUE: usize = 4096;
+    /// How many are written at a time.
+    const AT_ONCE: usize = 32;
+
+    pub(super) fn new() -> Self {
+        let (queue, orders) = mpsc::channel(Self::QUEUE);
+        Self { orders: orders.into(), queue, waiting: Mutex::default() }
+    }
+
+    fn add(&self, order: Order) {
+        let mut waiting = self.waiting();
+        if !waiting.contains(&order.digest) && self.queue.try_send(order).is_ok() {
+            waiting.insert(order.digest);
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashSet<TokenDigest>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Auth {
+    /// Has a token prolonged that was used, if it is worth it.
+    pub(super) fn refresh(&self, digest: TokenDigest, token: &TokenFacts, now: Timestamp) {
+        if let Some(expires) = refreshed(&self.settings.tokens, token, now) {
+            self.refreshes.add(Order { digest, expires });
+        }
+    }
+
+    /// Prolongs tokens as they are used. Runs until it is dropped.
+    pub async fn refresh_tokens(&self) {
+        let mut orders = self.refreshes.orders.lock().await;
+        let orders = poll_fn(|context| orders.poll_recv(context));
+        let write = |order: Order| async move {
+            // A token that cannot be prolonged now is still good now, and is tried at its next use.
+            if let Err(error) = self.store.extend_token(order.digest, order.expires).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "token not prolonged");
+            }
+            self.refreshes.waiting().remove(&order.digest);
+        };
+        orders.for_each_concurrent(Refreshes::AT_ONCE, write).await;
+    }
+}
+
+/// The new end of a token, if it is to be prolonged: knox's rule.
+fn refreshed(settings: &TokenSettings, token: &TokenFacts, now: Timestamp) -> Option<Timestamp> {
+    let (refresh, lifetime, expires) = (settings.refresh?, settings.lifetime?, token.expires()?);
+    let wanted = now.plus(lifetime);
+    let cap = refresh.max_lifetime.map(|most| token.created.plus(most));
+    let end = cap.map_or(wanted, |cap| cap.min(wanted));
+    (end > expires && end.since(expires) > refresh.min_interval).then_some(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Refresh;
+    use super::*;
+    use crate::model::token::TokenRecord;
+    use crate::model::user::UserId;
+    use std::time::Duration;
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    fn settings(min_interval: Duration, max_lifetime: Option<Duration>) -> TokenSettings {
+        TokenSettings {
+            lifetime: Some(HOUR),
+            limit: None,
+            prefix: String::new(),
+            refresh: Some(Refresh { min_interval, max_lifetime }),
+        }
+    }
+
+    fn token(expires: Option<Timestamp>) -> TokenFacts {
+        let digest = TokenDigest::new([0; 64]);
+        let user = UserId(1);
+        TokenFacts::of(&TokenRecord { created: at(0), digest, epoch: 0, expires, user })
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(seconds * 1_000_000)
+    }
+
+    #[test]
+    fn use_prolongs_a_token_by_its_lifetime() {
+        let end = refreshed(&settings(Duration::ZERO, None), &token(Some(at(3600))), at(600));
+        assert_eq!(end, Some(at(4200)));
+    }
+
+    #[test]
+    fn a_gain_up_to_the_least_interval_is_not_worth_a_write() {
+        let settings = settings(Duration::from_mins(1), None);
+        assert_eq!(refreshed(&settings, &token(Some(at(3600))), at(60)), None);
+        assert_eq!(refreshed(&settings, &token(Some(at(3600))), at(61)), Some(at(3661)));
+    }
+
+    #[test]
+    fn no_use_prolongs_a_token_beyond_its_longest_life() {
+        let settings = settings(Duration::ZERO, Some(Duration::from_secs(4000)));
+        assert_eq!(refreshed(&settings, &token(Some(at(3600))), at(3000)), Some(at(4000)));
+        assert_eq!(refreshed(&settings, &token(Some(at(4000))), at(3900)), None);
+    }
+
+    #[test]
+    fn a_token_without_an_end_gets_none() {
+        assert_eq!(refreshed(&settings(Duration::ZERO, None), &token(None), at(5)), None);
+    }
+}
