@@ -37,6 +37,8 @@
 //! | What the stores promise | [`store::Store`]; SQLite and Redis obey one suite, `tests/it/store.rs` |
 //! | Settings are read, and every mistake is told | [`config::Config::load`]; `conf/authgate.toml` lists them all |
 //! | The command line | [`cli`], a file for each verb; it manages accounts by `auth/manage.rs` |
+//! | What the app is told | `gateway/outgoing.rs` |
+//! | A request is cut off | [`gateway::Guarded`], in `gateway/guard.rs` |
 //! | The process starts, drains, and does its upkeep | [`server`] |
 //!
 //! # Who may use whom

@@ -22,13 +22,21 @@ pub struct Metrics {
     connections_ended: Counter,
     duration: Histogram,
     feed_age: Gauge<f64, AtomicU64>,
-    /// When the feed proved last that it is alive; `None` if it never did.
-    feed_heard: Mutex<Option<Instant>>,
+    feed: Mutex<Feed>,
     feed_up: Gauge,
     in_flight: Gauge,
     registry: Registry,
     requests: Family<Status, Counter>,
     upstream_errors: Counter,
+}
+
+/// What is known of the store's feed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Feed {
+    /// When it proved last that it is alive.
+    heard: Option<Instant>,
+    /// Until when it is trusted, unless it is lost.
+    trusted_until: Option<Instant>,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -45,8 +53,8 @@ impl Default for Metrics {
             cache_misses: Counter::default(),
             connections_ended: Counter::default(),
             duration: Histogram::new(BUCKETS),
+            feed: Mutex::default(),
             feed_age: Gauge::default(),
-            feed_heard: Mutex::default(),
             feed_up: Gauge::default(),
             in_flight: Gauge::default(),
             registry: Registry::with_prefix("authgate"),
@@ -99,21 +107,20 @@ impl Metrics {
         self.cache_evictions.inc();
     }
 
-    /// Notes that the store tells of every change until that moment, and how many bytes of memory
-    /// hold what it told.
-    pub fn feed_heard(&self, moment: Instant, bytes: u64) {
-        *self.last_heard() = Some(moment);
-        self.feed_up.set(1);
+    /// Notes that the store has told of every change before a moment, until when it is trusted for
+    /// that, and how many bytes of memory are in use.
+    pub fn feed_heard(&self, moment: Instant, trusted_until: Instant, bytes: u64) {
+        *self.feed() = Feed { heard: Some(moment), trusted_until: Some(trusted_until) };
         self.cache_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
     /// Notes that the store does not tell of changes any more.
     pub fn feed_lost(&self) {
-        self.feed_up.set(0);
+        self.feed().trusted_until = None;
     }
 
-    fn last_heard(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.feed_heard.lock().unwrap_or_else(PoisonError::into_inner)
+    fn feed(&self) -> MutexGuard<'_, Feed> {
+        self.feed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts a connection that was cut because the token that opened it has ended.
@@ -145,8 +152,11 @@ impl Metrics {
 
     /// Everything, in the text format of `OpenMetrics`.
     pub fn render(&self) -> Result<String, fmt::Error> {
-        let age = self.last_heard().map_or(f64::INFINITY, |moment| moment.elapsed().as_secs_f64());
+        let Feed { heard, trusted_until } = *self.feed();
+        let age = heard.map_or(f64::INFINITY, |moment| moment.elapsed().as_secs_f64());
         self.feed_age.set(age);
+        let is_trusted = trusted_until.is_some_and(|end| Instant::now() < end);
+        self.feed_up.set(is_trusted.into());
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)

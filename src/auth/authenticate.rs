@@ -86,16 +86,17 @@ impl Auth {
         /// Between two attempts.
         const PAUSE: Duration = Duration::from_millis(100);
         let beat = self.settings.cache.feed_timeout / 4;
+        let mut is_known = false;
         loop {
             let watcher = Arc::clone(&self.cache);
             let error = self.store.watch(watcher, beat).await;
-            if self.cache.is_trusted() {
+            let was_trusted = self.cache.distrust();
+            // Once for each loss, and not for each attempt to end it.
+            if was_trusted || !is_known {
                 let error = &error as &dyn std::error::Error;
-                let event =
-                    "revocation feed lost: every token is checked in the store until it is back";
-                tracing::warn!(error, "{event}");
+                tracing::warn!(error, "no revocation feed: every token is checked in the store");
             }
-            self.cache.distrust();
+            is_known = true;
             tokio::time::sleep(PAUSE).await;
         }
     }

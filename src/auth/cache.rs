@@ -211,10 +211,10 @@ impl Cache {
         Some(facts)
     }
 
-    /// Trusts nothing in memory until a feed is heard again.
-    pub(super) fn distrust(&self) {
-        self.trusted_until.store(0, Ordering::SeqCst);
+    /// Trusts nothing in memory until a feed is heard again. Says whether one had been.
+    pub(super) fn distrust(&self) -> bool {
         self.metrics.feed_lost();
+        self.trusted_until.swap(0, Ordering::SeqCst) != 0
     }
 
     fn since_birth(&self, moment: Instant) -> u64 {
@@ -243,10 +243,10 @@ impl Watcher for Cache {
     }
 
     fn told_until(&self, moment: Instant) {
-        let until = self.since_birth(moment + self.feed_timeout);
-        self.trusted_until.fetch_max(until, Ordering::SeqCst);
+        let until = moment + self.feed_timeout;
+        self.trusted_until.fetch_max(self.since_birth(until), Ordering::SeqCst);
         let bytes = self.tokens.bytes() + self.unknown.bytes() + self.users.bytes();
-        self.metrics.feed_heard(moment, bytes);
+        self.metrics.feed_heard(moment, until, bytes);
     }
 }
 
@@ -338,7 +338,7 @@ mod tests {
         assert!(!rig.knows(&token));
         rig.beat();
         assert!(rig.knows(&token));
-        rig.cache.distrust();
+        assert!(rig.cache.distrust());
         assert!(!rig.knows(&token));
     }
 

@@ -1,16 +1,12 @@
-//! Hashing passwords, on as many threads as the machine can spare and no more.
+//! Hashing passwords.
 
-use super::AuthError;
 use super::issue::random_bytes;
 use crate::model::password::{Password, PasswordHash};
 use argon2::password_hash::phc::{self, Output, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Hashes and checks passwords. Both block for tens of milliseconds, so only [`HashPool`] calls them
+/// Hashes and checks passwords. Both block for tens of milliseconds, so only [`super::HashPool`] calls them
 /// while requests are served.
 pub trait PasswordHasher: Send + Sync {
     /// Hashes a new password.
@@ -163,60 +159,6 @@ impl PasswordHasher for Argon2Hasher {
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn failed(error: impl ToString) -> HashError {
     HashError(error.to_string())
-}
-
-/// Runs a hasher off the async threads: as many at once as the machine has cores, a bounded number
-/// waiting, none for longer than it is worth.
-pub struct HashPool {
-    hasher: Arc<dyn PasswordHasher>,
-    places: Semaphore,
-    slots: Arc<Semaphore>,
-}
-
-impl HashPool {
-    const LONGEST_WAIT: Duration = Duration::from_secs(5);
-    const WAITING_PER_SLOT: usize = 32;
-
-    /// A pool for this hasher.
-    pub fn new(hasher: Arc<dyn PasswordHasher>) -> Self {
-        let slots = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self {
-            hasher,
-            places: Semaphore::new(slots * Self::WAITING_PER_SLOT),
-            slots: Arc::new(Semaphore::new(slots)),
-        }
-    }
-
-    /// Hashes a new password.
-    pub async fn hash(&self, password: Arc<Password>) -> Result<PasswordHash, AuthError> {
-        Ok(self.run(move |hasher| hasher.hash(&password)).await??)
-    }
-
-    /// Compares a password with a stored hash.
-    pub async fn verify(
-        &self,
-        password: Arc<Password>,
-        against: PasswordHash,
-    ) -> Result<Verdict, AuthError> {
-        self.run(move |hasher| hasher.verify(&password, &against)).await
-    }
-
-    async fn run<T: Send + 'static>(
-        &self,
-        job: impl FnOnce(&dyn PasswordHasher) -> T + Send + 'static,
-    ) -> Result<T, AuthError> {
-        let _place = self.places.try_acquire().map_err(|_| AuthError::Busy)?;
-        let slot = Arc::clone(&self.slots).acquire_owned();
-        let slot = tokio::time::timeout(Self::LONGEST_WAIT, slot).await;
-        let slot = slot.map_err(|_| AuthError::Busy)?.map_err(|_| AuthError::Busy)?;
-        let hasher = Arc::clone(&self.hasher);
-        let done = spawn_blocking(move || {
-            // The thread goes on when the request is dropped, so the slot goes with the thread.
-            let _slot = slot;
-            job(&*hasher)
-        });
-        Ok(done.await.map_err(|crash| HashError(crash.to_string()))?)
-    }
 }
 
 #[cfg(test)]

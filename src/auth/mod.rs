@@ -4,6 +4,7 @@ mod authenticate;
 mod cache;
 mod checks;
 mod flights;
+mod hash_pool;
 mod hasher;
 mod issue;
 mod login;
@@ -15,7 +16,8 @@ mod shelf;
 
 pub use self::cache::CacheSettings;
 pub use self::checks::{PasswordChecks, Weakness};
-pub use self::hasher::{Argon2Hasher, HashCost, HashError, HashPool, PasswordHasher, Verdict};
+pub use self::hash_pool::HashPool;
+pub use self::hasher::{Argon2Hasher, HashCost, HashError, PasswordHasher, Verdict};
 pub use self::issue::{Issued, Refresh, TokenSettings};
 pub use self::login::LoginAttempt;
 pub use self::manage::{Lifetime, ManageError, TokenName};
@@ -69,7 +71,7 @@ impl Auth {
             decoy: hasher.hash(&issue::random_password()?)?,
             flights: Flights::default(),
             metrics,
-            passwords: HashPool::new(hasher),
+            passwords: HashPool::new(hasher)?,
             refreshes: Refreshes::new(),
             settings,
             store,

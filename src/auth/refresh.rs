@@ -8,6 +8,7 @@ use futures_util::StreamExt;
 use futures_util::stream::poll_fn;
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// The tokens that are to be prolonged.
@@ -29,6 +30,8 @@ impl Refreshes {
     const QUEUE: usize = 4096;
     /// How many are written at a time.
     const AT_ONCE: usize = 32;
+    /// How long a token that could not be prolonged is left alone.
+    const PAUSE: Duration = Duration::from_secs(1);
 
     pub(super) fn new() -> Self {
         let (queue, orders) = mpsc::channel(Self::QUEUE);
@@ -60,9 +63,10 @@ impl Auth {
         let mut orders = self.refreshes.orders.lock().await;
         let orders = poll_fn(|context| orders.poll_recv(context));
         let write = |order: Order| async move {
-            // A token that cannot be prolonged now is still good now, and is tried at its next use.
+            // A token that cannot be prolonged now is still good now, and is tried again later.
             if let Err(error) = self.store.extend_token(order.digest, order.expires).await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "token not prolonged");
+                tokio::time::sleep(Refreshes::PAUSE).await;
             }
             self.refreshes.waiting().remove(&order.digest);
         };
@@ -85,7 +89,6 @@ mod tests {
     use super::*;
     use crate::model::token::TokenRecord;
     use crate::model::user::UserId;
-    use std::time::Duration;
 
     const HOUR: Duration = Duration::from_hours(1);
 

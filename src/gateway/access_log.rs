@@ -13,7 +13,7 @@ pub(super) fn write_cut(ctx: &RequestCtx) {
         client = ctx.client.as_ref().map(|client| tracing::field::display(client.address)),
         user = ctx.user.as_ref().map(Names::username),
         took_ms = u64::try_from(ctx.started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        request_id = ctx.request_id,
+        request_id = ctx.request_id.to_str().unwrap_or_default(),
         "request cut off: its token has ended"
     );
 }
@@ -35,7 +35,7 @@ pub(super) fn write(
         user = ctx.user.as_ref().map(Names::username),
         took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         bytes = session.body_bytes_sent(),
-        request_id = ctx.request_id,
+        request_id = ctx.request_id.to_str().unwrap_or_default(),
         error = error.map(|error| tracing::field::display(error.etype().as_str())),
         "request"
     );

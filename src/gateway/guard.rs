@@ -11,12 +11,13 @@ use async_trait::async_trait;
 use pingora::apps::{HttpServerApp, ReusedHttpStream};
 use pingora::protocols::http::ServerSession;
 use pingora::server::ShutdownWatch;
+use std::any::Any;
 use std::future::poll_fn;
-use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Serves with another app, and cuts off the requests that must not go on.
 pub struct Guarded<A> {
@@ -27,8 +28,6 @@ pub struct Guarded<A> {
 }
 
 impl<A> Guarded<A> {
-    /// How often to look whether a token is still good: twice in the second that its end may take.
-    const LOOK_EVERY: Duration = Duration::from_millis(500);
     /// For how long a connection goes on while the store cannot tell.
     const DOUBT: Duration = Duration::from_secs(1);
 
@@ -39,94 +38,149 @@ impl<A> Guarded<A> {
     }
 
     /// Returns when the request must end; otherwise never.
-    async fn must_end(&self, progress: &Progress, head_limit: Duration) {
-        let mut alarm = pin!(sleep(head_limit));
-        let mut is_complete = false;
-        let mut last_good = Instant::now();
-        loop {
-            poll_fn(|context| {
-                if !is_complete && progress.is_complete.load(Ordering::Relaxed) {
-                    is_complete = true;
-                    last_good = Instant::now();
-                    alarm.as_mut().reset(last_good + Self::LOOK_EVERY);
+    async fn must_end(&self, watched: &Watched) {
+        let mut last_good = None;
+        while let Alarm::Look(token, since) = poll_fn(|context| watched.lock().poll(context)).await
+        {
+            match self.auth.check(token).await {
+                Ok(()) => last_good = Some(Instant::now()),
+                Err(AuthError::InvalidToken | AuthError::InactiveUser) => {
+                    self.metrics.connection_ended();
+                    return;
                 }
-                alarm.as_mut().poll(context)
-            })
-            .await;
-            if !is_complete {
-                return;
-            }
-            match self.still_good(progress).await {
-                Some(true) => last_good = Instant::now(),
-                None if last_good.elapsed() < Self::DOUBT => {}
-                None | Some(false) => {
+                Err(_) if last_good.unwrap_or(since).elapsed() < Self::DOUBT => {}
+                Err(_) => {
                     self.metrics.connection_ended();
                     return;
                 }
             }
-            alarm.as_mut().reset(Instant::now() + Self::LOOK_EVERY);
-        }
-    }
-
-    /// Whether the token that opened the connection, if any, is still good. `None` if the store
-    /// cannot tell.
-    async fn still_good(&self, progress: &Progress) -> Option<bool> {
-        let Some(token) = progress.token.get() else { return Some(true) };
-        match self.auth.check(*token).await {
-            Ok(()) => Some(true),
-            Err(AuthError::InvalidToken | AuthError::InactiveUser) => Some(false),
-            Err(_) => None,
         }
     }
 }
 
-/// What is known of the request that a task serves.
+/// What is watched of one connection and the request that it serves.
+///
+/// Lives as long as the connection, for its alarm: to set one for each request would cost a system
+/// call each time.
 #[derive(Default)]
-struct Progress {
-    /// Whether its head has come.
-    is_complete: AtomicBool,
-    /// The token that let it pass.
-    token: OnceLock<TokenDigest>,
+struct Watched(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// Rings twice a second while requests are served, so that a token's end is seen within one.
+    alarm: Option<Pin<Box<Sleep>>>,
+    /// By when the head must have come.
+    head_by: Option<Instant>,
+    /// When it came.
+    head_at: Option<Instant>,
+    /// The token that let the request pass.
+    token: Option<TokenDigest>,
+}
+
+/// What an alarm is about.
+enum Alarm {
+    /// The head is late.
+    Late,
+    /// Someone should look whether this token, which was good at that moment, is so still.
+    Look(TokenDigest, Instant),
+}
+
+impl Watched {
+    /// Begins to wait for the head of the next request.
+    fn expect_head(&self, limit: Duration) {
+        let mut state = self.lock();
+        state.head_at = None;
+        state.head_by = Some(Instant::now() + limit);
+        state.token = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Alarm> {
+        loop {
+            let next = match self.head_at {
+                // Most heads come before anyone has waited for long.
+                Some(came) => came + Self::LOOK_EVERY,
+                None => self.head_by.unwrap_or_else(Instant::now),
+            };
+            let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(next)));
+            if self.head_at.is_some() && alarm.deadline() > next {
+                alarm.as_mut().reset(next);
+            }
+            ready!(alarm.as_mut().poll(context));
+            let now = Instant::now();
+            match (self.head_at, self.token) {
+                (None, _) if now >= next => return Poll::Ready(Alarm::Late),
+                // The connection is idle: one alarm is enough.
+                (None, _) => alarm.as_mut().reset(next),
+                (Some(_), None) => alarm.as_mut().reset(now + Self::LOOK_EVERY),
+                (Some(came), Some(token)) => {
+                    alarm.as_mut().reset(now + Self::LOOK_EVERY);
+                    return Poll::Ready(Alarm::Look(token, came));
+                }
+            }
+        }
+    }
 }
 
 tokio::task_local! {
-    static PROGRESS: Arc<Progress>;
+    static WATCHED: Arc<Watched>;
 }
 
 /// Says that the head is complete. Called by the app, in the task that serves the request.
 pub(super) fn head_is_complete() {
     // HTTP/2 brings its heads complete, and without a deadline here.
-    let _ = PROGRESS.try_with(|progress| progress.is_complete.store(true, Ordering::Relaxed));
+    let _ = WATCHED.try_with(|watched| watched.lock().head_at = Some(Instant::now()));
 }
 
 /// Says which token has let the request pass: it ends with it. Called as the other.
 pub(super) fn ends_with(token: TokenDigest) {
-    let _ = PROGRESS.try_with(|progress| progress.token.set(token));
+    let _ = WATCHED.try_with(|watched| watched.lock().token = Some(token));
 }
 
-/// Marks a connection that has served a request and is kept for the next.
-pub(super) struct Kept;
+/// What a connection that is kept for the next request takes with it.
+pub(super) fn kept() -> Option<Box<dyn Any + Send + Sync>> {
+    let watched = WATCHED.try_with(Arc::clone).ok()?;
+    Some(Box::new(watched))
+}
 
 #[async_trait]
 impl<A> HttpServerApp for Guarded<A>
 where
     A: HttpServerApp + Send + Sync + 'static,
 {
-    async fn process_new_http(
-        self: &Arc<Self>,
+    // Not an async function: a session is kilobytes, and would be moved into its future and out.
+    fn process_new_http<'s, 'w, 'f>(
+        self: &'s Arc<Self>,
         mut session: ServerSession,
-        shutdown: &ShutdownWatch,
-    ) -> Option<ReusedHttpStream> {
+        shutdown: &'w ShutdownWatch,
+    ) -> Pin<Box<dyn Future<Output = Option<ReusedHttpStream>> + Send + 'f>>
+    where
+        's: 'f,
+        'w: 'f,
+    {
         let kept = session.take_connection_user_context();
-        let idle = if kept.is_some() { Duration::from_secs(KEEP_ALIVE) } else { Duration::ZERO };
-        session.set_connection_user_context(kept);
-        let progress = Arc::new(Progress::default());
+        let kept = kept.and_then(|kept| kept.downcast::<Arc<Watched>>().ok());
+        let (watched, idle) = match kept {
+            Some(watched) => (*watched, Duration::from_secs(KEEP_ALIVE)),
+            None => (Arc::default(), Duration::ZERO),
+        };
+        watched.expect_head(self.head_timeout + idle);
         let served = self.app.process_new_http(session, shutdown);
-        tokio::select! {
-            biased;
-            served = PROGRESS.scope(Arc::clone(&progress), served) => served,
-            () = self.must_end(&progress, self.head_timeout + idle) => None,
-        }
+        let served = WATCHED.scope(Arc::clone(&watched), served);
+        Box::pin(async move {
+            tokio::select! {
+                biased;
+                served = served => served,
+                () = self.must_end(&watched) => None,
+            }
+        })
     }
 
     async fn http_cleanup(&self) {

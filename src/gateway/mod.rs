@@ -6,16 +6,18 @@ mod failure;
 mod guard;
 mod head;
 mod identity_headers;
+mod outgoing;
 mod reply;
 mod upstream;
 
 pub use self::guard::Guarded;
 pub use self::head::fold;
-pub use self::identity_headers::IdentityHeaders;
+pub use self::identity_headers::{Identification, IdentityHeaders};
 pub use self::upstream::UpstreamSettings;
 
 use self::client::Client;
 use self::head::Head;
+use self::outgoing::Told;
 use self::upstream::Upstream;
 use crate::api::{self, ApiRequest, Credentials, Endpoint, Problem};
 use crate::auth::{Auth, AuthError};
@@ -24,7 +26,7 @@ use crate::model::identity::{Identity, Names};
 use crate::model::token::Token;
 use crate::policy::{self, Access, Permit, RouteTable};
 use async_trait::async_trait;
-use http::{Response, header};
+use http::{HeaderValue, Response, header};
 use ipnet::IpNet;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
@@ -37,6 +39,7 @@ use std::time::{Duration, Instant};
 /// Answers the endpoints and forwards what the policy permits.
 pub struct Gateway {
     auth: Arc<Auth>,
+    identification: Identification,
     metrics: Arc<Metrics>,
     settings: Settings,
     upstreams: Vec<Upstream>,
@@ -68,7 +71,7 @@ pub struct RequestCtx {
     /// Whether the log has it.
     is_logged: bool,
     permit: Option<Permit>,
-    request_id: String,
+    request_id: HeaderValue,
     started: Instant,
     tries: u32,
     /// Who sent it, once that is known: for the log.
@@ -90,7 +93,8 @@ impl Gateway {
     /// Puts the parts together.
     pub fn new(auth: Arc<Auth>, metrics: Arc<Metrics>, settings: Settings) -> Self {
         let upstreams = settings.upstreams.iter().cloned().map(Upstream::new).collect();
-        Self { auth, metrics, settings, upstreams }
+        let identification = Identification::new(settings.identity.clone());
+        Self { auth, identification, metrics, settings, upstreams }
     }
 
     /// Answers a request (`Some`), or permits it to pass (`None`).
@@ -166,15 +170,14 @@ impl Gateway {
     }
 
     fn credentials(&self, header: &RequestHeader) -> Result<Credentials, Problem> {
-        let value = header.headers.get(header::AUTHORIZATION).map(http::HeaderValue::as_bytes);
+        let value = header.headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
         Credentials::parse(value, &self.settings.scheme)
     }
 
     /// The app learns who calls from us alone. What is of another scheme is a public app's own.
     fn forwards_authorization(&self, header: &RequestHeader, permit: &Permit) -> bool {
-        let ours = |value: &http::HeaderValue| {
-            Credentials::mention(value.as_bytes(), &self.settings.scheme)
-        };
+        let ours =
+            |value: &HeaderValue| Credentials::mention(value.as_bytes(), &self.settings.scheme);
         permit.access() == Access::Public
             && !header.headers.get(header::AUTHORIZATION).is_some_and(ours)
     }
@@ -186,7 +189,7 @@ impl Gateway {
         problem: &Problem,
     ) -> Result<()> {
         let mut response = problem.response(&self.settings.scheme);
-        let no_store = http::HeaderValue::from_static("no-store");
+        let no_store = HeaderValue::from_static("no-store");
         response.headers_mut().insert(header::CACHE_CONTROL, no_store);
         reply::send(session, response, &ctx.request_id).await
     }
@@ -203,7 +206,7 @@ impl ProxyHttp for Gateway {
             _in_flight: self.metrics.request_begins(),
             is_logged: false,
             permit: None,
-            request_id: String::new(),
+            request_id: HeaderValue::from_static(""),
             started: Instant::now(),
             tries: 0,
             user: None,
@@ -243,11 +246,14 @@ impl ProxyHttp for Gateway {
         let (Some(permit), Some(client)) = (&ctx.permit, &ctx.client) else {
             return Error::e_explain(ErrorType::InternalError, "no permit");
         };
-        if !self.forwards_authorization(session.req_header(), permit) {
-            outgoing.remove_header(&header::AUTHORIZATION);
-        }
-        client.describe(outgoing, &ctx.request_id)?;
-        self.settings.identity.replace(outgoing, permit.caller())
+        let told = Told {
+            caller: permit.caller(),
+            client,
+            identification: &self.identification,
+            keeps_authorization: self.forwards_authorization(session.req_header(), permit),
+            request_id: &ctx.request_id,
+        };
+        outgoing::edit(outgoing, |headers| told.write(headers))
     }
 
     async fn response_filter(
@@ -256,8 +262,8 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         ctx: &mut RequestCtx,
     ) -> Result<()> {
-        self.settings.identity.remove_from_response(response);
-        response.insert_header(reply::REQUEST_ID, &ctx.request_id)
+        self.identification.remove_from_response(response);
+        response.insert_header(reply::TITLED_REQUEST_ID, ctx.request_id.clone())
     }
 
     fn fail_to_connect(
@@ -300,7 +306,7 @@ impl ProxyHttp for Gateway {
         _: &Session,
         _: &RequestCtx,
     ) -> Option<Box<dyn Any + Send + Sync>> {
-        Some(Box::new(guard::Kept))
+        guard::kept()
     }
 
     fn suppress_error_log(&self, _: &Session, _: &RequestCtx, _: &Error) -> bool {

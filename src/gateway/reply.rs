@@ -2,14 +2,16 @@
 
 use crate::api::BodyError;
 use bytes::{Bytes, BytesMut};
-use http::{HeaderName, Method, Response, StatusCode, Version, header};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode, Version, header};
 use pingora::Result;
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use std::time::Duration;
 
 /// The header by which a request is found again in every log.
-pub(super) const REQUEST_ID: &str = "X-Request-Id";
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The same as it is written: careless clients compare the case.
+pub(super) const TITLED_REQUEST_ID: &str = "X-Request-Id";
 
 /// How long an idle connection is kept, in seconds.
 pub(super) const KEEP_ALIVE: u64 = 60;
@@ -80,7 +82,7 @@ async fn read_at_most(session: &mut Session, max: usize) -> Result<Bytes, BodyEr
 pub(super) async fn send(
     session: &mut Session,
     response: Response<Vec<u8>>,
-    request_id: &str,
+    request_id: &HeaderValue,
 ) -> Result<()> {
     let must_close = !session.as_downstream_mut().is_body_done();
     if must_close {
@@ -95,7 +97,7 @@ pub(super) async fn send(
     if !is_bodiless {
         header.insert_header(header::CONTENT_LENGTH, body.len())?;
     }
-    header.insert_header(REQUEST_ID, request_id)?;
+    header.insert_header(TITLED_REQUEST_ID, request_id)?;
     let is_head = session.req_header().method == Method::HEAD;
     let ends_here = is_bodiless || is_head;
     session.write_response_header(Box::new(header), ends_here).await?;

@@ -67,6 +67,8 @@ impl Upstream {
 
 /// One server, and the addresses that its name had lately.
 struct Server {
+    /// Its address, where its name is one.
+    address: Option<SocketAddr>,
     addresses: ArcSwapOption<(Instant, Vec<SocketAddr>)>,
     /// `HOST:PORT`.
     name: String,
@@ -77,11 +79,11 @@ impl Server {
     const RESOLVE_AFTER: Duration = Duration::from_secs(10);
 
     fn new(name: String) -> Self {
-        Self { addresses: ArcSwapOption::empty(), name }
+        Self { address: name.parse().ok(), addresses: ArcSwapOption::empty(), name }
     }
 
     async fn address(&self, turn: usize) -> Result<SocketAddr> {
-        if let Ok(address) = self.name.parse() {
+        if let Some(address) = self.address {
             return Ok(address);
         }
         let known = self.addresses.load_full();

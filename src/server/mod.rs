@@ -140,6 +140,10 @@ fn pingora_settings(settings: &Settings) -> ServerConf {
         graceful_shutdown_timeout_seconds: Some(1),
         max_retries: 3,
         threads: settings.threads,
+        // As many as an app may have open at once: what does not fit is closed and made anew.
+        upstream_keepalive_pool_size: 1024,
+        // A request is too short to be worth moving to another thread.
+        work_stealing: false,
         ..ServerConf::default()
     }
 }

@@ -1,0 +1,1 @@
+"""End-to-end benchmarks of authgate: real programs on real sockets, one file for each question."""

@@ -1,0 +1,140 @@
+"""Accounts with known tokens, written into a store directly: logins would take hours.
+
+User 7 is user7, user7@example.com, and has one token. It is the harsh case: no user is shared
+between tokens. The formats are those of src/store/sqlite/schema.sql and src/store/redis.
+"""
+
+import hashlib
+import itertools
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+
+from harness import places
+
+PASSWORD = "correct-horse-7"
+# Of PASSWORD, with the default cost of conf/authgate.toml.
+PASSWORD_HASH = ("$argon2id$v=19$m=19456,t=2,p=1$YXV0aGdhdGUtYmVuY2hlcw"
+                 "$q4CGY0RIsa0zPcgFDKdtXpaQqtyF6uiotO7dfO43MyE")
+DAY = 86_400
+BATCH = 1000
+
+
+def username(number):
+    """The name of a user, by number; numbers begin with 1."""
+    return f"user{number}"
+
+
+def token(number):
+    """The token of a user: as long as authgate's own, and known to every peer too."""
+    return hashlib.sha256(f"token-{number}".encode()).hexdigest()
+
+
+def write_tokens(name, numbers):
+    """A file of these users' tokens, a line each, for conf/tokens.lua."""
+    file = places.RUN / name
+    file.write_text("".join(token(number) + "\n" for number in numbers))
+    return file
+
+
+def write_no_token():
+    """The same for requests without a token: an empty line."""
+    file = places.RUN / "no.tokens"
+    file.write_text("\n")
+    return file
+
+
+def fill_sqlite(authgate, name, count):
+    """Makes an SQLite store of so many users; returns its URL. authgate makes the tables."""
+    path = places.RUN / name
+    for leftover in (path, path.with_name(f"{name}-wal"), path.with_name(f"{name}-shm")):
+        leftover.unlink(missing_ok=True)
+    store = f"sqlite:{path}"
+    made = subprocess.run([authgate, "user", "list"], env={**os.environ, "AUTHGATE__STORE__URL": store},
+                          capture_output=True, text=True, check=False)
+    if made.returncode:
+        sys.exit(f"authgate could not make {path}:\n{made.stderr}")
+    now, end = moments()
+    users = ((n, username(n), f"{username(n)}@example.com", PASSWORD_HASH, now) for n in range(1, count + 1))
+    # In the order of the table, which is by digest, they go in several times faster.
+    tokens = sorted((hashlib.sha512(token(n).encode()).digest(), n, now, end) for n in range(1, count + 1))
+    database = sqlite3.connect(path)
+    database.execute("PRAGMA synchronous = off")
+    with database:
+        database.executemany("INSERT INTO users (id, username, email, password, is_active, is_staff, joined, epoch)"
+                             " VALUES (?, ?, ?, ?, 1, 0, ?, 0)", users)
+        database.executemany("INSERT INTO tokens (digest, user_id, created, expires, user_epoch)"
+                             " VALUES (?, ?, ?, ?, 0)", tokens)
+    database.execute("PRAGMA wal_checkpoint(truncate)")
+    database.close()
+    return store
+
+
+def start_redis(stage, core=places.PROXY_CORE):
+    """A Redis of our own, empty, which writes nothing to disk."""
+    command = ["redis-server", "--port", places.REDIS_PORT, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+               "--dir", places.RUN, "--loglevel", "warning"]
+    return stage.start("redis", command, core, places.REDIS_PORT)
+
+
+def fill_redis(count, database=0):
+    """Makes a Redis store of so many users; returns its URL."""
+    now, end = moments()
+    send_to_redis(database, (command for n in range(1, count + 1) for command in redis_account(n, now, end)))
+    send_to_redis(database, [("SET", "authgate:next-user", count)])
+    return f"redis://127.0.0.1:{places.REDIS_PORT}/{database}"
+
+
+def redis_account(number, now, end):
+    digest = hashlib.sha512(token(number).encode()).hexdigest()
+    name = username(number)
+    yield ("HSET", f"authgate:user:{{{number}}}", "username", name, "email", f"{name}@example.com",
+           "password", PASSWORD_HASH, "is_active", 1, "is_staff", 0, "joined", now, "epoch", 0)
+    yield ("ZADD", "authgate:users", number, number)
+    yield ("SET", f"authgate:name:{{{name}}}", number)
+    yield ("ZADD", f"authgate:user-tokens:{{{number}}}", end, f"{now:020}:0:{digest}")
+    yield ("SET", f"authgate:token:{{{digest}}}", f"{number} {now} {end} 0", "PXAT", end // 1000)
+
+
+def fill_redis_for_peers(count):
+    """The same users as authsvc and the Lua of conf/nginx-lua-cache.conf look for them."""
+    end = moments()[1] // 1_000_000
+    send_to_redis(0, (("HSET", f"t:{hashlib.sha256(token(n).encode()).hexdigest()}",
+                       "uid", n, "name", username(n), "exp", end) for n in range(1, count + 1)))
+
+
+def write_maps(count):
+    """The same users as HAProxy's maps."""
+    with open(places.RUN / "tokens.map", "w", encoding="ascii") as tokens, \
+         open(places.RUN / "digests.map", "w", encoding="ascii") as digests:
+        for number in range(1, count + 1):
+            text = token(number)
+            tokens.write(f"{text} {number}\n")
+            digests.write(f"{hashlib.sha256(text.encode()).hexdigest().upper()} {number}\n")
+
+
+def send_to_redis(database, commands):
+    """Sends commands in batches, and ends the run if Redis refuses one."""
+    with socket.create_connection(("127.0.0.1", places.REDIS_PORT)) as connection:
+        answers = connection.makefile("rb")
+        commands = itertools.chain([("SELECT", database)], commands)
+        while batch := list(itertools.islice(commands, BATCH)):
+            connection.sendall(b"".join(map(redis_command, batch)))
+            for command in batch:
+                answer = answers.readline()
+                if not answer.startswith((b"+", b":")):
+                    sys.exit(f"Redis refused {command[:2]}: {answer!r}")
+
+
+def redis_command(words):
+    texts = [str(word) for word in words]
+    return "".join([f"*{len(texts)}\r\n", *(f"${len(text)}\r\n{text}\r\n" for text in texts)]).encode()
+
+
+def moments():
+    """Now, and when the tokens end; in microseconds since 1970."""
+    now = int(time.time() * 1_000_000)
+    return now, now + 30 * DAY * 1_000_000

@@ -1,0 +1,134 @@
+//! What the pieces of a request's way cost, each by itself: `cargo bench --bench pieces`.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot be made ready ends")]
+
+use authgate::api::Credentials;
+use authgate::auth::{Argon2Hasher, Auth, CacheSettings, HashCost, Lifetime, Parts};
+use authgate::auth::{PasswordChecks, Registration, Settings, TokenSettings};
+use authgate::clock::SystemClock;
+use authgate::gateway::{Identification, IdentityHeaders};
+use authgate::model::email::Email;
+use authgate::model::identity::{Identity, Names};
+use authgate::model::password::Password;
+use authgate::model::token::{Token, TokenId};
+use authgate::model::user::{UserId, Username};
+use authgate::policy::{Access, CleanPath, Route, RouteTable};
+use authgate::store::sqlite::SqliteStore;
+use criterion::{Criterion, criterion_group, criterion_main};
+use futures_util::FutureExt;
+use http::{HeaderMap, HeaderName, Method};
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+
+criterion_group!(pieces, paths, credentials, digests, memory, routes, identity_headers);
+criterion_main!(pieces);
+
+fn paths(criterion: &mut Criterion) {
+    for (name, path) in [("plain", "/api/orders/1234/items"), ("escaped", "/a%20b/%7euser/%C3%A9")]
+    {
+        let parse = || CleanPath::parse(black_box(path));
+        criterion.bench_function(&format!("path, {name}"), |bencher| bencher.iter(parse));
+    }
+}
+
+fn credentials(criterion: &mut Criterion) {
+    let value = format!("Token {}", text());
+    criterion.bench_function("Authorization header", |bencher| {
+        bencher.iter(|| Credentials::parse(black_box(Some(value.as_bytes())), "Token"));
+    });
+}
+
+fn digests(criterion: &mut Criterion) {
+    let token = Token::new(text());
+    criterion.bench_function("digest of a token", |bencher| {
+        bencher.iter(|| black_box(&token).digest());
+    });
+}
+
+/// A token's text as it is issued.
+fn text() -> String {
+    "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".to_owned()
+}
+
+fn memory(criterion: &mut Criterion) {
+    let runtime = Runtime::new().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let auth = Arc::new(open(&folder.path().join("bench.db")));
+    let follower = Arc::clone(&auth);
+    runtime.spawn(async move { follower.follow_store().await });
+    let digest = runtime.block_on(async {
+        let registration = Registration {
+            email: Email::parse("ada@example.com").unwrap(),
+            password: Password::new("correct horse battery staple".to_owned()),
+            username: Username::parse("ada").unwrap(),
+        };
+        let user = auth.create_user(registration, false).await.unwrap();
+        let issued = auth.create_token(user, Lifetime::Forever).await.unwrap();
+        issued.token.digest()
+    });
+    // The first asks the store; a later one, once the feed is heard, does not.
+    while auth.identify(digest).now_or_never().is_none() {
+        runtime.block_on(auth.identify(digest)).unwrap();
+    }
+    criterion.bench_function("token in memory", |bencher| {
+        bencher.iter(|| auth.identify(black_box(digest)).now_or_never());
+    });
+}
+
+fn open(file: &std::path::Path) -> Auth {
+    let cost = HashCost { iterations: 1, memory_kib: 64, parallelism: 1 };
+    let parts = Parts {
+        clock: Arc::new(SystemClock),
+        hasher: Arc::new(Argon2Hasher::new(cost).unwrap()),
+        metrics: Arc::default(),
+        store: Arc::new(SqliteStore::open(file).unwrap()),
+    };
+    let tokens =
+        TokenSettings { lifetime: None, limit: None, prefix: String::new(), refresh: None };
+    let (common, length, numeric, similarity) = (false, false, false, false);
+    let password_checks = PasswordChecks { common, length, min_length: 8, numeric, similarity };
+    let settings = Settings {
+        cache: CacheSettings { feed_timeout: Duration::from_secs(1), size: 1 << 20 },
+        hashing: cost,
+        password_checks,
+        registration_open: true,
+        tokens,
+    };
+    Auth::new(parts, settings).unwrap()
+}
+
+fn routes(criterion: &mut Criterion) {
+    for number in [10, 1_000] {
+        let table = RouteTable::new((0..number).map(route).collect()).unwrap();
+        let path = CleanPath::parse(&format!("/app/{}/orders/17", number / 2)).unwrap();
+        criterion.bench_function(&format!("route among {number}"), |bencher| {
+            bencher.iter(|| table.find(black_box("gate.example.com"), &Method::GET, &path));
+        });
+    }
+}
+
+fn route(number: usize) -> Route {
+    let path = format!("/app/{number}");
+    Route { access: Access::User, host: None, methods: None, path, upstream: Some(0) }
+}
+
+fn identity_headers(criterion: &mut Criterion) {
+    let [email, staff, user, user_id] =
+        ["x-auth-email", "x-auth-staff", "x-auth-user", "x-auth-user-id"]
+            .map(HeaderName::from_static);
+    let identification = Identification::new(IdentityHeaders { email, staff, user, user_id });
+    let caller = Identity {
+        expires: None,
+        is_staff: false,
+        names: Names::new("ada", "ada@example.com"),
+        token: TokenId { user: UserId(7), head: 0 },
+        user: UserId(7),
+    };
+    criterion.bench_function("identity headers", |bencher| {
+        let headers = || HeaderMap::with_capacity(16);
+        let set = |mut headers: HeaderMap| identification.set(&mut headers, black_box(&caller));
+        bencher.iter_batched(headers, set, criterion::BatchSize::SmallInput);
+    });
+}

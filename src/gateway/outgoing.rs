@@ -1,0 +1,155 @@
+//! What a request says on its way to the app.
+
+use super::client::{self, Client};
+use super::head::{self, fold};
+use super::identity_headers::Identification;
+use crate::model::identity::Identity;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use pingora::Result;
+use pingora::http::RequestHeader;
+use std::mem;
+
+/// Edits the headers of a request as a plain map.
+///
+/// By Pingora's own methods each change would be made twice, a second time in a map of how names were
+/// spelt. Without that map names go to the app in lower case, as from every client of HTTP/2.
+pub(super) fn edit(
+    request: &mut RequestHeader,
+    edit: impl FnOnce(&mut HeaderMap) -> Result<()>,
+) -> Result<()> {
+    let (blank, ()) = http::Request::new(()).into_parts();
+    let mut parts = http::request::Parts::from(mem::replace(request, blank.into()));
+    let edited = edit(&mut parts.headers);
+    *request = parts.into();
+    edited
+}
+
+/// What the app is told of a request by us and not by its client.
+pub(super) struct Told<'a> {
+    pub caller: Option<&'a Identity>,
+    pub client: &'a Client,
+    pub identification: &'a Identification,
+    pub keeps_authorization: bool,
+    pub request_id: &'a HeaderValue,
+}
+
+impl Told<'_> {
+    /// Takes off, in every spelling, what a client must not say, and then says it ourselves.
+    pub(super) fn write(&self, headers: &mut HeaderMap) -> Result<()> {
+        let asked = self.client.asked_for(headers);
+        let names = headers.keys();
+        let forged: Vec<_> = names.filter(|name| self.must_go(name)).cloned().collect();
+        for name in forged {
+            headers.remove(name);
+        }
+        self.client.describe(headers, asked, self.request_id)?;
+        self.caller.map_or(Ok(()), |caller| self.identification.set(headers, caller))
+    }
+
+    fn must_go(&self, name: &HeaderName) -> bool {
+        let folded = fold(name.as_str());
+        self.identification.is_forgeable(&folded)
+            || client::is_about_origin(&folded)
+            || head::is_look_alike(name, &folded)
+            || (*name == header::AUTHORIZATION && !self.keeps_authorization)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::IdentityHeaders;
+    use super::*;
+    use crate::model::identity::Names;
+    use crate::model::token::TokenId;
+    use crate::model::user::UserId;
+
+    fn ada() -> Identity {
+        let user = UserId(7);
+        Identity {
+            expires: None,
+            is_staff: false,
+            names: Names::new("Ünal", "ada@example.com"),
+            token: TokenId { user, head: 0 },
+            user,
+        }
+    }
+
+    fn identity_headers(names: [&'static str; 4]) -> IdentityHeaders {
+        let [user, user_id, email, staff] = names.map(|name| name.parse().unwrap());
+        IdentityHeaders { email, staff, user, user_id }
+    }
+
+    /// What the app is told after a client has sent these headers, beside where they came from.
+    fn told(names: IdentityHeaders, sent: &[&str], caller: Option<&Identity>) -> Vec<String> {
+        let mut headers = HeaderMap::new();
+        for name in sent {
+            let name: HeaderName = name.parse().unwrap();
+            headers.append(name, HeaderValue::from_static("evil"));
+        }
+        let told = Told {
+            caller,
+            client: &Client::at("192.0.2.1".parse().unwrap()),
+            identification: &Identification::new(names),
+            keeps_authorization: false,
+            request_id: &HeaderValue::from_static("id"),
+        };
+        told.write(&mut headers).unwrap();
+        let shown =
+            headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
+        let mut shown: Vec<_> = shown.collect();
+        let ours = ["x-forwarded-for: 192.0.2.1", "x-forwarded-proto: http", "x-request-id: id"];
+        assert!(ours.iter().all(|ours| shown.contains(&(*ours).to_owned())), "{shown:?}");
+        shown.retain(|line| !ours.contains(&line.as_str()));
+        shown.sort();
+        shown
+    }
+
+    fn by_default(sent: &[&str], caller: Option<&Identity>) -> Vec<String> {
+        let names = ["X-Auth-User", "X-Auth-User-Id", "X-Auth-Email", "X-Auth-Staff"];
+        told(identity_headers(names), sent, caller)
+    }
+
+    #[test]
+    fn the_whole_family_is_taken_off_in_every_spelling() {
+        let sent = ["X-Auth-User", "x_auth_user_id", "X-Auth_Email", "X-AUTH", "x-auth.staff"];
+        assert_eq!(by_default(&sent, None), [""; 0]);
+        assert_eq!(by_default(&["X-Authentic"], None), [""; 0]);
+    }
+
+    #[test]
+    fn names_without_a_family_are_taken_off_by_themselves() {
+        let names = identity_headers(["Remote-User", "X-Id", "X-Email", "X-Staff"]);
+        assert_eq!(told(names, &["remote_user", "X_Id", "X-Other"], None), ["x-other: evil"]);
+    }
+
+    #[test]
+    fn other_headers_stay() {
+        assert_eq!(by_default(&["X-Aut", "X-User", "Cookie"], None).len(), 3);
+    }
+
+    #[test]
+    fn credentials_and_what_looks_like_a_deciding_header_go() {
+        let sent = ["Authorization", "Content_Length", "transfer.encoding", "HOST_"];
+        assert_eq!(by_default(&sent, None), ["host_: evil"]);
+    }
+
+    #[test]
+    fn who_calls_is_said_once_and_in_ascii() {
+        let expected = [
+            "x-auth-email: ada@example.com",
+            "x-auth-staff: false",
+            "x-auth-user-id: 7",
+            "x-auth-user: %C3%9Cnal",
+        ];
+        assert_eq!(by_default(&["X-Auth-User", "X-Auth-User"], Some(&ada())), expected);
+    }
+
+    #[test]
+    fn what_a_client_says_of_its_origin_is_replaced() {
+        let sent =
+            ["X-Forwarded-Host", "X_Forwarded_Proto", "Forwarded", "X-Real-IP", "X-Original-URL"];
+        assert_eq!(by_default(&sent, None), [""; 0]);
+        let with_host = by_default(&["Host", "X-Forwarded-Host"], None);
+        assert_eq!(with_host, ["host: evil", "x-forwarded-host: evil"]);
+    }
+}
