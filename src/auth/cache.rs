@@ -183,8 +183,9 @@ impl Cache {
             return if is_nobodys { Recall::Nobodys } else { Recall::Nothing };
         };
         match self.users.get(&token.user) {
-            Some(user) => Recall::Known(Facts { token, user }),
-            None => Recall::Nothing,
+            // Epochs only grow: a token of a later one is news of a change that is not told yet.
+            Some(user) if user.epoch >= token.epoch => Recall::Known(Facts { token, user }),
+            Some(_) | None => Recall::Nothing,
         }
     }
 

@@ -1,0 +1,171 @@
+//! A gateway's handle on the server. Every method stops before it acts, and once more before its
+//! answer arrives, until the scheduler lets it go on.
+
+use crate::server::{Gate, Kind, Server, Tables};
+use async_trait::async_trait;
+use authgate::clock::Timestamp;
+use authgate::model::token::{TokenDigest, TokenRecord};
+use authgate::model::user::{NewUser, User, UserChange, UserId, Username};
+use authgate::store::{Change, Inserted, Inspection, Issue, NewToken, Store, StoreError, Watcher};
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Poll;
+use std::time::Duration;
+
+pub(crate) struct Handle {
+    gate: Gate,
+    server: Arc<Mutex<Server>>,
+}
+
+impl Handle {
+    pub(crate) fn new(gate: Gate, server: Arc<Mutex<Server>>) -> Self {
+        Self { gate, server }
+    }
+
+    fn server(&self) -> MutexGuard<'_, Server> {
+        self.server.lock().unwrap()
+    }
+
+    /// As both stores promise: a change is told before the method that makes it returns.
+    async fn changing<T>(&self, change: Change, act: impl FnOnce(&mut Tables) -> T) -> T {
+        pause().await;
+        let outcome = self.server().change(Some(self.gate), change, act);
+        pause().await;
+        self.server().tell_own(self.gate, change);
+        pause().await;
+        outcome
+    }
+
+    async fn reading<T>(&self, read: impl FnOnce(&mut Server) -> T) -> T {
+        pause().await;
+        let outcome = read(&mut self.server());
+        pause().await;
+        outcome
+    }
+}
+
+#[async_trait]
+impl Store for Handle {
+    async fn insert_user(&self, _: NewUser) -> Result<Inserted, StoreError> {
+        unimplemented!("users are there from the beginning")
+    }
+
+    async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        Ok(self.reading(|server| server.tables.users.get(&id).cloned()).await)
+    }
+
+    async fn user_by_name(&self, name: &Username) -> Result<Option<User>, StoreError> {
+        let find = |server: &mut Server| {
+            server.tables.users.values().find(|user| user.username == *name).cloned()
+        };
+        Ok(self.reading(find).await)
+    }
+
+    async fn users_after(&self, _: Option<UserId>, _: usize) -> Result<Vec<User>, StoreError> {
+        unimplemented!("nobody lists users")
+    }
+
+    async fn change_user(
+        &self,
+        id: UserId,
+        change: UserChange,
+    ) -> Result<Option<User>, StoreError> {
+        Ok(self.changing(Change::User(id), |tables| tables.change_user(id, &change)).await)
+    }
+
+    async fn delete_user(&self, id: UserId) -> Result<bool, StoreError> {
+        Ok(self.changing(Change::User(id), |tables| tables.delete_user(id)).await)
+    }
+
+    async fn issue_token(&self, token: NewToken) -> Result<Issue, StoreError> {
+        let record = token.record;
+        pause().await;
+        // Redis decides on one key and writes the other; SQLite does both at once.
+        let is_decided = self.server().tables.may_issue(&record);
+        if self.server().kind == Kind::Redis {
+            pause().await;
+        }
+        let add = |tables: &mut Tables| {
+            if !is_decided {
+                return Issue::UserChanged;
+            }
+            tables.tokens.insert(record.digest, record.clone());
+            Issue::Done
+        };
+        let change = Change::Token(record.digest);
+        let outcome = self.server().change(Some(self.gate), change, add);
+        pause().await;
+        self.server().tell_own(self.gate, change);
+        pause().await;
+        Ok(outcome)
+    }
+
+    async fn token(&self, digest: TokenDigest) -> Result<Option<(TokenRecord, User)>, StoreError> {
+        pause().await;
+        let found = {
+            let mut server = self.server();
+            server.reads += 1;
+            server.tables.tokens.get(&digest).cloned()
+        };
+        let Some(token) = found else {
+            pause().await;
+            return Ok(None);
+        };
+        if self.server().kind == Kind::Redis {
+            pause().await;
+        }
+        let user = self.server().tables.users.get(&token.user).cloned();
+        pause().await;
+        Ok(user.map(|user| (token, user)))
+    }
+
+    async fn tokens_of(&self, _: UserId, _: Timestamp) -> Result<Vec<TokenRecord>, StoreError> {
+        unimplemented!("nobody lists tokens")
+    }
+
+    async fn extend_token(&self, digest: TokenDigest, end: Timestamp) -> Result<bool, StoreError> {
+        Ok(self.changing(Change::Token(digest), |tables| tables.extend(digest, end)).await)
+    }
+
+    async fn revoke_token(&self, digest: TokenDigest) -> Result<bool, StoreError> {
+        let revoke = |tables: &mut Tables| tables.tokens.remove(&digest).is_some();
+        Ok(self.changing(Change::Token(digest), revoke).await)
+    }
+
+    async fn revoke_tokens_of(&self, user: UserId) -> Result<bool, StoreError> {
+        Ok(self.changing(Change::User(user), |tables| tables.revoke_all(user)).await)
+    }
+
+    async fn sweep(&self, _: Timestamp) -> Result<u64, StoreError> {
+        unimplemented!("nobody sweeps")
+    }
+
+    async fn watch(&self, watcher: Arc<dyn Watcher>, _: Duration) -> StoreError {
+        self.server().lines[self.gate as usize].connect(watcher);
+        let is_broken = || self.server().lines[self.gate as usize].is_broken();
+        poll_fn(|_| if is_broken() { Poll::Ready(()) } else { Poll::Pending }).await;
+        StoreError::unavailable("the line is broken")
+    }
+
+    fn told_within(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn inspect(&self) -> Result<Inspection, StoreError> {
+        Ok(Inspection::default())
+    }
+}
+
+/// Gives way once.
+async fn pause() {
+    let mut is_first = true;
+    let once = poll_fn(|context| {
+        context.waker().wake_by_ref();
+        if std::mem::take(&mut is_first) { Poll::Pending } else { Poll::Ready(()) }
+    });
+    once.await;
+}
