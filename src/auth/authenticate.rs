@@ -87,6 +87,7 @@ impl Auth {
         const PAUSE: Duration = Duration::from_millis(100);
         let beat = self.settings.cache.feed_timeout / 4;
         let mut is_known = false;
+        self.cache.reserve();
         loop {
             let watcher = Arc::clone(&self.cache);
             let error = self.store.watch(watcher, beat).await;

@@ -96,17 +96,25 @@ impl From<&TokenDigest> for Key {
 }
 
 impl Weigh<Key> for TokenFacts {
+    const USUAL: u64 = OVERHEAD + size_of::<(Key, Self)>() as u64;
+
     fn weight(&self) -> u64 {
-        OVERHEAD + size_of::<(Key, Self)>() as u64
+        Self::USUAL
     }
 }
 
 impl Weigh<UserId> for UserFacts {
+    const USUAL: u64 = Self::WITHOUT_NAMES + 32;
+
     fn weight(&self) -> u64 {
-        // The two counts before what is shared.
-        const COUNTS: usize = 2 * size_of::<usize>();
-        OVERHEAD + (size_of::<(UserId, Self)>() + COUNTS + self.names.size()) as u64
+        Self::WITHOUT_NAMES + self.names.size() as u64
     }
+}
+
+impl UserFacts {
+    /// With the two counts before what is shared.
+    const WITHOUT_NAMES: u64 =
+        OVERHEAD + (size_of::<(UserId, Self)>() + 2 * size_of::<usize>()) as u64;
 }
 
 /// Until when a token that nobody has is not asked for again.
@@ -114,8 +122,10 @@ impl Weigh<UserId> for UserFacts {
 struct Unknown(Instant);
 
 impl Weigh<Key> for Unknown {
+    const USUAL: u64 = OVERHEAD + size_of::<(Key, Self)>() as u64;
+
     fn weight(&self) -> u64 {
-        OVERHEAD + size_of::<(Key, Self)>() as u64
+        Self::USUAL
     }
 }
 
@@ -164,6 +174,13 @@ impl Cache {
             clock,
             metrics,
         }
+    }
+
+    /// Takes the memory that it may use, as address space.
+    pub(super) fn reserve(&self) {
+        self.tokens.reserve();
+        self.unknown.reserve();
+        self.users.reserve();
     }
 
     /// Whether what is in memory may be answered.

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// How much memory an entry takes.
 pub(super) trait Weigh<K>: Clone {
+    /// What most take, in bytes.
+    const USUAL: u64;
     /// Bytes, with its key.
     fn weight(&self) -> u64;
 }
@@ -26,6 +28,8 @@ pub(super) struct Shelf<K, V> {
     /// The count at the last change of a key, by the key's hash. Keys that share a place only keep
     /// each other from being put at the moment of a change.
     forgotten: [AtomicU64; PLACES],
+    /// How many entries it holds, more or less.
+    items: usize,
     places: RandomState,
 }
 
@@ -38,11 +42,16 @@ where
 {
     /// An empty map of at most so many bytes.
     pub(super) fn new(bytes: u64, metrics: Arc<Metrics>) -> Self {
-        /// What an entry weighs, roughly.
-        const USUAL: u64 = 128;
-        let items = usize::try_from(bytes / USUAL).unwrap_or(usize::MAX);
-        let options =
-            OptionsBuilder::new().estimated_items_capacity(items).weight_capacity(bytes).build();
+        /// What is kept of those that went lately, so that they stay longer when they come back: a
+        /// part of the entries. Each takes as much of the map as an entry that is there.
+        const GONE: f64 = 0.1;
+        let bytes = bytes / 11 * 10;
+        let items = usize::try_from(bytes / V::USUAL).unwrap_or(usize::MAX);
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(items)
+            .ghost_allocation(GONE)
+            .weight_capacity(bytes)
+            .build();
         let evictions = Evictions(metrics);
         let entries = match options {
             Ok(options) => Cache::with_options(options, Scales, <_>::default(), evictions),
@@ -52,8 +61,15 @@ where
             cleared: AtomicU64::new(0),
             entries,
             forgotten: [const { AtomicU64::new(0) }; PLACES],
+            items,
             places: RandomState::new(),
         }
+    }
+
+    /// Takes room for all that it may hold. It costs no memory before it is used, and spares the
+    /// moments in which a map grows and nobody can read it.
+    pub(super) fn reserve(&self) {
+        self.entries.reserve(self.items);
     }
 
     pub(super) fn get(&self, key: &K) -> Option<V> {

@@ -37,7 +37,7 @@ impl Head {
             return Err(Problem::AmbiguousPath);
         }
         let target = str::from_utf8(request.raw_path()).map_err(|_| Problem::AmbiguousPath)?;
-        let target = origin_form(target, &authority)?;
+        let target = origin_form(target, authority)?;
         let (path, query) = match target.find('?') {
             Some(mark) => target.split_at(mark),
             None => (target, ""),
@@ -46,7 +46,7 @@ impl Head {
             return Err(Problem::BadRequest("The query has characters that must be escaped."));
         }
         let path = CleanPath::parse(if path.is_empty() { "/" } else { path })?;
-        Ok(Self { host: host_of(&authority), path, query: query.to_owned() })
+        Ok(Self { host: host_of(authority), path, query: query.to_owned() })
     }
 
     /// Makes the request say what was read: the upstream gets these bytes and no others.
@@ -64,7 +64,7 @@ fn count(request: &RequestHeader, name: HeaderName) -> usize {
 }
 
 /// The value of the one `Host` header (RFC 9112, section 3.2), or the authority of HTTP/2.
-fn authority(request: &RequestHeader) -> Result<String, Problem> {
+fn authority(request: &RequestHeader) -> Result<&str, Problem> {
     const RULE: Problem =
         Problem::BadRequest("There must be one Host header, and it must be a host.");
     let mut hosts = request.headers.get_all(header::HOST).iter();
@@ -73,10 +73,10 @@ fn authority(request: &RequestHeader) -> Result<String, Problem> {
         (None, _) if request.version == Version::HTTP_2 => {
             request.uri.authority().ok_or(RULE)?.as_str()
         }
-        (None, _) if request.version < Version::HTTP_11 => return Ok(String::new()),
+        (None, _) if request.version < Version::HTTP_11 => return Ok(""),
         (Some(_), Some(_)) | (None, _) => return Err(RULE),
     };
-    if is_host(host) { Ok(host.to_owned()) } else { Err(RULE) }
+    if is_host(host) { Ok(host) } else { Err(RULE) }
 }
 
 /// Whether a text is a name or an address, perhaps with a port (RFC 3986, section 3.2.2).
@@ -98,10 +98,12 @@ fn is_host(text: &str) -> bool {
 
 /// A host without its port and final dot, in lower case.
 fn host_of(authority: &str) -> String {
-    let end = authority.find(']').map_or(0, |bracket| bracket + 1);
-    let (literal, rest) = authority.split_at(end);
-    let name = rest.split(':').next().unwrap_or_default();
-    format!("{literal}{}", name.strip_suffix('.').unwrap_or(name)).to_ascii_lowercase()
+    let host = match authority.rsplit_once(':') {
+        // A colon before the bracket is of the address.
+        Some((host, port)) if !port.ends_with(']') => host,
+        _ => authority,
+    };
+    host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
 }
 
 /// Whether the request line has what Pingora would cut off: one program's fragment is another's path.
