@@ -196,13 +196,24 @@ impl Cache {
         }
         let key = Key::from(digest);
         let Some(token) = self.tokens.get(&key) else {
-            let is_nobodys = self.unknown.get(&key).is_some_and(|unknown| now < unknown.0);
-            return if is_nobodys { Recall::Nobodys } else { Recall::Nothing };
+            return self.recall_unknown(&key, now);
         };
         match self.users.get(&token.user) {
             // Epochs only grow: a token of a later one is news of a change that is not told yet.
             Some(user) if user.epoch >= token.epoch => Recall::Known(Facts { token, user }),
             Some(_) | None => Recall::Nothing,
+        }
+    }
+
+    fn recall_unknown(&self, key: &Key, now: Instant) -> Recall {
+        match self.unknown.get(key) {
+            Some(unknown) if now < unknown.0 => Recall::Nobodys,
+            Some(_) => {
+                // What is there would not be put again.
+                self.unknown.remove(key);
+                Recall::Nothing
+            }
+            None => Recall::Nothing,
         }
     }
 
@@ -358,6 +369,7 @@ mod tests {
         assert!(rig.knows(&token));
         assert!(rig.cache.distrust());
         assert!(!rig.knows(&token));
+        assert!(!rig.cache.distrust());
     }
 
     #[test]
@@ -407,6 +419,19 @@ mod tests {
         rig.clock.advance(UNKNOWN_FOR);
         rig.beat();
         assert!(!none(&rig));
+    }
+
+    #[test]
+    fn a_token_that_nobody_has_still_is_remembered_anew() {
+        let rig = Rig::new();
+        let token = digest("a");
+        for _ in 0..3 {
+            rig.cache.put(&token, None, rig.cache.count());
+            assert!(matches!(rig.cache.recall(&token), Recall::Nobodys));
+            rig.clock.advance(UNKNOWN_FOR);
+            rig.beat();
+            assert!(matches!(rig.cache.recall(&token), Recall::Nothing));
+        }
     }
 
     #[test]

@@ -99,6 +99,11 @@ where
         self.entries.remove(key);
     }
 
+    /// Takes away what is of no more use, though it has not changed.
+    pub(super) fn remove(&self, key: &K) {
+        self.entries.remove(key);
+    }
+
     /// Forgets everything, since anything may have changed.
     pub(super) fn clear(&self, count: Count) {
         self.cleared.fetch_max(count.0, Ordering::SeqCst);

@@ -39,16 +39,16 @@ impl<A> Guarded<A> {
 
     /// Returns when the request must end; otherwise never.
     async fn must_end(&self, watched: &Watched) {
-        let mut last_good = None;
-        while let Alarm::Look(token, since) = poll_fn(|context| watched.lock().poll(context)).await
-        {
+        let mut doubted_since = None;
+        while let Alarm::Look(token) = poll_fn(|context| watched.lock().poll(context)).await {
+            let asked = Instant::now();
             match self.auth.check(token).await {
-                Ok(()) => last_good = Some(Instant::now()),
+                Ok(()) => doubted_since = None,
                 Err(AuthError::InvalidToken | AuthError::InactiveUser) => {
                     self.metrics.connection_ended();
                     return;
                 }
-                Err(_) if last_good.unwrap_or(since).elapsed() < Self::DOUBT => {}
+                Err(_) if asked - *doubted_since.get_or_insert(asked) < Self::DOUBT => {}
                 Err(_) => {
                     self.metrics.connection_ended();
                     return;
@@ -81,8 +81,8 @@ struct State {
 enum Alarm {
     /// The head is late.
     Late,
-    /// Someone should look whether this token, which was good at that moment, is so still.
-    Look(TokenDigest, Instant),
+    /// Someone should look whether this token is still good.
+    Look(TokenDigest),
 }
 
 impl Watched {
@@ -120,9 +120,9 @@ impl State {
                 // The connection is idle: one alarm is enough.
                 (None, _) => alarm.as_mut().reset(next),
                 (Some(_), None) => alarm.as_mut().reset(now + Self::LOOK_EVERY),
-                (Some(came), Some(token)) => {
+                (Some(_), Some(token)) => {
                     alarm.as_mut().reset(now + Self::LOOK_EVERY);
-                    return Poll::Ready(Alarm::Look(token, came));
+                    return Poll::Ready(Alarm::Look(token));
                 }
             }
         }

@@ -10,10 +10,12 @@
 mod harness;
 
 mod command_line;
+mod connections;
 mod contract;
 mod gate;
 mod lifecycle;
 mod malformed;
+mod memory;
 mod ops;
 mod paths;
 mod store;

@@ -57,6 +57,17 @@ macro_rules! contract {
                 the_store_answers
                 the_store_says_what_it_is;
         }
+        feeds! {
+            a_feed_begins_with_everything
+            a_feed_proves_again_and_again_that_it_is_alive
+            a_feed_tells_what_another_changes
+            no_proof_overtakes_the_news
+            a_change_of_ones_own_is_told_before_it_is_answered
+            an_eviction_is_told_before_the_login_is_answered
+            a_change_that_is_not_made_harms_no_feed
+            a_later_watcher_takes_the_place_of_an_earlier_one
+            a_feed_ends_with_an_error_when_its_store_is_gone
+        }
     };
     ($($part:ident: $($test:ident)*;)*) => {$($(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -67,7 +78,18 @@ macro_rules! contract {
     )*)*};
 }
 
+/// Tests of the feed need more than the store: another handle of it, and its loss.
+macro_rules! feeds {
+    ($($test:ident)*) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $test() {
+            super::feed::$test(fresh().await).await;
+        }
+    )*};
+}
+
 mod faults;
+mod feed;
 mod redis;
 mod sqlite;
 mod tokens;
@@ -79,19 +101,29 @@ use authgate::model::password::PasswordHash;
 use authgate::model::token::{Token, TokenDigest, TokenRecord};
 use authgate::model::user::{NewUser, User, UserId, Username};
 use authgate::store::{Inserted, Issue, NewToken, Store};
-use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// An empty store, and what it needs to live.
+/// An empty store. It lives as long as this does.
 struct Fixture {
     store: Arc<dyn Store>,
-    _keep: Box<dyn Any + Send>,
+    another: Box<dyn Fn() -> Arc<dyn Store> + Send + Sync>,
+    lose: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Fixture {
     fn store(&self) -> Arc<dyn Store> {
         Arc::clone(&self.store)
+    }
+
+    /// Another handle of the same store, as another process has it.
+    fn another(&self) -> Arc<dyn Store> {
+        (self.another)()
+    }
+
+    /// Takes away what the store stands on.
+    fn lose(&self) {
+        (self.lose)();
     }
 }
 

@@ -5,21 +5,20 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::json;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::protocol::WebSocket;
-use tokio_tungstenite::tungstenite::{Error, HandshakeError, Message, client};
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::harness::eventually;
 use crate::harness::gateway::{Gateway, PASSWORD};
 use crate::harness::http::{HOST, Request};
 use crate::harness::upstream::{Script, Upstream};
+use crate::harness::websocket::open_websocket;
 
 #[test]
 fn a_websocket_with_a_token_speaks_both_ways() {
     let upstream = Upstream::answering(Script::WebSocket);
     let gateway = Gateway::before(&upstream);
     let token = gateway.register("alice");
-    let mut socket = open_websocket(&gateway, Some(&token)).expect("a WebSocket");
+    let mut socket = open_websocket(&gateway, "/app", Some(&token)).expect("a WebSocket");
     for message in [Message::text("hello"), Message::binary(vec![0; 100_000])] {
         socket.send(message.clone()).unwrap();
         assert_eq!(socket.read().unwrap(), message);
@@ -33,7 +32,7 @@ fn a_websocket_with_a_token_speaks_both_ways() {
 fn a_websocket_without_a_token_is_401() {
     let upstream = Upstream::answering(Script::WebSocket);
     let gateway = Gateway::before(&upstream);
-    let refusal = open_websocket(&gateway, None).expect_err("a refusal");
+    let refusal = open_websocket(&gateway, "/app", None).expect_err("a refusal");
     assert!(matches!(refusal, Error::Http(answer) if answer.status() == 401));
     assert!(upstream.take().is_empty());
 }
@@ -266,20 +265,6 @@ fn an_answer_in_chunks_with_a_trailer_comes_whole() {
     let mut client = gateway.connect();
     assert_eq!(client.send(Request::get("/public").bytes()).answer().text(), "hello");
     assert_eq!(client.send(Request::get("/public").bytes()).answer().text(), "hello");
-}
-
-fn open_websocket(gateway: &Gateway, token: Option<&str>) -> Result<WebSocket<TcpStream>, Error> {
-    let mut request = format!("ws://{}/app", gateway.address).into_client_request().unwrap();
-    if let Some(token) = token {
-        let credentials = format!("Token {token}").parse().unwrap();
-        request.headers_mut().insert("Authorization", credentials);
-    }
-    let stream = TcpStream::connect(gateway.address).unwrap();
-    match client(request, stream) {
-        Ok((socket, _)) => Ok(socket),
-        Err(HandshakeError::Failure(error)) => Err(error),
-        Err(HandshakeError::Interrupted(_)) => panic!("the socket blocks"),
-    }
 }
 
 /// Writes until the other end takes no more for a second, or all; how much it took.

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::Instant;
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -44,6 +45,8 @@ access = "nobody"
 /// A running gateway. It is killed when it is dropped.
 pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
+    /// Where it tells what it counts, if it does.
+    ops: Option<SocketAddr>,
     process: Child,
     folder: TempDir,
 }
@@ -52,12 +55,30 @@ impl Gateway {
     /// Starts a gateway under these settings. What they leave out: a free port, a SQLite store in
     /// a fresh folder, and Argon2 at its cheapest.
     pub(crate) fn start(settings: &str) -> Self {
+        Self::begin(settings, None)
+    }
+
+    /// Starts a gateway that tells what it counts: see [`Self::meter`].
+    pub(crate) fn metered(settings: &str) -> Self {
+        let ops = free_address();
+        let gateway = Self::begin(&format!("{settings}\n[ops]\nlisten = \"{ops}\"\n"), Some(ops));
+        // It opens its doors one after the other.
+        eventually("the operations listener", || TcpStream::connect(ops).ok());
+        gateway
+    }
+
+    fn begin(settings: &str, ops: Option<SocketAddr>) -> Self {
         let (folder, address) = (folder(), free_address());
         let merged = complete(settings, address, folder.path());
         fs::write(folder.path().join("authgate.toml"), merged).unwrap();
         let process = launch(folder.path(), address);
         let process = process.unwrap_or_else(|said| panic!("the gateway did not start:\n{said}"));
-        Self { address, process, folder }
+        Self { address, ops, process, folder }
+    }
+
+    /// The status of a request to the app with this token.
+    pub(crate) fn status_of(&self, token: &str) -> u16 {
+        self.send(&Request::get("/app").token(token)).status
     }
 
     /// Starts a gateway with all of [`ROUTES`] before an app.
@@ -119,8 +140,22 @@ impl Gateway {
 
     /// SIGTERM.
     pub(crate) fn terminate(&self) {
-        let command = format!("kill -TERM {}", self.process.id());
-        assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success());
+        self.signal("TERM");
+    }
+
+    /// Stops it without closing its connections.
+    pub(crate) fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
     /// Waits until the process has ended; its exit code, `None` if a signal ended it.
@@ -132,6 +167,24 @@ impl Gateway {
     pub(crate) fn restart(&mut self) {
         self.kill();
         self.process = launch(self.folder.path(), self.address).expect("the gateway to restart");
+    }
+
+    /// What a metered gateway says of a metric, by its name without `authgate_`.
+    pub(crate) fn meter(&self, name: &str) -> f64 {
+        let ops = self.ops.expect("a metered gateway");
+        let text = Connection::open(ops).send(Request::get("/metrics").bytes()).answer().text();
+        let line = format!("authgate_{name} ");
+        let value = text.lines().find_map(|text| text.strip_prefix(&line));
+        value.unwrap_or_else(|| panic!("no {name}:\n{text}")).parse().unwrap()
+    }
+
+    /// Waits until the store has told a metered gateway of everything that has happened so far.
+    pub(crate) fn until_told(&self) {
+        let now = Instant::now();
+        eventually("the feed's next proof", || {
+            let waited = now.elapsed().as_secs_f64();
+            (self.meter("feed_age_seconds") < waited).then_some(())
+        });
     }
 
     /// A line of `/proc/PID/status`, in KiB: `VmRSS` is the memory now, `VmHWM` the most so far.

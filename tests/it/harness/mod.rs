@@ -4,7 +4,9 @@ pub(crate) mod command;
 pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod redis_server;
+pub(crate) mod relay;
 pub(crate) mod upstream;
+pub(crate) mod websocket;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process;

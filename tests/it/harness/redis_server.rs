@@ -50,6 +50,50 @@ impl RedisServer {
         format!("redis://{}/0", self.address)
     }
 
+    /// The settings that make it the store; keys of that table may follow.
+    pub(crate) fn settings(&self) -> String {
+        format!("[store]\nurl = \"{}\"\n", self.url())
+    }
+
+    /// Asks it something, as an operator would.
+    pub(crate) fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+        let mut connection = redis::Client::open(self.url()).unwrap().get_connection().unwrap();
+        let (name, arguments) = words.split_first().unwrap();
+        redis::cmd(name).arg(arguments).query(&mut connection).unwrap()
+    }
+
+    /// How often a command was called so far, by scripts too.
+    pub(crate) fn calls(&self, command: &str) -> u64 {
+        self.statistic(command, "calls=")
+    }
+
+    /// How often a command was asked for so far by someone who may not.
+    pub(crate) fn rejected_calls(&self, command: &str) -> u64 {
+        self.statistic(command, "rejected_calls=")
+    }
+
+    fn statistic(&self, command: &str, field: &str) -> u64 {
+        let statistics: String = self.ask(&["INFO", "commandstats"]);
+        let line = format!("cmdstat_{command}:");
+        let found = statistics.lines().find_map(|text| text.strip_prefix(&line)).unwrap_or("");
+        let value = found.split(',').find_map(|pair| pair.strip_prefix(field));
+        value.map_or(0, |value| value.parse().unwrap())
+    }
+
+    /// Cuts the connections by which it tells of changes, and says how many those were.
+    pub(crate) fn cut_feeds(&self) -> usize {
+        let clients: String = self.ask(&["CLIENT", "LIST"]);
+        let field = |line: &str, name: &str| {
+            line.split(' ').find_map(|field| field.strip_prefix(name)).unwrap_or("").to_owned()
+        };
+        let tells = |line: &&str| field(line, "flags=").contains('t');
+        let feeds: Vec<&str> = clients.lines().filter(tells).collect();
+        for feed in &feeds {
+            self.ask::<u64>(&["CLIENT", "KILL", "ID", &field(feed, "id=")]);
+        }
+        feeds.len()
+    }
+
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address

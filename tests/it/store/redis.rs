@@ -12,7 +12,7 @@ use authgate::model::user::{User, UserId};
 use authgate::store::redis::RedisStore;
 use authgate::store::{Inserted, Issue, NewToken, OnLimit, Store, StoreError, TokenLimit};
 use std::error::Error;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 contract!();
@@ -21,7 +21,13 @@ contract!();
 async fn fresh() -> Fixture {
     let server = RedisServer::start();
     let store = Arc::new(open(&server));
-    Fixture { store, _keep: Box::new(server) }
+    let url = server.url();
+    let server = Mutex::new(server);
+    Fixture {
+        store,
+        another: Box::new(move || Arc::new(RedisStore::open(&url).unwrap())),
+        lose: Box::new(move || server.lock().unwrap().kill()),
+    }
 }
 
 fn open(server: &RedisServer) -> RedisStore {

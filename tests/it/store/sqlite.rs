@@ -18,8 +18,14 @@ contract!();
 #[expect(clippy::unused_async, reason = "other stores have to connect, so the contract awaits")]
 async fn fresh() -> Fixture {
     let folder = folder();
-    let store = open(&file_in(&folder));
-    Fixture { store, _keep: Box::new(folder) }
+    let (store, file) = (open(&file_in(&folder)), file_in(&folder));
+    Fixture {
+        store,
+        another: Box::new(move || open(&file)),
+        lose: Box::new(move || {
+            fs::rename(file_in(&folder), folder.path().join("elsewhere.db")).unwrap();
+        }),
+    }
 }
 
 fn file_in(folder: &TempDir) -> PathBuf {
