@@ -83,11 +83,12 @@ impl Auth {
     /// Listens to the store's feed, so that what is in memory may be answered. Runs until it is
     /// dropped.
     pub async fn follow_store(&self) -> Infallible {
-        /// Between two attempts.
+        /// After a loss.
         const PAUSE: Duration = Duration::from_millis(100);
+        /// Where there never was a feed.
+        const LONGEST_PAUSE: Duration = Duration::from_secs(1);
         let beat = self.settings.cache.feed_timeout / 4;
-        let mut is_known = false;
-        self.cache.reserve();
+        let (mut is_known, mut pause) = (false, PAUSE);
         loop {
             let watcher = Arc::clone(&self.cache);
             let error = self.store.watch(watcher, beat).await;
@@ -98,7 +99,8 @@ impl Auth {
                 tracing::warn!(error, "no revocation feed: every token is checked in the store");
             }
             is_known = true;
-            tokio::time::sleep(PAUSE).await;
+            pause = if was_trusted { PAUSE } else { LONGEST_PAUSE.min(pause * 2) };
+            tokio::time::sleep(pause).await;
         }
     }
 }

@@ -176,13 +176,6 @@ impl Cache {
         }
     }
 
-    /// Takes the memory that it may use, as address space.
-    pub(super) fn reserve(&self) {
-        self.tokens.reserve();
-        self.unknown.reserve();
-        self.users.reserve();
-    }
-
     /// Whether what is in memory may be answered.
     pub(super) fn is_trusted(&self) -> bool {
         self.since_birth(self.clock.instant()) < self.trusted_until.load(Ordering::SeqCst)

@@ -28,8 +28,6 @@ pub(super) struct Shelf<K, V> {
     /// The count at the last change of a key, by the key's hash. Keys that share a place only keep
     /// each other from being put at the moment of a change.
     forgotten: [AtomicU64; PLACES],
-    /// How many entries it holds, more or less.
-    items: usize,
     places: RandomState,
 }
 
@@ -61,15 +59,8 @@ where
             cleared: AtomicU64::new(0),
             entries,
             forgotten: [const { AtomicU64::new(0) }; PLACES],
-            items,
             places: RandomState::new(),
         }
-    }
-
-    /// Takes room for all that it may hold. It costs no memory before it is used, and spares the
-    /// moments in which a map grows and nobody can read it.
-    pub(super) fn reserve(&self) {
-        self.entries.reserve(self.items);
     }
 
     pub(super) fn get(&self, key: &K) -> Option<V> {

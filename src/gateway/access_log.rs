@@ -14,7 +14,7 @@ pub(super) fn write_cut(ctx: &RequestCtx) {
         user = ctx.user.as_ref().map(Names::username),
         took_ms = u64::try_from(ctx.started.elapsed().as_millis()).unwrap_or(u64::MAX),
         request_id = ctx.request_id.to_str().unwrap_or_default(),
-        "request cut off: its token has ended"
+        "request cut off: its token has ended, or the store could not tell"
     );
 }
 

@@ -69,10 +69,12 @@ struct Watched(Mutex<State>);
 struct State {
     /// Rings twice a second while requests are served, so that a token's end is seen within one.
     alarm: Option<Pin<Box<Sleep>>>,
-    /// By when the head must have come.
+    /// By when it must have come; as long as nobody has waited for long, nobody needs to know.
     head_by: Option<Instant>,
-    /// When it came.
-    head_at: Option<Instant>,
+    /// How long it may take.
+    limit: Duration,
+    /// When to look at the token next; `None` until the head has come.
+    look_at: Option<Instant>,
     /// The token that let the request pass.
     token: Option<TokenDigest>,
 }
@@ -89,9 +91,8 @@ impl Watched {
     /// Begins to wait for the head of the next request.
     fn expect_head(&self, limit: Duration) {
         let mut state = self.lock();
-        state.head_at = None;
-        state.head_by = Some(Instant::now() + limit);
-        state.token = None;
+        (state.head_by, state.look_at, state.token) = (None, None, None);
+        state.limit = limit;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -104,27 +105,32 @@ impl State {
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Alarm> {
         loop {
-            let next = match self.head_at {
-                // Most heads come before anyone has waited for long.
-                Some(came) => came + Self::LOOK_EVERY,
-                None => self.head_by.unwrap_or_else(Instant::now),
-            };
-            let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(next)));
-            if self.head_at.is_some() && alarm.deadline() > next {
-                alarm.as_mut().reset(next);
+            let limit = self.limit;
+            let alarm = self.alarm.get_or_insert_with(|| {
+                let by = *self.head_by.insert(Instant::now() + limit);
+                Box::pin(sleep_until(by))
+            });
+            if let Some(look_at) = self.look_at
+                && alarm.deadline() > look_at
+            {
+                alarm.as_mut().reset(look_at);
             }
             ready!(alarm.as_mut().poll(context));
             let now = Instant::now();
-            match (self.head_at, self.token) {
-                (None, _) if now >= next => return Poll::Ready(Alarm::Late),
-                // The connection is idle: one alarm is enough.
-                (None, _) => alarm.as_mut().reset(next),
-                (Some(_), None) => alarm.as_mut().reset(now + Self::LOOK_EVERY),
-                (Some(_), Some(token)) => {
-                    alarm.as_mut().reset(now + Self::LOOK_EVERY);
+            if let Some(look_at) = &mut self.look_at {
+                *look_at = now + Self::LOOK_EVERY;
+                alarm.as_mut().reset(*look_at);
+                if let Some(token) = self.token {
                     return Poll::Ready(Alarm::Look(token));
                 }
+                continue;
             }
+            // The alarm was set for the request before: half a second of this one's time has passed.
+            let by = *self.head_by.get_or_insert(now + limit);
+            if now >= by {
+                return Poll::Ready(Alarm::Late);
+            }
+            alarm.as_mut().reset(by);
         }
     }
 }
@@ -133,10 +139,11 @@ tokio::task_local! {
     static WATCHED: Arc<Watched>;
 }
 
-/// Says that the head is complete. Called by the app, in the task that serves the request.
-pub(super) fn head_is_complete() {
+/// Says when the head was complete. Called by the app, in the task that serves the request.
+pub(super) fn head_is_complete(at: std::time::Instant) {
     // HTTP/2 brings its heads complete, and without a deadline here.
-    let _ = WATCHED.try_with(|watched| watched.lock().head_at = Some(Instant::now()));
+    let look_at = Instant::from(at) + State::LOOK_EVERY;
+    let _ = WATCHED.try_with(|watched| watched.lock().look_at = Some(look_at));
 }
 
 /// Says which token has let the request pass: it ends with it. Called as the other.

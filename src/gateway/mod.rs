@@ -200,14 +200,15 @@ impl ProxyHttp for Gateway {
     type CTX = RequestCtx;
 
     fn new_ctx(&self) -> RequestCtx {
-        guard::head_is_complete();
+        let started = Instant::now();
+        guard::head_is_complete(started);
         RequestCtx {
             client: None,
             _in_flight: self.metrics.request_begins(),
             is_logged: false,
             permit: None,
             request_id: HeaderValue::from_static(""),
-            started: Instant::now(),
+            started,
             tries: 0,
             user: None,
         }

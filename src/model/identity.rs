@@ -22,11 +22,7 @@ pub struct Identity {
 
 /// A user's name and address: one piece of memory, which all of the user's requests share.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Names {
-    both: Arc<str>,
-    /// Where the name ends and the address begins.
-    border: u16,
-}
+pub struct Names(Arc<str>);
 
 impl Names {
     /// What this user is called.
@@ -34,25 +30,24 @@ impl Names {
         Self::new(user.username.as_str(), user.email.as_str())
     }
 
-    /// A name, cut at 64 KiB: there is none of a hundredth of that; and an address.
+    /// A name, which has no null in it as no user's has, and an address.
     pub fn new(username: &str, email: &str) -> Self {
-        let border = u16::try_from(username.len()).unwrap_or(u16::MAX);
-        Self { both: [username, email].concat().into(), border }
+        Self([username, email].join("\0").into())
     }
 
     /// The user's name.
     pub fn username(&self) -> &str {
-        self.both.get(..self.border.into()).unwrap_or_default()
+        self.0.split_once('\0').unwrap_or_default().0
     }
 
     /// Their address; may be blank.
     pub fn email(&self) -> &str {
-        self.both.get(self.border.into()..).unwrap_or_default()
+        self.0.split_once('\0').unwrap_or_default().1
     }
 
     /// How many bytes both have.
     pub fn size(&self) -> usize {
-        self.both.len()
+        self.0.len()
     }
 }
 

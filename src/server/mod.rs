@@ -20,9 +20,10 @@ use pingora::server::configuration::ServerConf;
 use pingora::server::{RunArgs, Server};
 use pingora::services::background::background_service;
 use pingora::services::listening::Service;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpSocket;
 
 /// What an operator may set of the process.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -101,10 +102,15 @@ pub fn run(config: Config, log: Log, beside: impl FnOnce(&mut Server)) -> Result
     Ok(())
 }
 
-/// Fails if an address cannot be listened on. Pingora panics then, so it is tried before.
+/// Fails if an address cannot be listened on. Pingora panics then, so it is tried before; but nobody
+/// is listened to yet, or a client of that moment would be cut off.
 pub fn check_free(address: SocketAddr) -> Result<(), StartError> {
-    let listener = TcpListener::bind(address);
-    listener.map(drop).map_err(|source| StartError::Listen { address, source })
+    let bound = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)
+    };
+    bound().map_err(|source| StartError::Listen { address, source })
 }
 
 /// Tells the operator what the store is. One that does not answer may come back; one that cannot

@@ -28,6 +28,19 @@ fn a_websocket_goes_on_while_its_token_is_good() {
 }
 
 #[test]
+fn an_open_connection_costs_next_to_nothing() {
+    let upstream = Upstream::answering(Script::WebSocket);
+    let gateway = Gateway::before(&upstream);
+    let token = gateway.register("alice");
+    let mut sockets = [open(&gateway, "/app", Some(&token)), open(&gateway, "/public", None)];
+    let before = gateway.processor_time();
+    thread::sleep(A_WHILE);
+    let used = gateway.processor_time() - before;
+    assert!(used < 100, "{used} hundredths of a second");
+    assert!(sockets.iter_mut().all(is_open));
+}
+
+#[test]
 fn the_end_of_one_token_cuts_no_other_websocket() {
     on_each_store("", |gateway| {
         let [alice, bob] = ["alice", "bob"].map(|name| gateway.register(name));

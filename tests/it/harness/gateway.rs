@@ -194,6 +194,14 @@ impl Gateway {
         value.trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap()
     }
 
+    /// How much processor time the gateway has used, in hundredths of a second.
+    pub(crate) fn processor_time(&self) -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap();
+        // After the name, which may hold anything: the state is the first, user time the 12th.
+        let fields = stat.rsplit(')').next().unwrap().split_whitespace();
+        fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+    }
+
     /// All that the gateway wrote to its standard output and standard error.
     pub(crate) fn log(&self) -> String {
         logs(self.folder.path())
