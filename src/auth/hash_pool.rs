@@ -76,8 +76,9 @@ impl HashPool {
 }
 
 fn work_off(queue: &Queue) {
-    /// Low, but not the lowest: on a machine that is busy with requests, logins still get a tenth.
-    const NICENESS: i32 = 10;
+    /// The lowest: with any other, requests wait for a hash to use up its turn. On a core that is
+    /// busy with requests a hash still gets a hundredth.
+    const NICENESS: i32 = 19;
     // Where that is forbidden, hashing only disturbs more.
     let _ = rustix::process::setpriority_process(None, NICENESS);
     while let Some(job) = next(queue) {
