@@ -10,7 +10,7 @@ use authgate::gateway::{Identification, IdentityHeaders};
 use authgate::model::email::Email;
 use authgate::model::identity::{Identity, Names};
 use authgate::model::password::Password;
-use authgate::model::token::{Token, TokenId};
+use authgate::model::token::Token;
 use authgate::model::user::{UserId, Username};
 use authgate::policy::{Access, CleanPath, Route, RouteTable};
 use authgate::store::sqlite::SqliteStore;
@@ -120,10 +120,9 @@ fn identity_headers(criterion: &mut Criterion) {
             .map(HeaderName::from_static);
     let identification = Identification::new(IdentityHeaders { email, staff, user, user_id });
     let caller = Identity {
-        expires: None,
         is_staff: false,
+        lasts: None,
         names: Names::new("ada", "ada@example.com"),
-        token: TokenId { user: UserId(7), head: 0 },
         user: UserId(7),
     };
     criterion.bench_function("identity headers", |bencher| {

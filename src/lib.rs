@@ -17,8 +17,8 @@
 //!   auth::authenticate     Token -> Identity, from memory, else by the store      -> else 401
 //!   policy::decide         Route and Identity -> Permit                           -> else 401, 403
 //! -> upstream_peer         no Permit, no upstream                (gateway::upstream)
-//! -> upstream_request_filter   Authorization off; where the request comes from (gateway::client);
-//!                          identity headers: remove, then set    (gateway::identity_headers)
+//! -> upstream_request_filter   what a client must not say off, then   (gateway::outgoing)
+//!                          where it comes from and who calls   (gateway::client, identity_headers)
 //! -> logging               a line and the counters               (gateway::access_log, metrics)
 //! ```
 //!
@@ -31,13 +31,13 @@
 //! | A path is cleaned | [`policy::CleanPath`], in `policy/path.rs` |
 //! | A token becomes an identity | [`auth::Auth::authenticate`], in `auth/authenticate.rs` |
 //! | Memory, and what it must not hold | `auth/cache.rs`; it hears of changes by [`store::Store::watch`] |
-//! | Identity headers are removed and set | [`gateway::IdentityHeaders`], in `gateway/identity_headers.rs` |
+//! | Identity headers are named and set | [`gateway::Identification`], in `gateway/identity_headers.rs` |
 //! | What a login does to the store | [`auth::Auth::login`]: reads the user, hashes outside, then [`store::Store::issue_token`], which adds the token only if the user has not changed meanwhile |
 //! | What may end tokens | [`model::user::UserChange::ends_tokens`], [`store::Store::revoke_token`], [`store::Store::revoke_tokens_of`] |
 //! | What the stores promise | [`store::Store`]; SQLite and Redis obey one suite, `tests/it/store.rs` |
 //! | Settings are read, and every mistake is told | [`config::Config::load`]; `conf/authgate.toml` lists them all |
 //! | The command line | [`cli`], a file for each verb; it manages accounts by `auth/manage.rs` |
-//! | What the app is told | `gateway/outgoing.rs` |
+//! | What clients must not say is removed, and the app is told | `gateway/outgoing.rs` |
 //! | A request is cut off | [`gateway::Guarded`], in `gateway/guard.rs` |
 //! | The process starts, drains, and does its upkeep | [`server`] |
 //!

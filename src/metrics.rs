@@ -68,7 +68,7 @@ impl Default for Metrics {
         registry.register("request_duration_seconds", help, metrics.duration.clone());
         let help = "Requests that no server behind the gateway answered";
         registry.register("upstream_errors", help, metrics.upstream_errors.clone());
-        let help = "Connections cut because the token that opened them has ended";
+        let help = "Requests cut off because their token has ended or the store could not tell";
         registry.register("connections_ended", help, metrics.connections_ended.clone());
         metrics.register_cache();
         metrics
@@ -123,7 +123,7 @@ impl Metrics {
         self.feed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a connection that was cut because the token that opened it has ended.
+    /// Counts a request that was cut off because its token has ended or the store could not tell.
     pub fn connection_ended(&self) {
         self.connections_ended.inc();
     }
@@ -134,8 +134,7 @@ impl Metrics {
         InFlight(Arc::clone(self))
     }
 
-    /// Counts an answer.
-    pub fn request_ends(&self, status: u16, took: Duration) {
+    fn request_ends(&self, status: u16, took: Duration) {
         self.requests.get_or_create(&Status { status }).inc();
         self.duration.observe(took.as_secs_f64());
     }
@@ -166,6 +165,13 @@ impl Metrics {
 /// A request that is being served.
 #[derive(Debug)]
 pub struct InFlight(Arc<Metrics>);
+
+impl InFlight {
+    /// Counts the answer; one that never began has the status 0.
+    pub fn ends(&self, status: u16, took: Duration) {
+        self.0.request_ends(status, took);
+    }
+}
 
 impl Drop for InFlight {
     fn drop(&mut self) {

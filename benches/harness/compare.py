@@ -25,6 +25,8 @@ USERS = 100_000
 SENT = 1_000  # tokens that take turns in the requests
 TRIES = 3  # at a quiet slice
 YARDSTICK = "plain-pingora"
+# What authgate is compared with beside it.
+RIVALS = ["nginx-lua-cache", "nginx-auth-request"]
 
 
 @dataclass
@@ -244,6 +246,17 @@ def show(options, slices):
           f"ratios to {YARDSTICK}, round by round\n")
     base = slices[YARDSTICK]
     report.table(HEADINGS, [row(name, rows, base) for name, rows in slices.items()], options.markdown)
+    print("\nCPU with helpers, round by round:")
+    for name in slices:
+        if name.startswith("authgate"):
+            print(f"{name} to " + ", ".join(
+                f"{rival} {report.ratio_per_round(*costs(slices, name, rival)):.2f}"
+                for rival in RIVALS if rival in slices))
+
+
+def costs(slices, *names):
+    """CPU microseconds a request of each round, for each of the targets."""
+    return [[slice["cpu_with_helpers"] for slice in slices[name]] for name in names]
 
 
 def row(name, rows, base):
@@ -256,5 +269,5 @@ def row(name, rows, base):
         return "-" if None in values else f"{report.ratio_per_round(values, [slice[key] for slice in base]):.2f}"
 
     return [name, median("rate"), median("cpu", 1), median("cpu_with_helpers", 1), median("p50"), median("p99"),
-            median("memory", 1), ratio("rate"), ratio("cpu"), ratio("p50"), ratio("p99"),
+            median("memory", 1), ratio("rate"), ratio("cpu_with_helpers"), ratio("p50"), ratio("p99"),
             sum(slice["failed"] for slice in rows), median("others", 2)]

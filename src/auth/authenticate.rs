@@ -4,7 +4,7 @@ use super::cache::{Facts, Recall};
 use super::{Auth, AuthError};
 use crate::clock::Timestamp;
 use crate::model::identity::Identity;
-use crate::model::token::{Token, TokenDigest, TokenId};
+use crate::model::token::{Token, TokenDigest};
 use crate::store::StoreError;
 use futures_util::FutureExt;
 use std::convert::Infallible;
@@ -22,17 +22,18 @@ impl Auth {
         let (Facts { token, user }, now) = self.good(digest).await?;
         self.refresh(digest, &token, now);
         Ok(Identity {
-            expires: token.expires(),
             is_staff: user.is_staff,
+            lasts: token.lasts(now),
             names: user.names,
-            token: TokenId { user: token.user, head: digest.head() },
             user: token.user,
         })
     }
 
-    /// Succeeds if a token is good, as [`Auth::identify`] does, but is no use of it.
-    pub async fn check(&self, digest: TokenDigest) -> Result<(), AuthError> {
-        self.good(digest).await.map(drop)
+    /// Tells for how long a token that is good will hold (`None` is forever), and fails as
+    /// [`Auth::identify`] does; but it is no use of the token.
+    pub async fn check(&self, digest: TokenDigest) -> Result<Option<Duration>, AuthError> {
+        let (Facts { token, .. }, now) = self.good(digest).await?;
+        Ok(token.lasts(now))
     }
 
     /// What is known of a token, if it is good at this moment. Facts may come from memory; whether
@@ -87,7 +88,9 @@ impl Auth {
         const PAUSE: Duration = Duration::from_millis(100);
         /// Where there never was a feed.
         const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-        let beat = self.settings.cache.feed_timeout / 4;
+        /// Even where the feed is trusted for long, its end should be noticed soon.
+        const LONGEST_BEAT: Duration = Duration::from_secs(1);
+        let beat = LONGEST_BEAT.min(self.settings.cache.feed_timeout / 4);
         let (mut is_known, mut pause) = (false, PAUSE);
         loop {
             let watcher = Arc::clone(&self.cache);

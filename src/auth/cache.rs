@@ -14,7 +14,7 @@ use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{User, UserId};
 use crate::store::{Change, Watcher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// What an operator may set of the memory.
@@ -65,6 +65,11 @@ impl TokenFacts {
     /// Until when it holds; `None` is forever.
     pub(super) fn expires(&self) -> Option<Timestamp> {
         (self.end != Self::NEVER).then_some(self.end)
+    }
+
+    /// For how long it will hold; `None` is forever.
+    pub(super) fn lasts(&self, now: Timestamp) -> Option<Duration> {
+        self.expires().map(|end| end.since(now))
     }
 }
 
@@ -145,6 +150,8 @@ pub(super) struct Cache {
     changes: AtomicU64,
     clock: Arc<dyn Clock>,
     feed_timeout: Duration,
+    /// Whether the feed was lost and has not been heard since.
+    is_lost: AtomicBool,
     metrics: Arc<Metrics>,
     tokens: Shelf<Key, TokenFacts>,
     /// Until when the feed is trusted, in nanoseconds since `born`.
@@ -165,12 +172,14 @@ impl Cache {
         Self {
             born: clock.instant(),
             changes: AtomicU64::new(0),
+            is_lost: AtomicBool::new(false),
             // A memory of nothing is never trusted.
             feed_timeout: if half == 0 { Duration::ZERO } else { settings.feed_timeout },
-            tokens: Shelf::new(half, Arc::clone(&metrics)),
+            tokens: Shelf::new(half, Some(Arc::clone(&metrics))),
             trusted_until: AtomicU64::new(0),
-            unknown: Shelf::new(unknown, Arc::clone(&metrics)),
-            users: Shelf::new(half, Arc::clone(&metrics)),
+            // Not counted: what nobody has may go.
+            unknown: Shelf::new(unknown, None),
+            users: Shelf::new(half, Some(Arc::clone(&metrics))),
             clock,
             metrics,
         }
@@ -236,6 +245,7 @@ impl Cache {
     /// Trusts nothing in memory until a feed is heard again. Says whether one had been.
     pub(super) fn distrust(&self) -> bool {
         self.metrics.feed_lost();
+        self.is_lost.store(true, Ordering::SeqCst);
         self.trusted_until.swap(0, Ordering::SeqCst) != 0
     }
 
@@ -265,6 +275,9 @@ impl Watcher for Cache {
     }
 
     fn told_until(&self, moment: Instant) {
+        if self.is_lost.swap(false, Ordering::SeqCst) {
+            tracing::info!("revocation feed is back");
+        }
         let until = moment + self.feed_timeout;
         self.trusted_until.fetch_max(self.since_birth(until), Ordering::SeqCst);
         let bytes = self.tokens.bytes() + self.unknown.bytes() + self.users.bytes();

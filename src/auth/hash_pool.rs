@@ -78,8 +78,11 @@ impl HashPool {
 fn work_off(queue: &Queue) {
     /// The lowest: with any other, requests wait for a hash to use up its turn. On a core that is
     /// busy with requests a hash still gets a hundredth.
+    #[cfg(target_os = "linux")]
     const NICENESS: i32 = 19;
-    // Where that is forbidden, hashing only disturbs more.
+    // Of this thread alone: elsewhere than on Linux it would be the whole process. Where it is
+    // forbidden, hashing only disturbs more.
+    #[cfg(target_os = "linux")]
     let _ = rustix::process::setpriority_process(None, NICENESS);
     while let Some(job) = next(queue) {
         // The caller learns of a crash by the end of their channel; the thread has others to serve.

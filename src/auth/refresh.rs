@@ -4,6 +4,7 @@ use super::cache::TokenFacts;
 use super::{Auth, TokenSettings};
 use crate::clock::Timestamp;
 use crate::model::token::TokenDigest;
+use crate::store::StoreError;
 use futures_util::StreamExt;
 use futures_util::stream::poll_fn;
 use std::collections::HashSet;
@@ -13,16 +14,10 @@ use tokio::sync::mpsc;
 
 /// The tokens that are to be prolonged.
 pub(super) struct Refreshes {
-    orders: tokio::sync::Mutex<mpsc::Receiver<Order>>,
-    queue: mpsc::Sender<Order>,
+    orders: tokio::sync::Mutex<mpsc::Receiver<TokenDigest>>,
+    queue: mpsc::Sender<TokenDigest>,
     /// Those in the queue or being written: each is there once, however often it is used.
     waiting: Mutex<HashSet<TokenDigest>>,
-}
-
-#[derive(Clone, Copy)]
-struct Order {
-    digest: TokenDigest,
-    expires: Timestamp,
 }
 
 impl Refreshes {
@@ -38,10 +33,10 @@ impl Refreshes {
         Self { orders: orders.into(), queue, waiting: Mutex::default() }
     }
 
-    fn add(&self, order: Order) {
+    fn add(&self, digest: TokenDigest) {
         let mut waiting = self.waiting();
-        if !waiting.contains(&order.digest) && self.queue.try_send(order).is_ok() {
-            waiting.insert(order.digest);
+        if !waiting.contains(&digest) && self.queue.try_send(digest).is_ok() {
+            waiting.insert(digest);
         }
     }
 
@@ -53,8 +48,8 @@ impl Refreshes {
 impl Auth {
     /// Has a token prolonged that was used, if it is worth it.
     pub(super) fn refresh(&self, digest: TokenDigest, token: &TokenFacts, now: Timestamp) {
-        if let Some(expires) = refreshed(&self.settings.tokens, token, now) {
-            self.refreshes.add(Order { digest, expires });
+        if refreshed(&self.settings.tokens, token, now).is_some() {
+            self.refreshes.add(digest);
         }
     }
 
@@ -62,15 +57,29 @@ impl Auth {
     pub async fn refresh_tokens(&self) {
         let mut orders = self.refreshes.orders.lock().await;
         let orders = poll_fn(|context| orders.poll_recv(context));
-        let write = |order: Order| async move {
+        let prolong = |digest| async move {
             // A token that cannot be prolonged now is still good now, and is tried again later.
-            if let Err(error) = self.store.extend_token(order.digest, order.expires).await {
+            if let Err(error) = self.prolong(digest).await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "token not prolonged");
                 tokio::time::sleep(Refreshes::PAUSE).await;
             }
-            self.refreshes.waiting().remove(&order.digest);
+            self.refreshes.waiting().remove(&digest);
         };
-        orders.for_each_concurrent(Refreshes::AT_ONCE, write).await;
+        orders.for_each_concurrent(Refreshes::AT_ONCE, prolong).await;
+    }
+
+    /// Prolongs a token as it is now: it may have ended since it was used, or been prolonged for
+    /// another use, here or by another gateway.
+    async fn prolong(&self, digest: TokenDigest) -> Result<(), StoreError> {
+        let Some((record, _)) = self.store.token(digest).await? else { return Ok(()) };
+        let now = self.clock.now();
+        if record.has_expired(now) {
+            return Ok(());
+        }
+        if let Some(end) = refreshed(&self.settings.tokens, &TokenFacts::of(&record), now) {
+            self.store.extend_token(digest, end).await?;
+        }
+        Ok(())
     }
 }
 

@@ -38,8 +38,11 @@ where
     K: Clone + Eq + Hash,
     V: Weigh<K>,
 {
-    /// An empty map of at most so many bytes.
-    pub(super) fn new(bytes: u64, metrics: Arc<Metrics>) -> Self {
+    /// An empty map of at most so many bytes, which counts what has to go for want of room.
+    ///
+    /// It grows as it is used: to take all of its room at once would cost an idle gateway more than
+    /// the milliseconds do in which one of its parts is copied.
+    pub(super) fn new(bytes: u64, metrics: Option<Arc<Metrics>>) -> Self {
         /// What is kept of those that went lately, so that they stay longer when they come back: a
         /// part of the entries. Each takes as much of the map as an entry that is there.
         const GONE: f64 = 0.1;
@@ -128,12 +131,14 @@ impl<K, V: Weigh<K>> Weighter<K, V> for Scales {
 
 /// Counts what had to go for want of room.
 #[derive(Clone)]
-struct Evictions(Arc<Metrics>);
+struct Evictions(Option<Arc<Metrics>>);
 
 impl<K, V> Lifecycle<K, V> for Evictions {
     type RequestState = ();
 
     fn on_evict(&self, (): &mut (), _: K, _: V) {
-        self.0.cache_evicted();
+        if let Some(metrics) = &self.0 {
+            metrics.cache_evicted();
+        }
     }
 }

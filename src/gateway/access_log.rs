@@ -11,6 +11,8 @@ pub(super) fn write_cut(ctx: &RequestCtx) {
     tracing::info!(
         target: "authgate::access",
         client = ctx.client.as_ref().map(|client| tracing::field::display(client.address)),
+        method = ctx.asked.as_ref().map(|(method, _)| method.as_str()),
+        path = ctx.asked.as_ref().map(|(_, uri)| uri.path()),
         user = ctx.user.as_ref().map(Names::username),
         took_ms = u64::try_from(ctx.started.elapsed().as_millis()).unwrap_or(u64::MAX),
         request_id = ctx.request_id.to_str().unwrap_or_default(),

@@ -17,7 +17,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
 /// Serves with another app, and cuts off the requests that must not go on.
 pub struct Guarded<A> {
@@ -28,11 +28,11 @@ pub struct Guarded<A> {
 }
 
 impl<A> Guarded<A> {
-    /// For how long a connection goes on while the store cannot tell.
+    /// For how long a connection goes on while the store cannot tell whether its token is good.
     const DOUBT: Duration = Duration::from_secs(1);
 
     /// Gives each head so long; on a connection that was kept, from the moment when it went idle no
-    /// longer than that and the time for which idle connections are kept.
+    /// longer than that and the time for which idle connections are kept, and a quarter of a second.
     pub fn new(app: A, auth: Arc<Auth>, metrics: Arc<Metrics>, head_timeout: Duration) -> Self {
         Self { app: Arc::new(app), auth, head_timeout, metrics }
     }
@@ -41,15 +41,15 @@ impl<A> Guarded<A> {
     async fn must_end(&self, watched: &Watched) {
         let mut doubted_since = None;
         while let Alarm::Look(token) = poll_fn(|context| watched.lock().poll(context)).await {
-            let asked = Instant::now();
-            match self.auth.check(token).await {
-                Ok(()) => doubted_since = None,
-                Err(AuthError::InvalidToken | AuthError::InactiveUser) => {
-                    self.metrics.connection_ended();
-                    return;
+            let since = *doubted_since.get_or_insert_with(Instant::now);
+            match timeout_at(since + Self::DOUBT, self.auth.check(token)).await {
+                Ok(Ok(lasts)) => {
+                    doubted_since = None;
+                    watched.lock().set_end(lasts);
                 }
-                Err(_) if asked - *doubted_since.get_or_insert(asked) < Self::DOUBT => {}
-                Err(_) => {
+                // The store cannot tell. It need not where the token has come to its own end.
+                Ok(Err(AuthError::Store(_))) if !watched.lock().has_ended() => {}
+                Ok(Err(_)) | Err(_) => {
                     self.metrics.connection_ended();
                     return;
                 }
@@ -67,8 +67,10 @@ struct Watched(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    /// Rings twice a second while requests are served, so that a token's end is seen within one.
+    /// Rings several times a second while requests are served.
     alarm: Option<Pin<Box<Sleep>>>,
+    /// When the token comes to its own end, if it has one.
+    ends_at: Option<Instant>,
     /// By when it must have come; as long as nobody has waited for long, nobody needs to know.
     head_by: Option<Instant>,
     /// How long it may take.
@@ -91,7 +93,7 @@ impl Watched {
     /// Begins to wait for the head of the next request.
     fn expect_head(&self, limit: Duration) {
         let mut state = self.lock();
-        (state.head_by, state.look_at, state.token) = (None, None, None);
+        (state.ends_at, state.head_by, state.look_at, state.token) = (None, None, None, None);
         state.limit = limit;
     }
 
@@ -101,7 +103,19 @@ impl Watched {
 }
 
 impl State {
-    const LOOK_EVERY: Duration = Duration::from_millis(500);
+    /// The most that it takes to see the end of a token that the gateway has heard of.
+    const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+    fn set_end(&mut self, lasts: Option<Duration>) {
+        self.ends_at = lasts.map(|lasts| Instant::now() + lasts);
+        if let (Some(look_at), Some(ends_at)) = (&mut self.look_at, self.ends_at) {
+            *look_at = ends_at.min(*look_at);
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ends_at.is_some_and(|end| end <= Instant::now())
+    }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Alarm> {
         loop {
@@ -125,7 +139,7 @@ impl State {
                 }
                 continue;
             }
-            // The alarm was set for the request before: half a second of this one's time has passed.
+            // The alarm was set for the request before: some of this one's time has passed.
             let by = *self.head_by.get_or_insert(now + limit);
             if now >= by {
                 return Poll::Ready(Alarm::Late);
@@ -136,6 +150,8 @@ impl State {
 }
 
 tokio::task_local! {
+    /// What the guard watches of the task that reads this: Pingora has no other way through from the
+    /// app's phases to whoever runs them.
     static WATCHED: Arc<Watched>;
 }
 
@@ -146,9 +162,14 @@ pub(super) fn head_is_complete(at: std::time::Instant) {
     let _ = WATCHED.try_with(|watched| watched.lock().look_at = Some(look_at));
 }
 
-/// Says which token has let the request pass: it ends with it. Called as the other.
-pub(super) fn ends_with(token: TokenDigest) {
-    let _ = WATCHED.try_with(|watched| watched.lock().token = Some(token));
+/// Says which token has let the request pass, and for how long it will hold: the request ends with
+/// it. Called as the other.
+pub(super) fn ends_with(token: TokenDigest, lasts: Option<Duration>) {
+    let _ = WATCHED.try_with(|watched| {
+        let mut state = watched.lock();
+        state.token = Some(token);
+        state.set_end(lasts);
+    });
 }
 
 /// What a connection that is kept for the next request takes with it.

@@ -26,7 +26,7 @@ use crate::model::identity::{Identity, Names};
 use crate::model::token::Token;
 use crate::policy::{self, Access, Permit, RouteTable};
 use async_trait::async_trait;
-use http::{HeaderValue, Response, header};
+use http::{HeaderValue, Method, Response, Uri, header};
 use ipnet::IpNet;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
@@ -66,8 +66,10 @@ pub struct Settings {
 
 /// All that is known of one request.
 pub struct RequestCtx {
+    /// What was asked for, for the log of a request that is cut off.
+    asked: Option<(Method, Uri)>,
     client: Option<Client>,
-    _in_flight: InFlight,
+    in_flight: InFlight,
     /// Whether the log has it.
     is_logged: bool,
     permit: Option<Permit>,
@@ -81,6 +83,7 @@ pub struct RequestCtx {
 impl Drop for RequestCtx {
     fn drop(&mut self) {
         if !self.is_logged {
+            self.in_flight.ends(0, self.started.elapsed());
             access_log::write_cut(self);
         }
     }
@@ -106,6 +109,8 @@ impl Gateway {
         let client = Client::of(session, &self.settings.trusted_proxies);
         ctx.request_id = client.request_id(session.req_header());
         ctx.client = Some(client);
+        let header = session.req_header();
+        ctx.asked = Some((header.method.clone(), header.uri.clone()));
         let head = Head::read(session.req_header(), &session.as_downstream().to_h1_raw())?;
         if let Some(endpoint) = Endpoint::at(head.path.as_str()) {
             return Ok(Some(self.answer(session, endpoint).await));
@@ -165,7 +170,7 @@ impl Gateway {
     async fn authenticate(&self, token: &Token) -> Result<Identity, AuthError> {
         let digest = token.digest();
         let identity = self.auth.identify(digest).await?;
-        guard::ends_with(digest);
+        guard::ends_with(digest, identity.lasts);
         Ok(identity)
     }
 
@@ -203,8 +208,9 @@ impl ProxyHttp for Gateway {
         let started = Instant::now();
         guard::head_is_complete(started);
         RequestCtx {
+            asked: None,
             client: None,
-            _in_flight: self.metrics.request_begins(),
+            in_flight: self.metrics.request_begins(),
             is_logged: false,
             permit: None,
             request_id: HeaderValue::from_static(""),
@@ -318,7 +324,7 @@ impl ProxyHttp for Gateway {
     async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut RequestCtx) {
         let status = session.response_written().map_or(0, |response| response.status.as_u16());
         let took = ctx.started.elapsed();
-        self.metrics.request_ends(status, took);
+        ctx.in_flight.ends(status, took);
         access_log::write(session, error, ctx, status, took);
         ctx.is_logged = true;
     }

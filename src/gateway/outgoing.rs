@@ -60,16 +60,14 @@ mod tests {
     use super::super::IdentityHeaders;
     use super::*;
     use crate::model::identity::Names;
-    use crate::model::token::TokenId;
     use crate::model::user::UserId;
 
     fn ada() -> Identity {
         let user = UserId(7);
         Identity {
-            expires: None,
             is_staff: false,
+            lasts: None,
             names: Names::new("Ünal", "ada@example.com"),
-            token: TokenId { user, head: 0 },
             user,
         }
     }

@@ -1,21 +1,18 @@
 //! Who a request acts for.
 
-use super::token::TokenId;
 use super::user::{User, UserId};
-use crate::clock::Timestamp;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The user behind a good token.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Identity {
-    /// Until when the token holds; `None` is forever.
-    pub expires: Option<Timestamp>,
     /// Whether the user is staff.
     pub is_staff: bool,
+    /// For how long the token will hold; `None` is forever.
+    pub lasts: Option<Duration>,
     /// What the user is called.
     pub names: Names,
-    /// Which token spoke for them.
-    pub token: TokenId,
     /// The user.
     pub user: UserId,
 }

@@ -65,7 +65,6 @@ pub enum Refusal {
 mod tests {
     use super::*;
     use crate::model::identity::Names;
-    use crate::model::token::TokenId;
     use crate::model::user::UserId;
 
     fn route(access: Access) -> Arc<Route> {
@@ -75,13 +74,7 @@ mod tests {
 
     fn caller(is_staff: bool) -> Identity {
         let user = UserId(7);
-        Identity {
-            expires: None,
-            is_staff,
-            names: Names::new("ada", ""),
-            token: TokenId { user, head: 0 },
-            user,
-        }
+        Identity { is_staff, lasts: None, names: Names::new("ada", ""), user }
     }
 
     #[test]

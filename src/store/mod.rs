@@ -174,6 +174,7 @@ pub enum Settings {
         path: std::path::PathBuf,
     },
 }
+
 /// Opens a store. A server that does not answer is no error: it may come back.
 pub fn open(settings: &Settings) -> Result<Arc<dyn Store>, StoreError> {
     Ok(match settings {
