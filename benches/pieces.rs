@@ -54,6 +54,7 @@ fn text() -> String {
 
 fn memory(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
+    let _entered = runtime.enter();
     let folder = tempfile::tempdir().unwrap();
     let auth = Arc::new(open(&folder.path().join("bench.db")));
     let follower = Arc::clone(&auth);

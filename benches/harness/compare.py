@@ -246,12 +246,10 @@ def show(options, slices):
           f"ratios to {YARDSTICK}, round by round\n")
     base = slices[YARDSTICK]
     report.table(HEADINGS, [row(name, rows, base) for name, rows in slices.items()], options.markdown)
-    print("\nCPU with helpers, round by round:")
-    for name in slices:
-        if name.startswith("authgate"):
-            print(f"{name} to " + ", ".join(
-                f"{rival} {report.ratio_per_round(*costs(slices, name, rival)):.2f}"
-                for rival in RIVALS if rival in slices))
+    for rival in (rival for rival in RIVALS if rival in slices):
+        for name in (name for name in slices if name.startswith("authgate")):
+            ratio = report.ratio_per_round(*costs(slices, name, rival))
+            print(f"\nCPU ratio of {name} to {rival}, helpers counted, round by round: {ratio:.2f}")
 
 
 def costs(slices, *names):

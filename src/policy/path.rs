@@ -14,6 +14,11 @@ pub struct CleanPath(String);
 impl CleanPath {
     /// Reads the path of a request target, without its query.
     pub fn parse(raw: &str) -> Result<Self, AmbiguousPath> {
+        // Most paths have nothing to undo.
+        if raw.bytes().all(|byte| is_unreserved(byte) || byte == b'/') {
+            has_one_reading(raw)?;
+            return Ok(Self(raw.to_owned()));
+        }
         let clean = normalize(raw)?;
         has_one_reading(&clean)?;
         let decoded = percent_decode(clean.as_bytes()).decode_utf8();
