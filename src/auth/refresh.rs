@@ -8,6 +8,7 @@ use crate::store::StoreError;
 use futures_util::StreamExt;
 use futures_util::stream::poll_fn;
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -57,10 +58,18 @@ impl Auth {
     pub async fn refresh_tokens(&self) {
         let mut orders = self.refreshes.orders.lock().await;
         let orders = poll_fn(|context| orders.poll_recv(context));
+        let fails = &AtomicBool::new(false);
         let prolong = |digest| async move {
+            let outcome = self.prolong(digest).await;
+            let failed_before = fails.swap(outcome.is_err(), Ordering::Relaxed);
             // A token that cannot be prolonged now is still good now, and is tried again later.
-            if let Err(error) = self.prolong(digest).await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "token not prolonged");
+            if let Err(error) = outcome {
+                if !failed_before {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "tokens not prolonged"
+                    );
+                }
                 tokio::time::sleep(Refreshes::PAUSE).await;
             }
             self.refreshes.waiting().remove(&digest);
