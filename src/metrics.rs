@@ -66,24 +66,40 @@ impl Default for Metrics {
         registry.register("requests_in_flight", "Requests being served", metrics.in_flight.clone());
         let help = "Seconds from a request's head to the end of its answer";
         registry.register("request_duration_seconds", help, metrics.duration.clone());
-        let help = "Requests that no server behind the gateway answered";
-        registry.register("upstream_errors", help, metrics.upstream_errors.clone());
-        let help = "Requests cut off because their token has ended or the store could not tell";
-        registry.register("connections_ended", help, metrics.connections_ended.clone());
-        metrics.register_cache();
+        metrics.register_counters();
+        metrics.register_feed();
         metrics
     }
 }
 
 impl Metrics {
-    fn register_cache(&mut self) {
+    fn register_counters(&mut self) {
+        let counters = [
+            (
+                "upstream_errors",
+                &self.upstream_errors,
+                "Requests that no server behind the gateway answered",
+            ),
+            (
+                "connections_ended",
+                &self.connections_ended,
+                "Requests cut off because their token has ended or the store could not tell",
+            ),
+            ("cache_hits", &self.cache_hits, "Tokens that were checked from memory"),
+            ("cache_misses", &self.cache_misses, "Tokens for which the store was asked"),
+            (
+                "cache_evictions",
+                &self.cache_evictions,
+                "Tokens and users that memory had no room for",
+            ),
+        ];
+        for (name, counter, help) in counters {
+            self.registry.register(name, help, counter.clone());
+        }
+    }
+
+    fn register_feed(&mut self) {
         let registry = &mut self.registry;
-        let help = "Tokens that were checked from memory";
-        registry.register("cache_hits", help, self.cache_hits.clone());
-        let help = "Tokens for which the store was asked";
-        registry.register("cache_misses", help, self.cache_misses.clone());
-        let help = "Tokens and users that memory had no room for";
-        registry.register("cache_evictions", help, self.cache_evictions.clone());
         let help = "Bytes of memory that hold tokens and users";
         registry.register("cache_bytes", help, self.cache_bytes.clone());
         let help = "Whether the store tells of revocations (1 or 0); if not, nothing is answered from memory";

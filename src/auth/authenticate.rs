@@ -1,6 +1,7 @@
 //! Token → identity: runs for every request that is not public.
 
-use super::cache::{Facts, Recall};
+use super::cache::Recall;
+use super::facts::Facts;
 use super::{Auth, AuthError};
 use crate::clock::Timestamp;
 use crate::model::identity::Identity;
@@ -53,7 +54,7 @@ impl Auth {
         let facts = facts.ok_or(AuthError::InvalidToken)?;
         let Facts { token, user } = &facts;
         let now = self.clock.now();
-        if token.expires().is_some_and(|end| end <= now) {
+        if token.has_expired(now) {
             return Err(AuthError::InvalidToken);
         }
         if !user.is_active {

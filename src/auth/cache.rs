@@ -6,10 +6,10 @@
 //! What was read before a change must not be put after it. So whoever reads asks for the count of
 //! changes first, and what has changed since is not put: see [`Shelf::put`].
 
+use super::facts::{Facts, TokenFacts, UserFacts};
 use super::shelf::{OVERHEAD, Shelf, Weigh};
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::model::identity::Names;
 use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{User, UserId};
 use crate::store::{Change, Watcher};
@@ -27,13 +27,6 @@ pub struct CacheSettings {
     pub size: u64,
 }
 
-/// What is known of a token that the store knows.
-#[derive(Clone)]
-pub(super) struct Facts {
-    pub token: TokenFacts,
-    pub user: UserFacts,
-}
-
 /// What memory says of a token.
 pub(super) enum Recall {
     /// This is known of it.
@@ -42,51 +35,6 @@ pub(super) enum Recall {
     Nobodys,
     /// The store must be asked.
     Nothing,
-}
-
-/// What is kept of a token: no more than a verdict needs.
-#[derive(Clone, Copy)]
-pub(super) struct TokenFacts {
-    pub created: Timestamp,
-    pub epoch: u64,
-    /// The last possible moment, if there is no end: half as long as an option.
-    end: Timestamp,
-    pub user: UserId,
-}
-
-impl TokenFacts {
-    const NEVER: Timestamp = Timestamp::from_micros(i64::MAX);
-
-    pub(super) fn of(token: &TokenRecord) -> Self {
-        let TokenRecord { created, epoch, expires, user, .. } = *token;
-        Self { created, epoch, end: expires.unwrap_or(Self::NEVER), user }
-    }
-
-    /// Until when it holds; `None` is forever.
-    pub(super) fn expires(&self) -> Option<Timestamp> {
-        (self.end != Self::NEVER).then_some(self.end)
-    }
-
-    /// For how long it will hold; `None` is forever.
-    pub(super) fn lasts(&self, now: Timestamp) -> Option<Duration> {
-        self.expires().map(|end| end.since(now))
-    }
-}
-
-/// What is kept of a user.
-#[derive(Clone)]
-pub(super) struct UserFacts {
-    pub epoch: u64,
-    pub is_active: bool,
-    pub is_staff: bool,
-    pub names: Names,
-}
-
-impl UserFacts {
-    fn of(user: &User) -> Self {
-        let User { epoch, is_active, is_staff, .. } = *user;
-        Self { epoch, is_active, is_staff, names: Names::of(user) }
-    }
 }
 
 /// A token's place in memory: half of its digest, which is as hard to meet by chance as the whole.
@@ -100,12 +48,16 @@ impl From<&TokenDigest> for Key {
     }
 }
 
+/// Until when a token that nobody has is not asked for again.
+#[derive(Clone, Copy)]
+struct Unknown(Instant);
+
 impl Weigh<Key> for TokenFacts {
     const USUAL: u64 = OVERHEAD + size_of::<(Key, Self)>() as u64;
+}
 
-    fn weight(&self) -> u64 {
-        Self::USUAL
-    }
+impl Weigh<Key> for Unknown {
+    const USUAL: u64 = OVERHEAD + size_of::<(Key, Self)>() as u64;
 }
 
 impl Weigh<UserId> for UserFacts {
@@ -120,18 +72,6 @@ impl UserFacts {
     /// With the two counts before what is shared.
     const WITHOUT_NAMES: u64 =
         OVERHEAD + (size_of::<(UserId, Self)>() + 2 * size_of::<usize>()) as u64;
-}
-
-/// Until when a token that nobody has is not asked for again.
-#[derive(Clone, Copy)]
-struct Unknown(Instant);
-
-impl Weigh<Key> for Unknown {
-    const USUAL: u64 = OVERHEAD + size_of::<(Key, Self)>() as u64;
-
-    fn weight(&self) -> u64 {
-        Self::USUAL
-    }
 }
 
 /// How long a token that nobody has is remembered.
@@ -187,13 +127,17 @@ impl Cache {
 
     /// Whether what is in memory may be answered.
     pub(super) fn is_trusted(&self) -> bool {
-        self.since_birth(self.clock.instant()) < self.trusted_until.load(Ordering::SeqCst)
+        self.is_trusted_at(self.clock.instant())
+    }
+
+    fn is_trusted_at(&self, now: Instant) -> bool {
+        self.since_birth(now) < self.trusted_until.load(Ordering::SeqCst)
     }
 
     /// What memory says of a token.
     pub(super) fn recall(&self, digest: &TokenDigest) -> Recall {
         let now = self.clock.instant();
-        if self.since_birth(now) >= self.trusted_until.load(Ordering::SeqCst) {
+        if !self.is_trusted_at(now) {
             return Recall::Nothing;
         }
         let key = Key::from(digest);
@@ -288,7 +232,7 @@ impl Watcher for Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::ManualClock;
+    use crate::clock::{ManualClock, Timestamp};
     use crate::model::email::Email;
     use crate::model::password::PasswordHash;
     use crate::model::token::Token;

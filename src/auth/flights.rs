@@ -1,6 +1,7 @@
 //! One read for all who ask the same at the same time.
 
-use super::cache::{Count, Facts};
+use super::cache::Count;
+use super::facts::Facts;
 use crate::model::token::TokenDigest;
 use crate::store::StoreError;
 use futures_util::FutureExt;

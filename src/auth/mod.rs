@@ -3,6 +3,7 @@
 mod authenticate;
 mod cache;
 mod checks;
+mod facts;
 mod flights;
 mod hash_pool;
 mod hasher;

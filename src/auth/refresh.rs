@@ -1,6 +1,6 @@
 //! Prolonging tokens that are in use, off the way of the requests that use them.
 
-use super::cache::TokenFacts;
+use super::facts::TokenFacts;
 use super::{Auth, TokenSettings};
 use crate::clock::Timestamp;
 use crate::model::token::TokenDigest;

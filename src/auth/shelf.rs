@@ -14,7 +14,9 @@ pub(super) trait Weigh<K>: Clone {
     /// What most take, in bytes.
     const USUAL: u64;
     /// Bytes, with its key.
-    fn weight(&self) -> u64;
+    fn weight(&self) -> u64 {
+        Self::USUAL
+    }
 }
 
 /// What the map itself takes for an entry, in bytes: links, state, and its place in the index.
@@ -54,6 +56,7 @@ where
             .weight_capacity(bytes)
             .build();
         let evictions = Evictions(metrics);
+        // It fails only where a size is missing.
         let entries = match options {
             Ok(options) => Cache::with_options(options, Scales, <_>::default(), evictions),
             Err(_) => Cache::with(items, bytes, Scales, <_>::default(), evictions),

@@ -90,9 +90,9 @@ pub fn run(config: Config, log: Log, beside: impl FnOnce(&mut Server)) -> Result
         ops.add_tcp(&address.to_string());
         server.add_service(ops);
     }
-    server.add_service(background_service("feed", Feed::new(Arc::clone(&auth))));
-    server.add_service(background_service("refresher", Refresher::new(Arc::clone(&auth))));
-    server.add_service(background_service("sweeper", Sweeper::new(auth)));
+    server.add_service(background_service("feed", Feed(Arc::clone(&auth))));
+    server.add_service(background_service("refresher", Refresher(Arc::clone(&auth))));
+    server.add_service(background_service("sweeper", Sweeper(auth)));
     server.add_service(background_service("drain", Drain::new(metrics, settings.grace, log)));
     beside(&mut server);
     for address in &settings.listen {

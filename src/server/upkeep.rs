@@ -9,13 +9,7 @@ use std::time::Duration;
 
 /// Listens to what the store tells of revocations. As long as requests are served: also while the
 /// process is being stopped.
-pub(super) struct Feed(Arc<Auth>);
-
-impl Feed {
-    pub(super) fn new(auth: Arc<Auth>) -> Self {
-        Self(auth)
-    }
-}
+pub(super) struct Feed(pub Arc<Auth>);
 
 #[async_trait]
 impl BackgroundService for Feed {
@@ -26,13 +20,7 @@ impl BackgroundService for Feed {
 }
 
 /// Prolongs tokens that are in use.
-pub(super) struct Refresher(Arc<Auth>);
-
-impl Refresher {
-    pub(super) fn new(auth: Arc<Auth>) -> Self {
-        Self(auth)
-    }
-}
+pub(super) struct Refresher(pub Arc<Auth>);
 
 #[async_trait]
 impl BackgroundService for Refresher {
@@ -42,13 +30,7 @@ impl BackgroundService for Refresher {
 }
 
 /// Deletes expired tokens now and then. Nothing depends on it but the size of the store.
-pub(super) struct Sweeper(Arc<Auth>);
-
-impl Sweeper {
-    pub(super) fn new(auth: Arc<Auth>) -> Self {
-        Self(auth)
-    }
-}
+pub(super) struct Sweeper(pub Arc<Auth>);
 
 const PAUSE: Duration = Duration::from_mins(10);
 

@@ -1,16 +1,15 @@
 //! The threads that read, a connection each.
 
-use super::queue::{self, ask};
+use super::queue::{self, Query, ask};
 use crate::store::StoreError;
 use rusqlite::Connection;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 /// How many threads read. A look-up takes microseconds, so more would only wait for the processor.
 pub(super) const COUNT: usize = 3;
 
-type Query = Box<dyn FnOnce(&Connection) + Send>;
 type Queue = Arc<Mutex<mpsc::Receiver<Query>>>;
 
 /// Reads from the database.
@@ -38,13 +37,7 @@ impl Readers {
         &self,
         query: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (caller, answer) = oneshot::channel();
-        let job: Query = Box::new(move |db| {
-            // A caller who has gone away needs no answer.
-            if !caller.is_closed() {
-                let _ = caller.send(query(db));
-            }
-        });
+        let (job, answer) = queue::query(query);
         ask(&self.queue, job, answer).await
     }
 }

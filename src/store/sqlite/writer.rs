@@ -1,7 +1,7 @@
 //! The thread that writes. What queues up while one transaction is committed goes into the next, so
 //! that many writers share the wait for the disk.
 
-use super::queue::{self, Caller, ask};
+use super::queue::{self, Caller, Query, ask};
 use crate::store::feed::Listener;
 use crate::store::{Change, StoreError};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -46,22 +46,16 @@ impl Writer {
         &self,
         query: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (caller, answer) = oneshot::channel();
-        let look: Look = Box::new(move |db| {
-            // A caller who has gone away needs no answer.
-            let _ = caller.send(query(db));
-        });
+        let (look, answer) = queue::query(query);
         ask(&self.queue, Order::Look(look), answer).await
     }
 }
 
 /// What is asked of the thread.
 enum Order {
-    Look(Look),
+    Look(Query),
     Write(Box<dyn Job>),
 }
-
-type Look = Box<dyn FnOnce(&Connection) + Send>;
 
 fn work_off(mut queue: Queue, mut db: Connection, listener: &Listener) {
     while let Some(order) = queue.blocking_recv() {
@@ -84,7 +78,7 @@ struct Batch {
     changes: Vec<Change>,
     jobs: Vec<Box<dyn Job>>,
     /// What comes after the jobs.
-    looks: Vec<Look>,
+    looks: Vec<Query>,
 }
 
 impl Batch {
