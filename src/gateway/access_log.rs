@@ -1,6 +1,6 @@
 //! One line a request, from what is known of it alone: no query, no header, no secret.
 
-use super::RequestCtx;
+use super::context::RequestCtx;
 use crate::model::identity::Names;
 use pingora::Error;
 use pingora::proxy::Session;

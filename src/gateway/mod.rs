@@ -2,10 +2,12 @@
 
 mod access_log;
 mod client;
+mod context;
 mod failure;
 mod guard;
 mod head;
 mod identity_headers;
+mod live;
 mod outgoing;
 mod reply;
 mod upstream;
@@ -13,80 +15,39 @@ mod upstream;
 pub use self::guard::Guarded;
 pub use self::head::fold;
 pub use self::identity_headers::{Identification, IdentityHeaders};
+pub use self::live::Settings;
 pub use self::upstream::UpstreamSettings;
 
 use self::client::Client;
+use self::context::RequestCtx;
 use self::head::Head;
+use self::live::Live;
 use self::outgoing::Told;
-use self::upstream::Upstream;
 use crate::api::{self, ApiRequest, Credentials, Endpoint, Problem};
 use crate::auth::{Auth, AuthError};
-use crate::metrics::{InFlight, Metrics};
-use crate::model::identity::{Identity, Names};
+use crate::metrics::Metrics;
+use crate::model::identity::Identity;
 use crate::model::token::Token;
-use crate::policy::{self, Access, Permit, RouteTable};
+use crate::policy::{self, Access, Permit};
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use http::{HeaderValue, Method, Response, Uri, header};
-use ipnet::IpNet;
+use http::{HeaderValue, Response, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
 use std::any::Any;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Answers the endpoints and forwards what the policy permits.
+///
+/// Clones are one gateway: they share everything.
+#[derive(Clone)]
 pub struct Gateway {
     auth: Arc<Auth>,
-    identification: Identification,
+    live: Arc<ArcSwap<Live>>,
     metrics: Arc<Metrics>,
-    settings: Settings,
-    upstreams: Vec<Upstream>,
-}
-
-/// What an operator may set.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// How long the body of a request to an endpoint may take to arrive.
-    pub body_timeout: Duration,
-    /// The headers that tell the app who calls.
-    pub identity: IdentityHeaders,
-    /// The most bytes in the body of a request to an endpoint.
-    pub max_body: usize,
-    /// The routes.
-    pub routes: RouteTable,
-    /// The scheme of the `Authorization` header.
-    pub scheme: String,
-    /// The networks whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpNet>,
-    /// The servers behind the gateway, by name.
-    pub upstreams: Vec<UpstreamSettings>,
-}
-
-/// All that is known of one request.
-pub struct RequestCtx {
-    /// What was asked for, for the log of a request that is cut off.
-    asked: Option<(Method, Uri)>,
-    client: Option<Client>,
-    in_flight: InFlight,
-    /// Whether the log has it.
-    is_logged: bool,
-    permit: Option<Permit>,
-    request_id: HeaderValue,
-    started: Instant,
-    tries: u32,
-    /// Who sent it, once that is known: for the log.
-    user: Option<Names>,
-}
-
-impl Drop for RequestCtx {
-    fn drop(&mut self) {
-        if !self.is_logged {
-            self.in_flight.ends(0, self.started.elapsed());
-            access_log::write_cut(self);
-        }
-    }
 }
 
 /// How often a request that no server has seen is tried again.
@@ -95,9 +56,13 @@ const RETRIES: u32 = 2;
 impl Gateway {
     /// Puts the parts together.
     pub fn new(auth: Arc<Auth>, metrics: Arc<Metrics>, settings: Settings) -> Self {
-        let upstreams = settings.upstreams.iter().cloned().map(Upstream::new).collect();
-        let identification = Identification::new(settings.identity.clone());
-        Self { auth, identification, metrics, settings, upstreams }
+        let live = Arc::new(ArcSwap::from_pointee(Live::new(settings)));
+        Self { auth, live, metrics }
+    }
+
+    /// Serves the requests that begin from now on by other settings.
+    pub fn apply(&self, settings: Settings) {
+        self.live.store(Arc::new(Live::new(settings)));
     }
 
     /// Answers a request (`Some`), or permits it to pass (`None`).
@@ -106,23 +71,25 @@ impl Gateway {
         session: &mut Session,
         ctx: &mut RequestCtx,
     ) -> Result<Option<Response<Vec<u8>>>, Problem> {
-        let client = Client::of(session, &self.settings.trusted_proxies);
+        let live = Arc::clone(&ctx.live);
+        let Settings { routes, scheme, trusted_proxies, .. } = &live.settings;
+        let client = Client::of(session, trusted_proxies);
         ctx.request_id = client.request_id(session.req_header());
         ctx.client = Some(client);
         let header = session.req_header();
         ctx.asked = Some((header.method.clone(), header.uri.clone()));
         let head = Head::read(session.req_header(), &session.as_downstream().to_h1_raw())?;
         if let Some(endpoint) = Endpoint::at(head.path.as_str()) {
-            return Ok(Some(self.answer(session, endpoint).await));
+            return Ok(Some(self.answer(session, endpoint, &live.settings).await));
         }
         let method = &session.req_header().method;
-        let route = self.settings.routes.find(&head.host, method, &head.path);
+        let route = routes.find(&head.host, method, &head.path);
         let route = route.ok_or(Problem::NotFound)?;
         // Policy first: a public route asks nobody, so it cannot refuse anybody's credentials either.
         let caller = match route.access {
             Access::Public | Access::Nobody => None,
-            Access::Optional => self.identify_if_good(session.req_header()).await?,
-            Access::User | Access::Staff => self.identify(session.req_header()).await?,
+            Access::Optional => self.identify_if_good(session.req_header(), scheme).await?,
+            Access::User | Access::Staff => self.identify(session.req_header(), scheme).await?,
         };
         ctx.user = caller.as_ref().map(|caller| caller.names.clone());
         ctx.permit = Some(policy::decide(route, caller)?);
@@ -133,8 +100,13 @@ impl Gateway {
         Ok(None)
     }
 
-    async fn answer(&self, session: &mut Session, endpoint: Endpoint) -> Response<Vec<u8>> {
-        let Settings { body_timeout, max_body, scheme, .. } = &self.settings;
+    async fn answer(
+        &self,
+        session: &mut Session,
+        endpoint: Endpoint,
+        settings: &Settings,
+    ) -> Response<Vec<u8>> {
+        let Settings { body_timeout, max_body, scheme, .. } = settings;
         let body = reply::read_body(session, *max_body, *body_timeout).await;
         let header = session.req_header();
         let content_type = header.headers.get(header::CONTENT_TYPE);
@@ -143,23 +115,31 @@ impl Gateway {
             content_type: content_type
                 .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
                 .unwrap_or_default(),
-            credentials: self.credentials(header),
+            credentials: credentials(header, scheme),
             endpoint,
             method: header.method.clone(),
         };
         api::answer(&self.auth, request, scheme).await
     }
 
-    async fn identify(&self, header: &RequestHeader) -> Result<Option<Identity>, Problem> {
-        match self.credentials(header)? {
+    async fn identify(
+        &self,
+        header: &RequestHeader,
+        scheme: &str,
+    ) -> Result<Option<Identity>, Problem> {
+        match credentials(header, scheme)? {
             Credentials::Foreign | Credentials::None => Ok(None),
             Credentials::Token(token) => Ok(Some(self.authenticate(&token).await?)),
         }
     }
 
     /// Who calls, if they say so with a good token. A store that cannot tell is still a fault.
-    async fn identify_if_good(&self, header: &RequestHeader) -> Result<Option<Identity>, Problem> {
-        let Ok(Credentials::Token(token)) = self.credentials(header) else { return Ok(None) };
+    async fn identify_if_good(
+        &self,
+        header: &RequestHeader,
+        scheme: &str,
+    ) -> Result<Option<Identity>, Problem> {
+        let Ok(Credentials::Token(token)) = credentials(header, scheme) else { return Ok(None) };
         match self.authenticate(&token).await {
             Ok(identity) => Ok(Some(identity)),
             Err(AuthError::InvalidToken | AuthError::InactiveUser) => Ok(None),
@@ -174,30 +154,29 @@ impl Gateway {
         Ok(identity)
     }
 
-    fn credentials(&self, header: &RequestHeader) -> Result<Credentials, Problem> {
-        let value = header.headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-        Credentials::parse(value, &self.settings.scheme)
-    }
-
-    /// The app learns who calls from us alone. What is of another scheme is a public app's own.
-    fn forwards_authorization(&self, header: &RequestHeader, permit: &Permit) -> bool {
-        let ours =
-            |value: &HeaderValue| Credentials::mention(value.as_bytes(), &self.settings.scheme);
-        permit.access() == Access::Public
-            && !header.headers.get(header::AUTHORIZATION).is_some_and(ours)
-    }
-
     async fn refuse(
         &self,
         session: &mut Session,
         ctx: &RequestCtx,
         problem: &Problem,
     ) -> Result<()> {
-        let mut response = problem.response(&self.settings.scheme);
+        let mut response = problem.response(&ctx.live.settings.scheme);
         let no_store = HeaderValue::from_static("no-store");
         response.headers_mut().insert(header::CACHE_CONTROL, no_store);
         reply::send(session, response, &ctx.request_id).await
     }
+}
+
+fn credentials(header: &RequestHeader, scheme: &str) -> Result<Credentials, Problem> {
+    let value = header.headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+    Credentials::parse(value, scheme)
+}
+
+/// The app learns who calls from us alone. What is of another scheme is a public app's own.
+fn forwards_authorization(header: &RequestHeader, permit: &Permit, scheme: &str) -> bool {
+    let ours = |value: &HeaderValue| Credentials::mention(value.as_bytes(), scheme);
+    permit.access() == Access::Public
+        && !header.headers.get(header::AUTHORIZATION).is_some_and(ours)
 }
 
 #[async_trait]
@@ -207,17 +186,7 @@ impl ProxyHttp for Gateway {
     fn new_ctx(&self) -> RequestCtx {
         let started = Instant::now();
         guard::head_is_complete(started);
-        RequestCtx {
-            asked: None,
-            client: None,
-            in_flight: self.metrics.request_begins(),
-            is_logged: false,
-            permit: None,
-            request_id: HeaderValue::from_static(""),
-            started,
-            tries: 0,
-            user: None,
-        }
+        RequestCtx::new(self.live.load_full(), self.metrics.request_begins(), started)
     }
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut RequestCtx) -> Result<bool> {
@@ -238,7 +207,7 @@ impl ProxyHttp for Gateway {
         // No permit, no upstream.
         let permit = ctx.permit.as_ref();
         let permit = permit.ok_or_else(|| Error::explain(ErrorType::InternalError, "no permit"))?;
-        let upstream = self.upstreams.get(permit.upstream());
+        let upstream = ctx.live.upstreams.get(permit.upstream());
         let upstream =
             upstream.ok_or_else(|| Error::explain(ErrorType::InternalError, "no upstream"))?;
         upstream.peer(session).await
@@ -250,14 +219,19 @@ impl ProxyHttp for Gateway {
         outgoing: &mut RequestHeader,
         ctx: &mut RequestCtx,
     ) -> Result<()> {
-        let (Some(permit), Some(client)) = (&ctx.permit, &ctx.client) else {
+        let RequestCtx { client, live, permit, .. } = ctx;
+        let (Some(permit), Some(client)) = (permit, client) else {
             return Error::e_explain(ErrorType::InternalError, "no permit");
         };
         let told = Told {
             caller: permit.caller(),
             client,
-            identification: &self.identification,
-            keeps_authorization: self.forwards_authorization(session.req_header(), permit),
+            identification: &live.identification,
+            keeps_authorization: forwards_authorization(
+                session.req_header(),
+                permit,
+                &live.settings.scheme,
+            ),
             request_id: &ctx.request_id,
         };
         outgoing::edit(outgoing, |headers| told.write(headers))
@@ -269,7 +243,7 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         ctx: &mut RequestCtx,
     ) -> Result<()> {
-        self.identification.remove_from_response(response);
+        ctx.live.identification.remove_from_response(response);
         response.insert_header(reply::TITLED_REQUEST_ID, ctx.request_id.clone())
     }
 
