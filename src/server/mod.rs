@@ -3,6 +3,7 @@
 mod drain;
 pub mod log;
 mod ops;
+pub mod proxy_protocol;
 mod upkeep;
 
 use self::drain::{Drain, OnSigterm};
