@@ -1,9 +1,12 @@
 //! Puts the parts together and runs them until the process is told to stop.
 
 mod drain;
+pub mod listener;
 pub mod log;
 mod ops;
 pub mod proxy_protocol;
+pub mod redirect;
+pub mod tls;
 mod upkeep;
 
 use self::drain::{Drain, OnSigterm};
