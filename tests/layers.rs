@@ -14,7 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("api", &["auth", "clock", "model", "policy", "store"]),
     ("gateway", &["api", "auth", "metrics", "model", "policy"]),
     ("config", &["auth", "gateway", "policy", "server", "store"]),
-    ("server", &["auth", "config", "gateway", "metrics", "store"]),
+    ("server", &["auth", "clock", "config", "gateway", "metrics", "store"]),
     ("cli", &["auth", "clock", "config", "model", "server", "store"]),
 ];
 

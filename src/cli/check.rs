@@ -1,7 +1,9 @@
 //! `authgate check`
 
 use super::{Failure, SettingsFile};
-use crate::config::Flags;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, Flags};
+use crate::server::tls::Certificates;
 use clap::Args;
 
 #[derive(Args)]
@@ -16,8 +18,19 @@ impl Check {
             Some(file) => file.display().to_string(),
             None => "the built-in defaults".to_owned(),
         };
-        self.settings.load(Flags::default())?;
+        let config = self.settings.load(Flags::default())?;
+        for warning in warnings(&config) {
+            eprintln!("warning: {warning}");
+        }
         println!("{what}: no mistakes");
         Ok(())
     }
+}
+
+/// What is no mistake, and yet hardly what was wanted.
+fn warnings(config: &Config) -> Vec<String> {
+    let tls = config.server.listeners.iter().filter_map(|listener| listener.tls.clone());
+    // That they can be loaded was found out with the settings.
+    let certificates = tls.filter_map(|tls| Certificates::load(tls).ok());
+    certificates.flat_map(|certificates| certificates.warnings(SystemClock.now())).collect()
 }

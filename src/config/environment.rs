@@ -47,7 +47,7 @@ fn keys_of(name: &str) -> Option<(&str, Vec<String>)> {
 fn read(keys: &[String], text: Option<&str>, place: &Place) -> Result<Item, String> {
     let text = text.ok_or("its value is not UTF-8")?;
     match keys {
-        [list] if list == "upstreams" || list == "routes" => {
+        [list] if ["listeners", "routes", "upstreams"].contains(&&**list) => {
             let example = "write an array of tables in one line, such as [{ name = \"app\" }]";
             read_value(place, text).map_err(|problem| format!("{problem}; {example}"))
         }

@@ -27,6 +27,11 @@ impl ListenerSettings {
         Self { address, h2c: false, proxy_protocol: Vec::new(), redirect: None, tls: None }
     }
 
+    /// Whether it is for HTTP/1 alone, and has no rules of its own.
+    pub fn is_plain(&self) -> bool {
+        *self == Self::plain(self.address)
+    }
+
     /// Whether a connection of this peer must begin with a PROXY protocol header. Where it need not
     /// it must not be looked for: anyone could send one.
     pub fn expects_proxy_header(&self, peer: SocketAddr) -> bool {

@@ -10,6 +10,7 @@ pub mod tls;
 mod upkeep;
 
 use self::drain::{Drain, OnSigterm};
+use self::listener::{ConnectionLimits, ListenerSettings};
 use self::log::Log;
 use self::ops::Ops;
 use self::upkeep::{Feed, Refresher, Sweeper};
@@ -25,6 +26,7 @@ use pingora::server::{RunArgs, Server};
 use pingora::services::background::background_service;
 use pingora::services::listening::Service;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpSocket;
@@ -32,12 +34,16 @@ use tokio::net::TcpSocket;
 /// What an operator may set of the process.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Settings {
+    /// The socket by which a running gateway is told what to do, if it is.
+    pub control: Option<PathBuf>,
     /// How long requests in flight may take once the process is told to stop.
     pub grace: Duration,
     /// How long the head of a request may take to arrive.
     pub head_timeout: Duration,
+    /// What connections may take.
+    pub limits: ConnectionLimits,
     /// Where to listen.
-    pub listen: Vec<SocketAddr>,
+    pub listeners: Vec<ListenerSettings>,
     /// Where operators ask how the gateway is, if they may.
     pub ops_listen: Option<SocketAddr>,
     /// How many threads serve requests.
@@ -69,8 +75,9 @@ pub enum StartError {
 /// Runs a gateway until the process is told to stop. `beside` adds services of the caller's own.
 pub fn run(config: Config, log: Log, beside: impl FnOnce(&mut Server)) -> Result<(), StartError> {
     let Config { auth, gateway, server: settings, store, .. } = config;
-    for address in settings.listen.iter().chain(&settings.ops_listen) {
-        check_free(*address)?;
+    let addresses = settings.listeners.iter().map(|listener| listener.address);
+    for address in addresses.chain(settings.ops_listen) {
+        check_free(address)?;
     }
     // A store of its own: a connection lives on the runtime that made it, and this one ends here.
     inspect(&*store::open(&store)?)?;
@@ -84,8 +91,13 @@ pub fn run(config: Config, log: Log, beside: impl FnOnce(&mut Server)) -> Result
     let (guarded, counted) = (Arc::clone(&auth), Arc::clone(&metrics));
     let proxy = Guarded::new(proxy, guarded, counted, settings.head_timeout);
     let mut proxy = Service::new("gateway".to_owned(), proxy);
-    for address in &settings.listen {
-        proxy.add_tcp(&address.to_string());
+    let (plain, others): (Vec<_>, Vec<_>) =
+        settings.listeners.iter().partition(|listener| listener.is_plain());
+    for listener in others {
+        tracing::error!(address = %listener.address, "only plain listeners are served yet");
+    }
+    for listener in &plain {
+        proxy.add_tcp(&listener.address.to_string());
     }
     server.add_service(proxy);
     if let Some(address) = settings.ops_listen {
@@ -99,8 +111,8 @@ pub fn run(config: Config, log: Log, beside: impl FnOnce(&mut Server)) -> Result
     server.add_service(background_service("sweeper", Sweeper(auth)));
     server.add_service(background_service("drain", Drain::new(metrics, settings.grace, log)));
     beside(&mut server);
-    for address in &settings.listen {
-        tracing::info!("listening on http://{address}");
+    for listener in plain {
+        tracing::info!("listening on http://{}", listener.address);
     }
     server.run(RunArgs { shutdown_signal: Box::new(OnSigterm) });
     Ok(())

@@ -1,6 +1,7 @@
 //! The keys of each section, their defaults and what they mean: in the order of `conf/authgate.toml`.
 
 mod accounts;
+mod listeners;
 mod process;
 mod proxy;
 mod routes;

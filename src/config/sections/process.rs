@@ -2,8 +2,10 @@
 
 use super::super::section::Section;
 use super::super::values;
+use super::listeners;
 use super::proxy::Answers;
 use crate::server;
+use crate::server::listener::{ConnectionLimits, ListenerSettings};
 use crate::server::log::{LogFormat, LogSettings};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -11,35 +13,67 @@ use tracing::Level;
 
 /// The listeners, and what `[server]` says of requests.
 pub(super) fn server(root: &mut Section<'_>) -> (server::Settings, Answers) {
+    let others = listeners::read(root);
+    let is_alone = !root.has("listeners");
     let (mut settings, answers) = root.section("server", |section| {
-        let listen = listen(section);
-        let threads = threads(section);
-        let answers = Answers::read(section);
-        let head_timeout = section.read("head_timeout", Duration::from_secs(10), values::duration);
-        let grace = section.read("grace", Duration::from_secs(10), values::duration);
-        (server::Settings { grace, head_timeout, listen, ops_listen: None, threads }, answers)
+        let settings = server::Settings {
+            listeners: listen(section, is_alone),
+            threads: threads(section),
+            head_timeout: section.read("head_timeout", Duration::from_secs(10), values::duration),
+            grace: section.read("grace", Duration::from_secs(10), values::duration),
+            limits: limits(section),
+            control: section.read("control", None, values::socket_or_off),
+            ops_listen: None,
+        };
+        (settings, Answers::read(section))
     });
-    settings.ops_listen = root.section("ops", |section| ops_listen(section, &settings.listen));
+    listeners::join(root, &mut settings.listeners, others);
+    settings.ops_listen = root.section("ops", |section| ops_listen(section, &settings.listeners));
     (settings, answers)
 }
 
-fn listen(section: &mut Section<'_>) -> Vec<SocketAddr> {
-    let Some(written) = section.filled_list("listen", values::address) else {
-        return vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8000))];
+/// The plain listeners. By default there is one, unless there are others.
+fn listen(section: &mut Section<'_>, is_alone: bool) -> Vec<ListenerSettings> {
+    let written = if is_alone {
+        section.filled_list("listen", values::address)
+    } else {
+        section.list("listen", values::address)
     };
-    let mut addresses = Vec::new();
+    let Some(written) = written else {
+        let default = ListenerSettings::plain(SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)));
+        return if is_alone { vec![default] } else { Vec::new() };
+    };
+    let mut listeners = Vec::new();
     for (place, address) in written {
-        if is_used(&addresses, address) {
+        if listeners::is_used(&listeners, address) {
             section.note("listen", place, format!("\"{address}\" is there already"));
         }
-        addresses.push(address);
+        listeners.push(ListenerSettings::plain(address));
     }
-    addresses
+    listeners
 }
 
-/// Whether both cannot be listened on. Port 0 is a new port each time.
-fn is_used(addresses: &[SocketAddr], address: SocketAddr) -> bool {
-    address.port() != 0 && addresses.contains(&address)
+fn limits(section: &mut Section<'_>) -> ConnectionLimits {
+    /// What Pingora counts waiting by.
+    const SECOND: Duration = Duration::from_secs(1);
+    let mut count = |key, default| {
+        let number = section.read(key, default, values::number(0..=1_000_000));
+        (number > 0).then_some(number)
+    };
+    let limits = ConnectionLimits {
+        max_connections: count("max_connections", 10_000),
+        max_connections_per_address: count("max_connections_per_address", 1000),
+        max_head: section.read("max_head", 32 * 1024, values::memory),
+        keep_alive: section.read("keep_alive", Duration::from_mins(1), values::duration),
+        handshake_timeout: section.read("handshake_timeout", 10 * SECOND, values::duration),
+    };
+    if !(1024..=1024 * 1024).contains(&limits.max_head) {
+        section.reject("max_head", "is out of bounds; write a size from \"1KiB\" to \"1MiB\"");
+    }
+    if limits.keep_alive < SECOND {
+        section.reject("keep_alive", "is too short to be kept; write \"1s\" or more");
+    }
+    limits
 }
 
 fn threads(section: &mut Section<'_>) -> usize {
@@ -49,10 +83,10 @@ fn threads(section: &mut Section<'_>) -> usize {
     }
 }
 
-fn ops_listen(section: &mut Section<'_>, others: &[SocketAddr]) -> Option<SocketAddr> {
+fn ops_listen(section: &mut Section<'_>, others: &[ListenerSettings]) -> Option<SocketAddr> {
     let address = section.read("listen", None, values::address_or_off)?;
-    if is_used(others, address) {
-        let problem = format!("\"{address}\" is in server.listen already; write another port");
+    if listeners::is_used(others, address) {
+        let problem = format!("\"{address}\" is that of a listener already; write another port");
         section.reject("listen", &problem);
     }
     Some(address)

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
 fn listen(config: &Config) -> Vec<String> {
-    config.server.listen.iter().map(ToString::to_string).collect()
+    config.server.listeners.iter().map(|listener| listener.address.to_string()).collect()
 }
 
 fn redis(config: &Config) -> &str {

@@ -100,11 +100,11 @@ fn listeners_must_differ() {
     assert_eq!(
         mistakes_of(text),
         "authgate.toml:2:26: server.listen: \"127.0.0.1:1\" is there already\n\
-         authgate.toml:4:10: ops.listen: \"127.0.0.1:1\" is in server.listen already; write another \
-         port"
+         authgate.toml:4:10: ops.listen: \"127.0.0.1:1\" is that of a listener already; write \
+         another port"
     );
     let config = Written::file("[server]\nlisten = [\"[::]:0\", \"[::]:0\"]\n").load();
-    assert_eq!(config.server.listen.len(), 2);
+    assert_eq!(config.server.listeners.len(), 2);
     let expected = "authgate.toml:2:10: server.listen: must name at least one";
     assert_eq!(mistakes_of("[server]\nlisten = []\n"), expected);
 }

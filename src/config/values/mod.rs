@@ -1,14 +1,16 @@
 //! What one value may be. Each reader says what is wrong, and what would be right.
 
 mod amounts;
+mod files;
 mod names;
 mod net;
 
 pub(super) use self::amounts::{duration, duration_or_never, duration_or_zero, memory, size};
+pub(super) use self::files::{file, socket_or_off};
 pub(super) use self::names::{
     header_name, host, method, name, route_path, scheme, store_url, token_prefix,
 };
-pub(super) use self::net::{address, address_or_off, network, server};
+pub(super) use self::net::{address, address_or_off, network, redirect_port, server};
 
 use super::written::Value;
 use std::fmt::Display;

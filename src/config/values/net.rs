@@ -1,7 +1,8 @@
 //! Addresses: where to listen, where to connect, whom to believe.
 
 use super::super::written::Value;
-use super::text;
+use super::{number, text};
+use crate::server::redirect::Redirect;
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -18,6 +19,16 @@ pub(in super::super) fn address(value: &Value) -> Result<SocketAddr, String> {
 /// An address to listen on; `None` if it is empty.
 pub(in super::super) fn address_or_off(value: &Value) -> Result<Option<SocketAddr>, String> {
     if text(value)?.is_empty() { Ok(None) } else { address(value).map(Some) }
+}
+
+/// Where a plain listener leads to: a port of HTTPS, the usual one for true; `None` for false.
+pub(in super::super) fn redirect_port(value: &Value) -> Result<Option<u16>, String> {
+    match value {
+        Value::Integer(_) => number(1..=u16::MAX)(value).map(Some),
+        Value::Boolean(true) => Ok(Some(Redirect::DEFAULT_PORT)),
+        Value::Boolean(false) => Ok(None),
+        other => Err(format!("expected true, false or the port of HTTPS, not {}", other.kind())),
+    }
 }
 
 /// A network, or one address.

@@ -1,6 +1,7 @@
 //! The files of TLS: certificates, their keys, and those by which clients are known.
 
 use super::TlsError;
+use crate::clock::Timestamp;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -100,8 +101,7 @@ pub(super) struct Pair {
     key: Arc<CertifiedKey>,
     file: PathBuf,
     names: Vec<String>,
-    /// In seconds since 1970.
-    valid_until: i64,
+    valid_until: Timestamp,
 }
 
 impl Pair {
@@ -137,8 +137,8 @@ impl Pair {
         self.key.cert == other.key.cert
     }
 
-    /// What an operator should know, at a moment in seconds since 1970.
-    pub(super) fn warnings(&self, now: i64) -> Vec<String> {
+    /// What an operator should know at a moment.
+    pub(super) fn warnings(&self, now: Timestamp) -> Vec<String> {
         let file = self.file.display();
         let expired = (self.valid_until < now).then(|| format!("certificate {file} has expired"));
         let nameless = self.names.is_empty().then(|| format!("certificate {file} names no host"));
@@ -165,7 +165,7 @@ fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, FileProblem> {
 }
 
 /// The names in a certificate, and until when it is valid.
-fn read_leaf(leaf: &CertificateDer<'_>) -> Result<(Vec<String>, i64), FileProblem> {
+fn read_leaf(leaf: &CertificateDer<'_>) -> Result<(Vec<String>, Timestamp), FileProblem> {
     let unusable = |error: String| FileProblem::Unusable(error);
     let (_, leaf) = X509Certificate::from_der(leaf).map_err(|error| unusable(error.to_string()))?;
     let alternatives =
@@ -175,7 +175,8 @@ fn read_leaf(leaf: &CertificateDer<'_>) -> Result<(Vec<String>, i64), FileProble
         GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
         _ => None,
     });
-    Ok((names.collect(), leaf.validity().not_after.timestamp()))
+    let valid_until = leaf.validity().not_after.timestamp().saturating_mul(1_000_000);
+    Ok((names.collect(), Timestamp::from_micros(valid_until)))
 }
 
 /// What tells that a file is another than before.

@@ -7,6 +7,7 @@ pub use self::files::{CertificateFiles, ClientCa, FileProblem};
 
 use self::files::{Pair, Stamp};
 use self::names::ByName;
+use crate::clock::Timestamp;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use pingora::listeners::TlsAccept;
@@ -138,8 +139,8 @@ impl Certificates {
         }
     }
 
-    /// What an operator should know of the certificates, at a moment in seconds since 1970.
-    pub fn warnings(&self, now: i64) -> Vec<String> {
+    /// What an operator should know of the certificates at a moment.
+    pub fn warnings(&self, now: Timestamp) -> Vec<String> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.loaded.pairs.iter().flat_map(|pair| pair.warnings(now)).collect()
     }

@@ -1,5 +1,6 @@
 //! `authgate check`
 
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use std::fs;
 
 use crate::harness::command::{Outcome, authgate};
@@ -56,6 +57,29 @@ fn a_file_that_is_not_there_is_a_mistake() {
     let outcome = authgate(&["check", "--config", "/nowhere/authgate.toml"], "");
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
     assert!(outcome.says("/nowhere/authgate.toml"), "{outcome:?}");
+}
+
+#[test]
+fn a_certificate_that_has_expired_is_told_and_is_no_mistake() {
+    let folder = folder();
+    let mut params = CertificateParams::new(["a.example".to_owned()]).unwrap();
+    params.not_after = date_time_ymd(2020, 1, 1);
+    params.not_before = date_time_ymd(2019, 1, 1);
+    let key = KeyPair::generate().unwrap();
+    let write = |name: &str, content: &str| {
+        let file = folder.path().join(name);
+        fs::write(&file, content).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let certificate = write("a.pem", &params.self_signed(&key).unwrap().pem());
+    let key = write("a.key", &key.serialize_pem());
+    let settings = format!(
+        "[[listeners]]\naddress = \"127.0.0.1:0\"\n\
+         certificates = [{{ certificate = \"{certificate}\", key = \"{key}\" }}]\n"
+    );
+    let outcome = authgate(&["check", "--config", &write("authgate.toml", &settings)], "");
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert_eq!(outcome.stderr, format!("warning: certificate {certificate} has expired\n"));
 }
 
 #[test]

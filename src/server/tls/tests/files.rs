@@ -1,5 +1,6 @@
 use super::*;
 use rcgen::date_time_ymd;
+use std::time::Duration;
 
 /// Why a certificate with these files is refused.
 fn problem(certificate: &str, key: &str) -> String {
@@ -55,8 +56,11 @@ fn an_operator_is_warned_of_a_certificate_that_has_expired_or_fits_no_name() {
     let certificates = Certificates::load(settings).unwrap();
     let path = folder.0.path().display();
     let nameless = format!("certificate {path}/1.pem names no host");
-    let new_year = 1_767_225_600;
+    let new_year = Timestamp::from_micros(1_767_225_600_000_000);
     let expired = format!("certificate {path}/0.pem has expired");
-    assert_eq!(certificates.warnings(new_year + 1), [&*expired, &*nameless]);
+    assert_eq!(
+        certificates.warnings(new_year.plus(Duration::from_micros(1))),
+        [&*expired, &*nameless]
+    );
     assert_eq!(certificates.warnings(new_year), [nameless]);
 }
