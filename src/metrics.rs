@@ -19,13 +19,19 @@ pub struct Metrics {
     cache_evictions: Counter,
     cache_hits: Counter,
     cache_misses: Counter,
+    accept_pauses: Counter,
+    connections: Gauge,
     connections_ended: Counter,
+    connections_made_room: Counter,
+    connections_turned_away: Family<Reason, Counter>,
     duration: Histogram,
     feed_age: Gauge<f64, AtomicU64>,
     feed: Mutex<Feed>,
     feed_up: Gauge,
     in_flight: Gauge,
     registry: Registry,
+    reload_failed: Gauge,
+    reloads: Counter,
     requests: Family<Status, Counter>,
     upstream_errors: Counter,
 }
@@ -44,6 +50,11 @@ struct Status {
     status: u16,
 }
 
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Reason {
+    reason: &'static str,
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         let mut metrics = Self {
@@ -51,13 +62,19 @@ impl Default for Metrics {
             cache_evictions: Counter::default(),
             cache_hits: Counter::default(),
             cache_misses: Counter::default(),
+            accept_pauses: Counter::default(),
+            connections: Gauge::default(),
             connections_ended: Counter::default(),
+            connections_made_room: Counter::default(),
+            connections_turned_away: Family::default(),
             duration: Histogram::new(BUCKETS),
             feed: Mutex::default(),
             feed_age: Gauge::default(),
             feed_up: Gauge::default(),
             in_flight: Gauge::default(),
             registry: Registry::with_prefix("authgate"),
+            reload_failed: Gauge::default(),
+            reloads: Counter::default(),
             requests: Family::default(),
             upstream_errors: Counter::default(),
         };
@@ -67,6 +84,7 @@ impl Default for Metrics {
         let help = "Seconds from a request's head to the end of its answer";
         registry.register("request_duration_seconds", help, metrics.duration.clone());
         metrics.register_counters();
+        metrics.register_connections();
         metrics.register_feed();
         metrics
     }
@@ -80,6 +98,7 @@ impl Metrics {
                 &self.upstream_errors,
                 "Requests that no server behind the gateway answered",
             ),
+            ("config_reloads", &self.reloads, "Reloads of the settings that were asked for"),
             (
                 "connections_ended",
                 &self.connections_ended,
@@ -96,6 +115,20 @@ impl Metrics {
         for (name, counter, help) in counters {
             self.registry.register(name, help, counter.clone());
         }
+    }
+
+    fn register_connections(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("connections", "Open connections of clients", self.connections.clone());
+        let help = "Connections that were ended while idle because others needed their place";
+        registry.register("connections_made_room", help, self.connections_made_room.clone());
+        let help = "Connections that were ended before their first request, and why";
+        registry.register("connections_turned_away", help, self.connections_turned_away.clone());
+        let help = "Times that no connection could be accepted for a moment";
+        registry.register("accept_paused", help, self.accept_pauses.clone());
+        let help =
+            "Whether the last reload of the settings failed (1 or 0); the ones before hold then";
+        registry.register("config_reload_failed", help, self.reload_failed.clone());
     }
 
     fn register_feed(&mut self) {
@@ -144,6 +177,40 @@ impl Metrics {
         self.connections_ended.inc();
     }
 
+    /// Counts a connection that was ended while idle because another one needed its place.
+    pub fn connection_made_room(&self) {
+        self.connections_made_room.inc();
+    }
+
+    /// Counts a connection as open until the value is dropped.
+    pub fn connection_opens(self: &Arc<Self>) -> OpenConnection {
+        self.connections.inc();
+        OpenConnection(Arc::clone(self))
+    }
+
+    /// Counts a connection that ended before its first request.
+    pub fn connection_turned_away(&self, why: Turned) {
+        let reason = match why {
+            Turned::BadHandshake => "tls",
+            Turned::BadProxyHeader => "proxy_header",
+            Turned::Broken => "broken",
+            Turned::Late => "late",
+            Turned::TooMany => "address_limit",
+        };
+        self.connections_turned_away.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// Counts a moment in which no connection could be accepted.
+    pub fn accepting_paused(&self) {
+        self.accept_pauses.inc();
+    }
+
+    /// Counts a reload of the settings, and notes how it went.
+    pub fn reloaded(&self, is_done: bool) {
+        self.reloads.inc();
+        self.reload_failed.set((!is_done).into());
+    }
+
     /// Counts a request as being served until the guard is dropped.
     pub fn request_begins(self: &Arc<Self>) -> InFlight {
         self.in_flight.inc();
@@ -175,6 +242,31 @@ impl Metrics {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+}
+
+/// Why a connection ended before its first request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Turned {
+    /// It did not agree on TLS with us.
+    BadHandshake,
+    /// Its balancer did not say whose it is.
+    BadProxyHeader,
+    /// It was gone.
+    Broken,
+    /// It took too long to begin.
+    Late,
+    /// Its address has as many as it may have.
+    TooMany,
+}
+
+/// A connection that is open.
+#[derive(Debug)]
+pub struct OpenConnection(Arc<Metrics>);
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.connections.dec();
     }
 }
 

@@ -91,7 +91,7 @@ impl Auth {
         const LONGEST_PAUSE: Duration = Duration::from_secs(1);
         /// Even where the feed is trusted for long, its end should be noticed soon.
         const LONGEST_BEAT: Duration = Duration::from_secs(1);
-        let beat = LONGEST_BEAT.min(self.settings.cache.feed_timeout / 4);
+        let beat = LONGEST_BEAT.min(self.settings.load().cache.feed_timeout / 4);
         let (mut is_known, mut pause) = (false, PAUSE);
         loop {
             let watcher = Arc::clone(&self.cache);

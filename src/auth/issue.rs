@@ -59,7 +59,7 @@ impl Auth {
         user: User,
         terms: Terms,
     ) -> Result<Option<Issued>, AuthError> {
-        let token = random_token(&self.settings.tokens.prefix)?;
+        let token = random_token(&self.settings.load().tokens.prefix)?;
         let created = self.clock.now();
         let record = TokenRecord {
             created,

@@ -57,7 +57,7 @@ impl Auth {
     }
 
     fn login_terms(&self) -> Terms {
-        let settings = &self.settings;
+        let settings = self.settings.load();
         let tokens = &settings.tokens;
         Terms { is_login: true, lifetime: tokens.lifetime, limit: tokens.limit }
     }

@@ -50,8 +50,9 @@ impl Auth {
 
     /// Replaces a user's password and ends their tokens.
     pub async fn set_password(&self, user: &User, password: Password) -> Result<User, ManageError> {
-        let checks = self.settings.password_checks.clone();
-        let weaknesses = weaknesses(&checks, &password, &user.username, &user.email);
+        let settings = self.settings.load_full();
+        let checks = &settings.password_checks;
+        let weaknesses = weaknesses(checks, &password, &user.username, &user.email);
         if !weaknesses.is_empty() {
             return Err(ManageError::WeakPassword(weaknesses));
         }
@@ -83,7 +84,7 @@ impl Auth {
         let lifetime = match lifetime {
             Lifetime::Forever => None,
             Lifetime::Of(span) => Some(span),
-            Lifetime::Usual => self.settings.tokens.lifetime,
+            Lifetime::Usual => self.settings.load().tokens.lifetime,
         };
         let issued = self.issue(user, Terms { is_login: false, lifetime, limit: None }).await?;
         issued.ok_or(ManageError::Changed(name))

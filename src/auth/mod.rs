@@ -31,6 +31,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::metrics::Metrics;
 use crate::model::password::PasswordHash;
 use crate::store::{Store, StoreError};
+use arc_swap::ArcSwap;
 use std::sync::Arc;
 
 /// Registers users, logs them in and out, tells who a token belongs to, and manages accounts.
@@ -43,7 +44,7 @@ pub struct Auth {
     metrics: Arc<Metrics>,
     passwords: HashPool,
     refreshes: Refreshes,
-    settings: Settings,
+    settings: ArcSwap<Settings>,
     store: Arc<dyn Store>,
 }
 
@@ -74,7 +75,7 @@ impl Auth {
             metrics,
             passwords: HashPool::new(hasher)?,
             refreshes: Refreshes::new(),
-            settings,
+            settings: ArcSwap::from_pointee(settings),
             store,
         })
     }
@@ -88,6 +89,11 @@ impl Auth {
     ) -> Result<Self, HashError> {
         let hasher = Arc::new(Argon2Hasher::new(settings.hashing)?);
         Self::new(Parts { clock: Arc::new(SystemClock), hasher, metrics, store }, settings)
+    }
+
+    /// Works by other settings from now on. What hashing costs and what is kept in memory stays.
+    pub fn apply(&self, settings: Settings) {
+        self.settings.store(Arc::new(settings));
     }
 
     /// Returns once running gateways have heard, as a rule, what was changed: their next request

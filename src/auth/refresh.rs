@@ -49,7 +49,7 @@ impl Refreshes {
 impl Auth {
     /// Has a token prolonged that was used, if it is worth it.
     pub(super) fn refresh(&self, digest: TokenDigest, token: &TokenFacts, now: Timestamp) {
-        if refreshed(&self.settings.tokens, token, now).is_some() {
+        if refreshed(&self.settings.load().tokens, token, now).is_some() {
             self.refreshes.add(digest);
         }
     }
@@ -85,7 +85,8 @@ impl Auth {
         if record.has_expired(now) {
             return Ok(());
         }
-        if let Some(end) = refreshed(&self.settings.tokens, &TokenFacts::of(&record), now) {
+        let end = refreshed(&self.settings.load().tokens, &TokenFacts::of(&record), now);
+        if let Some(end) = end {
             self.store.extend_token(digest, end).await?;
         }
         Ok(())

@@ -22,7 +22,7 @@ pub struct Registration {
 impl Auth {
     /// Whether anyone may register.
     pub fn registration_is_open(&self) -> bool {
-        self.settings.registration_open
+        self.settings.load().registration_open
     }
 
     /// Whether a name belongs to somebody.
@@ -34,7 +34,7 @@ impl Auth {
     /// tokens but is never refused by it.
     pub async fn register(&self, registration: Registration) -> Result<Issued, RegisterError> {
         let user = self.create(registration, false).await?;
-        let lifetime = self.settings.tokens.lifetime;
+        let lifetime = self.settings.load().tokens.lifetime;
         let terms = Terms { is_login: false, lifetime, limit: None };
         let issued = self.issue(user, terms).await?;
         // Locked out within the same moment: the account stands, its owner cannot have a token.
@@ -48,7 +48,8 @@ impl Auth {
         is_staff: bool,
     ) -> Result<User, RegisterError> {
         let Registration { email, password, username } = registration;
-        let weaknesses = weaknesses(&self.settings.password_checks, &password, &username, &email);
+        let weaknesses =
+            weaknesses(&self.settings.load().password_checks, &password, &username, &email);
         if !weaknesses.is_empty() {
             return Err(RegisterError::WeakPassword(weaknesses));
         }

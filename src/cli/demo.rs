@@ -2,8 +2,8 @@
 
 use super::{Failure, show_app};
 use crate::config::{Config, Flags, Source};
-use crate::server;
 use crate::server::log::Log;
+use crate::server::{self, Start};
 use clap::Args;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
@@ -16,28 +16,34 @@ pub(super) struct Demo {
 
 impl Demo {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let app = free_address().map_err(Failure::system("there is no free port for the app"))?;
+        let (app, address) =
+            free_port().map_err(Failure::system("there is no port for the app"))?;
         let folder =
             tempfile::tempdir().map_err(Failure::system("there is no place to keep accounts"))?;
         // Neither a file nor the environment: the demo is the same everywhere.
-        let config = Config::load(&Source {
+        let source = Source {
             flags: Flags {
                 listen: vec![self.listen.to_string()],
                 store: Some(format!("sqlite:{}", folder.path().join("demo.db").display())),
-                upstream: Some(format!("http://{app}")),
+                upstream: Some(format!("http://{address}")),
             },
             ..Source::default()
-        })?;
+        };
+        let config = Config::load(&source)?;
         let log = Log::start(config.log);
-        Ok(server::run(config, log, |server| {
-            server.add_service(show_app::at(app));
-            println!("{}", welcome(self.listen));
+        let start = Start { config, is_watching: false, log, predecessor: None, source };
+        let gateway = self.listen;
+        Ok(server::run(start, async move {
+            println!("{}", welcome(gateway));
+            show_app::serve(app).await;
         })?)
     }
 }
 
-fn free_address() -> std::io::Result<SocketAddr> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+fn free_port() -> std::io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
 }
 
 fn welcome(gateway: SocketAddr) -> String {

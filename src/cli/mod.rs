@@ -6,12 +6,14 @@ mod health;
 mod output;
 mod serve;
 mod show_app;
+mod tell;
 mod token;
 mod user;
 
 use crate::auth::{Auth, HashError, ManageError, RegisterError};
 use crate::config::{Config, Environment, Flags, Mistakes, Source};
 use crate::server::StartError;
+use crate::server::control::{Command, TellError};
 use crate::server::log::{self, LogFormat, LogSettings};
 use crate::store::{self, StoreError};
 use clap::{Args, Parser, Subcommand};
@@ -43,6 +45,11 @@ enum Verb {
     /// Manages tokens, also while a gateway runs
     #[command(subcommand)]
     Token(token::Token),
+    /// Tells a running gateway to read its settings again: all of them, or none and why
+    Reload(tell::Tell),
+    /// Starts the program anew, with its present binary and settings, and hands it the listeners of
+    /// the running gateway, which finishes what it has begun: no request is lost
+    Upgrade(tell::Tell),
     /// Asks a running gateway whether it is alive
     Health(health::Health),
     /// Runs the demo's app alone: it shows what reaches it
@@ -60,13 +67,16 @@ struct SettingsFile {
 }
 
 impl SettingsFile {
-    fn load(self, flags: Flags) -> Result<Config, Mistakes> {
-        let environment = Environment::of_process();
-        Config::load(&Source { environment, file: self.config, flags })
+    fn source(&self, flags: Flags) -> Source {
+        Source { environment: Environment::of_process(), file: self.config.clone(), flags }
+    }
+
+    fn load(&self, flags: Flags) -> Result<Config, Mistakes> {
+        Config::load(&self.source(flags))
     }
 
     /// The accounts in the store that the settings name.
-    fn accounts(self) -> Result<Auth, Failure> {
+    fn accounts(&self) -> Result<Auth, Failure> {
         let config = self.load(Flags::default())?;
         log::start_at_once(LogSettings { format: LogFormat::Text, level: tracing::Level::ERROR });
         Ok(Auth::open(store::open(&config.store)?, Arc::default(), config.auth)?)
@@ -90,6 +100,8 @@ enum Failure {
     Start(#[from] StartError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("{path}", path = path.display())]
+    Tell { path: PathBuf, source: TellError },
     #[error("{doing}")]
     System { doing: &'static str, source: std::io::Error },
 }
@@ -108,6 +120,8 @@ pub fn run() -> ExitCode {
         Verb::Check(verb) => verb.run(),
         Verb::User(verb) => wait_for(verb.run()),
         Verb::Token(verb) => wait_for(verb.run()),
+        Verb::Reload(verb) => verb.run(Command::Reload),
+        Verb::Upgrade(verb) => verb.run(Command::Upgrade),
         Verb::Health(verb) => verb.run(),
         Verb::Echo(verb) => verb.run(),
     };

@@ -1,9 +1,10 @@
 //! `authgate serve`
 
-use super::{Failure, SettingsFile};
-use crate::config::Flags;
-use crate::server;
+use super::{Failure, SettingsFile, output};
+use crate::config::{Config, Flags};
+use crate::server::handover::Predecessor;
 use crate::server::log::Log;
+use crate::server::{self, Start};
 use clap::Args;
 
 #[derive(Args)]
@@ -17,6 +18,12 @@ pub(super) struct Serve {
     upstream: Option<String>,
     #[arg(long, value_name = "URL", help = STORE)]
     store: Option<String>,
+    /// Reads the settings again whenever their file changes; SIGHUP does so at any time
+    #[arg(long)]
+    watch: bool,
+    /// Takes the listeners from the process that started this one
+    #[arg(long = "take-over", hide = true)]
+    take_over: bool,
 }
 
 // Not doc comments: an address in one of those wants angle brackets, which help would show.
@@ -27,9 +34,21 @@ const STORE: &str = "Where users and tokens are kept: sqlite:PATH, redis://HOST:
 
 impl Serve {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let Self { settings, listen, upstream, store } = self;
-        let config = settings.load(Flags { listen, store, upstream })?;
+        let outcome = self.serve();
+        if let (true, Err(failure)) = (self.take_over, &outcome) {
+            Predecessor::at_stdin().stays(&output::with_causes(failure));
+        }
+        outcome
+    }
+
+    fn serve(&self) -> Result<(), Failure> {
+        let Self { settings, listen, upstream, store, watch, take_over } = self;
+        let (listen, store, upstream) = (listen.clone(), store.clone(), upstream.clone());
+        let source = settings.source(Flags { listen, store, upstream });
+        let config = Config::load(&source)?;
         let log = Log::start(config.log);
-        Ok(server::run(config, log, |_| {})?)
+        let predecessor = take_over.then(Predecessor::at_stdin);
+        let start = Start { config, is_watching: *watch, log, predecessor, source };
+        Ok(server::run(start, std::future::ready(()))?)
     }
 }

@@ -1,18 +1,15 @@
 //! The small app of the demo: it shows what reaches it.
 
-use super::Failure;
-use crate::server;
+use super::{Failure, wait_for};
 use crate::server::log::{self, LogFormat, LogSettings};
+use crate::server::small;
 use async_trait::async_trait;
 use clap::Args;
 use http::{HeaderValue, Response, header};
 use pingora::apps::http_app::{HttpServer, ServeHttp};
 use pingora::protocols::http::ServerSession;
-use pingora::server::Server;
-use pingora::server::configuration::ServerConf;
-use pingora::services::listening::Service;
 use serde_json::{Map, Value, json};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 
 #[derive(Args)]
 pub(super) struct Echo {
@@ -24,19 +21,20 @@ pub(super) struct Echo {
 impl Echo {
     pub(super) fn run(self) -> Result<(), Failure> {
         log::start_at_once(LogSettings { format: LogFormat::Text, level: tracing::Level::INFO });
-        server::check_free(self.listen)?;
-        let mut server = Server::new_with_opt_and_conf(None, ServerConf::default());
-        server.bootstrap();
-        server.add_service(at(self.listen));
-        server.run_forever()
+        let listener = TcpListener::bind(self.listen);
+        let listener = listener.map_err(Failure::system("cannot listen there"))?;
+        wait_for(async {
+            serve(listener).await;
+            Ok(())
+        })
     }
 }
 
-/// The app, as a service that listens at an address.
-pub(super) fn at(address: SocketAddr) -> Service<HttpServer<ShowApp>> {
-    let mut service = Service::new("app".to_owned(), HttpServer::new_app(ShowApp));
-    service.add_tcp(&address.to_string());
-    service
+/// Serves the app at a listener.
+pub(super) async fn serve(listener: TcpListener) {
+    if let Err(error) = small::serve(HttpServer::new_app(ShowApp), listener).await {
+        tracing::error!(%error, "the app does not serve");
+    }
 }
 
 pub(super) struct ShowApp;

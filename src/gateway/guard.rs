@@ -1,151 +1,139 @@
-//! What ends a request from outside: a head that is late, and a token that has ended.
+//! What ends a request or a connection from outside: a head that is late, idleness, a token that has
+//! ended, and others who need the place.
 //!
 //! Pingora's own deadlines are for each read, so a byte a minute would hold a connection for as long
 //! as it likes; and a WebSocket or a long answer would outlive the token that opened it.
 
-use super::reply::KEEP_ALIVE;
-use crate::auth::{Auth, AuthError};
-use crate::metrics::Metrics;
+mod watch;
+
+pub use self::watch::Patience;
+
+use self::watch::{Alarm, Watched};
+use super::Gateway;
+use super::wire::Arrivals;
+use crate::auth::AuthError;
 use crate::model::token::TokenDigest;
 use async_trait::async_trait;
-use pingora::apps::{HttpServerApp, ReusedHttpStream};
+use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream};
 use pingora::protocols::http::ServerSession;
+use pingora::protocols::http::v2::server::{H2Options, default_h2_options};
 use pingora::server::ShutdownWatch;
-use std::any::Any;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
 
-/// Serves with another app, and cuts off the requests that must not go on.
-pub struct Guarded<A> {
-    app: Arc<A>,
-    auth: Arc<Auth>,
-    head_timeout: Duration,
-    metrics: Arc<Metrics>,
+/// Cuts off what must not go on. One for all connections.
+pub struct Guard {
+    gateway: Gateway,
+    /// Tells the connection that has been idle for longest to end.
+    room: Notify,
 }
 
-impl<A> Guarded<A> {
+impl Guard {
     /// For how long a connection goes on while the store cannot tell whether its token is good.
     const DOUBT: Duration = Duration::from_secs(1);
 
-    /// Gives each head so long; on a connection that was kept, from the moment when it went idle no
-    /// longer than that and the time for which idle connections are kept, and a quarter of a second.
-    pub fn new(app: A, auth: Arc<Auth>, metrics: Arc<Metrics>, head_timeout: Duration) -> Self {
-        Self { app: Arc::new(app), auth, head_timeout, metrics }
+    /// Guards by the settings of this gateway.
+    pub fn new(gateway: Gateway) -> Self {
+        Self { gateway, room: Notify::new() }
     }
 
-    /// Returns when the request must end; otherwise never.
+    /// How long clients may take.
+    pub fn patience(&self) -> Patience {
+        let live = self.gateway.live.load();
+        Patience { head: live.settings.head_timeout, idle: live.settings.keep_alive }
+    }
+
+    fn h2_options(&self) -> H2Options {
+        let most = u32::try_from(self.gateway.live.load().settings.max_head).unwrap_or(u32::MAX);
+        let mut options = default_h2_options();
+        options.max_header_list_size(most);
+        options
+    }
+
+    /// Ends the connection that has been idle for longest, if one has been for a second; or else the
+    /// next that will be.
+    pub fn make_room(&self) {
+        self.room.notify_one();
+    }
+
+    /// Returns when the request or the connection must end; otherwise never.
     async fn must_end(&self, watched: &Watched) {
         let mut doubted_since = None;
-        while let Alarm::Look(token) = poll_fn(|context| watched.lock().poll(context)).await {
+        while let Some(token) = self.token_to_look_at(watched).await {
             let since = *doubted_since.get_or_insert_with(Instant::now);
-            match timeout_at(since + Self::DOUBT, self.auth.check(token)).await {
+            match timeout_at(since + Self::DOUBT, self.gateway.auth.check(token)).await {
                 Ok(Ok(lasts)) => {
                     doubted_since = None;
-                    watched.lock().set_end(lasts);
+                    watched.set_end(lasts);
                 }
                 // The store cannot tell. It need not where the token has come to its own end.
-                Ok(Err(AuthError::Store(_))) if !watched.lock().has_ended() => {}
+                Ok(Err(AuthError::Store(_))) if !watched.has_ended() => {}
                 Ok(Err(_)) | Err(_) => {
-                    self.metrics.connection_ended();
+                    self.gateway.metrics.connection_ended();
                     return;
                 }
             }
         }
     }
-}
 
-/// What is watched of one connection and the request that it serves.
-///
-/// Lives as long as the connection, for its alarm: to set one for each request would cost a system
-/// call each time.
-#[derive(Default)]
-struct Watched(Mutex<State>);
-
-#[derive(Default)]
-struct State {
-    /// Rings several times a second while requests are served.
-    alarm: Option<Pin<Box<Sleep>>>,
-    /// When the token comes to its own end, if it has one.
-    ends_at: Option<Instant>,
-    /// By when it must have come; as long as nobody has waited for long, nobody needs to know.
-    head_by: Option<Instant>,
-    /// How long it may take.
-    limit: Duration,
-    /// When to look at the token next; `None` until the head has come.
-    look_at: Option<Instant>,
-    /// The token that let the request pass.
-    token: Option<TokenDigest>,
-}
-
-/// What an alarm is about.
-enum Alarm {
-    /// The head is late.
-    Late,
-    /// Someone should look whether this token is still good.
-    Look(TokenDigest),
-}
-
-impl Watched {
-    /// Begins to wait for the head of the next request.
-    fn expect_head(&self, limit: Duration) {
-        let mut state = self.lock();
-        (state.ends_at, state.head_by, state.look_at, state.token) = (None, None, None, None);
-        state.limit = limit;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// The most that it takes to see the end of a token that the gateway has heard of.
-    const LOOK_EVERY: Duration = Duration::from_millis(250);
-
-    fn set_end(&mut self, lasts: Option<Duration>) {
-        self.ends_at = lasts.map(|lasts| Instant::now() + lasts);
-        if let (Some(look_at), Some(ends_at)) = (&mut self.look_at, self.ends_at) {
-            *look_at = ends_at.min(*look_at);
-        }
-    }
-
-    fn has_ended(&self) -> bool {
-        self.ends_at.is_some_and(|end| end <= Instant::now())
-    }
-
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Alarm> {
+    /// The token of the request, each time when someone should look at it; `None` when the connection
+    /// must end.
+    async fn token_to_look_at(&self, watched: &Watched) -> Option<TokenDigest> {
         loop {
-            let limit = self.limit;
-            let alarm = self.alarm.get_or_insert_with(|| {
-                let by = *self.head_by.insert(Instant::now() + limit);
-                Box::pin(sleep_until(by))
-            });
-            if let Some(look_at) = self.look_at
-                && alarm.deadline() > look_at
-            {
-                alarm.as_mut().reset(look_at);
+            let alarm = || poll_fn(|context| watched.poll(context));
+            let mut alarm_now = alarm().await;
+            while let Alarm::Idle = alarm_now {
+                alarm_now = tokio::select! {
+                    biased;
+                    alarm = alarm() => alarm,
+                    () = self.room.notified() => break,
+                };
             }
-            ready!(alarm.as_mut().poll(context));
-            let now = Instant::now();
-            if let Some(look_at) = &mut self.look_at {
-                *look_at = now + Self::LOOK_EVERY;
-                alarm.as_mut().reset(*look_at);
-                if let Some(token) = self.token {
-                    return Poll::Ready(Alarm::Look(token));
+            match alarm_now {
+                Alarm::Late => return None,
+                Alarm::Look(token) => return Some(token),
+                Alarm::Idle if watched.is_idle() => {
+                    self.gateway.metrics.connection_made_room();
+                    return None;
                 }
-                continue;
+                // It has just become busy: another one should go.
+                Alarm::Idle => self.make_room(),
             }
-            // The alarm was set for the request before: some of this one's time has passed.
-            let by = *self.head_by.get_or_insert(now + limit);
-            if now >= by {
-                return Poll::Ready(Alarm::Late);
-            }
-            alarm.as_mut().reset(by);
         }
+    }
+}
+
+/// Serves one connection with an app that many share.
+pub struct Guarded<A> {
+    app: Arc<A>,
+    arrivals: Arc<Arrivals>,
+    guard: Arc<Guard>,
+    has_asked: AtomicBool,
+    options: HttpServerOptions,
+    /// Over HTTP/2 each request has one of its own.
+    watched: Arc<Watched>,
+}
+
+impl<A> Guarded<A> {
+    /// Serves a connection over which this arrives.
+    pub fn new(
+        app: Arc<A>,
+        arrivals: Arc<Arrivals>,
+        guard: Arc<Guard>,
+        options: HttpServerOptions,
+    ) -> Self {
+        let watched = Arc::new(Watched::new(Arc::clone(&arrivals), guard.patience()));
+        Self { app, arrivals, guard, has_asked: AtomicBool::new(false), options, watched }
+    }
+
+    /// Whether a request was begun.
+    pub fn has_asked(&self) -> bool {
+        self.has_asked.load(Ordering::Relaxed)
     }
 }
 
@@ -157,25 +145,13 @@ tokio::task_local! {
 
 /// Says when the head was complete. Called by the app, in the task that serves the request.
 pub(super) fn head_is_complete(at: std::time::Instant) {
-    // HTTP/2 brings its heads complete, and without a deadline here.
-    let look_at = Instant::from(at) + State::LOOK_EVERY;
-    let _ = WATCHED.try_with(|watched| watched.lock().look_at = Some(look_at));
+    let _ = WATCHED.try_with(|watched| watched.has_head(at.into()));
 }
 
 /// Says which token has let the request pass, and for how long it will hold: the request ends with
 /// it. Called as the other.
 pub(super) fn ends_with(token: TokenDigest, lasts: Option<Duration>) {
-    let _ = WATCHED.try_with(|watched| {
-        let mut state = watched.lock();
-        state.token = Some(token);
-        state.set_end(lasts);
-    });
-}
-
-/// What a connection that is kept for the next request takes with it.
-pub(super) fn kept() -> Option<Box<dyn Any + Send + Sync>> {
-    let watched = WATCHED.try_with(Arc::clone).ok()?;
-    Some(Box::new(watched))
+    let _ = WATCHED.try_with(|watched| watched.has_token(token, lasts));
 }
 
 #[async_trait]
@@ -186,32 +162,37 @@ where
     // Not an async function: a session is kilobytes, and would be moved into its future and out.
     fn process_new_http<'s, 'w, 'f>(
         self: &'s Arc<Self>,
-        mut session: ServerSession,
+        session: ServerSession,
         shutdown: &'w ShutdownWatch,
     ) -> Pin<Box<dyn Future<Output = Option<ReusedHttpStream>> + Send + 'f>>
     where
         's: 'f,
         'w: 'f,
     {
-        let kept = session.take_connection_user_context();
-        let kept = kept.and_then(|kept| kept.downcast::<Arc<Watched>>().ok());
-        let (watched, idle) = match kept {
-            Some(watched) => (*watched, Duration::from_secs(KEEP_ALIVE)),
-            None => (Arc::default(), Duration::ZERO),
+        let patience = self.guard.patience();
+        let watched = if session.is_http2() {
+            self.has_asked.store(true, Ordering::Relaxed);
+            Arc::new(Watched::new(Arc::clone(&self.arrivals), patience))
+        } else {
+            self.watched.expect_head(patience);
+            Arc::clone(&self.watched)
         };
-        watched.expect_head(self.head_timeout + idle);
         let served = self.app.process_new_http(session, shutdown);
         let served = WATCHED.scope(Arc::clone(&watched), served);
         Box::pin(async move {
             tokio::select! {
                 biased;
                 served = served => served,
-                () = self.must_end(&watched) => None,
+                () = self.guard.must_end(&watched) => None,
             }
         })
     }
 
-    async fn http_cleanup(&self) {
-        self.app.http_cleanup().await;
+    fn h2_options(&self) -> Option<H2Options> {
+        Some(self.guard.h2_options())
+    }
+
+    fn server_options(&self) -> Option<&HttpServerOptions> {
+        Some(&self.options)
     }
 }

@@ -11,10 +11,16 @@ use std::time::Duration;
 pub struct Settings {
     /// How long the body of a request to an endpoint may take to arrive.
     pub body_timeout: Duration,
+    /// How long the head of a request may take to arrive.
+    pub head_timeout: Duration,
     /// The headers that tell the app who calls.
     pub identity: IdentityHeaders,
+    /// How long a connection may wait for the next request.
+    pub keep_alive: Duration,
     /// The most bytes in the body of a request to an endpoint.
     pub max_body: usize,
+    /// The most bytes in the head of a request.
+    pub max_head: usize,
     /// The routes.
     pub routes: RouteTable,
     /// The scheme of the `Authorization` header.

@@ -11,12 +11,14 @@ mod live;
 mod outgoing;
 mod reply;
 mod upstream;
+mod wire;
 
-pub use self::guard::Guarded;
+pub use self::guard::{Guard, Guarded, Patience};
 pub use self::head::fold;
 pub use self::identity_headers::{Identification, IdentityHeaders};
 pub use self::live::Settings;
 pub use self::upstream::UpstreamSettings;
+pub use self::wire::{Arrivals, Wire};
 
 use self::client::Client;
 use self::context::RequestCtx;
@@ -36,7 +38,6 @@ use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
-use std::any::Any;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -190,7 +191,7 @@ impl ProxyHttp for Gateway {
     }
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut RequestCtx) -> Result<bool> {
-        reply::set_terms(session);
+        reply::set_terms(session, ctx.live.settings.keep_alive);
         match self.admit(session, ctx).await {
             Ok(None) => return Ok(false),
             Ok(Some(response)) => reply::send(session, response, &ctx.request_id).await?,
@@ -280,14 +281,6 @@ impl ProxyHttp for Gateway {
         }
         let status = problem.map(|problem| problem.response("").status().as_u16());
         FailToProxy { error_code: status.unwrap_or(0), can_reuse_downstream: false }
-    }
-
-    fn persist_connection_context(
-        &self,
-        _: &Session,
-        _: &RequestCtx,
-    ) -> Option<Box<dyn Any + Send + Sync>> {
-        guard::kept()
     }
 
     fn suppress_error_log(&self, _: &Session, _: &RequestCtx, _: &Error) -> bool {

@@ -13,9 +13,6 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 /// The same as it is written: careless clients compare the case.
 pub(super) const TITLED_REQUEST_ID: &str = "X-Request-Id";
 
-/// How long an idle connection is kept, in seconds.
-pub(super) const KEEP_ALIVE: u64 = 60;
-
 /// How long, and for how many bytes, a body that nobody wants is read so that its sender hears our
 /// answer instead of a reset connection.
 const LINGER: Duration = Duration::from_secs(2);
@@ -23,10 +20,10 @@ const LINGER_BYTES: usize = 16 << 20;
 
 /// Bounds how long a client may keep us waiting between requests, and lets it send the next one
 /// before this one is answered (RFC 9112, section 9.3.2). Each is judged by itself.
-pub(super) fn set_terms(session: &mut Session) {
+pub(super) fn set_terms(session: &mut Session, keep_alive: Duration) {
     // Only where Pingora means to keep the connection: it may have reasons to close it.
     if session.get_keepalive().is_some() {
-        session.set_keepalive(Some(KEEP_ALIVE));
+        session.set_keepalive(Some(keep_alive.as_secs().max(1)));
     }
     session.as_downstream_mut().set_total_drain_timeout(Some(LINGER));
     session.as_downstream_mut().set_pipelining_enabled(true);

@@ -45,14 +45,10 @@ impl ListenerSettings {
 pub struct ConnectionLimits {
     /// How long a PROXY protocol header and a TLS handshake may take together.
     pub handshake_timeout: Duration,
-    /// How long a connection may wait for its next request: a second or longer.
-    pub keep_alive: Duration,
     /// How many there may be; `None` is no limit.
     pub max_connections: Option<usize>,
     /// How many there may be from one address; `None` is no limit.
     pub max_connections_per_address: Option<usize>,
-    /// How long the head of a request may be, in bytes.
-    pub max_head: usize,
 }
 
 #[cfg(test)]

@@ -3,11 +3,11 @@
 use std::io::{IsTerminal, stderr};
 use tracing::Level;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{Layer, fmt};
+use tracing_subscriber::{Layer, Registry, fmt, reload};
 
 /// What an operator may set of the log.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -30,7 +30,13 @@ pub enum LogFormat {
 /// The log of a process that serves. Whoever writes waits for nobody: lines are queued, and dropped
 /// once too many wait for a reader. What is queued is written when this is dropped.
 #[must_use = "the log ends with it"]
-pub struct Log(WorkerGuard);
+pub struct Log {
+    filter: Option<Filter>,
+    writer: WorkerGuard,
+}
+
+/// What is worth a line, as long as that does not change.
+type Filter = reload::Handle<Targets, Registry>;
 
 impl Log {
     /// How many lines may wait.
@@ -40,13 +46,20 @@ impl Log {
     pub fn start(settings: LogSettings) -> Self {
         let queue = NonBlockingBuilder::default().buffered_lines_limit(Self::QUEUE).lossy(true);
         let (lines, guard) = queue.finish(stderr());
-        subscribe(settings, lines);
-        Self(guard)
+        Self { filter: subscribe(settings, lines), writer: guard }
+    }
+
+    /// Changes what is worth a line.
+    pub fn set_level(&self, level: Level) {
+        if let Some(filter) = &self.filter {
+            // Fails only where the log has ended.
+            let _ = filter.reload(targets(level));
+        }
     }
 
     /// Writes what is queued, but waits for no reader who is not there.
     pub fn finish(self) {
-        drop(self.0);
+        drop(self.writer);
     }
 }
 
@@ -55,7 +68,7 @@ pub fn start_at_once(settings: LogSettings) {
     subscribe(settings, stderr);
 }
 
-fn subscribe<W>(settings: LogSettings, writer: W)
+fn subscribe<W>(settings: LogSettings, writer: W) -> Option<Filter>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -64,9 +77,13 @@ where
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
         LogFormat::Text => lines.with_target(false).with_ansi(stderr().is_terminal()).boxed(),
     };
-    // Pingora quotes the requests that it cannot read, tokens included, so little of it is heard.
-    let filter = Targets::new()
-        .with_target("authgate", settings.level)
-        .with_target("pingora_core::services", LevelFilter::ERROR);
-    let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
+    let (filter, handle) = reload::Layer::new(targets(settings.level));
+    let is_first = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
+    is_first.is_ok().then_some(handle)
+}
+
+/// Of what other crates say nothing is heard: Pingora quotes the requests that it cannot read, tokens
+/// included.
+fn targets(level: Level) -> Targets {
+    Targets::new().with_target("authgate", level)
 }

@@ -1,6 +1,10 @@
 //! A plain listener that serves nothing but the way to HTTPS.
 
+use async_trait::async_trait;
+use http::uri::Authority;
 use http::{HeaderValue, Response, StatusCode, header};
+use pingora::apps::http_app::ServeHttp;
+use pingora::protocols::http::ServerSession;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Sends each request to the same host and target by HTTPS.
@@ -42,6 +46,23 @@ impl Redirect {
             port => format!("https://{host}:{port}{target}"),
         };
         HeaderValue::try_from(location).ok()
+    }
+}
+
+/// The app that redirects.
+pub(super) struct Elsewhere(pub Redirect);
+
+#[async_trait]
+impl ServeHttp for Elsewhere {
+    async fn response(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
+        let request = session.req_header();
+        let host = request.headers.get(header::HOST).map(HeaderValue::to_str);
+        let host = match (host, request.uri.authority()) {
+            (Some(host), _) => host.ok(),
+            (None, authority) => authority.map(Authority::as_str),
+        };
+        let target = str::from_utf8(request.raw_path()).unwrap_or_default();
+        self.0.answer(host, target)
     }
 }
 

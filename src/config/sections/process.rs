@@ -19,7 +19,6 @@ pub(super) fn server(root: &mut Section<'_>) -> (server::Settings, Answers) {
         let settings = server::Settings {
             listeners: listen(section, is_alone),
             threads: threads(section),
-            head_timeout: section.read("head_timeout", Duration::from_secs(10), values::duration),
             grace: section.read("grace", Duration::from_secs(10), values::duration),
             limits: limits(section),
             control: section.read("control", None, values::socket_or_off),
@@ -54,26 +53,19 @@ fn listen(section: &mut Section<'_>, is_alone: bool) -> Vec<ListenerSettings> {
 }
 
 fn limits(section: &mut Section<'_>) -> ConnectionLimits {
-    /// What Pingora counts waiting by.
-    const SECOND: Duration = Duration::from_secs(1);
     let mut count = |key, default| {
         let number = section.read(key, default, values::number(0..=1_000_000));
         (number > 0).then_some(number)
     };
-    let limits = ConnectionLimits {
+    ConnectionLimits {
         max_connections: count("max_connections", 10_000),
         max_connections_per_address: count("max_connections_per_address", 1000),
-        max_head: section.read("max_head", 32 * 1024, values::memory),
-        keep_alive: section.read("keep_alive", Duration::from_mins(1), values::duration),
-        handshake_timeout: section.read("handshake_timeout", 10 * SECOND, values::duration),
-    };
-    if !(1024..=1024 * 1024).contains(&limits.max_head) {
-        section.reject("max_head", "is out of bounds; write a size from \"1KiB\" to \"1MiB\"");
+        handshake_timeout: section.read(
+            "handshake_timeout",
+            Duration::from_secs(10),
+            values::duration,
+        ),
     }
-    if limits.keep_alive < SECOND {
-        section.reject("keep_alive", "is too short to be kept; write \"1s\" or more");
-    }
-    limits
 }
 
 fn threads(section: &mut Section<'_>) -> usize {

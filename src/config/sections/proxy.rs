@@ -13,19 +13,45 @@ use std::time::Duration;
 /// What `[server]` says of the requests themselves.
 pub(super) struct Answers {
     body_timeout: Duration,
+    head_timeout: Duration,
+    keep_alive: Duration,
     max_body: usize,
+    max_head: usize,
     trusted_proxies: Vec<IpNet>,
 }
 
 impl Answers {
     /// Reads its keys of `[server]`.
     pub(super) fn read(section: &mut Section<'_>) -> Self {
+        const TEN_SECONDS: Duration = Duration::from_secs(10);
         let networks = section.list("trusted_proxies", values::network).unwrap_or_default();
         let max_body = section.read("max_body", 1024 * 1024, values::memory);
-        let body_timeout = section.read("body_timeout", Duration::from_secs(10), values::duration);
-        let trusted_proxies = networks.into_iter().map(|(_, network)| network).collect();
-        Self { body_timeout, max_body, trusted_proxies }
+        Self {
+            body_timeout: section.read("body_timeout", TEN_SECONDS, values::duration),
+            head_timeout: section.read("head_timeout", TEN_SECONDS, values::duration),
+            keep_alive: keep_alive(section),
+            max_body,
+            max_head: max_head(section),
+            trusted_proxies: networks.into_iter().map(|(_, network)| network).collect(),
+        }
     }
+}
+
+fn keep_alive(section: &mut Section<'_>) -> Duration {
+    let keep_alive = section.read("keep_alive", Duration::from_mins(1), values::duration);
+    // Pingora counts it by seconds.
+    if keep_alive < Duration::from_secs(1) {
+        section.reject("keep_alive", "is too short to be kept; write \"1s\" or more");
+    }
+    keep_alive
+}
+
+fn max_head(section: &mut Section<'_>) -> usize {
+    let max_head = section.read("max_head", 32 * 1024, values::memory);
+    if !(1024..=1024 * 1024).contains(&max_head) {
+        section.reject("max_head", "is out of bounds; write a size from \"1KiB\" to \"1MiB\"");
+    }
+    max_head
 }
 
 /// The settings of the proxy, with those that were read of other sections.
@@ -36,6 +62,9 @@ pub(super) fn gateway(root: &mut Section<'_>, answers: Answers, scheme: String) 
     Settings {
         identity,
         max_body: answers.max_body,
+        head_timeout: answers.head_timeout,
+        keep_alive: answers.keep_alive,
+        max_head: answers.max_head,
         body_timeout: answers.body_timeout,
         routes,
         scheme,

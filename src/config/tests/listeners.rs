@@ -200,24 +200,31 @@ fn connections_have_limits_by_default_and_none_by_zero() {
     let limits = |text: &str| Written::file(text).load().server.limits;
     let default = ConnectionLimits {
         handshake_timeout: Duration::from_secs(10),
-        keep_alive: Duration::from_mins(1),
         max_connections: Some(10_000),
         max_connections_per_address: Some(1000),
-        max_head: 32 * 1024,
     };
     assert_eq!(limits(""), default);
     let written = limits(
-        "[server]\nhandshake_timeout = \"1s\"\nkeep_alive = \"2s\"\nmax_connections = 0\n\
-         max_connections_per_address = 0\nmax_head = \"1MiB\"\n",
+        "[server]\nhandshake_timeout = \"1s\"\nmax_connections = 0\n\
+         max_connections_per_address = 0\n",
     );
     let expected = ConnectionLimits {
         handshake_timeout: Duration::from_secs(1),
-        keep_alive: Duration::from_secs(2),
         max_connections: None,
         max_connections_per_address: None,
-        max_head: 1024 * 1024,
     };
     assert_eq!(written, expected);
+}
+
+#[test]
+fn a_connection_is_kept_for_a_minute_and_a_head_has_32_kib_by_default() {
+    let of = |text: &str| {
+        let gateway = Written::file(text).load().gateway;
+        (gateway.keep_alive, gateway.max_head)
+    };
+    assert_eq!(of(""), (Duration::from_mins(1), 32 * 1024));
+    let written = of("[server]\nkeep_alive = \"2s\"\nmax_head = \"1MiB\"\n");
+    assert_eq!(written, (Duration::from_secs(2), 1024 * 1024));
 }
 
 #[test]

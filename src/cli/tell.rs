@@ -1,0 +1,32 @@
+//! `authgate reload` and `authgate upgrade`
+
+use super::{Failure, SettingsFile};
+use crate::config::Flags;
+use crate::server::control::{self, Command};
+use clap::Args;
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub(super) struct Tell {
+    #[command(flatten)]
+    settings: SettingsFile,
+    /// The socket of the gateway; beats server.control
+    #[arg(long, value_name = "PATH")]
+    control: Option<PathBuf>,
+}
+
+impl Tell {
+    pub(super) fn run(self, command: Command) -> Result<(), Failure> {
+        let path = match self.control {
+            Some(path) => path,
+            None => self.settings.load(Flags::default())?.server.control.ok_or_else(|| {
+                let advice = "set it and start the gateway again, or name its socket by --control";
+                Failure::Refused(format!("server.control is not set; {advice}"))
+            })?,
+        };
+        let told = control::tell(&path, command);
+        let done = told.map_err(|source| Failure::Tell { path, source })?;
+        println!("{done}");
+        Ok(())
+    }
+}

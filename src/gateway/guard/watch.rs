@@ -1,0 +1,212 @@
+//! What is watched of one connection, and the alarm that rings for it.
+
+use super::super::wire::Arrivals;
+use crate::model::token::TokenDigest;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// How long a client may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For the head of a request, once it has begun.
+    pub head: Duration,
+    /// Between two requests.
+    pub idle: Duration,
+}
+
+/// What is watched of one connection and the request that it serves; over HTTP/2, of one request.
+///
+/// Lives as long as the connection, for its alarm: to set one for each request would cost a system
+/// call each time.
+pub(super) struct Watched {
+    arrivals: Arc<Arrivals>,
+    state: Mutex<State>,
+}
+
+/// What an alarm is about.
+pub(super) enum Alarm {
+    /// Nothing has been asked for a second or two; rings once for each such time.
+    Idle,
+    /// The head is late, or there was none for too long.
+    Late,
+    /// Someone should look whether this token is still good.
+    Look(TokenDigest),
+}
+
+impl Watched {
+    /// Watches a connection over which this arrives.
+    pub(super) fn new(arrivals: Arc<Arrivals>, patience: Patience) -> Self {
+        let waiting = Waiting { since: Some(Instant::now()), ..Waiting::after(arrivals.count()) };
+        let phase = Phase::Waiting(waiting);
+        let state = State { alarm: None, is_first: true, patience, phase };
+        Self { arrivals, state: Mutex::new(state) }
+    }
+
+    /// Begins to wait for the next request.
+    pub(super) fn expect_head(&self, patience: Patience) {
+        let mut state = self.lock();
+        state.patience = patience;
+        if let Phase::Serving(_) = state.phase {
+            state.is_first = false;
+            state.phase = Phase::Waiting(Waiting::after(self.arrivals.count()));
+        }
+    }
+
+    /// Notes that the head was complete at a moment.
+    pub(super) fn has_head(&self, at: Instant) {
+        let look_at = at + State::LOOK_EVERY;
+        self.lock().phase = Phase::Serving(Serving { ends_at: None, look_at, token: None });
+    }
+
+    /// Notes which token has let the request pass, and for how long it will hold.
+    pub(super) fn has_token(&self, token: TokenDigest, lasts: Option<Duration>) {
+        if let Phase::Serving(serving) = &mut self.lock().phase {
+            serving.token = Some(token);
+            serving.set_end(lasts);
+        }
+    }
+
+    /// Notes for how long the token of the request holds.
+    pub(super) fn set_end(&self, lasts: Option<Duration>) {
+        if let Phase::Serving(serving) = &mut self.lock().phase {
+            serving.set_end(lasts);
+        }
+    }
+
+    /// Whether the token of the request has come to its own end.
+    pub(super) fn has_ended(&self) -> bool {
+        match &self.lock().phase {
+            Phase::Serving(serving) => serving.ends_at.is_some_and(|end| end <= Instant::now()),
+            Phase::Waiting(_) => false,
+        }
+    }
+
+    /// Whether a whole request was served and nothing of a next one has come.
+    pub(super) fn is_idle(&self) -> bool {
+        let state = self.lock();
+        match &state.phase {
+            Phase::Serving(_) => false,
+            Phase::Waiting(waiting) => !state.is_first && waiting.heard == self.arrivals.count(),
+        }
+    }
+
+    /// Completes when the alarm rings for something.
+    pub(super) fn poll(&self, context: &mut Context<'_>) -> Poll<Alarm> {
+        self.lock().poll(context, &self.arrivals)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct State {
+    /// Rings several times a second while requests are served.
+    alarm: Option<Pin<Box<Sleep>>>,
+    /// Whether nothing was asked yet.
+    is_first: bool,
+    patience: Patience,
+    phase: Phase,
+}
+
+enum Phase {
+    Serving(Serving),
+    Waiting(Waiting),
+}
+
+struct Serving {
+    /// When the token comes to its own end, if it has one.
+    ends_at: Option<Instant>,
+    /// When to look at the token next.
+    look_at: Instant,
+    /// The token that let the request pass.
+    token: Option<TokenDigest>,
+}
+
+/// As long as no alarm has rung, nobody needs to know since when.
+struct Waiting {
+    /// By when the head must have come; none has begun yet if there is no such moment.
+    head_by: Option<Instant>,
+    /// How often anything had arrived when it began.
+    heard: u64,
+    is_told: bool,
+    since: Option<Instant>,
+}
+
+impl Serving {
+    fn set_end(&mut self, lasts: Option<Duration>) {
+        self.ends_at = lasts.map(|lasts| Instant::now() + lasts);
+        if let Some(ends_at) = self.ends_at {
+            self.look_at = ends_at.min(self.look_at);
+        }
+    }
+}
+
+impl State {
+    /// The most that it takes to see the end of a token that the gateway has heard of.
+    const LOOK_EVERY: Duration = Duration::from_millis(250);
+    /// How often someone looks whether a client that was idle has begun to ask.
+    const GLANCE_EVERY: Duration = Duration::from_secs(1);
+
+    fn poll(&mut self, context: &mut Context<'_>, arrivals: &Arrivals) -> Poll<Alarm> {
+        loop {
+            let first = Self::GLANCE_EVERY.min(self.patience.head);
+            let alarm =
+                self.alarm.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + first)));
+            if let Phase::Serving(serving) = &self.phase
+                && alarm.deadline() > serving.look_at
+            {
+                alarm.as_mut().reset(serving.look_at);
+            }
+            ready!(alarm.as_mut().poll(context));
+            let now = Instant::now();
+            let (next, alarm_for) = match &mut self.phase {
+                Phase::Serving(serving) => {
+                    serving.look_at = now + Self::LOOK_EVERY;
+                    (serving.look_at, serving.token.map(Alarm::Look))
+                }
+                Phase::Waiting(waiting) => {
+                    // Whoever connects is about to ask.
+                    let begun = if self.is_first { waiting.since } else { None };
+                    let begun = begun.or((arrivals.count() != waiting.heard).then_some(now));
+                    waiting.glance(now, begun, self.patience)
+                }
+            };
+            alarm.as_mut().reset(next);
+            if let Some(alarm) = alarm_for {
+                return Poll::Ready(alarm);
+            }
+        }
+    }
+}
+
+impl Waiting {
+    fn after(heard: u64) -> Self {
+        Self { head_by: None, heard, is_told: false, since: None }
+    }
+
+    /// When to glance next, and what there is to say now. `begun` is when the head began to come, if
+    /// it has.
+    fn glance(
+        &mut self,
+        now: Instant,
+        begun: Option<Instant>,
+        patience: Patience,
+    ) -> (Instant, Option<Alarm>) {
+        let since = *self.since.get_or_insert(now);
+        let end = match begun {
+            Some(begun) => *self.head_by.get_or_insert(begun + patience.head),
+            None => since + patience.idle,
+        };
+        let next = now + State::GLANCE_EVERY;
+        if now >= end {
+            return (next, Some(Alarm::Late));
+        }
+        let is_idle = begun.is_none() && !self.is_told && now >= since + State::GLANCE_EVERY;
+        self.is_told |= is_idle;
+        (end.min(next), is_idle.then_some(Alarm::Idle))
+    }
+}

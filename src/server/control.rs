@@ -1,0 +1,132 @@
+//! The socket by which `authgate reload` and `authgate upgrade` reach a running gateway.
+//!
+//! One line asks, one text answers: `ok`, a blank and what was done, or `error`, a blank and why not.
+
+use super::StartError;
+use rustix::process::geteuid;
+use std::fmt;
+use std::fs::{Permissions, set_permissions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream as Client;
+use std::path::Path;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::time::timeout;
+
+/// What a running gateway can be told.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Command {
+    /// To read its settings again.
+    Reload,
+    /// To hand its listeners to a new process.
+    Upgrade,
+}
+
+impl Command {
+    const ALL: [Self; 2] = [Self::Reload, Self::Upgrade];
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Reload => "reload",
+            Self::Upgrade => "upgrade",
+        })
+    }
+}
+
+/// Tells a running gateway to do something. What it has done, or why it has not.
+pub fn tell(socket: &Path, command: Command) -> Result<String, TellError> {
+    let unreachable = TellError::Unreachable;
+    let mut gateway = Client::connect(socket).map_err(unreachable)?;
+    writeln!(gateway, "{command}").map_err(unreachable)?;
+    let mut answer = String::new();
+    gateway.read_to_string(&mut answer).map_err(unreachable)?;
+    match answer.split_once(' ') {
+        Some(("ok", done)) => Ok(done.to_owned()),
+        Some(("error", why)) => Err(TellError::Refused(why.to_owned())),
+        Some(_) | None => Err(TellError::Unreachable(ErrorKind::UnexpectedEof.into())),
+    }
+}
+
+/// Why a gateway has not done what it was told.
+#[derive(Debug, thiserror::Error)]
+pub enum TellError {
+    /// It says why.
+    #[error("{0}")]
+    Refused(String),
+    /// Nobody answers.
+    #[error("no gateway answers there")]
+    Unreachable(#[source] io::Error),
+}
+
+/// Where commands come in.
+pub(super) struct Control(UnixListener);
+
+impl Control {
+    /// Listens at a path, in place of a gateway that has gone or is about to.
+    pub(super) fn listen(path: &Path, is_taken_over: bool) -> Result<Self, StartError> {
+        let failed = |source| StartError::Control { path: path.to_owned(), source };
+        if path.exists() {
+            if !is_taken_over && Client::connect(path).is_ok() {
+                return Err(failed(ErrorKind::AddrInUse.into()));
+            }
+            std::fs::remove_file(path).map_err(failed)?;
+        }
+        let listener = UnixListener::bind(path).map_err(failed)?;
+        set_permissions(path, Permissions::from_mode(0o600)).map_err(failed)?;
+        Ok(Self(listener))
+    }
+
+    /// The next command, and whom to answer.
+    pub(super) async fn next(&self) -> (Command, Asker) {
+        loop {
+            let Ok((stream, _)) = self.0.accept().await else {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            };
+            if let Some(command) = read_command(stream).await {
+                return command;
+            }
+        }
+    }
+}
+
+/// Whoever owns the process may tell it what to do, and root.
+async fn read_command(stream: UnixStream) -> Option<(Command, Asker)> {
+    const LONGEST: u64 = 64;
+    const LIMIT: Duration = Duration::from_secs(1);
+    let user = stream.peer_cred().ok()?.uid();
+    if user != 0 && user != geteuid().as_raw() {
+        return None;
+    }
+    let mut stream = BufReader::new(stream);
+    let mut line = String::new();
+    timeout(LIMIT, (&mut stream).take(LONGEST).read_line(&mut line)).await.ok()?.ok()?;
+    let stream = stream.into_inner();
+    let mut known = Command::ALL.into_iter();
+    match known.find(|command| command.to_string() == line.trim()) {
+        Some(command) => Some((command, Asker(stream))),
+        None => {
+            Asker(stream).answer(Err("no such command".to_owned())).await;
+            None
+        }
+    }
+}
+
+/// Someone who waits for an answer.
+pub(super) struct Asker(UnixStream);
+
+impl Asker {
+    /// Answers.
+    pub(super) async fn answer(mut self, outcome: Result<String, String>) {
+        let answer = match outcome {
+            Ok(done) => format!("ok {done}"),
+            Err(why) => format!("error {why}"),
+        };
+        // Whoever has gone need not know.
+        let _ = self.0.write_all(answer.as_bytes()).await;
+    }
+}

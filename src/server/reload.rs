@@ -1,0 +1,102 @@
+//! Other settings for a gateway that runs.
+
+use super::Limits;
+use super::accept::Reception;
+use super::listening::{How, Listener};
+use super::log::Log;
+use crate::auth::Auth;
+use crate::config::{Config, Source};
+use crate::gateway::Gateway;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A gateway at work, and the settings that it works by.
+pub(super) struct Running {
+    pub auth: Arc<Auth>,
+    pub gateway: Gateway,
+    /// How long requests in flight may take once it is told to stop.
+    pub grace: Duration,
+    pub listeners: Vec<Arc<Listener>>,
+    pub log: Log,
+    pub reception: Arc<Reception>,
+    pub source: Source,
+    /// What it started with: some of it cannot change.
+    pub started_with: Config,
+}
+
+impl Running {
+    /// Reads the settings again and puts them to work all at once, or changes nothing and says why
+    /// not.
+    pub(super) async fn reload(&mut self) -> Result<String, String> {
+        let outcome = self.try_reload().await;
+        self.reception.metrics.reloaded(outcome.is_ok());
+        match &outcome {
+            Ok(done) => tracing::info!("{done}"),
+            Err(mistakes) => {
+                for mistake in mistakes.lines() {
+                    tracing::error!(mistake, "settings kept as they were");
+                }
+            }
+        }
+        outcome
+    }
+
+    async fn try_reload(&mut self) -> Result<String, String> {
+        let source = self.source.clone();
+        // Many routes take a while, and this thread also hears of revocations.
+        let loaded = tokio::task::spawn_blocking(move || Config::load(&source)).await;
+        let config = loaded.map_err(|error| error.to_string())?;
+        let config = config.map_err(|mistakes| mistakes.to_string())?;
+        let hows = self.hows(&config)?;
+        let fixed = fixed_changes(&self.started_with, &config);
+        for (listener, how) in hows {
+            listener.apply(how);
+        }
+        self.log.set_level(config.log.level);
+        self.reception.limits.store(Arc::new(Limits::of(&config)));
+        self.grace = config.server.grace;
+        self.auth.apply(config.auth);
+        self.gateway.apply(config.gateway);
+        Ok(done(&fixed))
+    }
+
+    /// How each listener is to work. One that the settings do not have any more stays as it is.
+    fn hows(&self, config: &Config) -> Result<Vec<(&Arc<Listener>, How)>, String> {
+        let found = self.listeners.iter().filter_map(|listener| {
+            let mut all = config.server.listeners.iter();
+            let settings = all.find(|settings| settings.address == listener.address)?;
+            let how = How::new(settings.clone()).map_err(|error| error.to_string());
+            Some(how.map(|how| (listener, how)))
+        });
+        found.collect()
+    }
+}
+
+fn done(fixed: &[&str]) -> String {
+    if fixed.is_empty() {
+        return "settings read again".to_owned();
+    }
+    format!(
+        "settings read again; {} cannot change while the gateway runs: `authgate upgrade` or a \
+         restart puts it to work",
+        fixed.join(", ")
+    )
+}
+
+/// The settings that differ and cannot change while a gateway runs.
+fn fixed_changes(old: &Config, new: &Config) -> Vec<&'static str> {
+    let addresses = |config: &Config| {
+        let listeners = config.server.listeners.iter();
+        listeners.map(|listener| listener.address).collect::<Vec<_>>()
+    };
+    let differs = [
+        ("the addresses of listeners", addresses(old) != addresses(new)),
+        ("log.format", old.log.format != new.log.format),
+        ("ops.listen", old.server.ops_listen != new.server.ops_listen),
+        ("passwords.argon2", old.auth.hashing != new.auth.hashing),
+        ("server.control", old.server.control != new.server.control),
+        ("server.threads", old.server.threads != new.server.threads),
+        ("store", old.store != new.store || old.auth.cache != new.auth.cache),
+    ];
+    differs.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+}
