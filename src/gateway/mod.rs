@@ -160,7 +160,11 @@ impl Gateway {
         ctx: &RequestCtx,
         problem: &Problem,
     ) -> Result<()> {
-        let mut response = problem.response(&ctx.live.settings.scheme);
+        let mut response = if api::is_grpc(&session.req_header().headers) {
+            problem.grpc_response()
+        } else {
+            problem.response(&ctx.live.settings.scheme)
+        };
         let no_store = HeaderValue::from_static("no-store");
         response.headers_mut().insert(header::CACHE_CONTROL, no_store);
         reply::send(session, response, &ctx.request_id).await
