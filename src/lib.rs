@@ -38,6 +38,7 @@
 //! | Settings are read, and every mistake is told | [`config::Config::load`]; `conf/authgate.toml` lists them all |
 //! | The command line | [`cli`], a file for each verb; it manages accounts by `auth/manage.rs` |
 //! | What clients must not say is removed, and the app is told | `gateway/outgoing.rs` |
+//! | A server behind the gateway is chosen, and known to be up | `gateway/upstream/`: `balance.rs`, `server.rs`; `keep.rs` runs beside the requests |
 //! | A request is cut off | [`gateway::Guarded`], in `gateway/guard.rs` |
 //! | The process starts, drains, and does its upkeep | [`server`] |
 //!

@@ -69,6 +69,8 @@ struct Watched(Mutex<State>);
 struct State {
     /// Rings several times a second while requests are served.
     alarm: Option<Pin<Box<Sleep>>>,
+    /// When the request must be over, whatever becomes of it.
+    cut_at: Option<Instant>,
     /// When the token comes to its own end, if it has one.
     ends_at: Option<Instant>,
     /// By when it must have come; as long as nobody has waited for long, nobody needs to know.
@@ -83,7 +85,7 @@ struct State {
 
 /// What an alarm is about.
 enum Alarm {
-    /// The head is late.
+    /// The head is late, or the whole request.
     Late,
     /// Someone should look whether this token is still good.
     Look(TokenDigest),
@@ -94,6 +96,7 @@ impl Watched {
     fn expect_head(&self, limit: Duration) {
         let mut state = self.lock();
         (state.ends_at, state.head_by, state.look_at, state.token) = (None, None, None, None);
+        state.cut_at = None;
         state.limit = limit;
     }
 
@@ -132,6 +135,9 @@ impl State {
             ready!(alarm.as_mut().poll(context));
             let now = Instant::now();
             if let Some(look_at) = &mut self.look_at {
+                if self.cut_at.is_some_and(|cut_at| cut_at <= now) {
+                    return Poll::Ready(Alarm::Late);
+                }
                 *look_at = now + Self::LOOK_EVERY;
                 alarm.as_mut().reset(*look_at);
                 if let Some(token) = self.token {
@@ -170,6 +176,13 @@ pub(super) fn ends_with(token: TokenDigest, lasts: Option<Duration>) {
         state.token = Some(token);
         state.set_end(lasts);
     });
+}
+
+/// Says when the request must be over. Whoever serves it may say so to its client before: it is cut
+/// off up to half a second later.
+pub(super) fn cut_at(deadline: std::time::Instant) {
+    let cut_at = Instant::from(deadline) + State::LOOK_EVERY;
+    let _ = WATCHED.try_with(|watched| watched.lock().cut_at = Some(cut_at));
 }
 
 /// What a connection that is kept for the next request takes with it.

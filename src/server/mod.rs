@@ -8,7 +8,7 @@ mod upkeep;
 use self::drain::{Drain, OnSigterm};
 use self::log::Log;
 use self::ops::Ops;
-use self::upkeep::{Feed, Refresher, Sweeper};
+use self::upkeep::{Feed, Refresher, Sweeper, UpstreamKeeper};
 use crate::auth::Auth;
 use crate::config::Config;
 use crate::gateway::{Gateway, Guarded};
@@ -76,6 +76,7 @@ pub fn run(config: Config, log: Log, beside: impl FnOnce(&mut Server)) -> Result
     let mut server = Server::new_with_opt_and_conf(None, pingora_settings(&settings));
     server.bootstrap();
     let gateway = Gateway::new(Arc::clone(&auth), Arc::clone(&metrics), gateway);
+    let keeper = UpstreamKeeper(gateway.clone());
     let proxy = http_proxy(&server.configuration, gateway);
     let (guarded, counted) = (Arc::clone(&auth), Arc::clone(&metrics));
     let proxy = Guarded::new(proxy, guarded, counted, settings.head_timeout);
@@ -90,6 +91,7 @@ pub fn run(config: Config, log: Log, beside: impl FnOnce(&mut Server)) -> Result
         ops.add_tcp(&address.to_string());
         server.add_service(ops);
     }
+    server.add_service(background_service("upstreams", keeper));
     server.add_service(background_service("feed", Feed(Arc::clone(&auth))));
     server.add_service(background_service("refresher", Refresher(Arc::clone(&auth))));
     server.add_service(background_service("sweeper", Sweeper(auth)));
@@ -144,7 +146,8 @@ fn pingora_settings(settings: &Settings) -> ServerConf {
         // The drain ends the process as soon as nothing is in flight; this is the longest it may take.
         grace_period_seconds: Some(settings.grace.as_secs().saturating_add(1)),
         graceful_shutdown_timeout_seconds: Some(1),
-        max_retries: 3,
+        // The most that an upstream may set, and the first try.
+        max_retries: 11,
         threads: settings.threads,
         // As many as an app may have open at once: what does not fit is closed and made anew.
         upstream_keepalive_pool_size: 1024,

@@ -1,6 +1,7 @@
 //! What goes on beside the requests.
 
 use crate::auth::Auth;
+use crate::gateway::Gateway;
 use async_trait::async_trait;
 use pingora::server::ShutdownWatch;
 use pingora::services::background::BackgroundService;
@@ -15,6 +16,17 @@ pub(super) struct Feed(pub Arc<Auth>);
 impl BackgroundService for Feed {
     async fn start(&self, _: ShutdownWatch) {
         let never = self.0.follow_store().await;
+        match never {}
+    }
+}
+
+/// Knows the servers behind the gateway and how they are. As long as requests are served.
+pub(super) struct UpstreamKeeper(pub Gateway);
+
+#[async_trait]
+impl BackgroundService for UpstreamKeeper {
+    async fn start(&self, _: ShutdownWatch) {
+        let never = self.0.keep_upstreams().await;
         match never {}
     }
 }

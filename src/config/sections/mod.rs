@@ -4,6 +4,7 @@ mod accounts;
 mod process;
 mod proxy;
 mod routes;
+mod upstreams;
 
 use super::Config;
 use super::report::Report;

@@ -3,6 +3,7 @@
 mod defaults;
 mod layers;
 mod mistakes;
+mod upstreams;
 mod values;
 
 use super::{Config, Environment, Flags, Source};
