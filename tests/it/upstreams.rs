@@ -2,6 +2,8 @@
 
 mod answers;
 mod balance;
+mod grpc;
+mod h2;
 mod limits;
 mod names;
 mod retries;

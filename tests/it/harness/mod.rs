@@ -2,6 +2,7 @@
 
 pub(crate) mod command;
 pub(crate) mod gateway;
+pub(crate) mod h2;
 pub(crate) mod http;
 pub(crate) mod name_server;
 pub(crate) mod redis_server;
