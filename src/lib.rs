@@ -40,6 +40,7 @@
 //! | What clients must not say is removed, and the app is told | `gateway/outgoing.rs` |
 //! | A listener's certificates are chosen, and exchanged | [`server::tls::Certificates`] |
 //! | A balancer tells whose connection it is | [`server::proxy_protocol`] |
+//! | A server behind the gateway is chosen, and known to be up | `gateway/upstream/`: `balance.rs`, `server.rs`; `keep.rs` runs beside the requests |
 //! | A request is cut off | [`gateway::Guarded`], in `gateway/guard.rs` |
 //! | The process starts, drains, and does its upkeep | [`server`] |
 //!

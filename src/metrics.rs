@@ -8,6 +8,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -33,7 +34,8 @@ pub struct Metrics {
     reload_failed: Gauge,
     reloads: Counter,
     requests: Family<Status, Counter>,
-    upstream_errors: Counter,
+    servers: Family<Place, Gauge>,
+    upstream_errors: Family<Kind, Counter>,
 }
 
 /// What is known of the store's feed.
@@ -53,6 +55,36 @@ struct Status {
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct Reason {
     reason: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Kind {
+    kind: &'static str,
+}
+
+/// Why no server behind the gateway has answered a request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum UpstreamFault {
+    /// It broke off, or its answer cannot be read.
+    Broken,
+    /// All had as many requests as they may have.
+    Full,
+    /// It could not be connected to.
+    Refused,
+    /// It took too long.
+    Timeout,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Place {
+    upstream: String,
+    server: String,
+}
+
+impl Place {
+    fn new(upstream: &str, server: SocketAddr) -> Self {
+        Self { upstream: upstream.to_owned(), server: server.to_string() }
+    }
 }
 
 impl Default for Metrics {
@@ -76,7 +108,8 @@ impl Default for Metrics {
             reload_failed: Gauge::default(),
             reloads: Counter::default(),
             requests: Family::default(),
-            upstream_errors: Counter::default(),
+            servers: Family::default(),
+            upstream_errors: Family::default(),
         };
         let registry = &mut metrics.registry;
         registry.register("requests", "Requests answered", metrics.requests.clone());
@@ -86,6 +119,7 @@ impl Default for Metrics {
         metrics.register_counters();
         metrics.register_connections();
         metrics.register_feed();
+        metrics.register_upstreams();
         metrics
     }
 }
@@ -93,11 +127,6 @@ impl Default for Metrics {
 impl Metrics {
     fn register_counters(&mut self) {
         let counters = [
-            (
-                "upstream_errors",
-                &self.upstream_errors,
-                "Requests that no server behind the gateway answered",
-            ),
             ("config_reloads", &self.reloads, "Reloads of the settings that were asked for"),
             (
                 "connections_ended",
@@ -139,6 +168,14 @@ impl Metrics {
         registry.register("feed_up", help, self.feed_up.clone());
         let help = "Seconds since the store proved last that it tells of revocations";
         registry.register("feed_age_seconds", help, self.feed_age.clone());
+    }
+
+    fn register_upstreams(&mut self) {
+        let registry = &mut self.registry;
+        let help = "Requests that no server behind the gateway answered";
+        registry.register("upstream_errors", help, self.upstream_errors.clone());
+        let help = "Whether a server behind the gateway is up (1 or 0)";
+        registry.register("upstream_server_up", help, self.servers.clone());
     }
 
     /// Counts a token that was checked from memory.
@@ -223,8 +260,24 @@ impl Metrics {
     }
 
     /// Counts a request that no server behind the gateway answered.
-    pub fn upstream_failed(&self) {
-        self.upstream_errors.inc();
+    pub fn upstream_failed(&self, kind: UpstreamFault) {
+        let kind = match kind {
+            UpstreamFault::Broken => "broken",
+            UpstreamFault::Full => "full",
+            UpstreamFault::Refused => "refused",
+            UpstreamFault::Timeout => "timeout",
+        };
+        self.upstream_errors.get_or_create(&Kind { kind }).inc();
+    }
+
+    /// Notes whether a server of an upstream is up.
+    pub fn server_is(&self, upstream: &str, server: SocketAddr, is_up: bool) {
+        self.servers.get_or_create(&Place::new(upstream, server)).set(is_up.into());
+    }
+
+    /// Forgets a server that an upstream has no more.
+    pub fn server_gone(&self, upstream: &str, server: SocketAddr) {
+        self.servers.remove(&Place::new(upstream, server));
     }
 
     /// How many requests are being served.

@@ -113,7 +113,7 @@ impl Problem {
         json!({ "detail": self.words() })
     }
 
-    fn words(&self) -> String {
+    pub(super) fn words(&self) -> String {
         match self {
             Self::AmbiguousPath => "The path can be read in more than one way.".to_owned(),
             Self::BadGateway => "Bad gateway.".to_owned(),

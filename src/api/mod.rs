@@ -3,6 +3,7 @@
 mod credentials;
 mod drf;
 mod form;
+mod grpc;
 mod login;
 mod logout;
 mod metadata;
@@ -10,6 +11,7 @@ mod register;
 
 pub use self::credentials::Credentials;
 pub use self::drf::Problem;
+pub use self::grpc::is_grpc;
 
 use crate::auth::Auth;
 use crate::model::identity::Identity;

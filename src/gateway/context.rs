@@ -3,6 +3,7 @@
 use super::access_log;
 use super::client::Client;
 use super::live::Live;
+use super::upstream::Attempt;
 use crate::metrics::InFlight;
 use crate::model::identity::Names;
 use crate::policy::Permit;
@@ -14,6 +15,8 @@ use std::time::Instant;
 pub struct RequestCtx {
     /// What was asked for, for the log of a request that is cut off.
     pub(super) asked: Option<(Method, Uri)>,
+    /// What it has tried of its upstream.
+    pub(super) attempt: Attempt,
     pub(super) client: Option<Client>,
     pub(super) in_flight: InFlight,
     /// Whether the log has it.
@@ -23,7 +26,6 @@ pub struct RequestCtx {
     pub(super) permit: Option<Permit>,
     pub(super) request_id: HeaderValue,
     pub(super) started: Instant,
-    pub(super) tries: u32,
     /// Who sent it, once that is known: for the log.
     pub(super) user: Option<Names>,
 }
@@ -33,6 +35,7 @@ impl RequestCtx {
     pub(super) fn new(live: Arc<Live>, in_flight: InFlight, started: Instant) -> Self {
         Self {
             asked: None,
+            attempt: Attempt::default(),
             client: None,
             in_flight,
             is_logged: false,
@@ -40,7 +43,6 @@ impl RequestCtx {
             permit: None,
             request_id: HeaderValue::from_static(""),
             started,
-            tries: 0,
             user: None,
         }
     }

@@ -1,7 +1,44 @@
 //! Why a request was not forwarded, and what its client is told.
 
 use crate::api::Problem;
+use crate::metrics::UpstreamFault;
 use pingora::{Error, ErrorSource, ErrorType};
+
+/// All servers have as many requests as they may have.
+pub(super) const FULL: ErrorType = ErrorType::Custom("Full");
+
+/// Whether a server could not be connected to.
+pub(super) fn is_of_connecting(error: &Error) -> bool {
+    use ErrorType::{
+        ConnectError, ConnectNoRoute, ConnectRefused, ConnectTimedout, HandshakeError, InvalidCert,
+        SocketError, TLSHandshakeFailure, TLSHandshakeTimedout,
+    };
+    matches!(
+        error.etype(),
+        ConnectError
+            | ConnectNoRoute
+            | ConnectRefused
+            | ConnectTimedout
+            | HandshakeError
+            | InvalidCert
+            | SocketError
+            | TLSHandshakeFailure
+            | TLSHandshakeTimedout
+    )
+}
+
+/// What a failure of an upstream is counted as.
+pub(super) fn fault_of(error: &Error) -> UpstreamFault {
+    use ErrorType::{ConnectTimedout, ReadTimedout, TLSHandshakeTimedout, WriteTimedout};
+    match error.etype() {
+        &FULL => UpstreamFault::Full,
+        ConnectTimedout | ReadTimedout | TLSHandshakeTimedout | WriteTimedout => {
+            UpstreamFault::Timeout
+        }
+        _ if is_of_connecting(error) => UpstreamFault::Refused,
+        _ => UpstreamFault::Broken,
+    }
+}
 
 /// What a client is told of a failure to forward; `None` if it has gone.
 pub(super) fn problem_of(error: &Error) -> Option<Problem> {
@@ -14,6 +51,7 @@ pub(super) fn problem_of(error: &Error) -> Option<Problem> {
             ErrorSource::Upstream,
             ConnectTimedout | ReadTimedout | TLSHandshakeTimedout | WriteTimedout,
         ) => Some(Problem::GatewayTimeout),
+        (ErrorSource::Upstream, &FULL) => Some(Problem::Unavailable),
         (ErrorSource::Upstream, _) => Some(Problem::BadGateway),
         (ErrorSource::Downstream, ConnectionClosed | ReadError | WriteError | WriteTimedout) => {
             None

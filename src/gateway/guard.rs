@@ -154,6 +154,12 @@ pub(super) fn ends_with(token: TokenDigest, lasts: Option<Duration>) {
     let _ = WATCHED.try_with(|watched| watched.has_token(token, lasts));
 }
 
+/// Says when the request must be over. Whoever serves it may say so to its client before: it is cut
+/// off up to half a second later.
+pub(super) fn cut_at(deadline: std::time::Instant) {
+    let _ = WATCHED.try_with(|watched| watched.must_end_by(deadline.into()));
+}
+
 #[async_trait]
 impl<A> HttpServerApp for Guarded<A>
 where

@@ -60,12 +60,21 @@ impl Identification {
 
     /// An app that repeats what it was told tells its clients nothing.
     pub(super) fn remove_from_response(&self, response: &mut ResponseHeader) {
-        let names = response.headers.keys();
-        let forged: Vec<_> =
-            names.filter(|name| self.is_forgeable(&fold(name.as_str()))).cloned().collect();
-        for name in forged {
+        for name in self.forgeable(&response.headers) {
             response.remove_header(&name);
         }
+    }
+
+    /// Nor by what follows an answer.
+    pub(super) fn remove_from_trailers(&self, trailers: &mut HeaderMap) {
+        for name in self.forgeable(trailers) {
+            trailers.remove(name);
+        }
+    }
+
+    fn forgeable(&self, headers: &HeaderMap) -> Vec<HeaderName> {
+        let names = headers.keys();
+        names.filter(|name| self.is_forgeable(&fold(name.as_str()))).cloned().collect()
     }
 }
 

@@ -17,7 +17,10 @@ pub use self::guard::{Guard, Guarded, Patience};
 pub use self::head::fold;
 pub use self::identity_headers::{Identification, IdentityHeaders};
 pub use self::live::Settings;
-pub use self::upstream::UpstreamSettings;
+pub use self::upstream::{
+    Authorities, Balance, ClientIdentity, Ejection, HealthCheck, Protocol, ServerSettings,
+    TlsSettings, UpstreamSettings,
+};
 pub use self::wire::{Arrivals, Wire};
 
 use self::client::Client;
@@ -25,6 +28,7 @@ use self::context::RequestCtx;
 use self::head::Head;
 use self::live::Live;
 use self::outgoing::Told;
+use self::upstream::{Asker, Upstream};
 use crate::api::{self, ApiRequest, Credentials, Endpoint, Problem};
 use crate::auth::{Auth, AuthError};
 use crate::metrics::Metrics;
@@ -33,13 +37,18 @@ use crate::model::token::Token;
 use crate::policy::{self, Access, Permit};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use http::{HeaderValue, Response, header};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response, Version, header};
 use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::protocols::Digest;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
+use std::convert::Infallible;
+use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Instant;
+use tokio::sync::Notify;
 
 /// Answers the endpoints and forwards what the policy permits.
 ///
@@ -49,21 +58,28 @@ pub struct Gateway {
     auth: Arc<Auth>,
     live: Arc<ArcSwap<Live>>,
     metrics: Arc<Metrics>,
+    /// Wakes whoever keeps the upstreams.
+    wake: Arc<Notify>,
 }
-
-/// How often a request that no server has seen is tried again.
-const RETRIES: u32 = 2;
 
 impl Gateway {
     /// Puts the parts together.
     pub fn new(auth: Arc<Auth>, metrics: Arc<Metrics>, settings: Settings) -> Self {
-        let live = Arc::new(ArcSwap::from_pointee(Live::new(settings)));
-        Self { auth, live, metrics }
+        let live = Arc::new(ArcSwap::from_pointee(Live::new(settings, None)));
+        Self { auth, live, metrics, wake: Arc::default() }
     }
 
     /// Serves the requests that begin from now on by other settings.
     pub fn apply(&self, settings: Settings) {
-        self.live.store(Arc::new(Live::new(settings)));
+        let live = Live::new(settings, Some(&self.live.load()));
+        self.live.store(Arc::new(live));
+        self.wake.notify_one();
+    }
+
+    /// Resolves the names of upstreams and asks their servers how they are, for as long as requests
+    /// are served. Without it no request reaches a server that is written by its name.
+    pub async fn keep_upstreams(&self) -> Infallible {
+        upstream::keep(&self.live, &self.wake, &self.metrics).await
     }
 
     /// Answers a request (`Some`), or permits it to pass (`None`).
@@ -161,7 +177,11 @@ impl Gateway {
         ctx: &RequestCtx,
         problem: &Problem,
     ) -> Result<()> {
-        let mut response = problem.response(&ctx.live.settings.scheme);
+        let mut response = if api::is_grpc(&session.req_header().headers) {
+            problem.grpc_response()
+        } else {
+            problem.response(&ctx.live.settings.scheme)
+        };
         let no_store = HeaderValue::from_static("no-store");
         response.headers_mut().insert(header::CACHE_CONTROL, no_store);
         reply::send(session, response, &ctx.request_id).await
@@ -178,6 +198,10 @@ fn forwards_authorization(header: &RequestHeader, permit: &Permit, scheme: &str)
     let ours = |value: &HeaderValue| Credentials::mention(value.as_bytes(), scheme);
     permit.access() == Access::Public
         && !header.headers.get(header::AUTHORIZATION).is_some_and(ours)
+}
+
+fn upstream_of<'a>(live: &'a Live, permit: Option<&Permit>) -> Option<&'a Upstream> {
+    live.upstreams.get(permit?.upstream()).map(Arc::as_ref)
 }
 
 #[async_trait]
@@ -205,13 +229,50 @@ impl ProxyHttp for Gateway {
         session: &mut Session,
         ctx: &mut RequestCtx,
     ) -> Result<Box<HttpPeer>> {
+        let RequestCtx { attempt, client, live, permit, started, .. } = ctx;
         // No permit, no upstream.
-        let permit = ctx.permit.as_ref();
+        let permit = permit.as_ref();
         let permit = permit.ok_or_else(|| Error::explain(ErrorType::InternalError, "no permit"))?;
-        let upstream = ctx.live.upstreams.get(permit.upstream());
+        let upstream = upstream_of(live, Some(permit));
         let upstream =
             upstream.ok_or_else(|| Error::explain(ErrorType::InternalError, "no upstream"))?;
-        upstream.peer(session).await
+        let asker = Asker {
+            address: client.as_ref().map(|client| client.address),
+            began: *started,
+            read_timeout: None,
+            total_timeout: None,
+            user: permit.caller().map(|caller| caller.user),
+        };
+        let peer = upstream.peer(session, &asker, attempt).await?;
+        if let Some(deadline) = attempt.deadline() {
+            guard::cut_at(deadline);
+        }
+        Ok(peer)
+    }
+
+    async fn connected_to_upstream(
+        &self,
+        _: &mut Session,
+        _: bool,
+        _: &HttpPeer,
+        _: RawFd,
+        _: Option<&Digest>,
+        ctx: &mut RequestCtx,
+    ) -> Result<()> {
+        if ctx.attempt.connected() {
+            self.wake.notify_one();
+        }
+        Ok(())
+    }
+
+    async fn request_body_filter(
+        &self,
+        _: &mut Session,
+        _: &mut Option<Bytes>,
+        _: bool,
+        ctx: &mut RequestCtx,
+    ) -> Result<()> {
+        ctx.attempt.time_left().map(drop)
     }
 
     async fn upstream_request_filter(
@@ -235,7 +296,27 @@ impl ProxyHttp for Gateway {
             ),
             request_id: &ctx.request_id,
         };
-        outgoing::edit(outgoing, |headers| told.write(headers))
+        let speaks_h2 = outgoing.version == Version::HTTP_2;
+        outgoing::edit(outgoing, |headers| {
+            told.write(headers)?;
+            if speaks_h2 {
+                upstream::restore_te(headers);
+            }
+            Ok(())
+        })
+    }
+
+    async fn upstream_response_filter(
+        &self,
+        session: &mut Session,
+        response: &mut ResponseHeader,
+        ctx: &mut RequestCtx,
+    ) -> Result<()> {
+        ctx.attempt.hear(session, response)?;
+        if let Some(deadline) = ctx.attempt.deadline() {
+            guard::cut_at(deadline);
+        }
+        Ok(())
     }
 
     async fn response_filter(
@@ -248,6 +329,16 @@ impl ProxyHttp for Gateway {
         response.insert_header(reply::TITLED_REQUEST_ID, ctx.request_id.clone())
     }
 
+    async fn response_trailer_filter(
+        &self,
+        _: &mut Session,
+        trailers: &mut HeaderMap,
+        ctx: &mut RequestCtx,
+    ) -> Result<Option<Bytes>> {
+        ctx.live.identification.remove_from_trailers(trailers);
+        Ok(None)
+    }
+
     fn fail_to_connect(
         &self,
         _: &mut Session,
@@ -255,9 +346,27 @@ impl ProxyHttp for Gateway {
         ctx: &mut RequestCtx,
         mut error: Box<Error>,
     ) -> Box<Error> {
-        // Nothing was sent, so nothing can happen twice.
-        ctx.tries += 1;
-        error.set_retry(ctx.tries <= RETRIES);
+        let RequestCtx { attempt, live, permit, .. } = ctx;
+        let upstream = upstream_of(live, permit.as_ref());
+        if upstream.is_some_and(|upstream| upstream.not_connected(attempt, &mut error)) {
+            self.wake.notify_one();
+        }
+        error
+    }
+
+    fn error_while_proxy(
+        &self,
+        _: &HttpPeer,
+        session: &mut Session,
+        mut error: Box<Error>,
+        ctx: &mut RequestCtx,
+        was_kept: bool,
+    ) -> Box<Error> {
+        let RequestCtx { attempt, live, permit, .. } = ctx;
+        match upstream_of(live, permit.as_ref()) {
+            Some(upstream) => upstream.broken(attempt, session, &mut error, was_kept),
+            None => error.set_retry(false),
+        }
         error
     }
 
@@ -268,7 +377,7 @@ impl ProxyHttp for Gateway {
         ctx: &mut RequestCtx,
     ) -> FailToProxy {
         if *error.esource() == ErrorSource::Upstream {
-            self.metrics.upstream_failed();
+            self.metrics.upstream_failed(failure::fault_of(error));
         }
         let problem = failure::problem_of(error);
         let is_answered =

@@ -5,6 +5,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, Version, header};
 use pingora::Result;
 use pingora::http::ResponseHeader;
+use pingora::protocols::http::ServerSession;
 use pingora::proxy::Session;
 use std::time::Duration;
 
@@ -96,8 +97,13 @@ pub(super) async fn send(
     }
     header.insert_header(TITLED_REQUEST_ID, request_id)?;
     let is_head = session.req_header().method == Method::HEAD;
-    let ends_here = is_bodiless || is_head;
-    session.write_response_header(Box::new(header), ends_here).await?;
+    let ends_here = is_bodiless || is_head || body.is_empty();
+    if ends_here && let ServerSession::H2(stream) = session.as_downstream_mut() {
+        // Pingora's own way would end the stream later, or never; clients of gRPC need it here.
+        stream.write_response_header(Box::new(header), true)?;
+    } else {
+        session.write_response_header(Box::new(header), ends_here).await?;
+    }
     if !ends_here {
         session.write_response_body(Some(Bytes::from(body)), true).await?;
     }

@@ -226,7 +226,12 @@ impl Gate {
     }
 
     fn start_tasks(&mut self) {
-        let Running { auth, reception, .. } = &self.running;
+        let Running { auth, gateway, reception, .. } = &self.running;
+        let keeper = gateway.clone();
+        self.tasks.spawn(async move {
+            let never = keeper.keep_upstreams().await;
+            match never {}
+        });
         let feed = Arc::clone(auth);
         self.tasks.spawn(async move {
             let never = feed.follow_store().await;

@@ -68,7 +68,8 @@ fn start_thread(number: usize) -> io::Result<Handle> {
 
 fn pingora_settings() -> ServerConf {
     ServerConf {
-        max_retries: 3,
+        // The most that an upstream may set, and the first try.
+        max_retries: 11,
         // A worker is one thread.
         threads: 1,
         // As many as an app may have open at once: what does not fit is closed and made anew.

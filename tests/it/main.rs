@@ -20,3 +20,4 @@ mod ops;
 mod paths;
 mod store;
 mod streaming;
+mod upstreams;

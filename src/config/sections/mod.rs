@@ -5,6 +5,7 @@ mod listeners;
 mod process;
 mod proxy;
 mod routes;
+mod upstreams;
 
 use super::Config;
 use super::report::Report;

@@ -1,10 +1,9 @@
-//! `[identity]`, `[[upstreams]]` and what `[server]` says of requests.
+//! `[identity]` and what `[server]` says of requests.
 
-use super::super::mistake::Place;
 use super::super::section::Section;
 use super::super::values;
-use super::routes;
-use crate::gateway::{IdentityHeaders, Settings, UpstreamSettings, fold};
+use super::{routes, upstreams};
+use crate::gateway::{IdentityHeaders, Settings, fold};
 use http::HeaderName;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -57,7 +56,8 @@ fn max_head(section: &mut Section<'_>) -> usize {
 /// The settings of the proxy, with those that were read of other sections.
 pub(super) fn gateway(root: &mut Section<'_>, answers: Answers, scheme: String) -> Settings {
     let identity = root.section("identity", identity);
-    let upstreams = upstreams(root);
+    let name_servers = upstreams::name_servers(root);
+    let upstreams = upstreams::upstreams(root);
     let routes = routes::routes(root, &upstreams);
     Settings {
         identity,
@@ -65,6 +65,7 @@ pub(super) fn gateway(root: &mut Section<'_>, answers: Answers, scheme: String) 
         head_timeout: answers.head_timeout,
         keep_alive: answers.keep_alive,
         max_head: answers.max_head,
+        name_servers,
         body_timeout: answers.body_timeout,
         routes,
         scheme,
@@ -97,60 +98,4 @@ fn reject_twins(section: &mut Section<'_>, headers: &IdentityHeaders) {
             section.reject(key, &format!("apps may take it for the header of identity.{twin}"));
         }
     }
-}
-
-fn upstreams(root: &mut Section<'_>) -> Vec<UpstreamSettings> {
-    let Some(written) = root.sections("upstreams", upstream) else {
-        return vec![default_upstream()];
-    };
-    if written.is_empty() {
-        root.reject("upstreams", "must name at least one");
-    }
-    let mut upstreams: Vec<UpstreamSettings> = Vec::new();
-    let mut places: Vec<Place> = Vec::new();
-    for (place, upstream) in written {
-        // That one has no name is reported already.
-        let is_twin =
-            |other: &UpstreamSettings| !other.name.is_empty() && other.name == upstream.name;
-        let twin = upstreams.iter().position(is_twin);
-        if let Some(first) = twin.and_then(|twin| places.get(twin)) {
-            let problem = format!("{:?} is also the name of the one at {first}", upstream.name);
-            root.note("upstreams.name", place.clone(), problem);
-        }
-        places.push(place);
-        upstreams.push(upstream);
-    }
-    upstreams
-}
-
-fn default_upstream() -> UpstreamSettings {
-    UpstreamSettings {
-        name: "app".to_owned(),
-        servers: vec!["127.0.0.1:9000".to_owned()],
-        connect_timeout: Duration::from_secs(5),
-        read_timeout: Duration::from_mins(1),
-        write_timeout: Duration::from_mins(1),
-        idle_timeout: Duration::from_mins(1),
-        upgrade_timeout: Duration::from_hours(1),
-    }
-}
-
-fn upstream(section: &mut Section<'_>) -> (Place, UpstreamSettings) {
-    let default = default_upstream();
-    let name = section.require("name", values::name).unwrap_or_default();
-    let servers = section.filled_list("servers", values::server);
-    if !section.has("servers") {
-        section.reject("servers", "is missing");
-    }
-    let mut timeout = |key, default| section.read(key, default, values::duration);
-    let settings = UpstreamSettings {
-        name,
-        servers: servers.into_iter().flatten().map(|(_, server)| server).collect(),
-        connect_timeout: timeout("connect_timeout", default.connect_timeout),
-        read_timeout: timeout("read_timeout", default.read_timeout),
-        write_timeout: timeout("write_timeout", default.write_timeout),
-        idle_timeout: timeout("idle_timeout", default.idle_timeout),
-        upgrade_timeout: timeout("upgrade_timeout", default.upgrade_timeout),
-    };
-    (section.place_of("name"), settings)
 }

@@ -80,6 +80,6 @@ fn without_a_file_the_defaults_are_those_of_the_handbook() {
     assert_eq!(config.auth.tokens.lifetime, Some(Duration::from_hours(10)));
     assert_eq!(config.auth.hashing.memory_kib, 19 * 1024);
     assert_eq!(config.gateway.max_body, 1_048_576);
-    assert_eq!(config.gateway.upstreams[0].servers, ["127.0.0.1:9000"]);
+    assert_eq!(config.gateway.upstreams[0].servers[0].address, "127.0.0.1:9000");
     assert_eq!(config.gateway.upstreams[0].upgrade_timeout, Duration::from_hours(1));
 }

@@ -154,12 +154,12 @@ fn upstream(url: &str) -> Flags {
 #[test]
 fn the_flag_for_the_upstream_moves_the_only_one() {
     let without = Written::file("").flags(upstream("http://127.0.0.1:7"));
-    assert_eq!(without.load().gateway.upstreams[0].servers, ["127.0.0.1:7"]);
+    assert_eq!(without.load().gateway.upstreams[0].servers[0].address, "127.0.0.1:7");
     let with = Written::file("[[upstreams]]\nname = \"shop\"\nread_timeout = \"1s\"\n");
     let config = with.flags(upstream("localhost:7")).load();
     let shop = &config.gateway.upstreams[0];
     assert_eq!((shop.name.as_str(), shop.read_timeout.as_secs()), ("shop", 1));
-    assert_eq!(shop.servers, ["localhost:7"]);
+    assert_eq!(shop.servers[0].address, "localhost:7");
 }
 
 #[test]
@@ -175,14 +175,14 @@ fn the_flag_for_the_upstream_does_not_guess() {
 fn mistakes_in_flags_name_the_flag() {
     let listen = vec!["localhost:8000".to_owned()];
     let flags =
-        Flags { listen, store: Some("mysql:x".to_owned()), ..upstream("https://example.com:443") };
+        Flags { listen, store: Some("mysql:x".to_owned()), ..upstream("https://example.com") };
     assert_eq!(
         Written::file("").flags(flags).mistakes(),
         "--listen: server.listen: \"localhost:8000\" is not an address; write IP:PORT, such as \
          \"127.0.0.1:8000\" or \"[::1]:8000\"\n\
          --store: store.url: is not the address of a store; write sqlite:PATH, \
          redis://HOST:PORT/DB or rediss://HOST:PORT/DB\n\
-         --upstream: upstreams[0].servers: \"https://example.com:443\": not yet: use a plain http \
-         upstream"
+         --upstream: upstreams[0].servers: \"https://example.com\" is not a server; write HOST:PORT, \
+         such as \"127.0.0.1:9000\", or https://HOST:PORT"
     );
 }

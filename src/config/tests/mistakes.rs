@@ -149,9 +149,9 @@ access = "nobody"
     assert_eq!(
         mistakes_of(text),
         "authgate.toml:4:12: upstreams[0].servers: \"127.0.0.1\" is not a server; write HOST:PORT, \
-         such as \"127.0.0.1:9000\"\n\
+         such as \"127.0.0.1:9000\", or https://HOST:PORT\n\
          authgate.toml:4:25: upstreams[0].servers: \"a:1/x\" is not a server; write HOST:PORT, such \
-         as \"127.0.0.1:9000\"\n\
+         as \"127.0.0.1:9000\", or https://HOST:PORT\n\
          authgate.toml:6:8: upstreams.name: \"shop\" is also the name of the one at \
          authgate.toml:3:8\n\
          authgate.toml:7:11: upstreams[1].servers: must name at least one\n\

@@ -4,6 +4,7 @@ mod defaults;
 mod layers;
 mod listeners;
 mod mistakes;
+mod upstreams;
 mod values;
 
 use super::{Config, Environment, Flags, Source};

@@ -4,13 +4,18 @@ mod amounts;
 mod files;
 mod names;
 mod net;
+mod servers;
 
 pub(super) use self::amounts::{duration, duration_or_never, duration_or_zero, memory, size};
 pub(super) use self::files::{file, socket_or_off};
 pub(super) use self::names::{
     header_name, host, method, name, route_path, scheme, store_url, token_prefix,
 };
-pub(super) use self::net::{address, address_or_off, network, redirect_port, server};
+pub(super) use self::net::{address, address_or_off, network, redirect_port};
+pub(super) use self::servers::{
+    any_header, authorities, content, health_host, health_path, is_blind, name_server, server,
+    server_name,
+};
 
 use super::written::Value;
 use std::fmt::Display;

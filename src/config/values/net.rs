@@ -44,24 +44,6 @@ pub(in super::super) fn network(value: &Value) -> Result<IpNet, String> {
     Ok(network.trunc())
 }
 
-/// A server behind the gateway, as HOST:PORT.
-pub(in super::super) fn server(value: &Value) -> Result<String, String> {
-    let text = text(value)?;
-    if text.contains('@') {
-        // What stands before it may be a password, so that nothing of it is shown.
-        return Err("a name or password has no use here; write HOST:PORT".to_owned());
-    }
-    if text.starts_with("https://") {
-        return Err(format!("{text:?}: not yet: use a plain http upstream"));
-    }
-    let plain = text.strip_prefix("http://").map_or(text, |rest| rest.trim_end_matches('/'));
-    let (host, port) = plain.rsplit_once(':').unwrap_or((plain, ""));
-    if is_host(host) && port.parse::<u16>().is_ok_and(|port| port != 0) {
-        return Ok(plain.to_owned());
-    }
-    Err(format!(r#"{text:?} is not a server; write HOST:PORT, such as "127.0.0.1:9000""#))
-}
-
 /// Whether this is the name of a host, or its address as a URL has it.
 pub(super) fn is_host(text: &str) -> bool {
     if let Some(address) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {

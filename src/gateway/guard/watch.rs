@@ -30,7 +30,7 @@ pub(super) struct Watched {
 pub(super) enum Alarm {
     /// Nothing has been asked for a second or two; rings once for each such time.
     Idle,
-    /// The head is late, or there was none for too long.
+    /// The head is late, or there was none for too long, or the whole request takes too long.
     Late,
     /// Someone should look whether this token is still good.
     Look(TokenDigest),
@@ -58,7 +58,7 @@ impl Watched {
     /// Notes that the head was complete at a moment.
     pub(super) fn has_head(&self, at: Instant) {
         let look_at = at + State::LOOK_EVERY;
-        self.lock().phase = Phase::Serving(Serving { ends_at: None, look_at, token: None });
+        self.lock().phase = Phase::Serving(Serving::looked_at(look_at));
     }
 
     /// Notes which token has let the request pass, and for how long it will hold.
@@ -66,6 +66,14 @@ impl Watched {
         if let Phase::Serving(serving) = &mut self.lock().phase {
             serving.token = Some(token);
             serving.set_end(lasts);
+        }
+    }
+
+    /// Notes when the request must be over, whatever becomes of it.
+    pub(super) fn must_end_by(&self, deadline: Instant) {
+        if let Phase::Serving(serving) = &mut self.lock().phase {
+            // Its client may be told first.
+            serving.cut_at = Some(deadline + State::LOOK_EVERY);
         }
     }
 
@@ -118,6 +126,8 @@ enum Phase {
 }
 
 struct Serving {
+    /// When the request must be over, if ever.
+    cut_at: Option<Instant>,
     /// When the token comes to its own end, if it has one.
     ends_at: Option<Instant>,
     /// When to look at the token next.
@@ -137,6 +147,14 @@ struct Waiting {
 }
 
 impl Serving {
+    fn looked_at(look_at: Instant) -> Self {
+        Self { cut_at: None, ends_at: None, look_at, token: None }
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        self.cut_at.is_some_and(|cut_at| cut_at <= now)
+    }
+
     fn set_end(&mut self, lasts: Option<Duration>) {
         self.ends_at = lasts.map(|lasts| Instant::now() + lasts);
         if let Some(ends_at) = self.ends_at {
@@ -166,7 +184,9 @@ impl State {
             let (next, alarm_for) = match &mut self.phase {
                 Phase::Serving(serving) => {
                     serving.look_at = now + Self::LOOK_EVERY;
-                    (serving.look_at, serving.token.map(Alarm::Look))
+                    let is_over = serving.is_over(now);
+                    let look = serving.token.map(Alarm::Look);
+                    (serving.look_at, if is_over { Some(Alarm::Late) } else { look })
                 }
                 Phase::Waiting(waiting) => {
                     // Whoever connects is about to ask.

@@ -58,6 +58,16 @@ impl Gateway {
         Self::begin(settings, None)
     }
 
+    /// Starts a gateway that takes HTTP/2 without TLS too, and where.
+    pub(crate) fn with_h2(settings: &str) -> (Self, SocketAddr) {
+        let address = free_address();
+        let listener = format!("\n[[listeners]]\naddress = \"{address}\"\nh2c = true\n");
+        let gateway = Self::start(&(settings.to_owned() + &listener));
+        // It opens its doors one after the other.
+        eventually("the listener of HTTP/2", || TcpStream::connect(address).ok());
+        (gateway, address)
+    }
+
     /// Starts a gateway that tells what it counts: see [`Self::meter`].
     pub(crate) fn metered(settings: &str) -> Self {
         let ops = free_address();

@@ -2,9 +2,13 @@
 
 pub(crate) mod command;
 pub(crate) mod gateway;
+pub(crate) mod h2;
 pub(crate) mod http;
+pub(crate) mod name_server;
 pub(crate) mod redis_server;
 pub(crate) mod relay;
+pub(crate) mod scripted;
+pub(crate) mod tls;
 pub(crate) mod upstream;
 pub(crate) mod websocket;
 
