@@ -16,7 +16,10 @@ impl Check {
             Some(file) => file.display().to_string(),
             None => "the built-in defaults".to_owned(),
         };
-        self.settings.load(Flags::default())?;
+        let config = self.settings.load(Flags::default())?;
+        for warning in &config.warnings {
+            eprintln!("{warning}");
+        }
         println!("{what}: no mistakes");
         Ok(())
     }

@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod health;
 mod output;
+mod routes;
 mod serve;
 mod show_app;
 mod token;
@@ -37,6 +38,8 @@ enum Verb {
     Demo(demo::Demo),
     /// Checks the settings and tells every mistake at once
     Check(check::Check),
+    /// Shows the routes in the order of matching
+    Routes(routes::Routes),
     /// Manages users, also while a gateway runs
     #[command(subcommand)]
     User(user::User),
@@ -60,17 +63,20 @@ struct SettingsFile {
 }
 
 impl SettingsFile {
-    fn load(self, flags: Flags) -> Result<Config, Mistakes> {
+    fn load(&self, flags: Flags) -> Result<Config, Mistakes> {
         let environment = Environment::of_process();
-        Config::load(&Source { environment, file: self.config, flags })
+        Config::load(&Source { environment, file: self.config.clone(), flags })
     }
 
     /// The accounts in the store that the settings name.
-    fn accounts(self) -> Result<Auth, Failure> {
-        let config = self.load(Flags::default())?;
-        log::start_at_once(LogSettings { format: LogFormat::Text, level: tracing::Level::ERROR });
-        Ok(Auth::open(store::open(&config.store)?, Arc::default(), config.auth)?)
+    fn accounts(&self) -> Result<Auth, Failure> {
+        accounts_of(self.load(Flags::default())?)
     }
+}
+
+fn accounts_of(config: Config) -> Result<Auth, Failure> {
+    log::start_at_once(LogSettings { format: LogFormat::Text, level: tracing::Level::ERROR });
+    Ok(Auth::open(store::open(&config.store)?, Arc::default(), config.auth)?)
 }
 
 /// Why a verb did not do what it was told.
@@ -106,6 +112,7 @@ pub fn run() -> ExitCode {
         Verb::Serve(verb) => verb.run(),
         Verb::Demo(verb) => verb.run(),
         Verb::Check(verb) => verb.run(),
+        Verb::Routes(verb) => verb.run(),
         Verb::User(verb) => wait_for(verb.run()),
         Verb::Token(verb) => wait_for(verb.run()),
         Verb::Health(verb) => verb.run(),

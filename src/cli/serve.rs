@@ -30,6 +30,9 @@ impl Serve {
         let Self { settings, listen, upstream, store } = self;
         let config = settings.load(Flags { listen, store, upstream })?;
         let log = Log::start(config.log);
+        for warning in &config.warnings {
+            tracing::warn!("{warning}");
+        }
         Ok(server::run(config, log, |_| {})?)
     }
 }

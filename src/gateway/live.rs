@@ -2,7 +2,7 @@
 
 use super::identity_headers::{Identification, IdentityHeaders};
 use super::upstream::{Upstream, UpstreamSettings};
-use crate::policy::RouteTable;
+use crate::policy::{Cors, RouteTable};
 use ipnet::IpNet;
 use std::time::Duration;
 
@@ -11,6 +11,8 @@ use std::time::Duration;
 pub struct Settings {
     /// How long the body of a request to an endpoint may take to arrive.
     pub body_timeout: Duration,
+    /// What browsers may do with the answers of the endpoints on other sites' behalf.
+    pub cors: Option<Cors>,
     /// The headers that tell the app who calls.
     pub identity: IdentityHeaders,
     /// The most bytes in the body of a request to an endpoint.

@@ -1,8 +1,10 @@
 //! The keys of each section, their defaults and what they mean: in the order of `conf/authgate.toml`.
 
 mod accounts;
+mod cors;
 mod process;
 mod proxy;
+mod route_changes;
 mod routes;
 
 use super::Config;
@@ -24,7 +26,7 @@ pub(super) fn read(written: Table, report: &mut Report) -> Config {
     let gateway = proxy::gateway(&mut root, answers, scheme);
     let log = root.section("log", process::log);
     root.finish();
-    Config { auth, gateway, log, server, store }
+    Config { auth, gateway, log, server, store, warnings: Vec::new() }
 }
 
 fn store(section: &mut Section<'_>) -> store::Settings {

@@ -1,10 +1,10 @@
-//! `[identity]`, `[[upstreams]]` and what `[server]` says of requests.
+//! `[identity]`, `[cors]`, `[[upstreams]]` and what `[server]` says of requests.
 
 use super::super::mistake::Place;
 use super::super::section::Section;
 use super::super::values;
-use super::routes;
-use crate::gateway::{IdentityHeaders, Settings, UpstreamSettings, fold};
+use super::{cors, routes};
+use crate::gateway::{Identification, IdentityHeaders, Settings, UpstreamSettings, fold};
 use http::HeaderName;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -31,9 +31,12 @@ impl Answers {
 /// The settings of the proxy, with those that were read of other sections.
 pub(super) fn gateway(root: &mut Section<'_>, answers: Answers, scheme: String) -> Settings {
     let identity = root.section("identity", identity);
+    let cors = root.section("cors", cors::of_endpoints);
     let upstreams = upstreams(root);
-    let routes = routes::routes(root, &upstreams);
+    let identification = Identification::new(identity.clone());
+    let routes = routes::routes(root, &upstreams, &identification);
     Settings {
+        cors,
         identity,
         max_body: answers.max_body,
         body_timeout: answers.body_timeout,

@@ -1,10 +1,14 @@
 //! What one value may be. Each reader says what is wrong, and what would be right.
 
 mod amounts;
+mod headers;
 mod names;
 mod net;
 
 pub(super) use self::amounts::{duration, duration_or_never, duration_or_zero, memory, size};
+pub(super) use self::headers::{
+    field_name, field_value, origin, reserved_in_answers, reserved_in_requests,
+};
 pub(super) use self::names::{
     header_name, host, method, name, route_path, scheme, store_url, token_prefix,
 };
