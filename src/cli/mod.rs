@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod explain;
 mod health;
 mod output;
 mod routes;
@@ -40,6 +41,8 @@ enum Verb {
     Check(check::Check),
     /// Shows the routes in the order of matching
     Routes(routes::Routes),
+    /// Tells what a running gateway would do with a request, and why
+    Explain(explain::Explain),
     /// Manages users, also while a gateway runs
     #[command(subcommand)]
     User(user::User),
@@ -113,6 +116,7 @@ pub fn run() -> ExitCode {
         Verb::Demo(verb) => verb.run(),
         Verb::Check(verb) => verb.run(),
         Verb::Routes(verb) => verb.run(),
+        Verb::Explain(verb) => wait_for(verb.run()),
         Verb::User(verb) => wait_for(verb.run()),
         Verb::Token(verb) => wait_for(verb.run()),
         Verb::Health(verb) => verb.run(),

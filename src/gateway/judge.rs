@@ -1,4 +1,5 @@
-//! Where a request leads and whether it may pass.
+//! Where a request leads and whether it may pass: the one judgement, of the proxy as it serves and
+//! of `authgate explain`.
 
 use super::cors::Preflight;
 use super::guard;
@@ -26,6 +27,9 @@ pub(super) struct Judge<'a> {
 pub(super) enum Witness<'a> {
     /// The accounts.
     Accounts(&'a Auth),
+    /// An operator, who asks what would be if it were a good one of this user; of one who is locked
+    /// out, if it is `None`.
+    Operator(Option<&'a Identity>),
 }
 
 /// Where a request leads.
@@ -143,6 +147,7 @@ impl Witness<'_> {
                 guard::ends_with(digest, identity.lasts);
                 Ok(identity)
             }
+            Self::Operator(user) => user.cloned().ok_or(AuthError::InactiveUser),
         }
     }
 }

@@ -4,6 +4,7 @@ mod access_log;
 mod client;
 mod context;
 mod cors;
+mod explain;
 mod failure;
 mod guard;
 mod head;
@@ -15,6 +16,7 @@ mod outgoing;
 mod reply;
 mod upstream;
 
+pub use self::explain::{Explanation, Forwarded, Inquiry, Outcome, Sender, explain};
 pub use self::guard::Guarded;
 pub use self::head::fold;
 pub use self::identity_headers::{Identification, IdentityHeaders};
