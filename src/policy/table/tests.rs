@@ -1,5 +1,7 @@
 use super::*;
 use http::{HeaderMap, HeaderValue, Method};
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
 
 fn route(path: &str) -> Route {
     Route { path: path.to_owned(), ..Route::default() }
@@ -184,4 +186,74 @@ fn every_route_near_a_request_says_why_it_was_passed_over() {
     let expected =
         [Verdict::OtherHost, Verdict::LacksHeader(&name), Verdict::OtherMethod, Verdict::Taken];
     assert_eq!(verdicts, expected);
+}
+
+/// Few words, so that routes and requests meet.
+fn any_path() -> impl Strategy<Value = String> {
+    let segments = prop::collection::vec(select(vec!["a", "b", "ab"]), 0..4);
+    (segments, any::<bool>()).prop_map(|(segments, has_slash)| {
+        let path = format!("/{}", segments.join("/"));
+        if has_slash && path.len() > 1 { path + "/" } else { path }
+    })
+}
+
+fn any_headers() -> impl Strategy<Value = Vec<HeaderName>> {
+    let names = ["x-a", "x-b", "x-c"].map(HeaderName::from_static);
+    subsequence(names.to_vec(), 0..=3)
+}
+
+fn any_route() -> impl Strategy<Value = Route> {
+    let methods = subsequence(vec![Method::GET, Method::POST, Method::PUT], 1..=2);
+    let names = vec!["a.t", "b.a.t", "c.b.a.t"];
+    let parents = vec!["t", "a.t", "b.a.t"];
+    let host = prop_oneof![
+        Just(HostPattern::Any),
+        select(names).prop_map(|host| HostPattern::Is(host.to_owned())),
+        select(parents).prop_map(|parent| HostPattern::Below(parent.to_owned())),
+    ];
+    let parts = (any_path(), host, prop::option::of(methods), any_headers());
+    parts.prop_map(|(path, host, methods, headers)| Route {
+        headers,
+        host,
+        methods,
+        path,
+        ..Route::default()
+    })
+}
+
+/// Takes the routes one by one and leaves out each that clashes with those before it.
+fn without_ties(routes: Vec<Route>) -> RouteTable {
+    let mut kept = Vec::new();
+    for route in routes {
+        kept.push(route);
+        if RouteTable::new(kept.clone()).is_err() {
+            kept.pop();
+        }
+    }
+    RouteTable::new(kept).unwrap()
+}
+
+proptest! {
+    #[test]
+    fn a_look_up_finds_what_asking_every_route_in_order_finds(
+        routes in prop::collection::vec(any_route(), 0..16),
+        path in any_path(),
+        host in select(vec!["", "t", "a.t", "b.a.t", "c.b.a.t", "x.c.b.a.t", "at"]),
+        method in select(vec![Method::GET, Method::POST, Method::DELETE]),
+        names in any_headers(),
+    ) {
+        let table = without_ties(routes);
+        let path = CleanPath::parse(&path).unwrap();
+        let named = names.into_iter().map(|name| (name, HeaderValue::from_static("")));
+        let headers: HeaderMap = named.collect();
+        let question =
+            Question { announced: None, headers: &headers, host, method: &method, path: &path };
+        let fits = |route: &&Arc<Route>| {
+            route.host.covers(host)
+                && holds(&route.path, &path)
+                && route.misfit(&question).is_none()
+        };
+        let first = table.in_order().into_iter().find(fits);
+        prop_assert_eq!(table.find(&question), first);
+    }
 }
