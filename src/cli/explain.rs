@@ -191,10 +191,10 @@ fn tell(explained: &Explanation, upstreams: &[UpstreamSettings]) {
     match &explained.outcome {
         Outcome::Answered(response) => tell_answer(response),
         Outcome::Endpoint => println!("answer:   from authgate: this is one of its endpoints"),
-        Outcome::Forwarded(Forwarded { headers, target, upstream }) => {
+        Outcome::Forwarded(Forwarded { headers, method, target, upstream }) => {
             let upstream = upstreams.get(*upstream);
             let name = upstream.map_or("-", |upstream| &upstream.name);
-            println!("goes to:  {name}, as\n\n{target}");
+            println!("goes to:  {name}, as\n\n{method} {target}");
             for (name, value) in headers {
                 println!("{name}: {}", shown(name, value));
             }
@@ -243,8 +243,13 @@ fn in_json(explained: &Explanation, upstreams: &[UpstreamSettings]) -> Value {
         Outcome::Forwarded(sent) => {
             let upstream = explained.route.as_ref().and_then(|route| upstream_of(route, upstreams));
             let headers = headers(&sent.headers);
-            let sent = json!({ "upstream": upstream, "target": sent.target, "headers": headers });
-            (Value::Null, sent)
+            let forwarded = json!({
+                "upstream": upstream,
+                "method": sent.method.as_str(),
+                "target": sent.target,
+                "headers": headers,
+            });
+            (Value::Null, forwarded)
         }
     };
     json!({

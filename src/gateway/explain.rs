@@ -65,6 +65,8 @@ pub enum Outcome {
 pub struct Forwarded {
     /// Its headers; those of the connection are the proxy's.
     pub headers: HeaderMap,
+    /// The method.
+    pub method: Method,
     /// The path and query.
     pub target: String,
     /// The place of the upstream in the settings.
@@ -174,8 +176,9 @@ impl Explained {
         let id = client.request_id(request);
         Told::of(&permit, &client, live, request, &id).write(&mut outgoing, target.as_deref())?;
         let target = String::from_utf8_lossy(outgoing.raw_path()).into_owned();
-        let headers = outgoing.headers.clone();
-        Ok(Outcome::Forwarded(Forwarded { headers, target, upstream: permit.upstream() }))
+        let (headers, method) = (outgoing.headers.clone(), outgoing.method.clone());
+        let upstream = permit.upstream();
+        Ok(Outcome::Forwarded(Forwarded { headers, method, target, upstream }))
     }
 }
 
