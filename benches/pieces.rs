@@ -12,7 +12,7 @@ use authgate::model::identity::{Identity, Names};
 use authgate::model::password::Password;
 use authgate::model::token::Token;
 use authgate::model::user::{UserId, Username};
-use authgate::policy::{Access, CleanPath, Route, RouteTable};
+use authgate::policy::{Access, CleanPath, Question, Route, RouteTable};
 use authgate::store::sqlite::SqliteStore;
 use criterion::{Criterion, criterion_group, criterion_main};
 use futures_util::FutureExt;
@@ -101,18 +101,31 @@ fn open(file: &std::path::Path) -> Auth {
 }
 
 fn routes(criterion: &mut Criterion) {
-    for number in [10, 1_000] {
+    let headers = HeaderMap::new();
+    for number in [10, 10_000] {
         let table = RouteTable::new((0..number).map(route).collect()).unwrap();
-        let path = CleanPath::parse(&format!("/app/{}/orders/17", number / 2)).unwrap();
+        // Another one each time, as clients ask.
+        let paths: Vec<_> = (0..number).map(|n| format!("/app/{n}/orders/17")).collect();
+        let paths: Vec<_> = paths.iter().map(|path| CleanPath::parse(path).unwrap()).collect();
+        let mut paths = paths.iter().cycle();
         criterion.bench_function(&format!("route among {number}"), |bencher| {
-            bencher.iter(|| table.find(black_box("gate.example.com"), &Method::GET, &path));
+            bencher.iter(|| {
+                let question = Question {
+                    announced: None,
+                    headers: &headers,
+                    host: black_box("gate.example.com"),
+                    method: &Method::GET,
+                    path: paths.next().unwrap(),
+                };
+                table.find(&question)
+            });
         });
     }
 }
 
 fn route(number: usize) -> Route {
     let path = format!("/app/{number}");
-    Route { access: Access::User, host: None, methods: None, path, upstream: Some(0) }
+    Route { access: Access::User, path, upstream: Some(0), ..Route::default() }
 }
 
 fn identity_headers(criterion: &mut Criterion) {

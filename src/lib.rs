@@ -12,7 +12,8 @@
 //!   gateway::head          the head's rules; the target is read in one way        -> else 400
 //!   policy::CleanPath      the path is cleaned; what has two readings             -> 400
 //!   api::Endpoint::at      one of ours? -> api::answer -> auth::{register, login, logout}
-//!   policy::RouteTable     host, longest path, method -> Route                    -> else 404
+//!   gateway::judge         where it leads, and whether it may pass:
+//!   policy::RouteTable     host, longest path, headers, method -> Route           -> else 404
 //!   api::Credentials       the Authorization header -> Token
 //!   auth::authenticate     Token -> Identity, from memory, else by the store      -> else 401
 //!   policy::decide         Route and Identity -> Permit                           -> else 401, 403
@@ -37,6 +38,8 @@
 //! | What the stores promise | [`store::Store`]; SQLite and Redis obey one suite, `tests/it/store.rs` |
 //! | Settings are read, and every mistake is told | [`config::Config::load`]; `conf/authgate.toml` lists them all |
 //! | The command line | [`cli`], a file for each verb; it manages accounts by `auth/manage.rs` |
+//! | A request is judged, for the proxy and for `authgate explain` | `gateway/judge.rs` |
+//! | What browsers are told (CORS) | [`policy::Cors`]; `gateway/cors.rs` |
 //! | What clients must not say is removed, and the app is told | `gateway/outgoing.rs` |
 //! | A listener's certificates are chosen, and exchanged | [`server::tls::Certificates`] |
 //! | A balancer tells whose connection it is | [`server::proxy_protocol`] |

@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("gateway", &["api", "auth", "metrics", "model", "policy"]),
     ("config", &["auth", "gateway", "policy", "server", "store"]),
     ("server", &["auth", "clock", "config", "gateway", "metrics", "store"]),
-    ("cli", &["auth", "clock", "config", "model", "server", "store"]),
+    ("cli", &["auth", "clock", "config", "gateway", "model", "policy", "server", "store"]),
 ];
 
 const MAY_KNOW_PINGORA: &[&str] = &["gateway", "server", "cli"];

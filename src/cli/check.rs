@@ -2,7 +2,7 @@
 
 use super::{Failure, SettingsFile};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, Flags};
+use crate::config::{Config, Flags, Mistake};
 use crate::server::tls::Certificates;
 use clap::Args;
 
@@ -19,7 +19,10 @@ impl Check {
             None => "the built-in defaults".to_owned(),
         };
         let config = self.settings.load(Flags::default())?;
-        for warning in warnings(&config) {
+        for Mistake { key, place, problem } in &config.warnings {
+            eprintln!("{place}: warning: {key}: {problem}");
+        }
+        for warning in certificate_warnings(&config) {
             eprintln!("warning: {warning}");
         }
         println!("{what}: no mistakes");
@@ -27,8 +30,8 @@ impl Check {
     }
 }
 
-/// What is no mistake, and yet hardly what was wanted.
-fn warnings(config: &Config) -> Vec<String> {
+/// What is no mistake of a certificate, and yet hardly what was wanted.
+fn certificate_warnings(config: &Config) -> Vec<String> {
     let tls = config.server.listeners.iter().filter_map(|listener| listener.tls.clone());
     // That they can be loaded was found out with the settings.
     let certificates = tls.filter_map(|tls| Certificates::load(tls).ok());

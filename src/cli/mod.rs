@@ -2,8 +2,10 @@
 
 mod check;
 mod demo;
+mod explain;
 mod health;
 mod output;
+mod routes;
 mod serve;
 mod show_app;
 mod tell;
@@ -39,6 +41,10 @@ enum Verb {
     Demo(demo::Demo),
     /// Checks the settings and tells every mistake at once
     Check(check::Check),
+    /// Shows the routes in the order of matching
+    Routes(routes::Routes),
+    /// Tells what a running gateway would do with a request, and why
+    Explain(explain::Explain),
     /// Manages users, also while a gateway runs
     #[command(subcommand)]
     User(user::User),
@@ -77,10 +83,13 @@ impl SettingsFile {
 
     /// The accounts in the store that the settings name.
     fn accounts(&self) -> Result<Auth, Failure> {
-        let config = self.load(Flags::default())?;
-        log::start_at_once(LogSettings { format: LogFormat::Text, level: tracing::Level::ERROR });
-        Ok(Auth::open(store::open(&config.store)?, Arc::default(), config.auth)?)
+        accounts_of(self.load(Flags::default())?)
     }
+}
+
+fn accounts_of(config: Config) -> Result<Auth, Failure> {
+    log::start_at_once(LogSettings { format: LogFormat::Text, level: tracing::Level::ERROR });
+    Ok(Auth::open(store::open(&config.store)?, Arc::default(), config.auth)?)
 }
 
 /// Why a verb did not do what it was told.
@@ -118,6 +127,8 @@ pub fn run() -> ExitCode {
         Verb::Serve(verb) => verb.run(),
         Verb::Demo(verb) => verb.run(),
         Verb::Check(verb) => verb.run(),
+        Verb::Routes(verb) => verb.run(),
+        Verb::Explain(verb) => wait_for(verb.run()),
         Verb::User(verb) => wait_for(verb.run()),
         Verb::Token(verb) => wait_for(verb.run()),
         Verb::Reload(verb) => verb.run(Command::Reload),

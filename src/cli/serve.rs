@@ -47,6 +47,9 @@ impl Serve {
         let source = settings.source(Flags { listen, store, upstream });
         let config = Config::load(&source)?;
         let log = Log::start(config.log);
+        for warning in &config.warnings {
+            tracing::warn!("{warning}");
+        }
         let predecessor = take_over.then(Predecessor::at_stdin);
         let start = Start { config, is_watching: *watch, log, predecessor, source };
         Ok(server::run(start, std::future::ready(()))?)

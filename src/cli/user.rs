@@ -174,7 +174,8 @@ impl PasswordSource {
     }
 }
 
-fn read_line() -> Result<String, Failure> {
+/// The first line of standard input.
+pub(super) fn read_line() -> Result<String, Failure> {
     let mut line = String::new();
     stdin().read_line(&mut line).map_err(Failure::system("cannot read standard input"))?;
     let end = line.trim_end_matches(['\r', '\n']).len();

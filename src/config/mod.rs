@@ -36,6 +36,8 @@ pub struct Config {
     pub server: server::Settings,
     /// Where users and tokens are kept.
     pub store: store::Settings,
+    /// What is written but has no effect.
+    pub warnings: Vec<Mistake>,
 }
 
 impl Config {
@@ -45,7 +47,8 @@ impl Config {
     pub fn load(source: &Source) -> Result<Self, Mistakes> {
         let mut report = Report::default();
         let written = layers::gather(source, &mut report);
-        let config = sections::read(written, &mut report);
+        let mut config = sections::read(written, &mut report);
+        config.warnings = report.take_warnings();
         report.into_mistakes().map_or(Ok(config), Err)
     }
 }

@@ -9,12 +9,23 @@ pub(super) struct Report {
     known: BTreeSet<String>,
     mistakes: Vec<Mistake>,
     unknown: Vec<Unknown>,
+    warnings: Vec<Mistake>,
 }
 
 impl Report {
     /// Notes something that is wrong.
     pub(super) fn note(&mut self, key: String, place: Place, problem: String) {
         self.mistakes.push(Mistake { key, place, problem });
+    }
+
+    /// Notes something that has no effect.
+    pub(super) fn warn(&mut self, key: String, place: Place, problem: String) {
+        self.warnings.push(Mistake { key, place, problem });
+    }
+
+    /// All that has no effect, taken away.
+    pub(super) fn take_warnings(&mut self) -> Vec<Mistake> {
+        std::mem::take(&mut self.warnings)
     }
 
     /// All that is wrong, if anything is.

@@ -118,6 +118,35 @@ impl<'r> Section<'r> {
         Some(sections.collect())
     }
 
+    /// What is written under names of the operator's own choice, each with its place. Where it is
+    /// missing or no section, nothing.
+    pub(super) fn named<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&str, &Value) -> Result<T, String>,
+    ) -> Vec<(Place, T)> {
+        let table = self.take(key).and_then(|item| self.table(key, item));
+        let (_, table) = table.unwrap_or((Place::Default, Table::new()));
+        let mut named = Vec::new();
+        for (name, item) in table {
+            match parse(&name, &item.value) {
+                Ok(value) => named.push((item.name, value)),
+                Err(problem) => self.note(key, item.name, problem),
+            }
+        }
+        named
+    }
+
+    /// What `read` makes of the section of that name; nothing where it is not written.
+    pub(super) fn section_if_written<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&mut Section<'_>) -> T,
+    ) -> Option<T> {
+        let value = self.section(key, read);
+        self.has(key).then_some(value)
+    }
+
     /// Whether a key that was asked for is written.
     pub(super) fn has(&self, key: &str) -> bool {
         self.place_of(key) != Place::Default
@@ -142,6 +171,11 @@ impl<'r> Section<'r> {
     /// Notes what is wrong with a key.
     pub(super) fn note(&mut self, key: &str, place: Place, problem: String) {
         self.report.note(join(&self.name, key), place, problem);
+    }
+
+    /// Notes that what is written under a key that was asked for has no effect, and why.
+    pub(super) fn warn(&mut self, key: &str, problem: &str) {
+        self.report.warn(join(&self.name, key), self.place_of(key), problem.to_owned());
     }
 
     /// Notes the keys that nobody asked for.

@@ -35,7 +35,8 @@ impl Client {
         Self::behind(peer, session.req_header(), trusted)
     }
 
-    fn behind(peer: IpAddr, request: &RequestHeader, trusted: &[IpNet]) -> Self {
+    /// The client of a request that comes from this address.
+    pub(super) fn behind(peer: IpAddr, request: &RequestHeader, trusted: &[IpNet]) -> Self {
         let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
         if !is_trusted(&peer) {
             return Self::at(peer);

@@ -4,9 +4,10 @@ use super::access_log;
 use super::client::Client;
 use super::live::Live;
 use super::upstream::Attempt;
+use crate::api::Problem;
 use crate::metrics::InFlight;
 use crate::model::identity::Names;
-use crate::policy::Permit;
+use crate::policy::{Cors, Permit, Route};
 use http::{HeaderValue, Method, Uri};
 use std::sync::Arc;
 use std::time::Instant;
@@ -24,8 +25,15 @@ pub struct RequestCtx {
     /// The settings that it keeps to, whatever they become meanwhile.
     pub(super) live: Arc<Live>,
     pub(super) permit: Option<Permit>,
+    pub(super) place: Place,
+    /// How many bytes of the body have gone to the app on this try.
+    pub(super) received: usize,
+    /// Why the request was given up while it was forwarded, if it was not for an error on the way.
+    pub(super) refusal: Option<Problem>,
     pub(super) request_id: HeaderValue,
     pub(super) started: Instant,
+    /// The path and query that the app gets, where they are not those that were asked for.
+    pub(super) target: Option<String>,
     /// Who sent it, once that is known: for the log.
     pub(super) user: Option<Names>,
 }
@@ -41,11 +49,34 @@ impl RequestCtx {
             is_logged: false,
             live,
             permit: None,
+            place: Place::Unknown,
+            received: 0,
+            refusal: None,
             request_id: HeaderValue::from_static(""),
             started,
+            target: None,
             user: None,
         }
     }
+
+    /// What browsers are told of answers from where the request leads.
+    pub(super) fn cors(&self) -> Option<&Cors> {
+        match &self.place {
+            Place::Endpoint => self.live.settings.cors.as_ref(),
+            Place::Route(route) => route.cors.as_ref(),
+            Place::Unknown => None,
+        }
+    }
+}
+
+/// Where a request leads, as far as is known.
+pub(super) enum Place {
+    /// To one of the endpoints.
+    Endpoint,
+    /// To what this route leads to, if its policy permits.
+    Route(Arc<Route>),
+    /// Nobody has looked, or there is no such place.
+    Unknown,
 }
 
 impl Drop for RequestCtx {

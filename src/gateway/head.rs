@@ -4,8 +4,10 @@
 use crate::api::Problem;
 use crate::policy::CleanPath;
 use http::header::{self, HeaderName};
-use http::{Method, Version};
+use http::uri::Scheme;
+use http::{Method, Uri, Version};
 use pingora::http::RequestHeader;
+use pingora::{ErrorType, OrErr};
 use std::borrow::Cow;
 use std::net::Ipv6Addr;
 
@@ -49,14 +51,33 @@ impl Head {
         Ok(Self { host: host_of(authority), path, query: query.to_owned() })
     }
 
-    /// Makes the request say what was read: the upstream gets these bytes and no others.
+    /// Makes the request say what was read: the upstream gets these bytes and no others. It need not
+    /// know of an expectation: whoever may pass may also send.
     pub(super) fn make_canonical(&self, request: &mut RequestHeader) -> Result<(), Problem> {
+        request.remove_header(&header::EXPECT);
         let (path, query) = (self.path.as_str().as_bytes(), self.query.as_bytes());
         if request.raw_path().strip_prefix(path) == Some(query) {
             return Ok(());
         }
-        request.set_raw_path(&[path, query].concat()).map_err(|_| Problem::AmbiguousPath)
+        set_target(request, &self.target(&self.path)).map_err(|_| Problem::AmbiguousPath)
     }
+
+    /// The target with another path: the query stays.
+    pub(super) fn target(&self, path: &CleanPath) -> String {
+        [path.as_str(), &self.query].concat()
+    }
+}
+
+/// Writes another path and query into a request. One of HTTP/2 keeps its authority.
+pub(super) fn set_target(request: &mut RequestHeader, target: &str) -> pingora::Result<()> {
+    let is_apart = request.version == Version::HTTP_2;
+    let (Some(authority), true) = (request.uri.authority().cloned(), is_apart) else {
+        return request.set_raw_path(target.as_bytes());
+    };
+    let scheme = request.uri.scheme().cloned().unwrap_or(Scheme::HTTP);
+    let uri = Uri::builder().scheme(scheme).authority(authority).path_and_query(target).build();
+    request.set_uri(uri.or_err(ErrorType::InvalidHTTPHeader, "target")?);
+    Ok(())
 }
 
 fn count(request: &RequestHeader, name: HeaderName) -> usize {
@@ -68,11 +89,14 @@ fn authority(request: &RequestHeader) -> Result<&str, Problem> {
     const RULE: Problem =
         Problem::BadRequest("There must be one Host header, and it must be a host.");
     let mut hosts = request.headers.get_all(header::HOST).iter();
+    let named = request.uri.authority().filter(|_| request.version == Version::HTTP_2);
     let host = match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.to_str().map_err(|_| RULE)?,
-        (None, _) if request.version == Version::HTTP_2 => {
-            request.uri.authority().ok_or(RULE)?.as_str()
+        // The app would be sent the other one.
+        (Some(host), None) if named.is_some_and(|named| *host != named.as_str()) => {
+            return Err(RULE);
         }
+        (Some(host), None) => host.to_str().map_err(|_| RULE)?,
+        (None, _) if request.version == Version::HTTP_2 => named.ok_or(RULE)?.as_str(),
         (None, _) if request.version < Version::HTTP_11 => return Ok(""),
         (Some(_), Some(_)) | (None, _) => return Err(RULE),
     };
@@ -271,6 +295,19 @@ mod tests {
         {
             assert_eq!(status(target, &host), 400, "{target}");
         }
+    }
+
+    #[test]
+    fn a_request_of_http_2_has_one_host_and_keeps_it() {
+        let mut request = request("/", &[]);
+        request.set_version(Version::HTTP_2);
+        request.set_uri(Uri::from_static("https://gw.test/%65cho?a"));
+        Head::read(&request, b"").unwrap().make_canonical(&mut request).unwrap();
+        assert_eq!(request.uri, "https://gw.test/echo?a");
+        request.append_header("Host", "gw.test").unwrap();
+        assert!(Head::read(&request, b"").is_ok());
+        request.insert_header("Host", "other.test").unwrap();
+        assert!(Head::read(&request, b"").is_err());
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl Identification {
     }
 
     /// Whether a header, whose name is folded, could be taken for one that says who calls.
-    pub(super) fn is_forgeable(&self, folded: &str) -> bool {
+    pub fn is_forgeable(&self, folded: &str) -> bool {
         self.folded.iter().any(|own| own == folded)
             || self.family.as_ref().is_some_and(|family| folded.starts_with(family))
     }

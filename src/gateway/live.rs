@@ -2,7 +2,7 @@
 
 use super::identity_headers::{Identification, IdentityHeaders};
 use super::upstream::{Upstream, UpstreamSettings};
-use crate::policy::RouteTable;
+use crate::policy::{Cors, RouteTable};
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,6 +13,8 @@ use std::time::Duration;
 pub struct Settings {
     /// How long the body of a request to an endpoint may take to arrive.
     pub body_timeout: Duration,
+    /// What browsers may do with the answers of the endpoints on other sites' behalf.
+    pub cors: Option<Cors>,
     /// How long the head of a request may take to arrive.
     pub head_timeout: Duration,
     /// The headers that tell the app who calls.
@@ -95,6 +97,7 @@ mod tests {
             ["x-user", "x-id", "x-email", "x-staff"].map(|name| name.parse().unwrap());
         Settings {
             body_timeout: Duration::from_secs(1),
+            cors: None,
             head_timeout: Duration::from_secs(1),
             keep_alive: Duration::from_secs(1),
             max_head: 1,

@@ -3,16 +3,21 @@
 mod access_log;
 mod client;
 mod context;
+mod cors;
+mod explain;
 mod failure;
 mod guard;
 mod head;
 mod identity_headers;
+mod incoming;
+mod judge;
 mod live;
 mod outgoing;
 mod reply;
 mod upstream;
 mod wire;
 
+pub use self::explain::{Explanation, Forwarded, Inquiry, Outcome, Sender, explain};
 pub use self::guard::{Guard, Guarded, Patience};
 pub use self::head::fold;
 pub use self::identity_headers::{Identification, IdentityHeaders};
@@ -24,21 +29,20 @@ pub use self::upstream::{
 pub use self::wire::{Arrivals, Wire};
 
 use self::client::Client;
-use self::context::RequestCtx;
+use self::context::{Place, RequestCtx};
 use self::head::Head;
+use self::judge::{Destination, Judge, Pass, Witness};
 use self::live::Live;
 use self::outgoing::Told;
 use self::upstream::{Asker, Upstream};
-use crate::api::{self, ApiRequest, Credentials, Endpoint, Problem};
-use crate::auth::{Auth, AuthError};
+use crate::api::{self, ApiRequest, Endpoint, Problem};
+use crate::auth::Auth;
 use crate::metrics::Metrics;
-use crate::model::identity::Identity;
-use crate::model::token::Token;
-use crate::policy::{self, Access, Permit};
+use crate::policy::Permit;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, Version, header};
+use http::{HeaderMap, Response, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::protocols::Digest;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
@@ -49,6 +53,11 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::Notify;
+
+/// Whether authgate answers requests to a path itself.
+pub fn is_endpoint(path: &str) -> bool {
+    Endpoint::at(path).is_some()
+}
 
 /// Answers the endpoints and forwards what the policy permits.
 ///
@@ -89,31 +98,29 @@ impl Gateway {
         ctx: &mut RequestCtx,
     ) -> Result<Option<Response<Vec<u8>>>, Problem> {
         let live = Arc::clone(&ctx.live);
-        let Settings { routes, scheme, trusted_proxies, .. } = &live.settings;
-        let client = Client::of(session, trusted_proxies);
+        let judge = Judge { live: &live, witness: Witness::Accounts(&self.auth) };
+        let client = Client::of(session, &live.settings.trusted_proxies);
         ctx.request_id = client.request_id(session.req_header());
         ctx.client = Some(client);
         let header = session.req_header();
         ctx.asked = Some((header.method.clone(), header.uri.clone()));
-        let head = Head::read(session.req_header(), &session.as_downstream().to_h1_raw())?;
-        if let Some(endpoint) = Endpoint::at(head.path.as_str()) {
-            return Ok(Some(self.answer(session, endpoint, &live.settings).await));
-        }
-        let method = &session.req_header().method;
-        let route = routes.find(&head.host, method, &head.path);
-        let route = route.ok_or(Problem::NotFound)?;
-        // Policy first: a public route asks nobody, so it cannot refuse anybody's credentials either.
-        let caller = match route.access {
-            Access::Public | Access::Nobody => None,
-            Access::Optional => self.identify_if_good(session.req_header(), scheme).await?,
-            Access::User | Access::Staff => self.identify(session.req_header(), scheme).await?,
+        let head = Head::read(header, &session.as_downstream().to_h1_raw())?;
+        let route = match judge.locate(header, &head)? {
+            Destination::Endpoint(endpoint) => {
+                ctx.place = Place::Endpoint;
+                return Ok(Some(self.answer(session, endpoint, &live.settings).await));
+            }
+            Destination::Preflight(preflight, cors) => return Ok(Some(preflight.answer(cors))),
+            Destination::Route(route) => route,
         };
+        ctx.place = Place::Route(Arc::clone(route));
+        let caller = judge.caller(header, route).await?;
         ctx.user = caller.as_ref().map(|caller| caller.names.clone());
-        ctx.permit = Some(policy::decide(route, caller)?);
-        head.make_canonical(session.req_header_mut())?;
-        // The app need not know of this: whoever may pass may also send.
+        let Pass { permit, target } = Judge::permit(header, &head, route, caller)?;
+        ctx.permit = Some(permit);
+        ctx.target = target;
         reply::invite_body(session).await?;
-        session.req_header_mut().remove_header(&header::EXPECT);
+        head.make_canonical(session.req_header_mut())?;
         Ok(None)
     }
 
@@ -132,43 +139,23 @@ impl Gateway {
             content_type: content_type
                 .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
                 .unwrap_or_default(),
-            credentials: credentials(header, scheme),
+            credentials: judge::credentials(header, scheme),
             endpoint,
             method: header.method.clone(),
         };
         api::answer(&self.auth, request, scheme).await
     }
 
-    async fn identify(
+    async fn reply(
         &self,
-        header: &RequestHeader,
-        scheme: &str,
-    ) -> Result<Option<Identity>, Problem> {
-        match credentials(header, scheme)? {
-            Credentials::Foreign | Credentials::None => Ok(None),
-            Credentials::Token(token) => Ok(Some(self.authenticate(&token).await?)),
+        session: &mut Session,
+        ctx: &RequestCtx,
+        mut response: Response<Vec<u8>>,
+    ) -> Result<()> {
+        if let Some(cors) = ctx.cors() {
+            cors::describe(cors, &session.req_header().headers, response.headers_mut());
         }
-    }
-
-    /// Who calls, if they say so with a good token. A store that cannot tell is still a fault.
-    async fn identify_if_good(
-        &self,
-        header: &RequestHeader,
-        scheme: &str,
-    ) -> Result<Option<Identity>, Problem> {
-        let Ok(Credentials::Token(token)) = credentials(header, scheme) else { return Ok(None) };
-        match self.authenticate(&token).await {
-            Ok(identity) => Ok(Some(identity)),
-            Err(AuthError::InvalidToken | AuthError::InactiveUser) => Ok(None),
-            Err(fault) => Err(fault.into()),
-        }
-    }
-
-    async fn authenticate(&self, token: &Token) -> Result<Identity, AuthError> {
-        let digest = token.digest();
-        let identity = self.auth.identify(digest).await?;
-        guard::ends_with(digest, identity.lasts);
-        Ok(identity)
+        reply::send(session, response, &ctx.request_id).await
     }
 
     async fn refuse(
@@ -177,27 +164,9 @@ impl Gateway {
         ctx: &RequestCtx,
         problem: &Problem,
     ) -> Result<()> {
-        let mut response = if api::is_grpc(&session.req_header().headers) {
-            problem.grpc_response()
-        } else {
-            problem.response(&ctx.live.settings.scheme)
-        };
-        let no_store = HeaderValue::from_static("no-store");
-        response.headers_mut().insert(header::CACHE_CONTROL, no_store);
-        reply::send(session, response, &ctx.request_id).await
+        let response = reply::refusal(problem, session.req_header(), &ctx.live.settings.scheme);
+        self.reply(session, ctx, response).await
     }
-}
-
-fn credentials(header: &RequestHeader, scheme: &str) -> Result<Credentials, Problem> {
-    let value = header.headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-    Credentials::parse(value, scheme)
-}
-
-/// The app learns who calls from us alone. What is of another scheme is a public app's own.
-fn forwards_authorization(header: &RequestHeader, permit: &Permit, scheme: &str) -> bool {
-    let ours = |value: &HeaderValue| Credentials::mention(value.as_bytes(), scheme);
-    permit.access() == Access::Public
-        && !header.headers.get(header::AUTHORIZATION).is_some_and(ours)
 }
 
 fn upstream_of<'a>(live: &'a Live, permit: Option<&Permit>) -> Option<&'a Upstream> {
@@ -218,7 +187,7 @@ impl ProxyHttp for Gateway {
         reply::set_terms(session, ctx.live.settings.keep_alive);
         match self.admit(session, ctx).await {
             Ok(None) => return Ok(false),
-            Ok(Some(response)) => reply::send(session, response, &ctx.request_id).await?,
+            Ok(Some(response)) => self.reply(session, ctx, response).await?,
             Err(problem) => self.refuse(session, ctx, &problem).await?,
         }
         Ok(true)
@@ -239,8 +208,8 @@ impl ProxyHttp for Gateway {
         let asker = Asker {
             address: client.as_ref().map(|client| client.address),
             began: *started,
-            read_timeout: None,
-            total_timeout: None,
+            read_timeout: permit.route().read_timeout,
+            total_timeout: permit.route().total_timeout,
             user: permit.caller().map(|caller| caller.user),
         };
         let peer = upstream.peer(session, &asker, attempt).await?;
@@ -265,45 +234,39 @@ impl ProxyHttp for Gateway {
         Ok(())
     }
 
-    async fn request_body_filter(
-        &self,
-        _: &mut Session,
-        _: &mut Option<Bytes>,
-        _: bool,
-        ctx: &mut RequestCtx,
-    ) -> Result<()> {
-        ctx.attempt.time_left().map(drop)
-    }
-
     async fn upstream_request_filter(
         &self,
         session: &mut Session,
         outgoing: &mut RequestHeader,
         ctx: &mut RequestCtx,
     ) -> Result<()> {
-        let RequestCtx { client, live, permit, .. } = ctx;
-        let (Some(permit), Some(client)) = (permit, client) else {
+        // Each try begins at the start of the body.
+        ctx.received = 0;
+        let (Some(permit), Some(client)) = (&ctx.permit, &ctx.client) else {
             return Error::e_explain(ErrorType::InternalError, "no permit");
         };
-        let told = Told {
-            caller: permit.caller(),
-            client,
-            identification: &live.identification,
-            keeps_authorization: forwards_authorization(
-                session.req_header(),
-                permit,
-                &live.settings.scheme,
-            ),
-            request_id: &ctx.request_id,
+        let told = Told::of(permit, client, &ctx.live, session.req_header(), &ctx.request_id);
+        told.write(outgoing, ctx.target.as_deref())
+    }
+
+    async fn request_body_filter(
+        &self,
+        session: &mut Session,
+        body: &mut Option<Bytes>,
+        _: bool,
+        ctx: &mut RequestCtx,
+    ) -> Result<()> {
+        ctx.attempt.time_left()?;
+        let most = ctx.permit.as_ref().and_then(|permit| permit.route().max_body);
+        let (Some(most), Some(body), false) = (most, body, session.was_upgraded()) else {
+            return Ok(());
         };
-        let speaks_h2 = outgoing.version == Version::HTTP_2;
-        outgoing::edit(outgoing, |headers| {
-            told.write(headers)?;
-            if speaks_h2 {
-                upstream::restore_te(headers);
-            }
-            Ok(())
-        })
+        ctx.received = ctx.received.saturating_add(body.len());
+        if ctx.received > most {
+            ctx.refusal = Some(Problem::TooLarge(most));
+            return Error::e_explain(ErrorType::Custom("BodyTooLarge"), "max_body of the route");
+        }
+        Ok(())
     }
 
     async fn upstream_response_filter(
@@ -321,11 +284,17 @@ impl ProxyHttp for Gateway {
 
     async fn response_filter(
         &self,
-        _: &mut Session,
+        session: &mut Session,
         response: &mut ResponseHeader,
         ctx: &mut RequestCtx,
     ) -> Result<()> {
         ctx.live.identification.remove_from_response(response);
+        if let Some(permit) = &ctx.permit {
+            incoming::edit(response, &permit.route().response_headers)?;
+        }
+        if let Some(cors) = ctx.cors() {
+            cors::replace(cors, &session.req_header().headers, response)?;
+        }
         response.insert_header(reply::TITLED_REQUEST_ID, ctx.request_id.clone())
     }
 
@@ -379,7 +348,7 @@ impl ProxyHttp for Gateway {
         if *error.esource() == ErrorSource::Upstream {
             self.metrics.upstream_failed(failure::fault_of(error));
         }
-        let problem = failure::problem_of(error);
+        let problem = ctx.refusal.take().or_else(|| failure::problem_of(error));
         let is_answered =
             session.response_written().is_some_and(|answer| !answer.status.is_informational());
         if let (Some(problem), false) = (&problem, is_answered) {

@@ -3,8 +3,12 @@
 use super::client::{self, Client};
 use super::head::{self, fold};
 use super::identity_headers::Identification;
+use super::live::Live;
+use super::upstream;
+use crate::api::Credentials;
 use crate::model::identity::Identity;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use crate::policy::{Access, HeaderEdits, Permit, Route};
+use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
 use pingora::Result;
 use pingora::http::RequestHeader;
 use std::mem;
@@ -13,7 +17,7 @@ use std::mem;
 ///
 /// By Pingora's own methods each change would be made twice, a second time in a map of how names were
 /// spelt. Without that map names go to the app in lower case, as from every client of HTTP/2.
-pub(super) fn edit(
+fn edit(
     request: &mut RequestHeader,
     edit: impl FnOnce(&mut HeaderMap) -> Result<()>,
 ) -> Result<()> {
@@ -28,14 +32,48 @@ pub(super) fn edit(
 pub(super) struct Told<'a> {
     pub caller: Option<&'a Identity>,
     pub client: &'a Client,
+    pub edits: &'a HeaderEdits,
     pub identification: &'a Identification,
     pub keeps_authorization: bool,
     pub request_id: &'a HeaderValue,
 }
 
-impl Told<'_> {
+impl<'a> Told<'a> {
+    /// What the app is told of a request that may pass.
+    pub(super) fn of(
+        permit: &'a Permit,
+        client: &'a Client,
+        live: &'a Live,
+        request: &RequestHeader,
+        request_id: &'a HeaderValue,
+    ) -> Self {
+        Self {
+            caller: permit.caller(),
+            client,
+            edits: &permit.route().request_headers,
+            identification: &live.identification,
+            keeps_authorization: keeps_authorization(request, permit.route(), live),
+            request_id,
+        }
+    }
+
+    /// Writes it into a request, with the target that the app gets, if that is another one.
+    pub(super) fn write(&self, request: &mut RequestHeader, target: Option<&str>) -> Result<()> {
+        if let Some(target) = target {
+            head::set_target(request, target)?;
+        }
+        let speaks_h2 = request.version == Version::HTTP_2;
+        edit(request, |headers| {
+            self.write_headers(headers)?;
+            if speaks_h2 {
+                upstream::restore_te(headers);
+            }
+            Ok(())
+        })
+    }
+
     /// Takes off, in every spelling, what a client must not say, and then says it ourselves.
-    pub(super) fn write(&self, headers: &mut HeaderMap) -> Result<()> {
+    fn write_headers(&self, headers: &mut HeaderMap) -> Result<()> {
         let asked = self.client.asked_for(headers);
         let names = headers.keys();
         let forged: Vec<_> = names.filter(|name| self.must_go(name)).cloned().collect();
@@ -43,6 +81,7 @@ impl Told<'_> {
             headers.remove(name);
         }
         self.client.describe(headers, asked, self.request_id)?;
+        headers.extend(self.edits.set.iter().cloned());
         self.caller.map_or(Ok(()), |caller| self.identification.set(headers, caller))
     }
 
@@ -51,8 +90,18 @@ impl Told<'_> {
         self.identification.is_forgeable(&folded)
             || client::is_about_origin(&folded)
             || head::is_look_alike(name, &folded)
+            || self.edits.names().any(|edited| fold(edited.as_str()) == folded)
             || (*name == header::AUTHORIZATION && !self.keeps_authorization)
     }
+}
+
+/// The app learns who calls from us alone, unless its route says otherwise. What is of another scheme
+/// is a public app's own.
+fn keeps_authorization(request: &RequestHeader, route: &Route, live: &Live) -> bool {
+    let names_ours =
+        |value: &HeaderValue| Credentials::mention(value.as_bytes(), &live.settings.scheme);
+    let is_ours = || request.headers.get(header::AUTHORIZATION).is_some_and(names_ours);
+    route.forwards_authorization || (route.access == Access::Public && !is_ours())
 }
 
 #[cfg(test)]
@@ -79,6 +128,15 @@ mod tests {
 
     /// What the app is told after a client has sent these headers, beside where they came from.
     fn told(names: IdentityHeaders, sent: &[&str], caller: Option<&Identity>) -> Vec<String> {
+        told_with(&HeaderEdits::default(), names, sent, caller)
+    }
+
+    fn told_with(
+        edits: &HeaderEdits,
+        names: IdentityHeaders,
+        sent: &[&str],
+        caller: Option<&Identity>,
+    ) -> Vec<String> {
         let mut headers = HeaderMap::new();
         for name in sent {
             let name: HeaderName = name.parse().unwrap();
@@ -87,11 +145,12 @@ mod tests {
         let told = Told {
             caller,
             client: &Client::at("192.0.2.1".parse().unwrap()),
+            edits,
             identification: &Identification::new(names),
             keeps_authorization: false,
             request_id: &HeaderValue::from_static("id"),
         };
-        told.write(&mut headers).unwrap();
+        told.write_headers(&mut headers).unwrap();
         let shown =
             headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
         let mut shown: Vec<_> = shown.collect();
@@ -140,6 +199,17 @@ mod tests {
             "x-auth-user: %C3%9Cnal",
         ];
         assert_eq!(by_default(&["X-Auth-User", "X-Auth-User"], Some(&ada())), expected);
+    }
+
+    #[test]
+    fn what_a_route_sets_or_removes_is_taken_off_in_every_spelling() {
+        let [env, debug] = ["x-env", "x-debug"].map(|name| name.parse().unwrap());
+        let edits =
+            HeaderEdits { remove: vec![debug], set: vec![(env, HeaderValue::from_static("prod"))] };
+        let names = ["X-Auth-User", "X-Auth-User-Id", "X-Auth-Email", "X-Auth-Staff"];
+        let sent = ["X-Env", "X_ENV", "X-Debug", "x_debug", "X-Other"];
+        let told = told_with(&edits, identity_headers(names), &sent, None);
+        assert_eq!(told, ["x-env: prod", "x-other: evil"]);
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Reading the body of a request that we answer, and answering it.
 
-use crate::api::BodyError;
+use crate::api::{self, BodyError, Problem};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, Version, header};
 use pingora::Result;
-use pingora::http::ResponseHeader;
+use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::protocols::http::ServerSession;
 use pingora::proxy::Session;
 use std::time::Duration;
@@ -36,7 +36,7 @@ pub(super) async fn read_body(
     max: usize,
     limit: Duration,
 ) -> Result<Bytes, BodyError> {
-    if content_length(session).is_some_and(|length| length > max) {
+    if content_length(session.req_header()).is_some_and(|length| length > max) {
         return Err(BodyError::TooLarge(max));
     }
     invite_body(session).await?;
@@ -74,6 +74,22 @@ async fn read_at_most(session: &mut Session, max: usize) -> Result<Bytes, BodyEr
         }
         body.extend_from_slice(&chunk);
     }
+}
+
+/// The answer to a request that is refused.
+pub(super) fn refusal(
+    problem: &Problem,
+    request: &RequestHeader,
+    scheme: &str,
+) -> Response<Vec<u8>> {
+    let mut response = if api::is_grpc(&request.headers) {
+        problem.grpc_response()
+    } else {
+        problem.response(scheme)
+    };
+    let no_store = HeaderValue::from_static("no-store");
+    response.headers_mut().insert(header::CACHE_CONTROL, no_store);
+    response
 }
 
 /// Sends an answer of our own.
@@ -115,7 +131,7 @@ pub(super) async fn send(
 }
 
 /// A header's name as HTTP/1 servers write it: careless clients compare the case.
-fn titled(name: &HeaderName) -> String {
+pub(super) fn titled(name: &HeaderName) -> String {
     if *name == header::WWW_AUTHENTICATE {
         return "WWW-Authenticate".to_owned();
     }
@@ -138,8 +154,9 @@ async fn discard(session: &mut Session) {
     }
 }
 
-fn content_length(session: &Session) -> Option<usize> {
-    let length = session.req_header().headers.get(header::CONTENT_LENGTH)?;
+/// How long a request says that its body is.
+pub(super) fn content_length(request: &RequestHeader) -> Option<usize> {
+    let length = request.headers.get(header::CONTENT_LENGTH)?;
     // A length that does not even fit is too large for anyone.
     Some(length.to_str().ok()?.parse().unwrap_or(usize::MAX))
 }

@@ -1,10 +1,21 @@
 //! Which requests may pass: pure functions, no I/O.
 
+mod clash;
+mod cors;
+mod header_edits;
+mod host;
 mod path;
+mod rewriting;
 mod route;
+mod table;
 
+pub use self::cors::{Cors, Origins};
+pub use self::header_edits::HeaderEdits;
+pub use self::host::HostPattern;
 pub use self::path::{AmbiguousPath, CleanPath};
-pub use self::route::{Access, Route, RouteTable};
+pub use self::rewriting::Rewriting;
+pub use self::route::{Access, Misfit, Question, Route};
+pub use self::table::{RouteTable, Verdict};
 
 use crate::model::identity::Identity;
 use std::sync::Arc;
@@ -19,7 +30,7 @@ pub fn decide(route: &Arc<Route>, caller: Option<Identity>) -> Result<Permit, Re
     };
     match route.upstream {
         Some(upstream) if may_pass => {
-            Ok(Permit { access: route.access, caller: caller.map(Box::new), upstream })
+            Ok(Permit { caller: caller.map(Box::new), route: Arc::clone(route), upstream })
         }
         _ => Err(Refusal::Forbidden),
     }
@@ -28,20 +39,20 @@ pub fn decide(route: &Arc<Route>, caller: Option<Identity>) -> Result<Permit, Re
 /// Proof that the policy has let a request pass. Only [`decide`] makes one.
 #[derive(Debug)]
 pub struct Permit {
-    access: Access,
     caller: Option<Box<Identity>>,
+    route: Arc<Route>,
     upstream: usize,
 }
 
 impl Permit {
-    /// Who may take the route that was taken.
-    pub fn access(&self) -> Access {
-        self.access
-    }
-
     /// Who asks, if they have said so.
     pub fn caller(&self) -> Option<&Identity> {
         self.caller.as_deref()
+    }
+
+    /// The route that was taken.
+    pub fn route(&self) -> &Route {
+        &self.route
     }
 
     /// Where the request may go: the place of an upstream in the settings.
@@ -69,7 +80,7 @@ mod tests {
 
     fn route(access: Access) -> Arc<Route> {
         let upstream = Some(0);
-        Arc::new(Route { access, host: None, methods: None, path: "/".to_owned(), upstream })
+        Arc::new(Route { access, upstream, ..Route::default() })
     }
 
     fn caller(is_staff: bool) -> Identity {

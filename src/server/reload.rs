@@ -48,6 +48,9 @@ impl Running {
         let config = loaded.map_err(|error| error.to_string())?;
         let config = config.map_err(|mistakes| mistakes.to_string())?;
         let hows = self.hows(&config)?;
+        for warning in &config.warnings {
+            tracing::warn!("{warning}");
+        }
         let fixed = fixed_changes(&self.started_with, &config);
         for (listener, how) in hows {
             listener.apply(how);

@@ -1,6 +1,8 @@
 //! The command line: its verbs act on the store of a running gateway, which obeys them at once.
 
 mod check;
+mod explain;
+mod routes;
 mod token;
 mod usage;
 mod user;

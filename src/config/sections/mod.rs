@@ -1,9 +1,11 @@
 //! The keys of each section, their defaults and what they mean: in the order of `conf/authgate.toml`.
 
 mod accounts;
+mod cors;
 mod listeners;
 mod process;
 mod proxy;
+mod route_changes;
 mod routes;
 mod upstreams;
 
@@ -26,7 +28,7 @@ pub(super) fn read(written: Table, report: &mut Report) -> Config {
     let gateway = proxy::gateway(&mut root, answers, scheme);
     let log = root.section("log", process::log);
     root.finish();
-    Config { auth, gateway, log, server, store }
+    Config { auth, gateway, log, server, store, warnings: Vec::new() }
 }
 
 fn store(section: &mut Section<'_>) -> store::Settings {

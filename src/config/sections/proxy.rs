@@ -1,9 +1,9 @@
-//! `[identity]` and what `[server]` says of requests.
+//! `[identity]`, `[cors]` and what `[server]` says of requests.
 
 use super::super::section::Section;
 use super::super::values;
-use super::{routes, upstreams};
-use crate::gateway::{IdentityHeaders, Settings, fold};
+use super::{cors, routes, upstreams};
+use crate::gateway::{Identification, IdentityHeaders, Settings, fold};
 use http::HeaderName;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -56,10 +56,13 @@ fn max_head(section: &mut Section<'_>) -> usize {
 /// The settings of the proxy, with those that were read of other sections.
 pub(super) fn gateway(root: &mut Section<'_>, answers: Answers, scheme: String) -> Settings {
     let identity = root.section("identity", identity);
+    let cors = root.section("cors", cors::of_endpoints);
     let name_servers = upstreams::name_servers(root);
     let upstreams = upstreams::upstreams(root);
-    let routes = routes::routes(root, &upstreams);
+    let identification = Identification::new(identity.clone());
+    let routes = routes::routes(root, &upstreams, &identification);
     Settings {
+        cors,
         identity,
         max_body: answers.max_body,
         head_timeout: answers.head_timeout,

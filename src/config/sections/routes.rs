@@ -4,12 +4,19 @@ use super::super::mistake::Place;
 use super::super::report::nearest;
 use super::super::section::Section;
 use super::super::values;
-use crate::gateway::UpstreamSettings;
-use crate::policy::{Access, Route, RouteTable};
+use super::{cors, route_changes};
+use crate::gateway::{Identification, UpstreamSettings, is_endpoint};
+use crate::policy::{Access, HostPattern, Route, RouteTable};
+use http::{HeaderName, Method};
+use std::collections::BTreeSet;
 
 /// The table of routes. Where none is written, one that leads all users to the first upstream.
-pub(super) fn routes(root: &mut Section<'_>, upstreams: &[UpstreamSettings]) -> RouteTable {
-    let written = root.sections("routes", |section| route(section, upstreams));
+pub(super) fn routes(
+    root: &mut Section<'_>,
+    upstreams: &[UpstreamSettings],
+    own: &Identification,
+) -> RouteTable {
+    let written = root.sections("routes", |section| route(section, upstreams, own));
     let written = written.unwrap_or_else(|| vec![Some((Place::Default, default_route()))]);
     let (places, routes): (Vec<_>, Vec<_>) = written.into_iter().flatten().unzip();
     RouteTable::new(routes).unwrap_or_else(|clashes| {
@@ -24,28 +31,101 @@ pub(super) fn routes(root: &mut Section<'_>, upstreams: &[UpstreamSettings]) -> 
 }
 
 fn default_route() -> Route {
-    Route {
-        access: Access::User,
-        host: None,
-        methods: None,
-        path: "/".to_owned(),
-        upstream: Some(0),
-    }
+    Route { access: Access::User, upstream: Some(0), ..Route::default() }
 }
 
 /// A route and its place; `None` where it cannot be known which requests it takes.
-fn route(section: &mut Section<'_>, upstreams: &[UpstreamSettings]) -> Option<(Place, Route)> {
+fn route(
+    section: &mut Section<'_>,
+    upstreams: &[UpstreamSettings],
+    own: &Identification,
+) -> Option<(Place, Route)> {
     let path = section.require("path", values::route_path);
-    let host = section.read("host", None, |value| values::host(value).map(Some));
+    let host = section.read("host", HostPattern::Any, values::host);
     let methods = section.filled_list("methods", values::method);
-    let methods = methods.map(|methods| methods.into_iter().map(|(_, method)| method).collect());
+    let methods: Option<Vec<_>> = methods.map(values_of);
+    let headers = section.filled_list("headers", values::field_name).map(values_of);
     let access = access(section);
+    let upstream = upstream(section, access, upstreams);
+    let mut timeout = |key| section.read(key, None, |value| values::duration(value).map(Some));
+    let (read_timeout, total_timeout) = (timeout("read_timeout"), timeout("total_timeout"));
+    let max_body = section.read("max_body", None, |value| values::memory(value).map(Some));
+    let rewriting = route_changes::rewriting(section, path.as_deref());
+    let cors = |section: &mut Section<'_>| cors::of_route(section, methods.clone());
+    let cors = section.section_if_written("cors", cors).flatten();
+    let request_headers = route_changes::request_headers(section, own);
+    let response_headers = route_changes::response_headers(section, own, cors.is_some());
+    let forwards_authorization = section.read("forward_authorization", false, values::boolean);
+    warn_of_the_unreachable(section, path.as_deref(), methods.as_deref());
+    let route = Route {
+        access,
+        cors,
+        forwards_authorization,
+        headers: distinct(headers.unwrap_or_default()),
+        host,
+        max_body,
+        methods,
+        path: path?,
+        read_timeout,
+        request_headers,
+        response_headers,
+        rewriting,
+        total_timeout,
+        upstream,
+    };
+    warn_of_the_open(section, &route);
+    Some((section.place(), route))
+}
+
+/// A path that was forgotten should be shut.
+fn warn_of_the_open(section: &mut Section<'_>, route: &Route) {
+    let takes_all = route.path == "/"
+        && route.host == HostPattern::Any
+        && route.headers.is_empty()
+        && route.methods.is_none();
+    if takes_all && route.access == Access::Public {
+        let problem = "everyone may pass, without a token, wherever no other route says otherwise";
+        section.warn("access", problem);
+    }
+}
+
+fn values_of<T>(placed: Vec<(Place, T)>) -> Vec<T> {
+    placed.into_iter().map(|(_, value)| value).collect()
+}
+
+/// A header that is named twice must not count as two.
+fn distinct(names: Vec<HeaderName>) -> Vec<HeaderName> {
+    let mut seen = BTreeSet::new();
+    names.into_iter().filter(|name| seen.insert(name.as_str().to_owned())).collect()
+}
+
+/// What a route asks for and never gets.
+fn warn_of_the_unreachable(
+    section: &mut Section<'_>,
+    path: Option<&str>,
+    methods: Option<&[Method]>,
+) {
+    if path.is_some_and(is_endpoint) {
+        let problem = "authgate answers this path itself; only those below it reach the route";
+        section.warn("path", problem);
+    }
+    let is_refused = |method: &Method| matches!(*method, Method::CONNECT | Method::TRACE);
+    if methods.is_some_and(|methods| methods.iter().all(is_refused)) {
+        section.warn("methods", "authgate refuses these, so that nothing reaches the route");
+    }
+}
+
+fn upstream(
+    section: &mut Section<'_>,
+    access: Access,
+    upstreams: &[UpstreamSettings],
+) -> Option<usize> {
     let find = |value: &_| find_upstream(values::text(value)?, upstreams);
     let upstream = section.read("upstream", None, |value| find(value).map(Some));
     if access != Access::Nobody && !section.has("upstream") {
         section.reject("upstream", "is missing");
     }
-    Some((section.place(), Route { access, host, methods, path: path?, upstream }))
+    upstream
 }
 
 fn access(section: &mut Section<'_>) -> Access {

@@ -4,6 +4,7 @@ mod defaults;
 mod layers;
 mod listeners;
 mod mistakes;
+mod routes;
 mod upstreams;
 mod values;
 
@@ -49,6 +50,12 @@ impl Written {
     fn mistakes(&self) -> String {
         let mistakes = Config::load(&self.source).err().expect("no mistake was found");
         mistakes.to_string().replace(&format!("{}/", self.dir.path().display()), "")
+    }
+
+    /// What has no effect, a line each, with the directory left out.
+    fn warnings(&self) -> String {
+        let warnings: Vec<_> = self.load().warnings.iter().map(ToString::to_string).collect();
+        warnings.join("\n").replace(&format!("{}/", self.dir.path().display()), "")
     }
 }
 

@@ -2,12 +2,16 @@
 
 mod amounts;
 mod files;
+mod headers;
 mod names;
 mod net;
 mod servers;
 
 pub(super) use self::amounts::{duration, duration_or_never, duration_or_zero, memory, size};
 pub(super) use self::files::{file, socket_or_off};
+pub(super) use self::headers::{
+    field_name, field_value, origin, reserved_in_answers, reserved_in_requests,
+};
 pub(super) use self::names::{
     header_name, host, method, name, route_path, scheme, store_url, token_prefix,
 };

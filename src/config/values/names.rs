@@ -4,7 +4,7 @@ use super::super::written::Value;
 use super::net::is_host;
 use super::text;
 use crate::gateway::fold;
-use crate::policy::CleanPath;
+use crate::policy::{CleanPath, HostPattern};
 use crate::store;
 use http::{HeaderName, Method};
 use redis::IntoConnectionInfo;
@@ -71,14 +71,21 @@ fn is_taken(folded: &str) -> bool {
     NAMES.contains(&folded) || FAMILIES.iter().any(|family| folded.starts_with(family))
 }
 
-/// A host as the Host header names it, without its port; in lower case.
-pub(in super::super) fn host(value: &Value) -> Result<String, String> {
+/// A host as the Host header names it, without its port, or all hosts below one; in lower case.
+pub(in super::super) fn host(value: &Value) -> Result<HostPattern, String> {
     let text = text(value)?;
-    if !is_host(text) {
-        let advice = r#"write a name without a port, such as "app.example.com""#;
+    let (name, is_wildcard) = match text.strip_prefix("*.") {
+        Some(parent) => (parent, true),
+        None => (text, false),
+    };
+    let is_whole = name.starts_with('[') || name.split('.').all(|label| !label.is_empty());
+    let is_wildcard_of_address = is_wildcard && name.starts_with('[');
+    if !is_host(name) || !is_whole || is_wildcard_of_address {
+        let advice = r#"write a name without a port, such as "app.example.com" or "*.example.com""#;
         return Err(format!("{text:?} is not a host; {advice}"));
     }
-    Ok(text.to_ascii_lowercase())
+    let name = name.to_ascii_lowercase();
+    Ok(if is_wildcard { HostPattern::Below(name) } else { HostPattern::Is(name) })
 }
 
 /// A method in upper case.

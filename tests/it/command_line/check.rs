@@ -15,6 +15,16 @@ fn sound_settings_are_no_mistake() {
 }
 
 #[test]
+fn a_warning_is_told_with_its_place_and_is_no_mistake() {
+    let open = "[[upstreams]]\nname = \"app\"\nservers = [\"127.0.0.1:9000\"]\n\
+                [[routes]]\npath = \"/\"\naccess = \"public\"\nupstream = \"app\"\n";
+    let outcome = run("check", open);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(outcome.stderr.contains("broken.toml:6:10: routes[0].access: "), "{outcome:?}");
+    assert!(!outcome.stdout.contains("routes[0]"), "{outcome:?}");
+}
+
+#[test]
 fn every_mistake_is_told_at_once_with_its_place() {
     let outcome = run(
         "check",

@@ -1,4 +1,4 @@
-//! Which route a request takes: host, longest prefix on segment borders, method.
+//! Which route a request takes: host, longest prefix on segment borders, headers, method.
 
 use crate::harness::gateway::{Gateway, route};
 use crate::harness::http::Request;
@@ -54,6 +54,45 @@ fn a_route_with_a_host_is_for_that_host() {
 }
 
 #[test]
+fn a_wildcard_is_for_every_host_below_and_the_nearest_goes_first() {
+    let upstream = Upstream::start();
+    let on = |host: &str, access| route("/", access) + &format!("host = \"{host}\"\n");
+    let hosts = [
+        on("*.open.test", "public"),
+        on("*.in.open.test", "user"),
+        on("b.in.open.test", "public"),
+        route("/", "user"),
+    ];
+    let gateway = Gateway::start(&(upstream.settings() + &hosts.concat()));
+    for (host, status) in [
+        ("a.open.test", 200),
+        ("x.y.OPEN.test.:80", 200),
+        ("a.in.open.test", 401),
+        ("b.in.open.test", 200),
+        ("in.open.test", 200),
+        ("open.test", 401),
+        ("notopen.test", 401),
+        ("a.open.test.evil.test", 401),
+    ] {
+        let answer = gateway.send(&Request::get("/").with("Host", host));
+        assert_eq!(answer.status, status, "{host}");
+    }
+}
+
+#[test]
+fn a_route_with_headers_is_for_requests_that_have_them_all() {
+    let upstream = Upstream::start();
+    let special = route("/", "public") + "headers = [\"X-One\", \"X-Two\"]\n";
+    let gateway = Gateway::start(&(upstream.settings() + &special + &route("/", "user")));
+    for (names, status) in
+        [(&["X-One", "x-two"][..], 200), (&["X-One"], 401), (&["X-One", "X_Two"], 401), (&[], 401)]
+    {
+        let request = names.iter().fold(Request::get("/"), |request, name| request.with(name, ""));
+        assert_eq!(gateway.send(&request).status, status, "{names:?}");
+    }
+}
+
+#[test]
 fn a_route_with_methods_is_for_those_methods() {
     let upstream = Upstream::start();
     let reading = route("/", "public") + "methods = [\"GET\", \"HEAD\"]\n" + &route("/", "user");
@@ -92,6 +131,20 @@ fn a_preflight_without_a_token_is_not_forwarded() {
     let answer = gateway.send(&preflight.with("Access-Control-Request-Method", "GET"));
     assert_eq!(answer.status, 401);
     assert_eq!(answer.header("Access-Control-Allow-Origin"), None);
+    assert!(upstream.take().is_empty());
+}
+
+#[test]
+fn no_target_but_a_path_has_a_route() {
+    let upstream = Upstream::start();
+    let gateway = gateway(&upstream, &[("/", "public")]);
+    for (method, target) in
+        [("CONNECT", "127.0.0.1:1"), ("CONNECT", "/app"), ("GET", "*"), ("OPTIONS", "*")]
+    {
+        let answer = gateway.connect().send(Request::new(method, target).bytes()).try_answer();
+        let status = answer.map_or(400, |answer| answer.status);
+        assert!((400..500).contains(&status), "{method} {target}: {status}");
+    }
     assert!(upstream.take().is_empty());
 }
 

@@ -13,7 +13,7 @@ use super::PATIENCE;
 pub(crate) const HOST: &str = "gate.test";
 
 /// A request, as a test writes it.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Request {
     method: String,
     target: String,

@@ -1,0 +1,262 @@
+//! `authgate explain`
+
+use super::routes::{as_json, as_row, text, upstream_of};
+use super::user::read_line;
+use super::{Failure, SettingsFile, accounts_of, output};
+use crate::auth::Auth;
+use crate::config::Flags;
+use crate::gateway::{
+    Explanation, Forwarded, Inquiry, Outcome, Sender, Settings, UpstreamSettings, explain,
+};
+use crate::model::identity::{Identity, Names};
+use crate::policy::Access;
+use clap::Args;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header};
+use serde_json::{Map, Value, json};
+use std::net::{IpAddr, Ipv4Addr};
+
+#[derive(Args)]
+pub(super) struct Explain {
+    /// The method, such as GET
+    method: String,
+    #[arg(help = URL)]
+    url: String,
+    #[command(flatten)]
+    settings: SettingsFile,
+    #[command(flatten)]
+    sender: SenderOptions,
+    /// The address that the request comes from
+    #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    from: IpAddr,
+    /// A header of the request; may be given several times
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = parse_header)]
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// As a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+// Not a doc comment: an address in one of those wants angle brackets, which help would show.
+const URL: &str = "The path with its query, such as /app?page=2, or the whole http://HOST/PATH";
+
+#[derive(Args)]
+#[group(multiple = false)]
+struct SenderOptions {
+    /// The token that the request has. One given here may stay in your shell's history, and others
+    /// see it in the list of processes: --token-stdin does no harm
+    #[arg(long, value_name = "TOKEN")]
+    token: Option<String>,
+    /// The token is the first line of standard input
+    #[arg(long)]
+    token_stdin: bool,
+    /// The request has a good token of this user
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+}
+
+/// Who sends the request.
+enum Who {
+    Accounts(Box<Auth>),
+    Nobody,
+    User(Option<Identity>),
+}
+
+impl Explain {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let config = self.settings.load(Flags::default())?;
+        let gateway = config.gateway.clone();
+        let inquiry = self.inquiry(&gateway)?;
+        let is_signed = inquiry.headers.contains_key(header::AUTHORIZATION);
+        let who = match &self.sender.user {
+            Some(name) => Who::User(user(&accounts_of(config)?, name).await?),
+            None if is_signed => Who::Accounts(Box::new(accounts_of(config)?)),
+            None => Who::Nobody,
+        };
+        let sender = match &who {
+            Who::Accounts(accounts) => Sender::Accounts(accounts),
+            Who::Nobody => Sender::Nobody,
+            Who::User(identity) => Sender::Stated(identity.as_ref()),
+        };
+        let upstreams = gateway.upstreams.clone();
+        let explained = explain(gateway, inquiry, sender).await;
+        let no_target = |_| Failure::Refused(format!("{:?} is no target", self.url));
+        let explained = explained.map_err(no_target)?;
+        if self.json {
+            output::json(&in_json(&explained, &upstreams));
+        } else {
+            tell(&explained, &upstreams);
+        }
+        Ok(())
+    }
+
+    fn inquiry(&self, gateway: &Settings) -> Result<Inquiry, Failure> {
+        let method = Method::from_bytes(self.method.as_bytes());
+        let method =
+            method.map_err(|_| Failure::Refused(format!("{:?} is not a method", self.method)))?;
+        let (host, target) = split_url(&self.url)?;
+        let mut headers: HeaderMap = HeaderMap::new();
+        for (name, value) in &self.headers {
+            headers.append(name, value.clone());
+        }
+        if !headers.contains_key(header::HOST) {
+            let host = HeaderValue::from_str(host);
+            let host = host.map_err(|_| Failure::Refused(format!("{:?} has no host", self.url)))?;
+            headers.insert(header::HOST, host);
+        }
+        if let Some(token) = self.sender.token()? {
+            headers.append(header::AUTHORIZATION, bearing(gateway, &token)?);
+        }
+        Ok(Inquiry { headers, method, peer: self.from, target })
+    }
+}
+
+impl SenderOptions {
+    fn token(&self) -> Result<Option<String>, Failure> {
+        if self.token_stdin { read_line().map(Some) } else { Ok(self.token.clone()) }
+    }
+}
+
+fn bearing(gateway: &Settings, token: &str) -> Result<HeaderValue, Failure> {
+    let value = HeaderValue::from_str(&format!("{} {token}", gateway.scheme));
+    // What is wrong with it is not shown: it is a secret.
+    value.map_err(|_| Failure::Refused("the token has characters that no header has".to_owned()))
+}
+
+/// The user of that name as a good token of theirs would show them; `None` if they are locked out.
+async fn user(accounts: &Auth, name: &str) -> Result<Option<Identity>, Failure> {
+    let user = accounts.user_named(name).await?;
+    Ok(user.is_active.then(|| Identity {
+        is_staff: user.is_staff,
+        lasts: None,
+        names: Names::of(&user),
+        user: user.id,
+    }))
+}
+
+/// The host of a URL and its target.
+fn split_url(url: &str) -> Result<(&str, String), Failure> {
+    if url.starts_with('/') {
+        return Ok(("localhost", url.to_owned()));
+    }
+    let whole = url.split_once("://").filter(|(scheme, _)| ["http", "https"].contains(scheme));
+    let (_, rest) = whole.ok_or_else(|| {
+        Failure::Refused(format!("{url:?} is no URL; write /PATH or http://HOST/PATH"))
+    })?;
+    let (host, target) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let slash = if target.starts_with('/') { "" } else { "/" };
+    Ok((host, format!("{slash}{target}")))
+}
+
+fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let (name, value) = text.split_once(':').ok_or("write NAME: VALUE")?;
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
+    let value = HeaderValue::from_str(value.trim()).map_err(|error| error.to_string())?;
+    Ok((name, value))
+}
+
+/// Why the caller may pass or not, in a line.
+fn access(explained: &Explanation) -> Option<String> {
+    let route = explained.route.as_ref()?;
+    let caller = explained.caller.as_ref().map(describe);
+    Some(match (route.access, caller) {
+        (Access::Public, _) => "public: everyone may pass, and nobody is asked".to_owned(),
+        (Access::Nobody, _) => "nobody: no one may pass".to_owned(),
+        (Access::Optional, Some(caller)) => format!("optional: everyone may pass; {caller}"),
+        (Access::Optional, None) => {
+            "optional: everyone may pass; there is no good token".to_owned()
+        }
+        (Access::User, Some(caller)) => format!("user: {caller}"),
+        (Access::User, None) => "user: there is no good token".to_owned(),
+        (Access::Staff, Some(caller)) => format!("staff: {caller}"),
+        (Access::Staff, None) => "staff: there is no good token".to_owned(),
+    })
+}
+
+fn describe(caller: &Identity) -> String {
+    let kind = if caller.is_staff { "staff" } else { "not staff" };
+    format!("it is {} (number {}, {kind})", caller.names.username(), caller.user)
+}
+
+fn tell(explained: &Explanation, upstreams: &[UpstreamSettings]) {
+    let rows = explained.considered.iter().map(|(route, why)| {
+        let [host, path, methods, headers, access, upstream, _] = as_row(route, upstreams);
+        [host, path, methods, headers, access, upstream, why.clone()]
+    });
+    let heads = ["HOST", "PATH", "METHODS", "HEADERS", "ACCESS", "UPSTREAM", "WHY"];
+    output::table(heads, rows.collect(), "No route has this path.");
+    println!();
+    if let Some(access) = access(explained) {
+        println!("access:   {access}");
+    }
+    match &explained.outcome {
+        Outcome::Answered(response) => tell_answer(response),
+        Outcome::Endpoint => println!("answer:   from authgate: this is one of its endpoints"),
+        Outcome::Forwarded(Forwarded { headers, method, target, upstream }) => {
+            let upstream = upstreams.get(*upstream);
+            let name = upstream.map_or("-", |upstream| &upstream.name);
+            println!("goes to:  {name}, as\n\n{method} {target}");
+            for (name, value) in headers {
+                println!("{name}: {}", shown(name, value));
+            }
+        }
+    }
+}
+
+fn tell_answer(response: &Response<Vec<u8>>) {
+    println!("answer:   from authgate:\n\n{}", response.status());
+    for (name, value) in response.headers() {
+        println!("{name}: {}", text(value));
+    }
+    println!("\n{}", String::from_utf8_lossy(response.body()));
+}
+
+/// A header's value, unless it is a secret.
+fn shown(name: &HeaderName, value: &HeaderValue) -> String {
+    if *name == header::AUTHORIZATION { "(not shown)".to_owned() } else { text(value) }
+}
+
+fn in_json(explained: &Explanation, upstreams: &[UpstreamSettings]) -> Value {
+    let considered = explained.considered.iter().map(|(route, why)| {
+        let is_taken = explained.route.as_ref().is_some_and(|taken| taken == route);
+        json!({ "route": as_json(route, upstreams), "taken": is_taken, "why": why })
+    });
+    let caller = explained.caller.as_ref().map(|caller| {
+        json!({
+            "id": caller.user.0,
+            "username": caller.names.username(),
+            "is_staff": caller.is_staff,
+        })
+    });
+    let headers = |headers: &HeaderMap| {
+        let pairs =
+            headers.iter().map(|(name, value)| (name.to_string(), json!(shown(name, value))));
+        Value::Object(pairs.collect::<Map<_, _>>())
+    };
+    let (answer, forwarded) = match &explained.outcome {
+        Outcome::Answered(response) => {
+            let body = String::from_utf8_lossy(response.body()).into_owned();
+            let status = response.status().as_u16();
+            let headers = headers(response.headers());
+            (json!({ "status": status, "headers": headers, "body": body }), Value::Null)
+        }
+        Outcome::Endpoint => (json!({ "status": null, "headers": {}, "body": null }), Value::Null),
+        Outcome::Forwarded(sent) => {
+            let upstream = explained.route.as_ref().and_then(|route| upstream_of(route, upstreams));
+            let headers = headers(&sent.headers);
+            let forwarded = json!({
+                "upstream": upstream,
+                "method": sent.method.as_str(),
+                "target": sent.target,
+                "headers": headers,
+            });
+            (Value::Null, forwarded)
+        }
+    };
+    json!({
+        "routes": considered.collect::<Vec<_>>(),
+        "access": access(explained),
+        "caller": caller,
+        "answer": answer,
+        "forwarded": forwarded,
+    })
+}

@@ -1,0 +1,180 @@
+//! Where a request leads and whether it may pass: the one judgement, of the proxy as it serves and
+//! of `authgate explain`.
+
+use super::cors::Preflight;
+use super::guard;
+use super::head::Head;
+use super::live::Live;
+use super::reply;
+use crate::api::{Credentials, Endpoint, Problem};
+use crate::auth::{Auth, AuthError};
+use crate::model::identity::Identity;
+use crate::model::token::Token;
+use crate::policy::{self, Access, Cors, Permit, Question, Route};
+use http::{HeaderValue, Method, header};
+use pingora::http::RequestHeader;
+use std::sync::Arc;
+
+/// Judges requests by the settings at work.
+#[derive(Clone, Copy)]
+pub(super) struct Judge<'a> {
+    pub live: &'a Live,
+    pub witness: Witness<'a>,
+}
+
+/// Who knows whose a token is.
+#[derive(Clone, Copy)]
+pub(super) enum Witness<'a> {
+    /// The accounts.
+    Accounts(&'a Auth),
+    /// An operator, who asks what would be if it were a good one of this user; of one who is locked
+    /// out, if it is `None`.
+    Operator(Option<&'a Identity>),
+}
+
+/// Where a request leads.
+pub(super) enum Destination<'a> {
+    /// To one of the endpoints.
+    Endpoint(Endpoint),
+    /// Nowhere: a browser asks whether it may send another one.
+    Preflight(Preflight<'a>, &'a Cors),
+    /// To what this route leads to, if its policy permits.
+    Route(&'a Arc<Route>),
+}
+
+/// A request that may pass.
+pub(super) struct Pass {
+    pub permit: Permit,
+    /// The path and query that the app gets, where they are not those that were asked for.
+    pub target: Option<String>,
+}
+
+impl<'a> Judge<'a> {
+    /// Finds out where a request leads.
+    pub(super) fn locate(
+        self,
+        request: &'a RequestHeader,
+        head: &Head,
+    ) -> Result<Destination<'a>, Problem> {
+        let settings = &self.live.settings;
+        let preflight = Preflight::of(request);
+        if let Some(endpoint) = Endpoint::at(head.path.as_str()) {
+            return Ok(match (preflight, &settings.cors) {
+                (Some(preflight), Some(cors)) => Destination::Preflight(preflight, cors),
+                (Some(_) | None, _) => Destination::Endpoint(endpoint),
+            });
+        }
+        let asked = preflight.and_then(|preflight| self.asked_before(preflight, request, head));
+        if let Some(destination) = asked {
+            return Ok(destination);
+        }
+        let route = settings.routes.find(&question(request, head)).ok_or(Problem::NotFound)?;
+        Ok(Destination::Route(route))
+    }
+
+    /// A preflight leads where the request to come would, if browsers are told anything there.
+    fn asked_before(
+        self,
+        preflight: Preflight<'a>,
+        request: &RequestHeader,
+        head: &Head,
+    ) -> Option<Destination<'a>> {
+        let method = preflight.method()?;
+        let question = question_to_come(preflight, &method, request, head);
+        let cors = self.live.settings.routes.find(&question)?.cors.as_ref()?;
+        Some(Destination::Preflight(preflight, cors))
+    }
+
+    /// Finds out who sends a request, as far as a route wants to know.
+    pub(super) async fn caller(
+        self,
+        request: &RequestHeader,
+        route: &Route,
+    ) -> Result<Option<Identity>, Problem> {
+        // Policy first: a public route asks nobody, so it cannot refuse anybody's credentials either.
+        match route.access {
+            Access::Public | Access::Nobody => Ok(None),
+            Access::Optional => self.identify_if_good(request).await,
+            Access::User | Access::Staff => self.identify(request).await,
+        }
+    }
+
+    /// Lets a request pass, or not.
+    pub(super) fn permit(
+        request: &RequestHeader,
+        head: &Head,
+        route: &Arc<Route>,
+        caller: Option<Identity>,
+    ) -> Result<Pass, Problem> {
+        let permit = policy::decide(route, caller)?;
+        let too_large =
+            |most: &usize| reply::content_length(request).is_some_and(|length| length > *most);
+        if let Some(most) = route.max_body.filter(too_large) {
+            return Err(Problem::TooLarge(most));
+        }
+        let path = route.rewriting.apply(&head.path)?;
+        Ok(Pass { permit, target: path.map(|path| head.target(&path)) })
+    }
+
+    async fn identify(self, request: &RequestHeader) -> Result<Option<Identity>, Problem> {
+        match self.credentials(request)? {
+            Credentials::Foreign | Credentials::None => Ok(None),
+            Credentials::Token(token) => Ok(Some(self.witness.identify(&token).await?)),
+        }
+    }
+
+    /// Who calls, if they say so with a good token. A store that cannot tell is still a fault.
+    async fn identify_if_good(self, request: &RequestHeader) -> Result<Option<Identity>, Problem> {
+        let Ok(Credentials::Token(token)) = self.credentials(request) else { return Ok(None) };
+        match self.witness.identify(&token).await {
+            Ok(identity) => Ok(Some(identity)),
+            Err(AuthError::InvalidToken | AuthError::InactiveUser) => Ok(None),
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    fn credentials(self, request: &RequestHeader) -> Result<Credentials, Problem> {
+        credentials(request, &self.live.settings.scheme)
+    }
+}
+
+impl Witness<'_> {
+    async fn identify(self, token: &Token) -> Result<Identity, AuthError> {
+        match self {
+            Self::Accounts(auth) => {
+                let digest = token.digest();
+                let identity = auth.identify(digest).await?;
+                guard::ends_with(digest, identity.lasts);
+                Ok(identity)
+            }
+            Self::Operator(user) => user.cloned().ok_or(AuthError::InactiveUser),
+        }
+    }
+}
+
+/// What a request says of who sends it.
+pub(super) fn credentials(request: &RequestHeader, scheme: &str) -> Result<Credentials, Problem> {
+    let value = request.headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+    Credentials::parse(value, scheme)
+}
+
+/// What decides which route a request takes.
+pub(super) fn question<'a>(request: &'a RequestHeader, head: &'a Head) -> Question<'a> {
+    Question {
+        announced: None,
+        headers: &request.headers,
+        host: &head.host,
+        method: &request.method,
+        path: &head.path,
+    }
+}
+
+/// What decides which route the request takes that a preflight asks about.
+pub(super) fn question_to_come<'a>(
+    preflight: Preflight<'a>,
+    method: &'a Method,
+    request: &'a RequestHeader,
+    head: &'a Head,
+) -> Question<'a> {
+    Question { announced: preflight.headers, method, ..question(request, head) }
+}
