@@ -9,6 +9,7 @@
 
 mod harness;
 
+mod clients;
 mod command_line;
 mod connections;
 mod contract;

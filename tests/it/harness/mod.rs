@@ -3,6 +3,7 @@
 pub(crate) mod command;
 pub(crate) mod gateway;
 pub(crate) mod http;
+pub(crate) mod listener;
 pub(crate) mod redis_server;
 pub(crate) mod relay;
 pub(crate) mod upstream;
