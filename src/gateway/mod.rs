@@ -4,6 +4,8 @@ mod access_log;
 mod client;
 mod context;
 mod failure;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod guard;
 mod head;
 mod identity_headers;
