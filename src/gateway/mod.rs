@@ -10,6 +10,7 @@ mod guard;
 mod head;
 mod identity_headers;
 mod live;
+mod once;
 mod outgoing;
 mod reply;
 mod upstream;

@@ -3,6 +3,7 @@
 use super::client::{self, Client};
 use super::head::{self, fold};
 use super::identity_headers::Identification;
+use super::once;
 use crate::model::identity::Identity;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use pingora::Result;
@@ -42,6 +43,7 @@ impl Told<'_> {
         for name in forged {
             headers.remove(name);
         }
+        once::tidy(headers);
         self.client.describe(headers, asked, self.request_id)?;
         self.caller.map_or(Ok(()), |caller| self.identification.set(headers, caller))
     }

@@ -3,6 +3,7 @@
 mod access;
 mod credentials;
 mod forwarding;
+mod hosts;
 mod identity_headers;
 mod own_answers;
 mod routes;
