@@ -14,6 +14,7 @@ mod command_line;
 mod connections;
 mod contract;
 mod gate;
+mod http2;
 mod lifecycle;
 mod malformed;
 mod memory;

@@ -2,6 +2,7 @@
 
 pub(crate) mod command;
 pub(crate) mod gateway;
+pub(crate) mod h2_raw;
 pub(crate) mod http;
 pub(crate) mod listener;
 pub(crate) mod redis_server;
