@@ -1,4 +1,4 @@
-//! Programs that others use come through the gate: curl, h2load, gRPC and WebSockets.
+//! Programs that others use come through the gate: curl, h2load, gRPC and `WebSocket`s.
 //!
 //! `tests/setup test` installs them; a test fails where its program is missing.
 
