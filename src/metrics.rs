@@ -25,6 +25,7 @@ pub struct Metrics {
     feed: Mutex<Feed>,
     feed_up: Gauge,
     in_flight: Gauge,
+    panics: Counter,
     registry: Registry,
     requests: Family<Status, Counter>,
     upstream_errors: Counter,
@@ -57,6 +58,7 @@ impl Default for Metrics {
             feed_age: Gauge::default(),
             feed_up: Gauge::default(),
             in_flight: Gauge::default(),
+            panics: Counter::default(),
             registry: Registry::with_prefix("authgate"),
             requests: Family::default(),
             upstream_errors: Counter::default(),
@@ -75,6 +77,7 @@ impl Default for Metrics {
 impl Metrics {
     fn register_counters(&mut self) {
         let counters = [
+            ("panics", &self.panics, "Requests that failed by a mistake in authgate"),
             (
                 "upstream_errors",
                 &self.upstream_errors,
@@ -153,6 +156,11 @@ impl Metrics {
     fn request_ends(&self, status: u16, took: Duration) {
         self.requests.get_or_create(&Status { status }).inc();
         self.duration.observe(took.as_secs_f64());
+    }
+
+    /// A request failed by a mistake of ours.
+    pub fn panicked(&self) {
+        self.panics.inc();
     }
 
     /// Counts a request that no server behind the gateway answered.

@@ -34,12 +34,14 @@ use crate::model::token::Token;
 use crate::policy::{self, Access, Permit};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
+use futures_util::FutureExt;
 use http::{HeaderValue, Response, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
 use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -66,6 +68,21 @@ impl Gateway {
     /// Serves the requests that begin from now on by other settings.
     pub fn apply(&self, settings: Settings) {
         self.live.store(Arc::new(Live::new(settings)));
+    }
+
+    /// Admits a request. Where that panics the request fails, and no other.
+    async fn try_to_admit(
+        &self,
+        session: &mut Session,
+        ctx: &mut RequestCtx,
+    ) -> Result<Option<Response<Vec<u8>>>, Problem> {
+        let admitted = AssertUnwindSafe(self.admit(session, ctx)).catch_unwind().await;
+        admitted.unwrap_or_else(|_| {
+            self.metrics.panicked();
+            ctx.permit = None;
+            session.set_keepalive(None);
+            Err(Problem::Internal)
+        })
     }
 
     /// Answers a request (`Some`), or permits it to pass (`None`).
@@ -194,7 +211,7 @@ impl ProxyHttp for Gateway {
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut RequestCtx) -> Result<bool> {
         reply::set_terms(session);
-        match self.admit(session, ctx).await {
+        match self.try_to_admit(session, ctx).await {
             Ok(None) => return Ok(false),
             Ok(Some(response)) => reply::send(session, response, &ctx.request_id).await?,
             Err(problem) => self.refuse(session, ctx, &problem).await?,

@@ -20,6 +20,7 @@ mod lifecycle;
 mod malformed;
 mod memory;
 mod ops;
+mod panics;
 mod paths;
 mod process;
 mod store;
