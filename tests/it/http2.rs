@@ -4,6 +4,7 @@ mod floods;
 mod frames;
 mod identity;
 mod malformed;
+mod patience;
 
 use crate::harness::gateway::{Gateway, ROUTES};
 use crate::harness::h2_raw::{End, Frame, RawH2};
