@@ -30,6 +30,7 @@ pub struct Metrics {
     feed: Mutex<Feed>,
     feed_up: Gauge,
     in_flight: Gauge,
+    panics: Counter,
     registry: Registry,
     reload_failed: Gauge,
     reloads: Counter,
@@ -104,6 +105,7 @@ impl Default for Metrics {
             feed_age: Gauge::default(),
             feed_up: Gauge::default(),
             in_flight: Gauge::default(),
+            panics: Counter::default(),
             registry: Registry::with_prefix("authgate"),
             reload_failed: Gauge::default(),
             reloads: Counter::default(),
@@ -128,6 +130,7 @@ impl Metrics {
     fn register_counters(&mut self) {
         let counters = [
             ("config_reloads", &self.reloads, "Reloads of the settings that were asked for"),
+            ("panics", &self.panics, "Requests that failed by a mistake in authgate"),
             (
                 "connections_ended",
                 &self.connections_ended,
@@ -257,6 +260,11 @@ impl Metrics {
     fn request_ends(&self, status: u16, took: Duration) {
         self.requests.get_or_create(&Status { status }).inc();
         self.duration.observe(took.as_secs_f64());
+    }
+
+    /// A request failed by a mistake of ours.
+    pub fn panicked(&self) {
+        self.panics.inc();
     }
 
     /// Counts a request that no server behind the gateway answered.

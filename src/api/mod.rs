@@ -3,6 +3,8 @@
 mod credentials;
 mod drf;
 mod form;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod grpc;
 mod login;
 mod logout;

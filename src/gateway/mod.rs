@@ -6,12 +6,15 @@ mod context;
 mod cors;
 mod explain;
 mod failure;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod guard;
 mod head;
 mod identity_headers;
 mod incoming;
 mod judge;
 mod live;
+mod once;
 mod outgoing;
 mod reply;
 mod upstream;
@@ -42,6 +45,7 @@ use crate::policy::Permit;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::{HeaderMap, Response, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::protocols::Digest;
@@ -50,6 +54,7 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
 use std::convert::Infallible;
 use std::os::fd::RawFd;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::Notify;
@@ -89,6 +94,21 @@ impl Gateway {
     /// are served. Without it no request reaches a server that is written by its name.
     pub async fn keep_upstreams(&self) -> Infallible {
         upstream::keep(&self.live, &self.wake, &self.metrics).await
+    }
+
+    /// Admits a request. Where that panics the request fails, and no other.
+    async fn try_to_admit(
+        &self,
+        session: &mut Session,
+        ctx: &mut RequestCtx,
+    ) -> Result<Option<Response<Vec<u8>>>, Problem> {
+        let admitted = AssertUnwindSafe(self.admit(session, ctx)).catch_unwind().await;
+        admitted.unwrap_or_else(|_| {
+            self.metrics.panicked();
+            ctx.permit = None;
+            session.set_keepalive(None);
+            Err(Problem::Internal)
+        })
     }
 
     /// Answers a request (`Some`), or permits it to pass (`None`).
@@ -185,7 +205,7 @@ impl ProxyHttp for Gateway {
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut RequestCtx) -> Result<bool> {
         reply::set_terms(session, ctx.live.settings.keep_alive);
-        match self.admit(session, ctx).await {
+        match self.try_to_admit(session, ctx).await {
             Ok(None) => return Ok(false),
             Ok(Some(response)) => self.reply(session, ctx, response).await?,
             Err(problem) => self.refuse(session, ctx, &problem).await?,

@@ -4,6 +4,7 @@ use super::client::{self, Client};
 use super::head::{self, fold};
 use super::identity_headers::Identification;
 use super::live::Live;
+use super::once;
 use super::upstream;
 use crate::api::Credentials;
 use crate::model::identity::Identity;
@@ -80,6 +81,7 @@ impl<'a> Told<'a> {
         for name in forged {
             headers.remove(name);
         }
+        once::tidy(headers);
         self.client.describe(headers, asked, self.request_id)?;
         headers.extend(self.edits.set.iter().cloned());
         self.caller.map_or(Ok(()), |caller| self.identification.set(headers, caller))

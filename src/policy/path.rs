@@ -7,7 +7,8 @@ use std::fmt::Write;
 ///
 /// Escapes of unreserved characters (RFC 3986, section 2.3) are undone and all others are in upper
 /// case. There are no empty, dot or parameter segments, no backslashes and no control characters,
-/// neither plain nor escaped, and nothing that is escaped twice.
+/// neither plain nor escaped, and nothing that is escaped twice. Dot segments are seen through the
+/// characters of Unicode that look like dots and slashes.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CleanPath(String);
 
@@ -27,6 +28,9 @@ impl CleanPath {
         let has_other_segments = decoded.matches('/').count() != clean.matches('/').count();
         if has_other_segments || has_escape(&decoded) {
             return Err(AmbiguousPath);
+        }
+        if !decoded.is_ascii() {
+            has_one_reading(&fold_look_alikes(&decoded))?;
         }
         Ok(Self(clean))
     }
@@ -79,6 +83,17 @@ fn has_escape(decoded: &str) -> bool {
     })
 }
 
+/// The path as an app reads it that takes other characters for the dots and slashes that they look
+/// like: some systems do so where text meets file names.
+fn fold_look_alikes(path: &str) -> String {
+    let fold = |char| match char {
+        '\u{2024}'..='\u{2026}' | '\u{ff0e}' => '.',
+        '\u{2044}' | '\u{2215}' | '\u{ff0f}' | '\u{ff3c}' => '/',
+        other => other,
+    };
+    path.chars().map(fold).collect()
+}
+
 /// RFC 3986, section 2.3.
 fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
@@ -123,6 +138,8 @@ mod tests {
             "/tags/c%23",
             "/what%3F",
             "/.well-known/x",
+            "/Fate%EF%BC%8FZero",
+            "/and%20so%20on%E2%80%A6",
         ] {
             assert_eq!(CleanPath::parse(path).unwrap().as_str(), path);
         }
@@ -188,6 +205,20 @@ mod tests {
             "/a/..%3Fx/b",
             "/a/..%23",
             "/a/%3fx",
+        ] {
+            assert_eq!(CleanPath::parse(path), Err(AmbiguousPath), "{path}");
+        }
+    }
+
+    #[test]
+    fn dot_segments_are_seen_through_what_looks_like_dots_and_slashes() {
+        for path in [
+            "/a/%EF%BC%8E%EF%BC%8E/b",
+            "/a/%E2%80%A5/b",
+            "/a/.%E2%80%A4",
+            "/a/..%EF%BC%8Fb",
+            "/a/..%EF%BC%BCb",
+            "/a%E2%81%84..%E2%88%95b",
         ] {
             assert_eq!(CleanPath::parse(path), Err(AmbiguousPath), "{path}");
         }

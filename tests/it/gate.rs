@@ -6,6 +6,7 @@ mod cors;
 mod credentials;
 mod edits;
 mod forwarding;
+mod hosts;
 mod identity_headers;
 mod own_answers;
 mod rewriting;

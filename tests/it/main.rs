@@ -9,15 +9,20 @@
 
 mod harness;
 
+mod clients;
 mod command_line;
 mod connections;
 mod contract;
 mod gate;
+mod handshakes;
+mod http2;
 mod lifecycle;
 mod malformed;
 mod memory;
 mod ops;
+mod panics;
 mod paths;
+mod process;
 mod store;
 mod streaming;
 mod upstreams;

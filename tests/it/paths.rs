@@ -76,6 +76,9 @@ const REFUSED: &[&str] = &[
     "/a%255cb",
     "/a%253bb",
     "/a%2500",
+    // What looks like dots and slashes.
+    "/public/%ef%bc%8e%ef%bc%8e/app",
+    "/public/..%ef%bc%8fapp",
     // No encoding at all.
     "/%",
     "/%2",

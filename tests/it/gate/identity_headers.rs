@@ -155,3 +155,52 @@ fn register(gateway: &Gateway, name: &str, email: &str) -> Answer {
 fn header(name: &str, value: &str) -> (String, String) {
     (name.to_owned(), value.to_owned())
 }
+
+#[test]
+fn a_request_has_one_id_and_it_is_never_a_strangers() {
+    let long = "a".repeat(8_000);
+    for given in ["abc", "abc%0d%0aX-Auth-User: root", &long] {
+        for trusted in ["", "[server]\ntrusted_proxies = [\"127.0.0.0/8\"]\n"] {
+            let upstream = Upstream::start();
+            let gateway = Gateway::start(&(upstream.settings() + ROUTES + trusted));
+            let twice = Request::get("/public")
+                .with("X-Request-Id", given)
+                .with("X-Request-Id", "other")
+                .with("X_Request_Id", given);
+            let answer = gateway.send(&twice);
+            let received = upstream.only_request();
+            let ids =
+                received.head.headers.iter().filter(|(name, _)| {
+                    name.to_ascii_lowercase().replace('_', "-") == "x-request-id"
+                });
+            let ids: Vec<_> = ids.map(|(_, value)| value.clone()).collect();
+            assert_eq!(ids.len(), 1, "{received:?}");
+            assert_eq!(answer.header("X-Request-Id").as_ref(), ids.first());
+            let is_taken = ids[0] == given;
+            let is_fresh =
+                ids[0].len() == 32 && ids[0].bytes().all(|byte| byte.is_ascii_hexdigit());
+            assert!(is_fresh || (is_taken && given == "abc" && !trusted.is_empty()), "{ids:?}");
+        }
+    }
+}
+
+#[test]
+fn a_trace_that_is_malformed_or_said_twice_does_not_reach_the_app() {
+    let sound = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let upstream = Upstream::start();
+    let gateway = Gateway::before(&upstream);
+    let trace = |value: &str| Request::get("/public").with("traceparent", value);
+    gateway.send(&trace(sound).with("tracestate", "a=b"));
+    let received = upstream.only_request();
+    assert_eq!(received.header("traceparent").as_deref(), Some(sound));
+    assert_eq!(received.header("tracestate").as_deref(), Some("a=b"));
+    for request in [
+        trace(sound).with("traceparent", sound),
+        trace(&"0".repeat(8_000)),
+        trace(&format!("{sound}%0d%0aX-Auth-User: root")),
+    ] {
+        gateway.send(&request.with("tracestate", "a=b"));
+        let received = upstream.only_request();
+        assert_eq!((received.header("traceparent"), received.header("tracestate")), (None, None));
+    }
+}

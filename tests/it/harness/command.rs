@@ -37,13 +37,18 @@ impl Outcome {
 
 /// Runs `authgate` with these arguments and this on its standard input.
 pub(crate) fn authgate(arguments: &[&str], input: &str) -> Outcome {
-    let mut process = Command::new(AUTHGATE)
-        .args(arguments)
+    run(Command::new(AUTHGATE).args(arguments), input)
+}
+
+/// Runs a program with this on its standard input.
+pub(crate) fn run(program: &mut Command, input: &str) -> Outcome {
+    let name = program.get_program().to_owned();
+    let mut process = program
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .expect("authgate");
+        .unwrap_or_else(|error| panic!("{}: {error} (tests/setup test)", name.display()));
     // A command that reads nothing may be gone by now.
     let _ = process.stdin.take().unwrap().write_all(input.as_bytes());
     let output = process.wait_with_output().unwrap();

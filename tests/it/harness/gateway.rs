@@ -48,6 +48,8 @@ pub(crate) struct Gateway {
     /// Where it tells what it counts, if it does.
     ops: Option<SocketAddr>,
     process: Child,
+    /// The process that took over from it.
+    successor: Option<u32>,
     folder: TempDir,
 }
 
@@ -83,7 +85,7 @@ impl Gateway {
         fs::write(folder.path().join("authgate.toml"), merged).unwrap();
         let process = launch(folder.path(), address);
         let process = process.unwrap_or_else(|said| panic!("the gateway did not start:\n{said}"));
-        Self { address, ops, process, folder }
+        Self { address, ops, process, successor: None, folder }
     }
 
     /// The status of a request to the app with this token.
@@ -142,8 +144,38 @@ impl Gateway {
         authgate(&[verb, &["--config", config.to_str().unwrap()]].concat(), input)
     }
 
+    /// Writes other settings. A gateway that runs does not know of them until it is told.
+    pub(crate) fn configure(&self, settings: &str) {
+        self.write_settings(&complete(settings, self.address, self.folder.path()));
+    }
+
+    /// Writes this very text where the settings stand.
+    pub(crate) fn write_settings(&self, text: &str) {
+        fs::write(self.folder.path().join("authgate.toml"), text).unwrap();
+    }
+
+    /// SIGHUP.
+    pub(crate) fn hang_up(&self) {
+        self.signal("HUP");
+    }
+
+    /// Lets another process take over, by the control socket of the settings.
+    pub(crate) fn upgrade(&mut self) {
+        let outcome = self.run(&["upgrade"]).done();
+        let id = outcome.stdout.split(' ').find_map(|word| word.trim().parse().ok());
+        self.successor = Some(id.unwrap_or_else(|| panic!("no process: {outcome:?}")));
+    }
+
+    /// How many files and sockets it has open.
+    pub(crate) fn open_files(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap().count()
+    }
+
     /// SIGKILL.
     pub(crate) fn kill(&mut self) {
+        if let Some(successor) = self.successor.take() {
+            let _ = Command::new("kill").args(["-s", "KILL", &successor.to_string()]).status();
+        }
         let _ = self.process.kill();
         self.process.wait().unwrap();
     }

@@ -3,7 +3,9 @@
 pub(crate) mod command;
 pub(crate) mod gateway;
 pub(crate) mod h2;
+pub(crate) mod h2_raw;
 pub(crate) mod http;
+pub(crate) mod listener;
 pub(crate) mod name_server;
 pub(crate) mod redis_server;
 pub(crate) mod relay;

@@ -23,6 +23,8 @@ pub(crate) enum Script {
     Bytes(&'static str),
     /// Closes the connection once it has the request.
     HangUp,
+    /// Says in JSON who called it, a request each time that [`Upstream::say`] is called.
+    Held,
     /// Never answers.
     Silence,
     /// Sends what [`Upstream::say`] is given, a chunk each; an empty one ends the answer.
@@ -181,6 +183,10 @@ impl Shared {
         match script {
             Script::Echo(headers) => drop(client.send(echo(head, headers))),
             Script::Bytes(bytes) => drop(client.send(bytes)),
+            Script::Held => {
+                let _ = self.said.lock().unwrap().recv();
+                client.send(echo(head, ""));
+            }
             Script::Dictated => self.take_dictation(client),
             Script::Silence => drop(client.rest()?),
             Script::HangUp | Script::Reluctant | Script::WebSocket => {
