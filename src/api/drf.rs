@@ -27,6 +27,8 @@ pub enum Problem {
     Forbidden,
     /// A server behind the gateway took too long.
     GatewayTimeout,
+    /// The head of the request is larger than this many bytes.
+    HeadTooLarge(usize),
     /// Something that should not happen has happened.
     Internal,
     /// The token does not hold; in knox's words.
@@ -35,6 +37,8 @@ pub enum Problem {
     Malformed(String),
     /// There is no such method here.
     MethodNotAllowed(Method),
+    /// The host is another one than that which the client called in its TLS handshake.
+    Misdirected,
     /// The name was taken while, or under a spelling in which, it seemed free.
     NameTaken,
     /// The body is nested too deeply.
@@ -101,6 +105,8 @@ impl Problem {
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, self.detail()),
             Self::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, self.detail()),
             Self::ExpectationFailed => (StatusCode::EXPECTATION_FAILED, self.detail()),
+            Self::HeadTooLarge(_) => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, self.detail()),
+            Self::Misdirected => (StatusCode::MISDIRECTED_REQUEST, self.detail()),
             Self::UnknownTransferCoding => (StatusCode::NOT_IMPLEMENTED, self.detail()),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, self.detail()),
             Self::BadGateway => (StatusCode::BAD_GATEWAY, self.detail()),
@@ -121,6 +127,8 @@ impl Problem {
             Self::BodyIncomplete => "The request body is incomplete.".to_owned(),
             Self::BodyTooSlow => "The request body took too long to arrive.".to_owned(),
             Self::ExpectationFailed => "Unknown expectation.".to_owned(),
+            Self::HeadTooLarge(most) => format!("The request head is larger than {most} bytes."),
+            Self::Misdirected => "TLS was spoken with another host.".to_owned(),
             Self::Forbidden => "You do not have permission to perform this action.".to_owned(),
             Self::GatewayTimeout => "Gateway timeout.".to_owned(),
             Self::Internal => "Internal error.".to_owned(),

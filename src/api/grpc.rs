@@ -48,12 +48,13 @@ impl Problem {
             | Self::ExpectationFailed
             | Self::Fields(_)
             | Self::Malformed(_)
+            | Self::Misdirected
             | Self::NameTaken
             | Self::NestedTooDeeply
             | Self::UnsupportedMediaType(_) => Code::InvalidArgument,
             Self::BodyTooSlow | Self::GatewayTimeout => Code::DeadlineExceeded,
             Self::Forbidden | Self::RegistrationClosed => Code::PermissionDenied,
-            Self::TokenLimit | Self::TooLarge(_) => Code::ResourceExhausted,
+            Self::HeadTooLarge(_) | Self::TokenLimit | Self::TooLarge(_) => Code::ResourceExhausted,
             Self::MethodNotAllowed(_) | Self::NotFound | Self::UnknownTransferCoding => {
                 Code::Unimplemented
             }

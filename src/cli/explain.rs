@@ -106,7 +106,8 @@ impl Explain {
         if let Some(token) = self.sender.token()? {
             headers.append(header::AUTHORIZATION, bearing(gateway, &token)?);
         }
-        Ok(Inquiry { headers, method, peer: self.from, target })
+        let is_secure = self.url.starts_with("https://");
+        Ok(Inquiry { headers, is_secure, method, peer: self.from, target })
     }
 }
 

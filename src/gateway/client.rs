@@ -23,7 +23,14 @@ pub(super) struct Client {
     forwarded_for: String,
     /// Whether a trusted proxy speaks for it.
     is_proxied: bool,
+    /// Whether the connection speaks TLS.
+    is_secure: bool,
 }
+
+/// The name by which a client called the server in its TLS handshake, in small letters. Stands in the
+/// `extension` of the connection's `SslDigest`, and so at hand for each request.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ServerName(pub String);
 
 impl Client {
     /// The client of a session.
@@ -32,7 +39,22 @@ impl Client {
             Some(SocketAddr::Inet(address)) => address.ip().to_canonical(),
             Some(SocketAddr::Unix(_)) | None => IpAddr::V4(Ipv4Addr::LOCALHOST),
         };
-        Self::behind(peer, session.req_header(), trusted)
+        let tls = session.digest().and_then(|digest| digest.ssl_digest.as_ref());
+        Self::behind(peer, session.req_header(), trusted).over_tls(tls.is_some())
+    }
+
+    /// The same over a connection that speaks TLS, or not.
+    pub(super) fn over_tls(self, is_secure: bool) -> Self {
+        Self { is_secure, ..self }
+    }
+
+    /// Whether the client called another host in its TLS handshake than the one that it asks: it must
+    /// not have the answers of one by the certificate, or the connection, of another (RFC 9110,
+    /// section 15.5.20). A trusted proxy has names of its own.
+    pub(super) fn is_misdirected(&self, session: &Session, host: &str) -> bool {
+        let tls = session.digest().and_then(|digest| digest.ssl_digest.as_ref());
+        let called = tls.and_then(|tls| tls.extension.get::<ServerName>());
+        !self.is_proxied && called.is_some_and(|called| called.0 != host)
     }
 
     /// The client of a request that comes from this address.
@@ -45,12 +67,13 @@ impl Client {
         let nearest = chain.iter().rev().find(|address| !is_trusted(address));
         let address = nearest.or(chain.first()).copied().unwrap_or(peer);
         let chain: Vec<_> = chain.iter().chain([&peer]).map(IpAddr::to_string).collect();
-        Self { address, forwarded_for: chain.join(", "), is_proxied: true }
+        Self { address, forwarded_for: chain.join(", "), is_proxied: true, is_secure: false }
     }
 
     /// A client who speaks for itself.
     pub(super) fn at(address: IpAddr) -> Self {
-        Self { address, forwarded_for: address.to_string(), is_proxied: false }
+        let forwarded_for = address.to_string();
+        Self { address, forwarded_for, is_proxied: false, is_secure: false }
     }
 
     /// The id of a request: that which a trusted proxy gave it, or a new one.
@@ -82,7 +105,8 @@ impl Client {
     ) -> Result<()> {
         let forwarded_for = HeaderValue::try_from(&self.forwarded_for);
         headers.insert(FORWARDED_FOR, forwarded_for.or_err(ErrorType::InternalError, "address")?);
-        let protocol = asked.protocol.unwrap_or(HeaderValue::from_static("http"));
+        let ours = if self.is_secure { "https" } else { "http" };
+        let protocol = asked.protocol.unwrap_or(HeaderValue::from_static(ours));
         headers.insert(FORWARDED_PROTO, protocol);
         if let Some(host) = asked.host {
             headers.insert(FORWARDED_HOST, host);

@@ -21,6 +21,8 @@ use std::sync::Arc;
 pub struct Inquiry {
     /// Its headers.
     pub headers: HeaderMap,
+    /// Whether it would come over TLS.
+    pub is_secure: bool,
     /// Its method.
     pub method: Method,
     /// The address that it would come from.
@@ -80,7 +82,7 @@ pub async fn explain(
     sender: Sender<'_>,
 ) -> pingora::Result<Explanation> {
     let live = Live::new(settings, None);
-    let Inquiry { headers, method, peer, target } = inquiry;
+    let Inquiry { headers, is_secure, method, peer, target } = inquiry;
     let raw = format!("{method} {target} HTTP/1.1\r\n");
     let mut request = RequestHeader::build_no_case(method, target.as_bytes(), None)?;
     for (name, value) in &headers {
@@ -97,7 +99,9 @@ pub async fn explain(
     };
     let mut explained = Explained { caller: None, considered: Vec::new(), route: None };
     let judge = Judge { live: &live, witness };
-    let outcome = explained.follow(judge, &request, raw.as_bytes(), peer).await;
+    let client = Client::behind(peer, &request, &live.settings.trusted_proxies);
+    let client = client.over_tls(is_secure);
+    let outcome = explained.follow(judge, &request, raw.as_bytes(), &client).await;
     let cors = explained.route.as_ref().and_then(|route| route.cors.as_ref());
     let outcome = match outcome {
         Ok(outcome) => outcome,
@@ -152,7 +156,7 @@ impl Explained {
         judge: Judge<'_>,
         request: &RequestHeader,
         raw: &[u8],
-        peer: IpAddr,
+        client: &Client,
     ) -> Result<Outcome, Stop> {
         let live = judge.live;
         let head = Head::read(request, raw)?;
@@ -172,9 +176,8 @@ impl Explained {
         let Pass { permit, target } = Judge::permit(request, &head, route, self.caller.clone())?;
         let mut outgoing = request.clone();
         head.make_canonical(&mut outgoing)?;
-        let client = Client::behind(peer, request, &live.settings.trusted_proxies);
         let id = client.request_id(request);
-        Told::of(&permit, &client, live, request, &id).write(&mut outgoing, target.as_deref())?;
+        Told::of(&permit, client, live, request, &id).write(&mut outgoing, target.as_deref())?;
         let target = String::from_utf8_lossy(outgoing.raw_path()).into_owned();
         let (headers, method) = (outgoing.headers.clone(), outgoing.method.clone());
         let upstream = permit.upstream();

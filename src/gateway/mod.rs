@@ -31,6 +31,8 @@ pub use self::upstream::{
 };
 pub use self::wire::{Arrivals, Wire};
 
+pub use self::client::ServerName;
+
 use self::client::Client;
 use self::context::{Place, RequestCtx};
 use self::head::Head;
@@ -124,7 +126,14 @@ impl Gateway {
         ctx.client = Some(client);
         let header = session.req_header();
         ctx.asked = Some((header.method.clone(), header.uri.clone()));
-        let head = Head::read(header, &session.as_downstream().to_h1_raw())?;
+        let raw = session.as_downstream().to_h1_raw();
+        if raw.len() > live.settings.max_head {
+            return Err(Problem::HeadTooLarge(live.settings.max_head));
+        }
+        let head = Head::read(header, &raw)?;
+        if ctx.client.as_ref().is_some_and(|client| client.is_misdirected(session, &head.host)) {
+            return Err(Problem::Misdirected);
+        }
         let route = match judge.locate(header, &head)? {
             Destination::Endpoint(endpoint) => {
                 ctx.place = Place::Endpoint;

@@ -2,6 +2,7 @@
 
 use super::listener::ListenerSettings;
 use super::tls::{Certificates, Refreshed, TlsError};
+use crate::clock::{Clock, SystemClock};
 use arc_swap::ArcSwap;
 use pingora::listeners::tls::Acceptor;
 use std::net::SocketAddr;
@@ -24,7 +25,9 @@ impl Listener {
     /// A listener by these settings.
     pub(super) fn new(settings: ListenerSettings) -> Result<Self, TlsError> {
         let address = settings.address;
-        Ok(Self { address, how: ArcSwap::from_pointee(How::new(settings)?) })
+        let how = How::new(settings)?;
+        how.warn(address);
+        Ok(Self { address, how: ArcSwap::from_pointee(how) })
     }
 
     /// How connections are treated at this moment.
@@ -46,6 +49,7 @@ impl Listener {
             Refreshed::Changed(names) => {
                 let names = names.join(", ");
                 tracing::info!(listener = %self.address, names, "certificates read again");
+                how.warn(self.address);
             }
             Refreshed::Kept(error) => {
                 let error = &error as &dyn std::error::Error;
@@ -60,6 +64,13 @@ impl How {
     pub(super) fn new(settings: ListenerSettings) -> Result<Self, TlsError> {
         let certificates = settings.tls.clone().map(Certificates::load).transpose()?;
         Ok(Self { certificates, settings })
+    }
+
+    fn warn(&self, listener: SocketAddr) {
+        let now = SystemClock.now();
+        for warning in self.certificates.iter().flat_map(|all| all.warnings(now)) {
+            tracing::warn!(%listener, "{warning}");
+        }
     }
 
     /// Who agrees on TLS with clients, if it is spoken.

@@ -7,6 +7,7 @@ mod accept;
 mod connection;
 mod connections;
 pub mod control;
+mod descriptors;
 pub mod handover;
 pub mod listener;
 mod listening;
@@ -180,6 +181,7 @@ impl Gate {
         let Start { config, source, is_watching, log, predecessor } = start;
         let inherited = predecessor.as_ref().map(Predecessor::sockets).transpose()?;
         let sockets = sockets(&config, inherited.unwrap_or_default())?;
+        descriptors::raise_limit(&config.server.limits);
         let store = store::open(&config.store)?;
         inspect(&*store).await?;
         let control = config.server.control.as_deref();

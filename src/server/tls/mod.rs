@@ -8,6 +8,7 @@ pub use self::files::{CertificateFiles, ClientCa, FileProblem};
 use self::files::{Pair, Stamp};
 use self::names::ByName;
 use crate::clock::Timestamp;
+use crate::gateway::ServerName;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use pingora::listeners::TlsAccept;
@@ -190,10 +191,6 @@ impl TlsSettings {
         Ok(Acceptor::from_server_config(Arc::new(config)))
     }
 }
-
-/// The name by which a client called the server in its TLS handshake, in small letters.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ServerName(pub String);
 
 /// Does a TLS handshake. Has no deadline of its own.
 ///

@@ -1,0 +1,28 @@
+//! How many files and sockets the process may have open.
+
+use super::listener::ConnectionLimits;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Raises the limit as far as the system allows, and warns where the connections that the settings
+/// allow would not fit.
+pub(super) fn raise_limit(limits: &ConnectionLimits) {
+    /// For the store, the listeners, the log and whatever else.
+    const OTHERS: u64 = 64;
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // Where it may not be raised it stays.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    let (Some(limit), Some(most)) = (getrlimit(Resource::Nofile).current, limits.max_connections)
+    else {
+        return;
+    };
+    // Each may need one to the client and one to the app.
+    let needed = u64::try_from(most).unwrap_or(u64::MAX).saturating_mul(2).saturating_add(OTHERS);
+    if limit < needed {
+        tracing::warn!(
+            limit,
+            needed,
+            "the system allows fewer open files than server.max_connections may need: raise its \
+             limit (ulimit -Hn, LimitNOFILE), or lower the setting"
+        );
+    }
+}
