@@ -7,7 +7,8 @@
 //! # The way of a request
 //!
 //! ```text
-//! bytes -> gateway::Guarded (a deadline for the head; an end with the token's) -> Pingora
+//! bytes -> server::accept (a place, a worker) -> server::connection (PROXY protocol, TLS)
+//! -> gateway::Guarded (a deadline for the head; an end with the token's) -> Pingora
 //! -> gateway::Gateway::request_filter -> admit
 //!   gateway::head          the head's rules; the target is read in one way        -> else 400
 //!   policy::CleanPath      the path is cleaned; what has two readings             -> 400
@@ -28,6 +29,7 @@
 //! | What | Where |
 //! | --- | --- |
 //! | A refusal gets its words, status and headers | [`api::Problem`], in `api/drf.rs`, and nowhere else |
+//! | A client of gRPC is refused in its own terms | `api/grpc.rs` |
 //! | A body becomes fields | `api/form.rs` |
 //! | A path is cleaned | [`policy::CleanPath`], in `policy/path.rs` |
 //! | A token becomes an identity | [`auth::Auth::authenticate`], in `auth/authenticate.rs` |
@@ -44,7 +46,10 @@
 //! | A listener's certificates are chosen, and exchanged | [`server::tls::Certificates`] |
 //! | A balancer tells whose connection it is | [`server::proxy_protocol`] |
 //! | A server behind the gateway is chosen, and known to be up | `gateway/upstream/`: `balance.rs`, `server.rs`; `keep.rs` runs beside the requests |
-//! | A request is cut off | [`gateway::Guarded`], in `gateway/guard.rs` |
+//! | A connection is accepted, counted and given to a worker | `server/accept.rs`, `connections.rs`, `worker.rs` |
+//! | Settings change while it runs | `server/reload.rs`: [`gateway::Gateway::apply`], [`auth::Auth::apply`] |
+//! | Another process takes the listeners | [`server::handover`]; `server/stop.rs` ends what is left |
+//! | A request or a connection is cut off | [`gateway::Guarded`], in `gateway/guard.rs` |
 //! | The process starts, drains, and does its upkeep | [`server`] |
 //!
 //! # Who may use whom

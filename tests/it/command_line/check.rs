@@ -20,7 +20,10 @@ fn a_warning_is_told_with_its_place_and_is_no_mistake() {
                 [[routes]]\npath = \"/\"\naccess = \"public\"\nupstream = \"app\"\n";
     let outcome = run("check", open);
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
-    assert!(outcome.stderr.contains("broken.toml:6:10: warning: routes[0].access: "), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("broken.toml:6:10: warning: routes[0].access: "),
+        "{outcome:?}"
+    );
     assert!(!outcome.stdout.contains("routes[0]"), "{outcome:?}");
 }
 

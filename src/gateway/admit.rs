@@ -1,0 +1,115 @@
+//! Whether a request may pass, or what it is answered instead.
+
+use super::client::Client;
+use super::context::{Place, RequestCtx};
+use super::head::Head;
+use super::judge::{self, Destination, Judge, Pass, Witness};
+use super::{Gateway, Settings, cors, reply};
+use crate::api::{self, ApiRequest, Endpoint, Problem};
+use futures_util::FutureExt;
+use http::{Response, header};
+use pingora::Result;
+use pingora::proxy::Session;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+impl Gateway {
+    /// Admits a request. Where that panics the request fails, and no other.
+    pub(super) async fn try_to_admit(
+        &self,
+        session: &mut Session,
+        ctx: &mut RequestCtx,
+    ) -> Result<Option<Response<Vec<u8>>>, Problem> {
+        let admitted = AssertUnwindSafe(self.admit(session, ctx)).catch_unwind().await;
+        admitted.unwrap_or_else(|_| {
+            self.metrics.panicked();
+            ctx.permit = None;
+            session.set_keepalive(None);
+            Err(Problem::Internal)
+        })
+    }
+
+    /// Answers a request (`Some`), or permits it to pass (`None`).
+    async fn admit(
+        &self,
+        session: &mut Session,
+        ctx: &mut RequestCtx,
+    ) -> Result<Option<Response<Vec<u8>>>, Problem> {
+        let live = Arc::clone(&ctx.live);
+        let judge = Judge { live: &live, witness: Witness::Accounts(&self.auth) };
+        let client = Client::of(session, &live.settings.trusted_proxies);
+        ctx.request_id = client.request_id(session.req_header());
+        ctx.client = Some(client);
+        let header = session.req_header();
+        ctx.asked = Some((header.method.clone(), header.uri.clone()));
+        let raw = session.as_downstream().to_h1_raw();
+        if raw.len() > live.settings.max_head {
+            return Err(Problem::HeadTooLarge(live.settings.max_head));
+        }
+        let head = Head::read(header, &raw)?;
+        if ctx.client.as_ref().is_some_and(|client| client.is_misdirected(session, &head.host)) {
+            return Err(Problem::Misdirected);
+        }
+        let route = match judge.locate(header, &head)? {
+            Destination::Endpoint(endpoint) => {
+                ctx.place = Place::Endpoint;
+                return Ok(Some(self.answer(session, endpoint, &live.settings).await));
+            }
+            Destination::Preflight(preflight, cors) => return Ok(Some(preflight.answer(cors))),
+            Destination::Route(route) => route,
+        };
+        ctx.place = Place::Route(Arc::clone(route));
+        let caller = judge.caller(header, route).await?;
+        ctx.user = caller.as_ref().map(|caller| caller.names.clone());
+        let Pass { permit, target } = Judge::permit(header, &head, route, caller)?;
+        ctx.permit = Some(permit);
+        ctx.target = target;
+        reply::invite_body(session).await?;
+        head.make_canonical(session.req_header_mut())?;
+        Ok(None)
+    }
+
+    async fn answer(
+        &self,
+        session: &mut Session,
+        endpoint: Endpoint,
+        settings: &Settings,
+    ) -> Response<Vec<u8>> {
+        let Settings { body_timeout, max_body, scheme, .. } = settings;
+        let body = reply::read_body(session, *max_body, *body_timeout).await;
+        let header = session.req_header();
+        let content_type = header.headers.get(header::CONTENT_TYPE);
+        let request = ApiRequest {
+            body,
+            content_type: content_type
+                .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+                .unwrap_or_default(),
+            credentials: judge::credentials(header, scheme),
+            endpoint,
+            method: header.method.clone(),
+        };
+        api::answer(&self.auth, request, scheme).await
+    }
+
+    pub(super) async fn reply(
+        &self,
+        session: &mut Session,
+        ctx: &RequestCtx,
+        mut response: Response<Vec<u8>>,
+    ) -> Result<()> {
+        if let Some(cors) = ctx.cors() {
+            cors::describe(cors, &session.req_header().headers, response.headers_mut());
+        }
+        reply::send(session, response, &ctx.request_id).await
+    }
+
+    pub(super) async fn refuse(
+        &self,
+        session: &mut Session,
+        ctx: &RequestCtx,
+        problem: &Problem,
+    ) -> Result<()> {
+        let response = reply::refusal(problem, session.req_header(), &ctx.live.settings.scheme);
+        self.reply(session, ctx, response).await
+    }
+}
