@@ -36,7 +36,7 @@ impl Serve {
     pub(super) fn run(self) -> Result<(), Failure> {
         let outcome = self.serve();
         if let (true, Err(failure)) = (self.take_over, &outcome) {
-            Predecessor::at_stdin().stays(&output::with_causes(failure));
+            Predecessor::must_stay(&output::with_causes(failure));
         }
         outcome
     }
@@ -44,13 +44,13 @@ impl Serve {
     fn serve(&self) -> Result<(), Failure> {
         let Self { settings, listen, upstream, store, watch, take_over } = self;
         let (listen, store, upstream) = (listen.clone(), store.clone(), upstream.clone());
+        let predecessor = take_over.then(Predecessor::relieve).transpose()?;
         let source = settings.source(Flags { listen, store, upstream });
         let config = Config::load(&source)?;
         let log = Log::start(config.log);
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
-        let predecessor = take_over.then(Predecessor::at_stdin);
         let start = Start { config, is_watching: *watch, log, predecessor, source };
         Ok(server::run(start, std::future::ready(()))?)
     }

@@ -82,9 +82,12 @@ pub(super) async fn accept_all(
 ) {
     let mut trouble = Trouble::default();
     loop {
-        reception.room().await;
+        let next = async {
+            reception.room().await;
+            accept(&socket).await
+        };
         let accepted = tokio::select! {
-            accepted = accept(&socket) => accepted,
+            accepted = next => accepted,
             _ = door.wait_for(|door| *door != Door::Open) => break,
         };
         match accepted {

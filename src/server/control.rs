@@ -13,6 +13,7 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 /// What a running gateway can be told.
@@ -80,15 +81,17 @@ impl Control {
         Ok(Self(listener))
     }
 
-    /// The next command, and whom to answer.
-    pub(super) async fn next(&self) -> (Command, Asker) {
+    /// Passes on commands, and whom to answer, until nobody takes them any more.
+    pub(super) async fn pass_on(self, to: mpsc::Sender<(Command, Asker)>) {
         loop {
             let Ok((stream, _)) = self.0.accept().await else {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             };
-            if let Some(command) = read_command(stream).await {
-                return command;
+            if let Some(command) = read_command(stream).await
+                && to.send(command).await.is_err()
+            {
+                return;
             }
         }
     }
@@ -107,13 +110,12 @@ async fn read_command(stream: UnixStream) -> Option<(Command, Asker)> {
     timeout(LIMIT, (&mut stream).take(LONGEST).read_line(&mut line)).await.ok()?.ok()?;
     let stream = stream.into_inner();
     let mut known = Command::ALL.into_iter();
-    match known.find(|command| command.to_string() == line.trim()) {
-        Some(command) => Some((command, Asker(stream))),
-        None => {
-            Asker(stream).answer(Err("no such command".to_owned())).await;
-            None
-        }
-    }
+    let asker = Asker(stream);
+    let Some(command) = known.find(|command| command.to_string() == line.trim()) else {
+        asker.answer(Err("no such command".to_owned())).await;
+        return None;
+    };
+    Some((command, asker))
 }
 
 /// Someone who waits for an answer.

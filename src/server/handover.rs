@@ -55,7 +55,7 @@ impl Program {
         sockets: &[(SocketAddr, BorrowedFd<'_>)],
     ) -> Result<u32, String> {
         /// A store may have to be opened, and a password hashed.
-        const LONGEST_START: Duration = Duration::from_secs(60);
+        const LONGEST_START: Duration = Duration::from_mins(1);
         let (ours, theirs) = UnixStream::pair().map_err(|error| error.to_string())?;
         let child = Command::new(&self.path)
             .args(&self.arguments)
@@ -92,22 +92,15 @@ fn give(to: &UnixStream, sockets: &[(SocketAddr, BorrowedFd<'_>)]) -> io::Result
     Ok(())
 }
 
+/// What the new process says: that it serves, or why it does not.
 async fn listen_to(child: UnixStream) -> String {
-    let mut said = String::new();
+    let mut said = Vec::new();
     let stream = child.set_nonblocking(true).and_then(|()| tokio::net::UnixStream::from_std(child));
-    if let Ok(stream) = stream {
-        /// More than any reason.
-        const MOST: u64 = 64 << 10;
-        let mut first = [0; SERVING.len()];
-        let mut stream = stream.take(MOST);
-        if let Ok(read) = stream.read(&mut first).await {
-            said.push_str(&String::from_utf8_lossy(first.get(..read).unwrap_or_default()));
-        }
-        if said.as_bytes() != SERVING {
-            let _ = stream.read_to_string(&mut said).await;
-        }
+    if let Ok(mut stream) = stream {
+        // It may break off, and what was said until then still counts.
+        while said != SERVING && stream.read_buf(&mut said).await.is_ok_and(|read| read > 0) {}
     }
-    said
+    String::from_utf8_lossy(&said).into_owned()
 }
 
 fn end(child: &mut Child) {
@@ -116,45 +109,48 @@ fn end(child: &mut Child) {
     let _ = child.wait();
 }
 
-/// The process that this one takes over from.
-pub struct Predecessor(());
+/// The process that this one takes over from, at the other end of standard input.
+pub struct Predecessor {
+    sockets: Vec<Listening>,
+}
 
 impl Predecessor {
-    /// The process at the other end of standard input. Only where [`FLAG`] was given.
-    pub fn at_stdin() -> Self {
-        Self(())
+    /// Takes its listening sockets. Only where [`FLAG`] was given.
+    pub fn relieve() -> Result<Self, StartError> {
+        let sockets = receive().map_err(StartError::TakeOver)?;
+        Ok(Self { sockets })
     }
 
-    /// Takes its listening sockets.
-    pub(super) fn sockets(&self) -> Result<Vec<Listening>, StartError> {
-        self.receive().map_err(StartError::TakeOver)
-    }
-
-    fn receive(&self) -> io::Result<Vec<Listening>> {
-        let mut text = vec![0; 64 << 10];
-        let mut space = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_SOCKETS))];
-        let mut attached = RecvAncillaryBuffer::new(&mut space);
-        let mut place = [IoSliceMut::new(&mut text)];
-        let received = recvmsg(stdin(), &mut place, &mut attached, RecvFlags::CMSG_CLOEXEC)?;
-        let sockets = attached.drain().filter_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(sockets) => Some(sockets),
-            _ => None,
-        });
-        let sockets: Vec<OwnedFd> = sockets.flatten().collect();
-        let text = str::from_utf8(text.get(..received.bytes).unwrap_or_default());
-        let addresses = text.map_err(io::Error::other)?.split_whitespace().map(str::parse);
-        let addresses: Vec<_> = addresses.collect::<Result<_, _>>().map_err(io::Error::other)?;
-        Ok(addresses.into_iter().zip(sockets.into_iter().map(TcpListener::from)).collect())
+    /// Its listening sockets, once.
+    pub(super) fn sockets(&mut self) -> Vec<Listening> {
+        std::mem::take(&mut self.sockets)
     }
 
     /// Says that this process serves.
-    pub(super) fn is_relieved(&self) {
-        // Where nobody listens any more, nobody needs to be relieved.
+    pub(super) fn may_go() {
+        // Where nobody listens any more, nobody needs to know.
         let _ = send(stdin(), SERVING, SendFlags::NOSIGNAL);
     }
 
     /// Says why this process does not serve.
-    pub fn stays(&self, why: &str) {
+    pub fn must_stay(why: &str) {
         let _ = send(stdin(), why.as_bytes(), SendFlags::NOSIGNAL);
     }
+}
+
+fn receive() -> io::Result<Vec<Listening>> {
+    let mut text = vec![0; 64 << 10];
+    let mut space = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_SOCKETS))];
+    let mut attached = RecvAncillaryBuffer::new(&mut space);
+    let mut place = [IoSliceMut::new(&mut text)];
+    let received = recvmsg(stdin(), &mut place, &mut attached, RecvFlags::CMSG_CLOEXEC)?;
+    let sockets = attached.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(sockets) => Some(sockets),
+        _ => None,
+    });
+    let sockets: Vec<OwnedFd> = sockets.flatten().collect();
+    let text = str::from_utf8(text.get(..received.bytes).unwrap_or_default());
+    let addresses = text.map_err(io::Error::other)?.split_whitespace().map(str::parse);
+    let addresses: Vec<_> = addresses.collect::<Result<_, _>>().map_err(io::Error::other)?;
+    Ok(addresses.into_iter().zip(sockets.into_iter().map(TcpListener::from)).collect())
 }

@@ -28,6 +28,8 @@ where
             sleep(Duration::from_millis(100)).await;
             continue;
         };
+        // Head and body are written apart.
+        let _ = stream.set_nodelay(true);
         let (app, stopping) = (Arc::clone(&app), stopping.clone());
         served.spawn(async move {
             app.process_new(Box::new(Stream::from(stream)), &stopping).await;

@@ -17,39 +17,49 @@ pub(super) enum Ending {
     Told,
 }
 
-/// Ends what is served, as gently as the grace allows. `doors` are the listeners.
-pub(super) async fn drain(
-    ending: Ending,
-    grace: Duration,
-    reception: &Arc<Reception>,
-    door: &watch::Sender<Door>,
-    stopping: &watch::Sender<bool>,
-    doors: &mut JoinSet<()>,
-) {
-    let end = Instant::now() + grace;
-    door.send_replace(match ending {
-        Ending::HandedOver => Door::HandedOver,
-        Ending::Told => Door::Closing,
-    });
-    while doors.join_next().await.is_some() {}
-    // From now on each answer says that it is the last one of its connection.
-    stopping.send_replace(true);
-    if ending == Ending::Told {
-        // A client that has just connected is about to ask.
-        sleep(LAST_REQUESTS).await;
-        end_idle(reception).await;
-    }
-    let mut quiet_since = None;
-    while reception.connections.open() > 0 && Instant::now() < end {
-        // Who is idle was told to reconnect, or will be by the answer to the next request.
-        let is_quiet = ending == Ending::Told && reception.metrics.in_flight() == 0;
-        quiet_since = if is_quiet { quiet_since.or(Some(Instant::now())) } else { None };
-        if quiet_since.is_some_and(|since| since.elapsed() >= FAREWELL) {
-            break;
+/// The listeners, and how they and their connections are told to end.
+pub(super) struct Doors {
+    /// Whether new connections are welcome.
+    pub door: watch::Sender<Door>,
+    /// Those who accept them.
+    pub listeners: JoinSet<()>,
+    /// Whether connections must end after what they serve.
+    pub stopping: watch::Sender<bool>,
+}
+
+impl Doors {
+    /// Ends what is served, as gently as the grace allows.
+    pub(super) async fn close(
+        mut self,
+        ending: Ending,
+        grace: Duration,
+        reception: &Arc<Reception>,
+    ) {
+        let end = Instant::now() + grace;
+        self.door.send_replace(match ending {
+            Ending::HandedOver => Door::HandedOver,
+            Ending::Told => Door::Closing,
+        });
+        while self.listeners.join_next().await.is_some() {}
+        // From now on each answer says that it is the last one of its connection.
+        self.stopping.send_replace(true);
+        if ending == Ending::Told {
+            // A client that has just connected is about to ask.
+            sleep(LAST_REQUESTS).await;
+            end_idle(reception).await;
         }
-        sleep(GLANCE).await;
+        let mut quiet_since = None;
+        while reception.connections.open() > 0 && Instant::now() < end {
+            // Who is idle was told to reconnect, or will be by the answer to the next request.
+            let is_quiet = ending == Ending::Told && reception.metrics.in_flight() == 0;
+            quiet_since = if is_quiet { quiet_since.or(Some(Instant::now())) } else { None };
+            if quiet_since.is_some_and(|since| since.elapsed() >= FAREWELL) {
+                break;
+            }
+            sleep(GLANCE).await;
+        }
+        tracing::info!(left = reception.metrics.in_flight(), "stopped");
     }
-    tracing::info!(left = reception.metrics.in_flight(), "stopped");
 }
 
 /// How often it is asked whether anything is still in flight.

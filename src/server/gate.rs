@@ -1,0 +1,272 @@
+//! The gateway as the main thread has it: its doors, what goes on beside the requests, and whoever
+//! tells it what to do.
+
+use super::accept::{Door, Reception, accept_all, bind, register};
+use super::control::{Asker, Command, Control};
+use super::handover::{Listening, Predecessor, Program};
+use super::listening::Listener;
+use super::log::Log;
+use super::ops::Ops;
+use super::reload::Running;
+use super::signals::{Signals, Told};
+use super::stop::{Doors, Ending};
+use super::watch::FileWatch;
+use super::worker::Workers;
+use super::{Limits, Start, StartError, descriptors, notify, small, upkeep};
+use crate::auth::Auth;
+use crate::config::{Config, Source};
+use crate::gateway::{Gateway, Guard};
+use crate::metrics::Metrics;
+use crate::store::{self, StoreError};
+use arc_swap::ArcSwap;
+use pingora::apps::http_app::HttpServer;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::sync::watch::{self, channel};
+use tokio::task::JoinSet;
+use tokio::time::interval;
+
+/// A gateway with its doors.
+pub(super) struct Gate {
+    commands: Option<mpsc::Receiver<(Command, Asker)>>,
+    doors: Doors,
+    file: Option<FileWatch>,
+    running: Running,
+    /// The listening sockets, to be handed over.
+    sockets: Vec<Listening>,
+    /// What goes on beside the requests.
+    tasks: JoinSet<()>,
+}
+
+impl Gate {
+    /// Opens the doors, once all that is behind them is there.
+    pub(super) async fn open(start: Start) -> Result<Self, StartError> {
+        let Start { config, source, is_watching, log, mut predecessor } = start;
+        let inherited = predecessor.as_mut().map(Predecessor::sockets);
+        let sockets = sockets(&config, inherited.unwrap_or_default())?;
+        descriptors::raise_limit(&config.server.limits);
+        let file = is_watching.then(|| source.file.clone().map(FileWatch::new)).flatten();
+        let control = config.server.control.clone();
+        let (stopping, is_stopping) = channel(false);
+        let doors = Doors { door: channel(Door::Open).0, listeners: JoinSet::new(), stopping };
+        let running = put_together(config, source, log, is_stopping).await?;
+        let tasks = JoinSet::new();
+        let mut gate = Self { commands: None, doors, file, running, sockets, tasks };
+        // As late as can be: a process that is taken over from loses its own by this.
+        if let Some(path) = control {
+            gate.listen_for_commands(Control::listen(&path, predecessor.is_some())?);
+        }
+        gate.start_tasks();
+        gate.open_doors()?;
+        if predecessor.is_some() {
+            Predecessor::may_go();
+        }
+        notify::ready();
+        Ok(gate)
+    }
+
+    fn listen_for_commands(&mut self, control: Control) {
+        let (to, commands) = mpsc::channel(1);
+        self.tasks.spawn(control.pass_on(to));
+        self.commands = Some(commands);
+    }
+
+    /// Runs something for as long as the gateway serves.
+    pub(super) fn run_beside(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
+    fn start_tasks(&mut self) {
+        let Running { auth, gateway, reception, .. } = &self.running;
+        let keeper = gateway.clone();
+        self.tasks.spawn(async move {
+            let never = keeper.keep_upstreams().await;
+            match never {}
+        });
+        let feed = Arc::clone(auth);
+        self.tasks.spawn(async move {
+            let never = feed.follow_store().await;
+            match never {}
+        });
+        let refresher = Arc::clone(auth);
+        self.tasks.spawn(async move { refresher.refresh_tokens().await });
+        let sweeper = Arc::clone(auth);
+        self.tasks.spawn(async move { upkeep::sweep(&sweeper).await });
+        self.tasks.spawn(notify::watchdog(Arc::clone(reception)));
+    }
+
+    fn open_doors(&mut self) -> Result<(), StartError> {
+        let Running { auth, listeners, reception, .. } = &self.running;
+        for (address, socket) in &self.sockets {
+            let socket = socket.try_clone()?;
+            let Some(listener) = listeners.iter().find(|one| one.address == *address) else {
+                let ops = Ops::new(Arc::clone(auth), Arc::clone(&reception.metrics));
+                self.tasks.spawn(async {
+                    if let Err(error) = small::serve(HttpServer::new_app(ops), socket).await {
+                        tracing::error!(%error, "operators cannot ask");
+                    }
+                });
+                continue;
+            };
+            let scheme = if listener.how().settings.tls.is_some() { "https" } else { "http" };
+            tracing::info!("listening on {scheme}://{address}");
+            let (listener, reception) = (Arc::clone(listener), Arc::clone(reception));
+            let socket = register(socket)?;
+            let door = self.doors.door.subscribe();
+            self.doors.listeners.spawn(accept_all(listener, socket, reception, door));
+        }
+        Ok(())
+    }
+
+    /// Serves until there is a reason to stop.
+    pub(super) async fn serve(&mut self, signals: &mut Signals, program: &Program) -> Ending {
+        /// How soon a changed file is noticed.
+        const GLANCE: Duration = Duration::from_secs(1);
+        let mut glance = interval(GLANCE);
+        loop {
+            tokio::select! {
+                told = signals.next() => match told {
+                    Told::End => std::process::exit(0),
+                    Told::Reload => { let _ = self.reload().await; }
+                    Told::Stop => return Ending::Told,
+                },
+                (command, asker) = next_command(self.commands.as_mut()) => {
+                    if self.obey(command, asker, program).await {
+                        return Ending::HandedOver;
+                    }
+                }
+                _ = glance.tick() => self.glance().await,
+            }
+        }
+    }
+
+    /// Does what it was told. True if another process has taken over.
+    async fn obey(&mut self, command: Command, asker: Asker, program: &Program) -> bool {
+        match command {
+            Command::Reload => {
+                asker.answer(self.reload().await).await;
+                false
+            }
+            Command::Upgrade => {
+                let sockets: Vec<_> = self
+                    .sockets
+                    .iter()
+                    .map(|(address, socket)| (*address, socket.as_fd()))
+                    .collect();
+                let outcome = program.take_over(&sockets).await;
+                let is_done = outcome.is_ok();
+                match &outcome {
+                    Ok(process) => tracing::info!(process, "another process has taken over"),
+                    Err(error) => tracing::error!(error, "not upgraded"),
+                }
+                asker.answer(outcome.map(|process| format!("process {process} serves"))).await;
+                is_done
+            }
+        }
+    }
+
+    async fn reload(&mut self) -> Result<String, String> {
+        notify::reloading();
+        let outcome = self.running.reload().await;
+        notify::ready();
+        outcome
+    }
+
+    async fn glance(&mut self) {
+        for listener in &self.running.listeners {
+            listener.refresh_certificates();
+        }
+        if self.file.as_mut().is_some_and(FileWatch::has_changed) {
+            let _ = self.reload().await;
+        }
+    }
+
+    /// Ends what is served, as gently as the grace allows.
+    pub(super) async fn close(mut self, ending: Ending, signals: &mut Signals) {
+        if ending == Ending::Told {
+            notify::stopping();
+        }
+        drop(self.commands.take());
+        self.sockets.clear();
+        let Running { grace, log, reception, .. } = self.running;
+        tokio::select! {
+            () = self.doors.close(ending, grace, &reception) => {}
+            // Told twice: someone is in a hurry.
+            () = signals.stop_again() => {}
+        }
+        log.finish();
+    }
+}
+
+/// All that is behind the doors.
+async fn put_together(
+    config: Config,
+    source: Source,
+    log: Log,
+    stopping: watch::Receiver<bool>,
+) -> Result<Running, StartError> {
+    let store = store::open(&config.store)?;
+    inspect(&*store).await?;
+    let metrics = Arc::new(Metrics::default());
+    let auth = Arc::new(Auth::open(store, Arc::clone(&metrics), config.auth.clone())?);
+    let gateway = Gateway::new(Arc::clone(&auth), Arc::clone(&metrics), config.gateway.clone());
+    let reception = Arc::new(Reception {
+        connections: Arc::default(),
+        guard: Arc::new(Guard::new(gateway.clone())),
+        limits: ArcSwap::from_pointee(Limits::of(&config)),
+        metrics,
+        stopping,
+        workers: Workers::start(config.server.threads, &gateway)?,
+    });
+    let listeners = config.server.listeners.iter().cloned().map(Listener::new);
+    let listeners = listeners.map(|listener| listener.map(Arc::new)).collect::<Result<_, _>>()?;
+    let grace = config.server.grace;
+    Ok(Running { auth, gateway, grace, listeners, log, reception, source, started_with: config })
+}
+
+async fn next_command(commands: Option<&mut mpsc::Receiver<(Command, Asker)>>) -> (Command, Asker) {
+    let next = async { commands?.recv().await };
+    match next.await {
+        Some(command) => command,
+        None => std::future::pending().await,
+    }
+}
+
+/// A socket for each address that is to be listened on: one that another process had, or a new one.
+fn sockets(config: &Config, mut inherited: Vec<Listening>) -> Result<Vec<Listening>, StartError> {
+    let listeners = config.server.listeners.iter().map(|listener| listener.address);
+    let sockets = listeners.chain(config.server.ops_listen).map(|address| {
+        let known = inherited.iter().position(|(known, _)| *known == address);
+        match known {
+            Some(known) => Ok(inherited.swap_remove(known)),
+            None => Ok((address, bind(address)?)),
+        }
+    });
+    sockets.collect()
+}
+
+/// Tells the operator what the store is. One that does not answer may come back; one that cannot
+/// serve never will.
+async fn inspect(store: &dyn store::Store) -> Result<(), StartError> {
+    match store.inspect().await {
+        Ok(inspection) => {
+            tracing::info!(
+                version = env!("CARGO_PKG_VERSION"),
+                store = inspection.summary,
+                "authgate"
+            );
+            for warning in inspection.warnings {
+                tracing::warn!("{warning}");
+            }
+            Ok(())
+        }
+        Err(error @ StoreError::Unavailable(_)) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "the store does not answer yet; public routes are served");
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
