@@ -4,7 +4,7 @@ use super::client::Client;
 use super::context::{Place, RequestCtx};
 use super::head::Head;
 use super::judge::{self, Destination, Judge, Pass, Witness};
-use super::{Gateway, Settings, cors, reply};
+use super::{Gateway, Settings, cors, guard, reply};
 use crate::api::{self, ApiRequest, Endpoint, Problem};
 use futures_util::FutureExt;
 use http::{Response, header};
@@ -42,6 +42,9 @@ impl Gateway {
         ctx.client = Some(client);
         let header = session.req_header();
         ctx.asked = Some((header.method.clone(), header.uri.clone()));
+        if guard::is_surplus() {
+            return Err(Problem::Unavailable);
+        }
         let raw = session.as_downstream().to_h1_raw();
         if raw.len() > live.settings.max_head {
             return Err(Problem::HeadTooLarge(live.settings.max_head));

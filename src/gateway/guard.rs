@@ -4,33 +4,44 @@
 //! Pingora's own deadlines are for each read, so a byte a minute would hold a connection for as long
 //! as it likes; and a WebSocket or a long answer would outlive the token that opened it.
 
+mod streams;
 mod watch;
 
+pub use self::streams::StreamLimits;
 pub use self::watch::Patience;
 
+use self::streams::{Stream, Streams};
 use self::watch::{Alarm, Watched};
-use super::Gateway;
 use super::wire::Arrivals;
+use super::{Gateway, Settings, network_of};
 use crate::auth::AuthError;
 use crate::model::token::TokenDigest;
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream};
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::http::v2::server::{H2Options, default_h2_options};
+use pingora::protocols::l4::socket::SocketAddr as PingoraAddress;
 use pingora::server::ShutdownWatch;
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// What may be read of a body, or of the next request, along with a head.
+const READ_AHEAD: usize = 64 << 10;
 
 /// Cuts off what must not go on. One for all connections.
 pub struct Guard {
     gateway: Gateway,
+    limits: ArcSwap<StreamLimits>,
     /// Tells the connection that has been idle for longest to end.
     room: Notify,
+    streams: Arc<Streams>,
 }
 
 impl Guard {
@@ -39,13 +50,30 @@ impl Guard {
 
     /// Guards by the settings of this gateway.
     pub fn new(gateway: Gateway) -> Self {
-        Self { gateway, room: Notify::new() }
+        Self { gateway, limits: ArcSwap::default(), room: Notify::new(), streams: Arc::default() }
+    }
+
+    /// Bounds the requests over HTTP/2 that begin from now on.
+    pub fn limit_streams(&self, limits: StreamLimits) {
+        self.limits.store(Arc::new(limits));
+    }
+
+    /// Counts a request over HTTP/2. `None` if it is one too many.
+    fn enter(&self, session: &ServerSession) -> Option<Stream> {
+        let address = session.client_addr().and_then(PingoraAddress::as_inet);
+        let address = address.map(|address| address.ip().to_canonical());
+        let live = self.gateway.live.load();
+        let trusted = &live.settings.trusted_proxies;
+        let speaks_for_many = |address: &IpAddr| trusted.iter().any(|one| one.contains(address));
+        let counted = address.filter(|address| !speaks_for_many(address)).map(network_of);
+        self.streams.enter(counted, **self.limits.load())
     }
 
     /// How long clients may take.
     pub fn patience(&self) -> Patience {
         let live = self.gateway.live.load();
-        Patience { head: live.settings.head_timeout, idle: live.settings.keep_alive }
+        let Settings { head_timeout, keep_alive, max_head, .. } = live.settings;
+        Patience { head: head_timeout, head_bytes: max_head + READ_AHEAD, idle: keep_alive }
     }
 
     fn h2_options(&self) -> H2Options {
@@ -114,7 +142,10 @@ pub struct Guarded<A> {
     arrivals: Arc<Arrivals>,
     guard: Arc<Guard>,
     has_asked: AtomicBool,
+    /// How many requests over HTTP/2 it serves.
+    serves: AtomicUsize,
     options: HttpServerOptions,
+    speaks_http2: AtomicBool,
     /// Over HTTP/2 each request has one of its own.
     watched: Arc<Watched>,
 }
@@ -128,12 +159,52 @@ impl<A> Guarded<A> {
         options: HttpServerOptions,
     ) -> Self {
         let watched = Arc::new(Watched::new(Arc::clone(&arrivals), guard.patience()));
-        Self { app, arrivals, guard, has_asked: AtomicBool::new(false), options, watched }
+        let (has_asked, speaks_http2) = (AtomicBool::default(), AtomicBool::default());
+        let serves = AtomicUsize::default();
+        Self { app, arrivals, guard, has_asked, serves, options, speaks_http2, watched }
     }
 
-    /// Whether a request was begun.
+    /// Whether a request was begun; over HTTP/1, whether one is waited for.
     pub fn has_asked(&self) -> bool {
         self.has_asked.load(Ordering::Relaxed)
+    }
+
+    /// Returns when a connection of HTTP/2, which may serve none for a while, must make room for
+    /// others.
+    pub async fn makes_room(&self) {
+        /// No shorter time counts as idle.
+        const GLANCE: Duration = Duration::from_secs(1);
+        let is_idle = || {
+            self.speaks_http2.load(Ordering::Relaxed) && self.serves.load(Ordering::Relaxed) == 0
+        };
+        loop {
+            sleep(GLANCE).await;
+            if !is_idle() {
+                continue;
+            }
+            self.guard.room.notified().await;
+            if is_idle() {
+                self.guard.gateway.metrics.connection_made_room();
+                return;
+            }
+            self.guard.make_room();
+        }
+    }
+}
+
+/// A request over HTTP/2 of a connection, until it is dropped.
+struct Busy<'a>(&'a AtomicUsize);
+
+impl<'a> Busy<'a> {
+    fn new(serves: &'a AtomicUsize) -> Self {
+        serves.fetch_add(1, Ordering::Relaxed);
+        Self(serves)
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -152,6 +223,11 @@ pub(super) fn head_is_complete(at: std::time::Instant) {
 /// it. Called as the other.
 pub(super) fn ends_with(token: TokenDigest, lasts: Option<Duration>) {
     let _ = WATCHED.try_with(|watched| watched.has_token(token, lasts));
+}
+
+/// Whether the request is one more than may be served at once.
+pub(super) fn is_surplus() -> bool {
+    WATCHED.try_with(|watched| watched.is_surplus()).unwrap_or(false)
 }
 
 /// Says when the request must be over. Whoever serves it may say so to its client before: it is cut
@@ -176,16 +252,21 @@ where
         'w: 'f,
     {
         let patience = self.guard.patience();
-        let watched = if session.is_http2() {
-            self.has_asked.store(true, Ordering::Relaxed);
-            Arc::new(Watched::new(Arc::clone(&self.arrivals), patience))
+        self.has_asked.store(true, Ordering::Relaxed);
+        let (stream, watched) = if session.is_http2() {
+            self.speaks_http2.store(true, Ordering::Relaxed);
+            let stream = self.guard.enter(&session);
+            let watched = Watched::new(Arc::clone(&self.arrivals), patience);
+            let watched = if stream.is_none() { watched.of_surplus() } else { watched };
+            (Some((stream, Busy::new(&self.serves))), Arc::new(watched))
         } else {
             self.watched.expect_head(patience);
-            Arc::clone(&self.watched)
+            (None, Arc::clone(&self.watched))
         };
         let served = self.app.process_new_http(session, shutdown);
         let served = WATCHED.scope(Arc::clone(&watched), served);
         Box::pin(async move {
+            let _counted = stream;
             tokio::select! {
                 biased;
                 served = served => served,

@@ -33,6 +33,8 @@ pub struct Settings {
     pub scheme: String,
     /// The networks whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// How long a client may take to accept a piece of what it is sent.
+    pub write_timeout: Duration,
     /// The servers behind the gateway, by name.
     pub upstreams: Vec<UpstreamSettings>,
 }
@@ -107,6 +109,7 @@ mod tests {
             routes: RouteTable::default(),
             scheme: "Token".to_owned(),
             trusted_proxies: vec![],
+            write_timeout: Duration::from_secs(1),
             upstreams,
         }
     }

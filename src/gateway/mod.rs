@@ -23,7 +23,7 @@ mod upstream;
 mod wire;
 
 pub use self::explain::{Explanation, Forwarded, Inquiry, Outcome, Sender, explain};
-pub use self::guard::{Guard, Guarded, Patience};
+pub use self::guard::{Guard, Guarded, Patience, StreamLimits};
 pub use self::head::fold;
 pub use self::identity_headers::{Identification, IdentityHeaders};
 pub use self::live::Settings;
@@ -33,7 +33,7 @@ pub use self::upstream::{
 };
 pub use self::wire::{Arrivals, Wire};
 
-pub use self::client::ServerName;
+pub use self::client::{ServerName, network_of};
 
 use self::live::Live;
 use crate::api::Endpoint;

@@ -30,7 +30,7 @@ impl ProxyHttp for Gateway {
     }
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut RequestCtx) -> Result<bool> {
-        reply::set_terms(session, ctx.live.settings.keep_alive);
+        reply::set_terms(session, &ctx.live.settings);
         match self.try_to_admit(session, ctx).await {
             Ok(None) => return Ok(false),
             Ok(Some(response)) => self.reply(session, ctx, response).await?,

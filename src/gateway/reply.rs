@@ -1,5 +1,6 @@
 //! Reading the body of a request that we answer, and answering it.
 
+use super::Settings;
 use crate::api::{self, BodyError, Problem};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, Version, header};
@@ -21,11 +22,12 @@ const LINGER_BYTES: usize = 16 << 20;
 
 /// Bounds how long a client may keep us waiting between requests, and lets it send the next one
 /// before this one is answered (RFC 9112, section 9.3.2). Each is judged by itself.
-pub(super) fn set_terms(session: &mut Session, keep_alive: Duration) {
+pub(super) fn set_terms(session: &mut Session, settings: &Settings) {
     // Only where Pingora means to keep the connection: it may have reasons to close it.
     if session.get_keepalive().is_some() {
-        session.set_keepalive(Some(keep_alive.as_secs().max(1)));
+        session.set_keepalive(Some(settings.keep_alive.as_secs().max(1)));
     }
+    session.as_downstream_mut().set_write_timeout(Some(settings.write_timeout));
     session.as_downstream_mut().set_total_drain_timeout(Some(LINGER));
     session.as_downstream_mut().set_pipelining_enabled(true);
 }

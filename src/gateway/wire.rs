@@ -12,23 +12,51 @@ use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter, ReadBuf};
 use tokio::net::TcpStream;
 
-/// How often anything has arrived over a connection.
-#[derive(Debug, Default)]
-pub struct Arrivals(AtomicU64);
+/// What has arrived over a connection, and how much may.
+#[derive(Debug)]
+pub struct Arrivals {
+    count: AtomicU64,
+    /// How many more bytes may come before someone says otherwise.
+    may_come: AtomicUsize,
+}
+
+impl Default for Arrivals {
+    fn default() -> Self {
+        Self { count: AtomicU64::default(), may_come: AtomicUsize::new(usize::MAX) }
+    }
+}
 
 impl Arrivals {
     /// How often until now. Other than before: the client has sent something.
     pub(super) fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.count.load(Ordering::Relaxed)
     }
 
-    fn note(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+    /// Bounds what may come from now on: whoever reads a head keeps all of it.
+    pub(super) fn expect(&self, bytes: usize) {
+        self.may_come.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Lets anything come from now on.
+    pub(super) fn expect_anything(&self) {
+        self.may_come.store(usize::MAX, Ordering::Relaxed);
+    }
+
+    /// Notes what has come. Fails if it is too much. One task reads a connection, so that nobody else
+    /// counts meanwhile.
+    fn note(&self, bytes: usize) -> io::Result<()> {
+        self.count.store(self.count().wrapping_add(1), Ordering::Relaxed);
+        let may_come = self.may_come.load(Ordering::Relaxed);
+        if may_come != usize::MAX {
+            let left = may_come.checked_sub(bytes).ok_or(io::ErrorKind::InvalidData)?;
+            self.may_come.store(left, Ordering::Relaxed);
+        }
+        Ok(())
     }
 }
 
@@ -76,10 +104,8 @@ impl AsyncRead for Wire {
         }
         let filled = buffer.filled().len();
         ready!(Pin::new(self.stream.get_mut()).poll_read(context, buffer))?;
-        if buffer.filled().len() > filled {
-            self.arrivals.note();
-        }
-        Poll::Ready(Ok(()))
+        let read = buffer.filled().len() - filled;
+        Poll::Ready(if read > 0 { self.arrivals.note(read) } else { Ok(()) })
     }
 }
 
@@ -127,7 +153,7 @@ impl Peek for Wire {
             if read == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            self.arrivals.note();
+            self.arrivals.note(read)?;
             self.ahead.extend_from_slice(arrived.get(..read).unwrap_or_default());
         }
         for (place, byte) in buffer.iter_mut().zip(&self.ahead) {

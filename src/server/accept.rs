@@ -10,7 +10,7 @@ use crate::metrics::Metrics;
 use arc_swap::ArcSwap;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 use tokio::net::TcpSocket;
@@ -19,6 +19,8 @@ use tokio::time::{Instant, sleep};
 
 /// What all listeners share.
 pub(super) struct Reception {
+    /// When it was last said that nobody can be accepted.
+    pub complaint: Mutex<Option<Instant>>,
     pub connections: Arc<Connections>,
     pub guard: Arc<Guard>,
     pub limits: ArcSwap<Limits>,
@@ -80,7 +82,6 @@ pub(super) async fn accept_all(
     reception: Arc<Reception>,
     mut door: watch::Receiver<Door>,
 ) {
-    let mut trouble = Trouble::default();
     loop {
         let next = async {
             reception.room().await;
@@ -92,7 +93,7 @@ pub(super) async fn accept_all(
         };
         match accepted {
             Ok((stream, peer)) => hand_over(stream, peer, &listener, &reception),
-            Err(error) => trouble.pause_after(&error, &reception.metrics).await,
+            Err(error) => reception.pause_after(&error).await,
         }
     }
     if *door.borrow() == Door::Closing {
@@ -133,26 +134,29 @@ fn hand_over(
     });
 }
 
-/// What keeps a listener from accepting.
-#[derive(Default)]
-struct Trouble {
-    logged: Option<Instant>,
-}
-
-impl Trouble {
+impl Reception {
     /// A client that has gone again concerns nobody else; what the system has run out of needs a
     /// moment.
-    async fn pause_after(&mut self, error: &io::Error, metrics: &Metrics) {
+    async fn pause_after(&self, error: &io::Error) {
         const PAUSE: Duration = Duration::from_millis(100);
-        const LOG_EVERY: Duration = Duration::from_secs(1);
         if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) {
             return;
         }
-        metrics.accepting_paused();
-        if self.logged.is_none_or(|logged| logged.elapsed() >= LOG_EVERY) {
-            self.logged = Some(Instant::now());
+        self.metrics.accepting_paused();
+        if self.may_complain() {
             tracing::error!(%error, "no connection can be accepted for now");
         }
         sleep(PAUSE).await;
+    }
+
+    /// True once a second at most, whatever the number of listeners.
+    fn may_complain(&self) -> bool {
+        const EVERY: Duration = Duration::from_secs(1);
+        let mut last = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = last.is_none_or(|last| last.elapsed() >= EVERY);
+        if may {
+            *last = Some(Instant::now());
+        }
+        may
     }
 }

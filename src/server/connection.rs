@@ -113,6 +113,7 @@ async fn drive<A>(
         };
         tokio::select! {
             _ = served => {}
+            () = guarded.makes_room() => {}
             () = late => reception.metrics.connection_turned_away(Turned::Late),
         }
     } else {

@@ -1,6 +1,6 @@
 //! How many connections are open, in all and from each address.
 
-use crate::gateway::Guard;
+use crate::gateway::{Guard, network_of};
 use crate::metrics::{Metrics, OpenConnection};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -58,6 +58,7 @@ pub(super) struct Place {
 impl Place {
     /// Counts the connection as one from this address; false if that has as many as it may have.
     pub(super) fn is_for(&mut self, address: IpAddr, most: usize) -> bool {
+        let address = network_of(address);
         let mut by_address = self.connections.by_address();
         let count = by_address.entry(address).or_default();
         if *count >= most {

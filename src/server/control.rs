@@ -5,9 +5,9 @@
 use super::StartError;
 use rustix::process::geteuid;
 use std::fmt;
-use std::fs::{Permissions, set_permissions};
+use std::fs::{Permissions, set_permissions, symlink_metadata};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream as Client;
 use std::path::Path;
 use std::time::Duration;
@@ -70,7 +70,11 @@ impl Control {
     /// Listens at a path, in place of a gateway that has gone or is about to.
     pub(super) fn listen(path: &Path, is_taken_over: bool) -> Result<Self, StartError> {
         let failed = |source| StartError::Control { path: path.to_owned(), source };
-        if path.exists() {
+        if let Ok(found) = symlink_metadata(path) {
+            if !found.file_type().is_socket() {
+                let words = "there is another file already, which is no socket";
+                return Err(failed(io::Error::new(ErrorKind::AlreadyExists, words)));
+            }
             if !is_taken_over && Client::connect(path).is_ok() {
                 return Err(failed(ErrorKind::AddrInUse.into()));
             }
@@ -124,11 +128,12 @@ pub(super) struct Asker(UnixStream);
 impl Asker {
     /// Answers.
     pub(super) async fn answer(mut self, outcome: Result<String, String>) {
+        const LIMIT: Duration = Duration::from_secs(1);
         let answer = match outcome {
             Ok(done) => format!("ok {done}"),
             Err(why) => format!("error {why}"),
         };
-        // Whoever has gone need not know.
-        let _ = self.0.write_all(answer.as_bytes()).await;
+        // Whoever has gone need not know, and whoever does not listen is not waited for.
+        let _ = timeout(LIMIT, self.0.write_all(answer.as_bytes())).await;
     }
 }

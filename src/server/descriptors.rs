@@ -15,8 +15,9 @@ pub(super) fn raise_limit(limits: &ConnectionLimits) {
     else {
         return;
     };
-    // Each may need one to the client and one to the app.
-    let needed = u64::try_from(most).unwrap_or(u64::MAX).saturating_mul(2).saturating_add(OTHERS);
+    // One for each client, and one to the app for each request: as many as there are clients by
+    // HTTP/1, and as many again by HTTP/2.
+    let needed = u64::try_from(most).unwrap_or(u64::MAX).saturating_mul(3).saturating_add(OTHERS);
     if limit < needed {
         tracing::warn!(
             limit,

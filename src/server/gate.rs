@@ -12,7 +12,7 @@ use super::signals::{Signals, Told};
 use super::stop::{Doors, Ending};
 use super::watch::FileWatch;
 use super::worker::Workers;
-use super::{Limits, Start, StartError, descriptors, notify, small, upkeep};
+use super::{Limits, Settings, Start, StartError, descriptors, notify, small, upkeep};
 use crate::auth::Auth;
 use crate::config::{Config, Source};
 use crate::gateway::{Gateway, Guard};
@@ -21,7 +21,7 @@ use crate::store::{self, StoreError};
 use arc_swap::ArcSwap;
 use pingora::apps::http_app::HttpServer;
 use std::os::fd::AsFd;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::sync::watch::{self, channel};
@@ -133,38 +133,47 @@ impl Gate {
                     Told::Stop => return Ending::Told,
                 },
                 (command, asker) = next_command(self.commands.as_mut()) => {
-                    if self.obey(command, asker, program).await {
-                        return Ending::HandedOver;
+                    if let Some(ending) = self.obey(command, asker, program, signals).await {
+                        return ending;
                     }
                 }
                 _ = glance.tick() => self.glance().await,
+                Some(Err(error)) = self.tasks.join_next() => {
+                    tracing::error!(%error, "a task has failed without which none may be served");
+                    return Ending::Broken;
+                }
             }
         }
     }
 
-    /// Does what it was told. True if another process has taken over.
-    async fn obey(&mut self, command: Command, asker: Asker, program: &Program) -> bool {
-        match command {
-            Command::Reload => {
-                asker.answer(self.reload().await).await;
-                false
-            }
-            Command::Upgrade => {
-                let sockets: Vec<_> = self
-                    .sockets
-                    .iter()
-                    .map(|(address, socket)| (*address, socket.as_fd()))
-                    .collect();
-                let outcome = program.take_over(&sockets).await;
-                let is_done = outcome.is_ok();
-                match &outcome {
-                    Ok(process) => tracing::info!(process, "another process has taken over"),
-                    Err(error) => tracing::error!(error, "not upgraded"),
-                }
-                asker.answer(outcome.map(|process| format!("process {process} serves"))).await;
-                is_done
-            }
+    /// Does what it was told. Why the gateway has to stop, if it has.
+    async fn obey(
+        &mut self,
+        command: Command,
+        asker: Asker,
+        program: &Program,
+        signals: &mut Signals,
+    ) -> Option<Ending> {
+        if command == Command::Reload {
+            asker.answer(self.reload().await).await;
+            return None;
         }
+        let sockets = self.sockets.iter();
+        let sockets: Vec<_> = sockets.map(|(address, socket)| (*address, socket.as_fd())).collect();
+        let outcome = tokio::select! {
+            outcome = program.take_over(&sockets) => outcome,
+            () = signals.stop_again() => {
+                asker.answer(Err("the gateway was told to stop".to_owned())).await;
+                return Some(Ending::Told);
+            }
+        };
+        match &outcome {
+            Ok(process) => tracing::info!(process, "another process has taken over"),
+            Err(error) => tracing::error!(error, "not upgraded"),
+        }
+        let ending = outcome.is_ok().then_some(Ending::HandedOver);
+        asker.answer(outcome.map(|process| format!("process {process} serves"))).await;
+        ending
     }
 
     async fn reload(&mut self) -> Result<String, String> {
@@ -175,9 +184,14 @@ impl Gate {
     }
 
     async fn glance(&mut self) {
-        for listener in &self.running.listeners {
-            listener.refresh_certificates();
-        }
+        let listeners = self.running.listeners.clone();
+        // Files may be slow, and this thread also accepts and hears of revocations.
+        let refreshed = tokio::task::spawn_blocking(move || {
+            for listener in listeners {
+                listener.refresh_certificates();
+            }
+        });
+        let _ = refreshed.await;
         if self.file.as_mut().is_some_and(FileWatch::has_changed) {
             let _ = self.reload().await;
         }
@@ -185,12 +199,13 @@ impl Gate {
 
     /// Ends what is served, as gently as the grace allows.
     pub(super) async fn close(mut self, ending: Ending, signals: &mut Signals) {
-        if ending == Ending::Told {
+        if ending != Ending::HandedOver {
             notify::stopping();
         }
         drop(self.commands.take());
         self.sockets.clear();
-        let Running { grace, log, reception, .. } = self.running;
+        let Running { grace, log, reception, upgrade_grace, .. } = self.running;
+        let grace = if ending == Ending::HandedOver { upgrade_grace } else { grace };
         tokio::select! {
             () = self.doors.close(ending, grace, &reception) => {}
             // Told twice: someone is in a hurry.
@@ -212,18 +227,32 @@ async fn put_together(
     let metrics = Arc::new(Metrics::default());
     let auth = Arc::new(Auth::open(store, Arc::clone(&metrics), config.auth.clone())?);
     let gateway = Gateway::new(Arc::clone(&auth), Arc::clone(&metrics), config.gateway.clone());
+    let limits = Limits::of(&config);
+    let guard = Guard::new(gateway.clone());
+    guard.limit_streams(limits.streams());
     let reception = Arc::new(Reception {
+        complaint: Mutex::default(),
         connections: Arc::default(),
-        guard: Arc::new(Guard::new(gateway.clone())),
-        limits: ArcSwap::from_pointee(Limits::of(&config)),
+        guard: Arc::new(guard),
+        limits: ArcSwap::from_pointee(limits),
         metrics,
         stopping,
         workers: Workers::start(config.server.threads, &gateway)?,
     });
     let listeners = config.server.listeners.iter().cloned().map(Listener::new);
     let listeners = listeners.map(|listener| listener.map(Arc::new)).collect::<Result<_, _>>()?;
-    let grace = config.server.grace;
-    Ok(Running { auth, gateway, grace, listeners, log, reception, source, started_with: config })
+    let Settings { grace, upgrade_grace, .. } = config.server;
+    Ok(Running {
+        auth,
+        gateway,
+        grace,
+        listeners,
+        log,
+        reception,
+        source,
+        started_with: config,
+        upgrade_grace,
+    })
 }
 
 async fn next_command(commands: Option<&mut mpsc::Receiver<(Command, Asker)>>) -> (Command, Asker) {

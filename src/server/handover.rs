@@ -64,18 +64,38 @@ impl Program {
             // It is for this process alone.
             .env_remove("WATCHDOG_PID")
             .spawn();
-        let mut child =
+        let child =
             child.map_err(|error| format!("{} does not start: {error}", self.path.display()))?;
+        let child = Starting(Some(child));
         let said = match give(&ours, sockets) {
             Ok(()) => timeout(LONGEST_START, listen_to(ours)).await.unwrap_or_default(),
             Err(error) => error.to_string(),
         };
         if said.as_bytes() == SERVING {
-            return Ok(child.id());
+            return child.serves().ok_or_else(|| "the new process is gone".to_owned());
         }
-        end(&mut child);
         let why = if said.is_empty() { "it ended, or was silent for a minute" } else { &said };
         Err(format!("the new process does not serve: {why}"))
+    }
+}
+
+/// A process that does not serve yet. It ends when this is dropped.
+struct Starting(Option<Child>);
+
+impl Starting {
+    /// Lets it go on by itself; its number.
+    fn serves(mut self) -> Option<u32> {
+        self.0.take().map(|child| child.id())
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            // It may have ended already.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 
@@ -101,12 +121,6 @@ async fn listen_to(child: UnixStream) -> String {
         while said != SERVING && stream.read_buf(&mut said).await.is_ok_and(|read| read > 0) {}
     }
     String::from_utf8_lossy(&said).into_owned()
-}
-
-fn end(child: &mut Child) {
-    // It may have ended already.
-    let _ = child.kill();
-    let _ = child.wait();
 }
 
 /// The process that this one takes over from, at the other end of standard input.

@@ -31,8 +31,10 @@ use self::handover::{Predecessor, Program};
 use self::listener::{ConnectionLimits, ListenerSettings};
 use self::log::Log;
 use self::signals::Signals;
+use self::stop::Ending;
 use self::tls::TlsError;
 use crate::config::{Config, Source};
+use crate::gateway::StreamLimits;
 use crate::store::StoreError;
 use ipnet::IpNet;
 use std::io;
@@ -55,6 +57,8 @@ pub struct Settings {
     pub ops_listen: Option<SocketAddr>,
     /// How many threads serve requests.
     pub threads: usize,
+    /// How long requests in flight may take once another process has the listeners.
+    pub upgrade_grace: Duration,
 }
 
 /// What connections must keep to.
@@ -70,6 +74,13 @@ impl Limits {
             connections: config.server.limits.clone(),
             trusted_proxies: config.gateway.trusted_proxies.clone(),
         }
+    }
+
+    /// As many requests may come over HTTP/2 as there may be connections.
+    fn streams(&self) -> StreamLimits {
+        let ConnectionLimits { max_connections, max_connections_per_address, .. } =
+            self.connections;
+        StreamLimits { most: max_connections, most_from_address: max_connections_per_address }
     }
 
     /// How many connections an address may have; `None` is any number.
@@ -143,6 +154,6 @@ pub fn run(
         gate.run_beside(beside);
         let ending = gate.serve(&mut signals, &program).await;
         gate.close(ending, &mut signals).await;
-        std::process::exit(0)
+        std::process::exit((ending == Ending::Broken).into())
     })
 }

@@ -2,6 +2,7 @@
 
 use super::Limits;
 use super::accept::Reception;
+use super::listener::ListenerSettings;
 use super::listening::{How, Listener};
 use super::log::Log;
 use crate::auth::Auth;
@@ -22,6 +23,8 @@ pub(super) struct Running {
     pub source: Source,
     /// What it started with: some of it cannot change.
     pub started_with: Config,
+    /// The same once another process has its listeners.
+    pub upgrade_grace: Duration,
 }
 
 impl Running {
@@ -47,32 +50,36 @@ impl Running {
         let loaded = tokio::task::spawn_blocking(move || Config::load(&source)).await;
         let config = loaded.map_err(|error| error.to_string())?;
         let config = config.map_err(|mistakes| mistakes.to_string())?;
-        let hows = self.hows(&config)?;
+        let listeners = config.server.listeners.clone();
+        let hows = tokio::task::spawn_blocking(move || hows(listeners)).await;
+        let hows = hows.map_err(|error| error.to_string())??;
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
         let fixed = fixed_changes(&self.started_with, &config);
-        for (listener, how) in hows {
-            listener.apply(how);
+        for how in hows {
+            let mut listeners = self.listeners.iter();
+            // One that the settings do not have any more stays as it is.
+            if let Some(listener) = listeners.find(|one| one.address == how.settings.address) {
+                listener.apply(how);
+            }
         }
         self.log.set_level(config.log.level);
-        self.reception.limits.store(Arc::new(Limits::of(&config)));
+        let limits = Limits::of(&config);
+        self.reception.guard.limit_streams(limits.streams());
+        self.reception.limits.store(Arc::new(limits));
         self.grace = config.server.grace;
+        self.upgrade_grace = config.server.upgrade_grace;
         self.auth.apply(config.auth);
         self.gateway.apply(config.gateway);
         Ok(done(&fixed))
     }
+}
 
-    /// How each listener is to work. One that the settings do not have any more stays as it is.
-    fn hows(&self, config: &Config) -> Result<Vec<(&Arc<Listener>, How)>, String> {
-        let found = self.listeners.iter().filter_map(|listener| {
-            let mut all = config.server.listeners.iter();
-            let settings = all.find(|settings| settings.address == listener.address)?;
-            let how = How::new(settings.clone()).map_err(|error| error.to_string());
-            Some(how.map(|how| (listener, how)))
-        });
-        found.collect()
-    }
+/// How each listener is to work. Reads certificates.
+fn hows(listeners: Vec<ListenerSettings>) -> Result<Vec<How>, String> {
+    let hows = listeners.into_iter().map(How::new);
+    hows.collect::<Result<_, _>>().map_err(|error| error.to_string())
 }
 
 fn done(fixed: &[&str]) -> String {

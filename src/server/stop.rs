@@ -11,6 +11,8 @@ use tokio::time::{Instant, sleep};
 /// Why a gateway stops.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Ending {
+    /// A part of it has failed that it cannot do without.
+    Broken,
     /// Another process has its listeners.
     HandedOver,
     /// It was told to.
@@ -38,12 +40,12 @@ impl Doors {
         let end = Instant::now() + grace;
         self.door.send_replace(match ending {
             Ending::HandedOver => Door::HandedOver,
-            Ending::Told => Door::Closing,
+            Ending::Broken | Ending::Told => Door::Closing,
         });
         while self.listeners.join_next().await.is_some() {}
         // From now on each answer says that it is the last one of its connection.
         self.stopping.send_replace(true);
-        if ending == Ending::Told {
+        if ending != Ending::HandedOver {
             // A client that has just connected is about to ask.
             sleep(LAST_REQUESTS).await;
             end_idle(reception).await;
@@ -51,13 +53,15 @@ impl Doors {
         let mut quiet_since = None;
         while reception.connections.open() > 0 && Instant::now() < end {
             // Who is idle was told to reconnect, or will be by the answer to the next request.
-            let is_quiet = ending == Ending::Told && reception.metrics.in_flight() == 0;
+            let is_quiet = ending != Ending::HandedOver && reception.metrics.in_flight() == 0;
             quiet_since = if is_quiet { quiet_since.or(Some(Instant::now())) } else { None };
             if quiet_since.is_some_and(|since| since.elapsed() >= FAREWELL) {
                 break;
             }
             sleep(GLANCE).await;
         }
+        // Those who were idle all the time, so that no request of theirs meets the end.
+        end_idle(reception).await;
         tracing::info!(left = reception.metrics.in_flight(), "stopped");
     }
 }

@@ -17,6 +17,7 @@ pub(super) struct Answers {
     max_body: usize,
     max_head: usize,
     trusted_proxies: Vec<IpNet>,
+    write_timeout: Duration,
 }
 
 impl Answers {
@@ -32,6 +33,7 @@ impl Answers {
             max_body,
             max_head: max_head(section),
             trusted_proxies: networks.into_iter().map(|(_, network)| network).collect(),
+            write_timeout: section.read("write_timeout", Duration::from_mins(1), values::duration),
         }
     }
 }
@@ -73,6 +75,7 @@ pub(super) fn gateway(root: &mut Section<'_>, answers: Answers, scheme: String) 
         routes,
         scheme,
         trusted_proxies: answers.trusted_proxies,
+        write_timeout: answers.write_timeout,
         upstreams,
     }
 }

@@ -11,6 +11,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// How long a client may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
+    /// How many bytes a connection may send before the head of a request is complete.
+    pub head_bytes: usize,
     /// For the head of a request, once it has begun.
     pub head: Duration,
     /// Between two requests.
@@ -23,6 +25,7 @@ pub struct Patience {
 /// call each time.
 pub(super) struct Watched {
     arrivals: Arc<Arrivals>,
+    is_surplus: bool,
     state: Mutex<State>,
 }
 
@@ -42,13 +45,24 @@ impl Watched {
         let waiting = Waiting { since: Some(Instant::now()), ..Waiting::after(arrivals.count()) };
         let phase = Phase::Waiting(waiting);
         let state = State { alarm: None, is_first: true, patience, phase };
-        Self { arrivals, state: Mutex::new(state) }
+        Self { arrivals, is_surplus: false, state: Mutex::new(state) }
+    }
+
+    /// Watches a request that is one more than may be served at once.
+    pub(super) fn of_surplus(self) -> Self {
+        Self { is_surplus: true, ..self }
+    }
+
+    /// Whether the request is one more than may be served at once.
+    pub(super) fn is_surplus(&self) -> bool {
+        self.is_surplus
     }
 
     /// Begins to wait for the next request.
     pub(super) fn expect_head(&self, patience: Patience) {
         let mut state = self.lock();
         state.patience = patience;
+        self.arrivals.expect(patience.head_bytes);
         if let Phase::Serving(_) = state.phase {
             state.is_first = false;
             state.phase = Phase::Waiting(Waiting::after(self.arrivals.count()));
@@ -58,6 +72,7 @@ impl Watched {
     /// Notes that the head was complete at a moment.
     pub(super) fn has_head(&self, at: Instant) {
         let look_at = at + State::LOOK_EVERY;
+        self.arrivals.expect_anything();
         self.lock().phase = Phase::Serving(Serving::looked_at(look_at));
     }
 

@@ -119,7 +119,8 @@ impl Certificates {
     pub fn refresh(&self) -> Refreshed {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let stamps = self.settings.stamps();
-        if state.failed.is_none() && stamps == state.loaded.stamps {
+        let seen = state.failed.as_ref().map_or(&state.loaded.stamps, |(stamps, _)| stamps);
+        if stamps == *seen {
             return Refreshed::Unchanged;
         }
         match self.settings.load() {
