@@ -31,7 +31,8 @@ pub(super) struct Reception {
 }
 
 impl Reception {
-    /// Waits until another connection may be accepted.
+    /// Waits until another connection may be served. Between this and the next moment in which the
+    /// thread waits for something nobody else takes the place.
     async fn room(&self) {
         let most = self.limits.load().connections.max_connections;
         if let Some(most) = most {
@@ -83,16 +84,19 @@ pub(super) async fn accept_all(
     mut door: watch::Receiver<Door>,
 ) {
     loop {
-        let next = async {
-            reception.room().await;
-            accept(&socket).await
-        };
         let accepted = tokio::select! {
-            accepted = next => accepted,
+            accepted = accept(&socket) => accepted,
             _ = door.wait_for(|door| *door != Door::Open) => break,
         };
         match accepted {
-            Ok((stream, peer)) => hand_over(stream, peer, &listener, &reception),
+            Ok((stream, peer)) => {
+                tokio::select! {
+                    () = reception.room() => {}
+                    // Whoever was accepted is served.
+                    _ = door.wait_for(|door| *door != Door::Open) => {}
+                }
+                hand_over(stream, peer, &listener, &reception);
+            }
             Err(error) => reception.pause_after(&error).await,
         }
     }

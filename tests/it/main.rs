@@ -14,6 +14,7 @@ mod command_line;
 mod connections;
 mod contract;
 mod gate;
+mod greed;
 mod handshakes;
 mod http2;
 mod lifecycle;

@@ -172,6 +172,11 @@ impl Connection {
         Self { stream, unread: vec![] }
     }
 
+    /// Sends all of it; fails if the other end does not take it.
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes)
+    }
+
     /// Sends what the other end takes: it may answer and close before it has read everything.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
         let _ = self.stream.write_all(bytes.as_ref());
