@@ -31,7 +31,7 @@ impl Demo {
         };
         let config = Config::load(&source)?;
         let log = Log::start(config.log);
-        let start = Start { config, is_watching: false, log, predecessor: None, source };
+        let start = Start { config, source, watch: None, log, predecessor: None };
         let gateway = self.listen;
         Ok(server::run(start, async move {
             println!("{}", welcome(gateway));

@@ -4,7 +4,7 @@ use super::{Failure, SettingsFile, output};
 use crate::config::{Config, Flags};
 use crate::server::handover::Predecessor;
 use crate::server::log::Log;
-use crate::server::{self, Start};
+use crate::server::{self, FileWatch, Start};
 use clap::Args;
 
 #[derive(Args)]
@@ -46,12 +46,14 @@ impl Serve {
         let (listen, store, upstream) = (listen.clone(), store.clone(), upstream.clone());
         let predecessor = take_over.then(Predecessor::relieve).transpose()?;
         let source = settings.source(Flags { listen, store, upstream });
+        // Before it is read: what changes meanwhile is seen.
+        let watch = watch.then(|| source.file.clone().map(FileWatch::new)).flatten();
         let config = Config::load(&source)?;
         let log = Log::start(config.log);
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
-        let start = Start { config, is_watching: *watch, log, predecessor, source };
+        let start = Start { config, source, watch, log, predecessor };
         Ok(server::run(start, std::future::ready(()))?)
     }
 }

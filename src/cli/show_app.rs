@@ -9,6 +9,7 @@ use http::{HeaderValue, Response, header};
 use pingora::apps::http_app::{HttpServer, ServeHttp};
 use pingora::protocols::http::ServerSession;
 use serde_json::{Map, Value, json};
+use std::future::pending;
 use std::net::{SocketAddr, TcpListener};
 
 #[derive(Args)]
@@ -32,7 +33,8 @@ impl Echo {
 
 /// Serves the app at a listener.
 pub(super) async fn serve(listener: TcpListener) {
-    if let Err(error) = small::serve(HttpServer::new_app(ShowApp), listener).await {
+    let served = small::serve(HttpServer::new_app(ShowApp), listener, pending());
+    if let Err(error) = served.await {
         tracing::error!(%error, "the app does not serve");
     }
 }

@@ -135,6 +135,10 @@ impl ProxyHttp for Gateway {
         ctx: &mut RequestCtx,
     ) -> Result<()> {
         ctx.live.identification.remove_from_response(response);
+        if session.is_process_shutting_down() && !response.status.is_informational() {
+            // Nothing more is read from this client, which must not take the connection for kept.
+            session.set_keepalive(None);
+        }
         if let Some(permit) = &ctx.permit {
             incoming::edit(response, &permit.route().response_headers)?;
         }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 /// What a running gateway can be told.
@@ -85,18 +86,27 @@ impl Control {
         Ok(Self(listener))
     }
 
-    /// Passes on commands, and whom to answer, until nobody takes them any more.
+    /// Passes on commands, and whom to answer, until nobody takes them any more. One who says nothing
+    /// holds up nobody.
     pub(super) async fn pass_on(self, to: mpsc::Sender<(Command, Asker)>) {
+        let mut heard = JoinSet::new();
         loop {
-            let Ok((stream, _)) = self.0.accept().await else {
+            let accepted = tokio::select! {
+                accepted = self.0.accept() => accepted,
+                () = to.closed() => return,
+            };
+            let Ok((stream, _)) = accepted else {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             };
-            if let Some(command) = read_command(stream).await
-                && to.send(command).await.is_err()
-            {
-                return;
-            }
+            let to = to.clone();
+            heard.spawn(async move {
+                if let Some(command) = read_command(stream).await {
+                    // Fails only where the gateway ends.
+                    let _ = to.send(command).await;
+                }
+            });
+            while heard.try_join_next().is_some() {}
         }
     }
 }

@@ -43,11 +43,10 @@ pub(super) struct Gate {
 impl Gate {
     /// Opens the doors, once all that is behind them is there.
     pub(super) async fn open(start: Start) -> Result<Self, StartError> {
-        let Start { config, source, is_watching, log, mut predecessor } = start;
+        let Start { config, source, watch: file, log, mut predecessor } = start;
         let inherited = predecessor.as_mut().map(Predecessor::sockets);
         let sockets = sockets(&config, inherited.unwrap_or_default())?;
         descriptors::raise_limit(&config.server.limits);
-        let file = is_watching.then(|| source.file.clone().map(FileWatch::new)).flatten();
         let control = config.server.control.clone();
         let (stopping, is_stopping) = channel(false);
         let doors = Doors { door: channel(Door::Open).0, listeners: JoinSet::new(), stopping };
@@ -103,8 +102,11 @@ impl Gate {
             let socket = socket.try_clone()?;
             let Some(listener) = listeners.iter().find(|one| one.address == *address) else {
                 let ops = Ops::new(Arc::clone(auth), Arc::clone(&reception.metrics));
-                self.tasks.spawn(async {
-                    if let Err(error) = small::serve(HttpServer::new_app(ops), socket).await {
+                let mut door = self.doors.door.subscribe();
+                self.tasks.spawn(async move {
+                    // Another process tells how it is itself; while this one stops it still does.
+                    let end = async { drop(door.wait_for(|door| *door == Door::HandedOver).await) };
+                    if let Err(error) = small::serve(HttpServer::new_app(ops), socket, end).await {
                         tracing::error!(%error, "operators cannot ask");
                     }
                 });

@@ -26,6 +26,8 @@ mod upkeep;
 mod watch;
 mod worker;
 
+pub use self::watch::FileWatch;
+
 use self::gate::Gate;
 use self::handover::{Predecessor, Program};
 use self::listener::{ConnectionLimits, ListenerSettings};
@@ -132,8 +134,8 @@ pub struct Start {
     pub config: Config,
     /// Where to read them again.
     pub source: Source,
-    /// Whether to do that whenever their file changes.
-    pub is_watching: bool,
+    /// Their file as it was before they were read, if they are to be read again whenever it changes.
+    pub watch: Option<FileWatch>,
     /// The log.
     pub log: Log,
     /// The process that it takes over from, if it does.

@@ -9,9 +9,13 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-/// Serves the connections of a listener with an app, on the runtime that runs this, until it is
-/// dropped.
-pub async fn serve<A>(app: A, socket: TcpListener) -> std::io::Result<()>
+/// Serves the connections of a listener with an app, on the runtime that runs this, until `end`; then
+/// finishes what it serves.
+pub async fn serve<A>(
+    app: A,
+    socket: TcpListener,
+    end: impl Future<Output = ()>,
+) -> std::io::Result<()>
 where
     A: HttpServerApp + Send + Sync + 'static,
 {
@@ -20,11 +24,19 @@ where
     socket.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(socket)?;
     let (app, places) = (Arc::new(app), Arc::new(Semaphore::new(MOST)));
-    let (_running, stopping) = watch::channel(false);
+    let (stop, stopping) = watch::channel(false);
     let mut served = JoinSet::new();
+    let mut end = std::pin::pin!(end);
     loop {
-        let place = Arc::clone(&places).acquire_owned().await.map_err(std::io::Error::other)?;
-        let Ok((stream, _)) = listener.accept().await else {
+        let next = async {
+            let place = Arc::clone(&places).acquire_owned().await.map_err(std::io::Error::other)?;
+            std::io::Result::Ok((place, listener.accept().await))
+        };
+        let (place, accepted) = tokio::select! {
+            next = next => next?,
+            () = &mut end => break,
+        };
+        let Ok((stream, _)) = accepted else {
             sleep(Duration::from_millis(100)).await;
             continue;
         };
@@ -37,4 +49,8 @@ where
         });
         while served.try_join_next().is_some() {}
     }
+    drop(listener);
+    stop.send_replace(true);
+    while served.join_next().await.is_some() {}
+    Ok(())
 }

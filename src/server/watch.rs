@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 /// Tells when a file has changed, also by being replaced.
-pub(super) struct FileWatch {
+pub struct FileWatch {
     path: PathBuf,
     seen: Option<Mark>,
 }
@@ -15,12 +15,12 @@ type Mark = (u64, u64, i64, i64);
 
 impl FileWatch {
     /// Compares with how the file is now.
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub fn new(path: PathBuf) -> Self {
         Self { seen: mark(&path), path }
     }
 
     /// Whether the file is there and has changed since it was asked last.
-    pub(super) fn has_changed(&mut self) -> bool {
+    pub fn has_changed(&mut self) -> bool {
         let now = mark(&self.path);
         // While it is being replaced there may be none.
         now.is_some() && std::mem::replace(&mut self.seen, now) != now
