@@ -1,9 +1,11 @@
 //! The process as a whole: settings that it must not take, change and stop under load, and a soak.
 
 mod change;
+mod reload;
 mod settings;
 mod soak;
 mod stop;
+mod upgrade;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -18,10 +20,14 @@ struct Seen {
     failed: Vec<String>,
 }
 
-/// Asks again and again, by clients that keep their connections and by clients that do not, until
+/// Asks again and again, by clients that keep their connections and by as many that do not, until
 /// `disturb` is done.
-fn under_load(gateway: SocketAddr, token: &str, disturb: impl FnOnce(&AtomicUsize)) -> Seen {
-    const CLIENTS: usize = 4;
+fn under_load(
+    gateway: SocketAddr,
+    token: &str,
+    clients: usize,
+    disturb: impl FnOnce(&AtomicUsize),
+) -> Seen {
     let (is_over, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
     let request = Request::get("/app").token(token);
     let failed = thread::scope(|scope| {
@@ -39,7 +45,7 @@ fn under_load(gateway: SocketAddr, token: &str, disturb: impl FnOnce(&AtomicUsiz
                 failed
             })
         };
-        let clients: Vec<_> = (0..CLIENTS).map(|turn| client(turn % 2 == 0)).collect();
+        let clients: Vec<_> = (0..clients).map(|turn| client(turn % 2 == 0)).collect();
         disturb(&answered);
         is_over.store(true, Ordering::SeqCst);
         clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
@@ -58,30 +64,22 @@ impl Client {
         Self { gateway, kept: None, keeps }
     }
 
-    /// Asks once. As any client does, it asks again where a connection that was kept has ended
-    /// without a byte.
+    /// Asks once. A connection that the other end did not say to end must answer: to ask again over
+    /// another one would hide that a request was lost.
     fn ask(&mut self, request: &Request) -> Result<(), String> {
         let request =
             if self.keeps { request.clone() } else { request.clone().with("Connection", "close") };
-        if let Some(mut kept) = self.kept.take()
-            && let Ok(answer) = kept.send(request.bytes()).try_answer()
-        {
-            return self.judge(kept, answer.status, answer.header("Connection").as_deref());
-        }
-        let mut connection = Connection::open(self.gateway);
-        let answer = connection.send(request.bytes()).try_answer().map_err(|e| e.to_string())?;
-        self.judge(connection, answer.status, answer.header("Connection").as_deref())
-    }
-
-    fn judge(
-        &mut self,
-        connection: Connection,
-        status: u16,
-        terms: Option<&str>,
-    ) -> Result<(), String> {
-        if self.keeps && terms != Some("close") {
+        let what = if self.kept.is_some() { "kept" } else { "new" };
+        let mut connection = match self.kept.take() {
+            Some(kept) => kept,
+            None => Connection::try_open(self.gateway).map_err(|error| error.to_string())?,
+        };
+        let answer = connection.send(request.bytes()).try_answer();
+        let answer = answer.map_err(|error| format!("{what}: {error}"))?;
+        let ends = answer.header("Connection").is_some_and(|terms| terms == "close");
+        if self.keeps && !ends {
             self.kept = Some(connection);
         }
-        if status == 200 { Ok(()) } else { Err(status.to_string()) }
+        if answer.status == 200 { Ok(()) } else { Err(answer.status.to_string()) }
     }
 }

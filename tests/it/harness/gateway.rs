@@ -2,7 +2,8 @@
 
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Instant;
@@ -45,6 +46,8 @@ access = "nobody"
 /// A running gateway. It is killed when it is dropped.
 pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
+    /// Where it is told what to do, if it may be.
+    control: Option<PathBuf>,
     /// Where it tells what it counts, if it does.
     ops: Option<SocketAddr>,
     process: Child,
@@ -57,7 +60,7 @@ impl Gateway {
     /// Starts a gateway under these settings. What they leave out: a free port, a SQLite store in
     /// a fresh folder, and Argon2 at its cheapest.
     pub(crate) fn start(settings: &str) -> Self {
-        Self::begin(settings, None)
+        Self::start_by(Command::new(AUTHGATE), settings, &[])
     }
 
     /// Starts a gateway that takes HTTP/2 without TLS too, and where.
@@ -73,19 +76,48 @@ impl Gateway {
     /// Starts a gateway that tells what it counts: see [`Self::meter`].
     pub(crate) fn metered(settings: &str) -> Self {
         let ops = free_address();
-        let gateway = Self::begin(&format!("{settings}\n[ops]\nlisten = \"{ops}\"\n"), Some(ops));
-        // It opens its doors one after the other.
-        eventually("the operations listener", || TcpStream::connect(ops).ok());
+        Self::start(&format!("{settings}\n[ops]\nlisten = \"{ops}\"\n"))
+    }
+
+    /// Starts a gateway by this program, and with these flags.
+    pub(crate) fn start_by(program: Command, settings: &str, flags: &[&str]) -> Self {
+        let (folder, address) = (folder(), free_address());
+        let merged = complete(settings, address, folder.path());
+        let table: Table = toml::from_str(&merged).unwrap();
+        let text = |section, key| table.get(section)?.get(key)?.as_str().map(str::to_owned);
+        let ops = text("ops", "listen").map(|ops| ops.parse().unwrap());
+        let control = text("server", "control").map(|control| folder.path().join(control));
+        fs::write(folder.path().join("authgate.toml"), merged).unwrap();
+        let process = launch(program, folder.path(), address, flags);
+        let process = process.unwrap_or_else(|said| panic!("the gateway did not start:\n{said}"));
+        let gateway = Self { address, control, ops, process, successor: None, folder };
+        gateway.until_reachable();
         gateway
     }
 
-    fn begin(settings: &str, ops: Option<SocketAddr>) -> Self {
-        let (folder, address) = (folder(), free_address());
-        let merged = complete(settings, address, folder.path());
-        fs::write(folder.path().join("authgate.toml"), merged).unwrap();
-        let process = launch(folder.path(), address);
-        let process = process.unwrap_or_else(|said| panic!("the gateway did not start:\n{said}"));
-        Self { address, ops, process, successor: None, folder }
+    /// Waits for operators to reach it: it opens its doors one after the other.
+    fn until_reachable(&self) {
+        if let Some(ops) = self.ops {
+            eventually("the operations listener", || TcpStream::connect(ops).ok());
+        }
+        if let Some(control) = &self.control {
+            eventually("the control socket", || UnixStream::connect(control).ok());
+        }
+    }
+
+    /// Where a metered gateway tells what it counts.
+    pub(crate) fn ops(&self) -> SocketAddr {
+        self.ops.expect("a metered gateway")
+    }
+
+    /// Where it keeps its files.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The process that serves now.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.successor.unwrap_or(self.process.id())
     }
 
     /// The status of a request to the app with this token.
@@ -159,11 +191,25 @@ impl Gateway {
         self.signal("HUP");
     }
 
-    /// Lets another process take over, by the control socket of the settings.
+    /// Tells it something by the control socket that it had at its start.
+    pub(crate) fn tell(&self, verb: &str) -> Outcome {
+        let path = self.control.as_ref().expect("server.control").display().to_string();
+        self.run(&[verb, "--control", &path])
+    }
+
+    /// Tells it to let another process take over.
+    pub(crate) fn try_upgrade(&mut self) -> Outcome {
+        let outcome = self.tell("upgrade");
+        if outcome.code == Some(0) {
+            let id = outcome.stdout.split(' ').find_map(|word| word.trim().parse().ok());
+            self.successor = Some(id.unwrap_or_else(|| panic!("no process: {outcome:?}")));
+        }
+        outcome
+    }
+
+    /// Lets another process take over.
     pub(crate) fn upgrade(&mut self) {
-        let outcome = self.run(&["upgrade"]).done();
-        let id = outcome.stdout.split(' ').find_map(|word| word.trim().parse().ok());
-        self.successor = Some(id.unwrap_or_else(|| panic!("no process: {outcome:?}")));
+        self.try_upgrade().done();
     }
 
     /// How many files and sockets it has open.
@@ -196,7 +242,7 @@ impl Gateway {
     }
 
     fn signal(&self, name: &str) {
-        let id = self.process.id().to_string();
+        let id = self.process_id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
@@ -208,16 +254,29 @@ impl Gateway {
     /// Kills the gateway and starts it again: same port, same store, same settings.
     pub(crate) fn restart(&mut self) {
         self.kill();
-        self.process = launch(self.folder.path(), self.address).expect("the gateway to restart");
+        let process = launch(Command::new(AUTHGATE), self.folder.path(), self.address, &[]);
+        self.process = process.expect("the gateway to restart");
+        self.until_reachable();
     }
 
     /// What a metered gateway says of a metric, by its name without `authgate_`.
     pub(crate) fn meter(&self, name: &str) -> f64 {
-        let ops = self.ops.expect("a metered gateway");
-        let text = Connection::open(ops).send(Request::get("/metrics").bytes()).answer().text();
+        self.try_meter(name).unwrap_or_else(|| panic!("no {name}"))
+    }
+
+    /// The same; `None` if it does not have that.
+    pub(crate) fn try_meter(&self, name: &str) -> Option<f64> {
+        let text =
+            Connection::open(self.ops()).send(Request::get("/metrics").bytes()).answer().text();
         let line = format!("authgate_{name} ");
         let value = text.lines().find_map(|text| text.strip_prefix(&line));
-        value.unwrap_or_else(|| panic!("no {name}:\n{text}")).parse().unwrap()
+        value.map(|value| value.parse().unwrap())
+    }
+
+    /// Waits until it has turned a connection away for a reason.
+    pub(crate) fn until_turned_away(&self, reason: &str) {
+        let name = format!("connections_turned_away_total{{reason=\"{reason}\"}}");
+        eventually(&name, || self.try_meter(&name).filter(|count| *count >= 1.0));
     }
 
     /// Waits until the store has told a metered gateway of everything that has happened so far.
@@ -297,10 +356,16 @@ fn overlay(below: &mut Table, above: Table) {
 }
 
 /// Starts the process and waits until it listens; what it said if it ends before.
-fn launch(folder: &Path, address: SocketAddr) -> Result<Child, String> {
+fn launch(
+    mut program: Command,
+    folder: &Path,
+    address: SocketAddr,
+    flags: &[&str],
+) -> Result<Child, String> {
     let log = |name| File::options().create(true).append(true).open(folder.join(name)).unwrap();
-    let mut process = Command::new(AUTHGATE)
+    let mut process = program
         .args(["serve", "--config", "authgate.toml"])
+        .args(flags)
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(log("stdout"))

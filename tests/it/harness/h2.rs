@@ -274,6 +274,6 @@ pub(crate) async fn hear(answer: Response<RecvStream>) -> Result<Heard, h2::Erro
 }
 
 #[expect(clippy::disallowed_methods, reason = "it ends with the runtime of its test")]
-fn in_background(work: impl Future<Output = ()> + Send + 'static) {
+pub(super) fn in_background(work: impl Future<Output = ()> + Send + 'static) {
     drop(tokio::spawn(work));
 }

@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use serde_json::Value;
+use tokio_rustls::rustls::{ClientConnection, StreamOwned};
 
 use super::PATIENCE;
 
@@ -154,32 +155,53 @@ pub(crate) struct Body {
 
 /// One connection, seen from either end.
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     unread: Vec<u8>,
 }
+
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream>),
+}
+
+/// The client's end of a connection of TLS.
+pub(crate) type TlsStream = StreamOwned<ClientConnection, TcpStream>;
 
 impl Connection {
     /// Connects to a server; what is read must come within [`PATIENCE`].
     pub(crate) fn open(server: SocketAddr) -> Self {
-        let stream = TcpStream::connect(server).expect("connecting");
+        Self::try_open(server).expect("connecting")
+    }
+
+    /// Like [`Self::open`]; fails where nobody listens.
+    pub(crate) fn try_open(server: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(server)?;
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self::over(stream)
+        Ok(Self::over(stream))
     }
 
     /// Speaks over a socket that is connected already.
     pub(crate) fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
-        Self { stream, unread: vec![] }
+        Self { stream: Stream::Plain(stream), unread: vec![] }
+    }
+
+    /// Speaks over TLS.
+    pub(crate) fn over_tls(stream: TlsStream) -> Self {
+        Self { stream: Stream::Tls(Box::new(stream)), unread: vec![] }
     }
 
     /// Sends all of it; fails if the other end does not take it.
     pub(crate) fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.write_all(bytes)
+        match &mut self.stream {
+            Stream::Plain(stream) => stream.write_all(bytes),
+            Stream::Tls(stream) => stream.write_all(bytes),
+        }
     }
 
     /// Sends what the other end takes: it may answer and close before it has read everything.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
-        let _ = self.stream.write_all(bytes.as_ref());
+        let _ = self.try_send(bytes.as_ref());
         self
     }
 
@@ -254,7 +276,10 @@ impl Connection {
     /// The bare socket, when nothing unread is left.
     pub(crate) fn into_stream(self) -> TcpStream {
         assert!(self.unread.is_empty(), "bytes left over: {:?}", self.unread);
-        self.stream
+        match self.stream {
+            Stream::Plain(stream) => stream,
+            Stream::Tls(_) => panic!("not bare: it speaks TLS"),
+        }
     }
 
     fn chunks(&mut self) -> io::Result<Body> {
@@ -307,7 +332,11 @@ impl Connection {
     /// Reads what is there; `false` at the end of the stream.
     fn fill(&mut self) -> io::Result<bool> {
         let mut buffer = [0; 16 * 1024];
-        let length = match self.stream.read(&mut buffer) {
+        let read = match &mut self.stream {
+            Stream::Plain(stream) => stream.read(&mut buffer),
+            Stream::Tls(stream) => stream.read(&mut buffer),
+        };
+        let length = match read {
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => 0,
             read => read?,
         };

@@ -20,7 +20,12 @@ pub(crate) struct Listener {
 impl Listener {
     /// One without TLS that speaks HTTP/1.1 and, to clients that know, HTTP/2.
     pub(crate) fn h2c() -> Self {
-        Self { address: free_address(), terms: "h2c = true\n".to_owned(), folder: folder() }
+        Self::on("h2c = true\n")
+    }
+
+    /// One on these terms.
+    pub(crate) fn on(terms: &str) -> Self {
+        Self { address: free_address(), terms: terms.to_owned(), folder: folder() }
     }
 
     /// One of TLS, with a certificate for [`HOST`] that nobody has signed.
@@ -40,12 +45,27 @@ impl Listener {
 
     /// Starts a gateway that listens here too.
     pub(crate) fn gateway(&self, settings: &str) -> Gateway {
-        let Self { address, terms, .. } = self;
-        let listener = format!("\n[[listeners]]\naddress = \"{address}\"\n{terms}");
-        let gateway = Gateway::start(&format!("{settings}{listener}"));
-        // It opens its doors one after the other.
-        eventually("the other listener", || TcpStream::connect(self.address).ok());
+        let gateway = Gateway::start(&(settings.to_owned() + &self.settings()));
+        self.until_open();
         gateway
+    }
+
+    /// The same for a gateway that tells what it counts.
+    pub(crate) fn metered_gateway(&self, settings: &str) -> Gateway {
+        let gateway = Gateway::metered(&(settings.to_owned() + &self.settings()));
+        self.until_open();
+        gateway
+    }
+
+    /// The settings of this listener; keys of that table may follow.
+    pub(crate) fn settings(&self) -> String {
+        let Self { address, terms, .. } = self;
+        format!("\n[[listeners]]\naddress = \"{address}\"\n{terms}")
+    }
+
+    /// Waits for it: a gateway opens its doors one after the other.
+    pub(crate) fn until_open(&self) {
+        eventually("the other listener", || TcpStream::connect(self.address).ok());
     }
 
     /// The certificate's file.

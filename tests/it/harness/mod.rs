@@ -11,6 +11,7 @@ pub(crate) mod redis_server;
 pub(crate) mod relay;
 pub(crate) mod scripted;
 pub(crate) mod tls;
+pub(crate) mod tls_client;
 pub(crate) mod upstream;
 pub(crate) mod websocket;
 
@@ -46,6 +47,12 @@ pub(crate) fn free_address() -> SocketAddr {
     let [_, high, middle, low] = process::id().to_be_bytes();
     let address = Ipv4Addr::new(127, 100 + high % 100, middle, low.max(1));
     SocketAddr::from((address, NEXT.fetch_add(1, Ordering::Relaxed)))
+}
+
+/// Whether the long forms of tests are asked for.
+#[expect(clippy::disallowed_methods, reason = "says how long to test, not how the program works")]
+pub(crate) fn is_long() -> bool {
+    std::env::var_os("AUTHGATE_TEST_LONG").is_some()
 }
 
 /// A folder of the test's own, in memory where the system has that: hundreds of tests that all wait

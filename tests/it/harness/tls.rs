@@ -26,8 +26,16 @@ pub(crate) struct Identity {
     /// Their files.
     pub(crate) certificate: String,
     pub(crate) key: String,
-    der: CertificateDer<'static>,
-    secret: PrivateKeyDer<'static>,
+    pub(crate) der: CertificateDer<'static>,
+    pub(crate) secret: PrivateKeyDer<'static>,
+}
+
+impl Identity {
+    /// It, as the settings of a listener name it.
+    pub(crate) fn setting(&self) -> String {
+        let Self { certificate, key, .. } = self;
+        format!("{{ certificate = \"{certificate}\", key = \"{key}\" }}")
+    }
 }
 
 impl Authority {
@@ -47,8 +55,14 @@ impl Authority {
 
     /// A certificate for a name or an address.
     pub(crate) fn sign(&self, name: &str) -> Identity {
+        self.sign_all(name, &[name])
+    }
+
+    /// A certificate for several names, in files of that name.
+    pub(crate) fn sign_all(&self, name: &str, names: &[&str]) -> Identity {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
+        let params = CertificateParams::new(names).unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let folder = self.folder.path().display();
         let file = |kind| format!("{folder}/{name}.{kind}");
@@ -62,7 +76,7 @@ impl Authority {
         }
     }
 
-    fn trusted(&self) -> RootCertStore {
+    pub(crate) fn trusted(&self) -> RootCertStore {
         let mut store = RootCertStore::empty();
         store.add(self.issuer.der().clone()).unwrap();
         store

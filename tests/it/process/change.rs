@@ -1,10 +1,10 @@
 //! Other settings, and another process, while requests run.
 
 use super::under_load;
+use crate::harness::eventually;
 use crate::harness::gateway::{Gateway, ROUTES, route};
 use crate::harness::http::Request;
 use crate::harness::upstream::Upstream;
-use crate::harness::{eventually, folder};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[test]
@@ -13,7 +13,7 @@ fn a_file_with_mistakes_changes_nothing_and_fails_no_request() {
     let settings = upstream.settings() + ROUTES;
     let gateway = Gateway::start(&settings);
     let token = gateway.register("alice");
-    let seen = under_load(gateway.address, &token, |answered| {
+    let seen = under_load(gateway.address, &token, 4, |answered| {
         for broken in ["not = [toml", "[server]\nlisen = 1\n"] {
             let before = mistakes(&gateway);
             gateway.write_settings(broken);
@@ -33,7 +33,7 @@ fn settings_that_are_read_again_fail_no_request() {
     let settings = upstream.settings() + ROUTES;
     let gateway = Gateway::start(&settings);
     let token = gateway.register("alice");
-    let seen = under_load(gateway.address, &token, |answered| {
+    let seen = under_load(gateway.address, &token, 4, |answered| {
         for turn in 0..20 {
             gateway.configure(&(settings.clone() + &route(&format!("/new-{turn}"), "public")));
             gateway.hang_up();
@@ -63,32 +63,13 @@ fn a_route_that_is_closed_is_closed_for_connections_that_were_kept() {
     assert!(upstream.take().is_empty());
 }
 
-#[test]
-fn an_upgrade_fails_no_request() {
-    let upstream = Upstream::start();
-    let folder = folder();
-    let control = format!("[server]\ncontrol = \"{}\"\n", folder.path().join("control").display());
-    let mut gateway = Gateway::start(&(upstream.settings() + ROUTES + &control));
-    let token = gateway.register("alice");
-    let address = gateway.address;
-    let seen = under_load(address, &token, |answered| {
-        until_answered(answered, 20);
-        gateway.upgrade();
-        until_answered(answered, 20);
-        assert_eq!(gateway.exit_code(), Some(0));
-        until_answered(answered, 20);
-    });
-    assert_eq!(seen.failed, Vec::<String>::new());
-    assert_eq!(gateway.status_of(&token), 200);
-}
-
 /// How often the gateway has kept its settings.
 fn mistakes(gateway: &Gateway) -> usize {
     gateway.log().matches("settings kept as they were").count()
 }
 
 /// Waits until so many more requests have been answered.
-fn until_answered(answered: &AtomicUsize, more: usize) {
+pub(super) fn until_answered(answered: &AtomicUsize, more: usize) {
     let wanted = answered.load(Ordering::SeqCst) + more;
     eventually("answers", || (answered.load(Ordering::SeqCst) >= wanted).then_some(()));
 }

@@ -1,12 +1,10 @@
 //! A short soak: what comes and goes leaves nothing behind. `tests/run --long` makes it longer.
 
-use std::env;
-
-use crate::harness::eventually;
 use crate::harness::gateway::{Gateway, ROUTES};
 use crate::harness::http::Request;
 use crate::harness::upstream::{Script, Upstream};
 use crate::harness::websocket::{is_open, open_websocket};
+use crate::harness::{eventually, is_long};
 
 #[test]
 fn what_comes_and_goes_leaves_no_file_open_and_no_memory_behind() {
@@ -57,9 +55,4 @@ fn come_and_go(gateway: &Gateway) {
     assert_eq!(gateway.status_of("wrong"), 401);
     assert_eq!(gateway.send(&Request::get("/public#")).status, 400);
     assert_eq!(gateway.send(&Request::post("/api/logout/").token(&token)).status, 204);
-}
-
-#[expect(clippy::disallowed_methods, reason = "says how long to test, not how the program works")]
-fn is_long() -> bool {
-    env::var_os("AUTHGATE_TEST_LONG").is_some()
 }
