@@ -1,11 +1,13 @@
 -- Sends a request with each token of a file in turn: wrk -s tokens.lua URL -- FILE
--- An empty line is a request without a token.
+-- An empty line is a request without a token. A path and a host may come after the token.
 local requests, at = {}, 0
 
 function init(arguments)
-  for token in io.lines(arguments[1]) do
+  for line in io.lines(arguments[1]) do
+    local token, path, host = line:match("^(%S*) ?(%S*) ?(%S*)$")
     wrk.headers["Authorization"] = token ~= "" and "Token " .. token or nil
-    requests[#requests + 1] = wrk.format()
+    wrk.headers["Host"] = host ~= "" and host or wrk.headers["Host"]
+    requests[#requests + 1] = wrk.format(nil, path ~= "" and path or nil)
   end
 end
 

@@ -19,11 +19,10 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 from harness import accounts, gateway, load, places, report
-from harness.processes import CpuMeter, Program, Stage
+from harness.processes import CpuMeter, Program, Stage, quietest
 
 USERS = 100_000
 SENT = 1_000  # tokens that take turns in the requests
-TRIES = 3  # at a quiet slice
 YARDSTICK = "plain-pingora"
 # What authgate is compared with beside it.
 RIVALS = ["nginx-lua-cache", "nginx-auth-request"]
@@ -176,10 +175,7 @@ class Bench:
 
     def measure_quietly(self, target):
         """One slice, or the quietest of several if others use too much of the machine."""
-        tried = []
-        while not tried or (tried[-1]["others"] > self.options.quiet and len(tried) < TRIES):
-            tried.append(self.measure(target, self.options.secs))
-        return min(tried, key=lambda slice: slice["others"])
+        return quietest(lambda: self.measure(target, self.options.secs), self.options.quiet)
 
     def measure(self, target, seconds):
         """One slice of load on one target."""

@@ -10,6 +10,7 @@ class Connection:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.unread = b""
+        self.is_last = False  # whether the gateway said with its latest answer that it closes the connection
 
     def __enter__(self):
         return self
@@ -28,6 +29,7 @@ class Connection:
             self.read_more()
         head, self.unread = self.unread[:end].lower(), self.unread[end + 4:]
         status, length = int(head[9:12]), body_length(head)
+        self.is_last = b"\r\nconnection: close" in head
         while len(self.unread) < length:
             self.read_more()
         self.unread = self.unread[length:]

@@ -1,16 +1,26 @@
 """Starts what stands on both sides of a benchmark: authgate, and the app behind it."""
 
+import subprocess
+
 from harness import places
 
 
-def start_authgate(stage, authgate, name, port, store, core=places.PROXY_CORE, threads=1, access="user",
-                   cache_size=None):
-    """A gateway that guards the app; `threads` 0 is authgate's own default."""
+def start_authgate(stage, authgate, name, port, store, core=places.PROXY_CORE, **settings):
+    """A gateway that guards the app."""
+    file = write_settings(name, port, store, **settings)
+    return stage.start(name, [authgate, "serve", "--config", file], core, port)
+
+
+def write_settings(name, port, store, threads=1, access="user", cache_size=None, app_port=places.APP_PORT,
+                   control=None, upstream="", routes=None, more=""):
+    """The settings of a gateway; `threads` 0 is authgate's own default, `upstream` are more lines of the
+    upstream and `more` other tables."""
     settings = places.RUN / f"{name}.toml"
     cache = f'cache_size = "{cache_size}"' if cache_size else ""
     settings.write_text(f"""[server]
 listen = ["127.0.0.1:{port}"]
 threads = {threads}
+control = "{control or ""}"
 
 [store]
 url = "{store}"
@@ -21,14 +31,25 @@ level = "warn" # the peers write no line a request either
 
 [[upstreams]]
 name = "app"
-servers = ["127.0.0.1:{places.APP_PORT}"]
+servers = ["127.0.0.1:{app_port}"]
+{upstream}
 
-[[routes]]
-path = "/"
-access = "{access}"
-upstream = "app"
+{routes or route("/", access)}
+{more}
 """)
-    return stage.start(name, [authgate, "serve", "--config", settings], core, port)
+    return settings
+
+
+def route(path, access="user", host=None, more=""):
+    """The table of a route to the app."""
+    host = f'host = "{host}"\n' if host else ""
+    return f'[[routes]]\npath = "{path}"\naccess = "{access}"\nupstream = "app"\n{host}{more}'
+
+
+def tell(authgate, control, command):
+    """Tells a running gateway to reload or upgrade; returns what it has not done, or nothing."""
+    told = subprocess.run([authgate, command, "--control", control], capture_output=True, text=True, check=False)
+    return (told.stderr or f"exit code {told.returncode}").strip() if told.returncode else None
 
 
 def start_app(stage, core=places.LOAD_CORE):

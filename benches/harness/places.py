@@ -27,6 +27,7 @@ PACKAGES = {
     "haproxy": "haproxy",
     "redis-server": "redis-server",
     "taskset": "util-linux",
+    "curl": "curl",
 }
 
 

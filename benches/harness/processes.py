@@ -11,6 +11,7 @@ from harness import places
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 READY_WITHIN = 30  # seconds
+TRIES = 3  # at a quiet slice
 
 
 class Stage:
@@ -93,6 +94,11 @@ class Program:
         lines = [line.split() for line in read(f"/proc/{self.process.pid}/status").splitlines()]
         return next(int(words[1]) * 1024 for words in lines if words[0] == f"{field}:")
 
+    def forget_peak(self):
+        """Lets VmHWM, the peak of resident memory, begin again at what is resident now."""
+        with open(f"/proc/{self.process.pid}/clear_refs", "w", encoding="ascii") as file:
+            file.write("5")
+
     def pids(self):
         """The program's process and its children's, at any depth."""
         found, left = [], [self.process.pid]
@@ -119,6 +125,14 @@ class CpuMeter:
         ours = sum(used.values()) + own_cpu_seconds() - self.own_before
         busy = busy_cores_seconds() - self.busy_before
         return used, max(0.0, busy - ours) / (time.monotonic() - self.started)
+
+
+def quietest(measure, quiet):
+    """A slice, or the quietest of several if others used more cores than `quiet` meanwhile."""
+    tried = []
+    while not tried or (tried[-1]["others"] > quiet and len(tried) < TRIES):
+        tried.append(measure())
+    return min(tried, key=lambda slice: slice["others"])
 
 
 def is_open(port):

@@ -77,7 +77,7 @@ pub(super) fn lay_over(lower: &mut Table, higher: Table) {
 
 /// Reads a TOML file. Fails with the first mistake of its syntax.
 pub(super) fn read_file(name: &str, text: &str) -> Result<Table, Mistake> {
-    let origin = Origin::File { name: name.into(), text };
+    let origin = Origin::File { name: name.into(), lines: line_starts(text), text };
     match DeTable::parse(text) {
         Ok(table) => Ok(origin.table(table.get_ref())),
         Err(error) => {
@@ -93,20 +93,30 @@ pub(super) fn read_value(place: &Place, text: &str) -> Result<Item, String> {
     Ok(Origin::Elsewhere(place).item(&value))
 }
 
+fn line_starts(text: &str) -> Vec<usize> {
+    let ends = text.match_indices('\n').map(|(end, _)| end + 1);
+    std::iter::once(0).chain(ends).collect()
+}
+
 /// Where TOML comes from, to tell the places of its values.
 enum Origin<'a> {
     Elsewhere(&'a Place),
-    File { name: Arc<str>, text: &'a str },
+    /// `lines` is where each begins, for a file may have many values.
+    File {
+        name: Arc<str>,
+        lines: Vec<usize>,
+        text: &'a str,
+    },
 }
 
 impl Origin<'_> {
     fn place(&self, offset: usize) -> Place {
         match self {
             Self::Elsewhere(place) => (*place).clone(),
-            Self::File { name, text } => {
-                let before = text.get(..offset).unwrap_or(text);
-                let line = before.matches('\n').count() + 1;
-                let column = before.rsplit('\n').next().unwrap_or(before).chars().count() + 1;
+            Self::File { name, lines, text } => {
+                let line = lines.partition_point(|start| *start <= offset);
+                let start = lines.get(line.saturating_sub(1)).copied().unwrap_or(0);
+                let column = text.get(start..offset).unwrap_or_default().chars().count() + 1;
                 Place::Line { file: name.clone(), line, column }
             }
         }
