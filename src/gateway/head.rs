@@ -24,8 +24,13 @@ pub(super) struct Head {
 
 impl Head {
     /// Reads the head of a request, or says which rule it breaks. `raw` is the head as it arrived:
-    /// Pingora takes off what two of the rules are about.
+    /// Pingora takes off what two of the rules are about. It takes nothing off HTTP/2, where `raw` may
+    /// be empty: no transfer coding passes there, and the part after a `#` never comes to be.
     pub(super) fn read(request: &RequestHeader, raw: &[u8]) -> Result<Self, Problem> {
+        // Methods differ by case (RFC 9110, section 9.1), but not to every app.
+        if request.method.as_str().bytes().any(|byte| byte.is_ascii_lowercase()) {
+            return Err(Problem::BadRequest("The method must be in capital letters."));
+        }
         if matches!(request.method, Method::TRACE | Method::CONNECT) {
             return Err(Problem::MethodNotAllowed(request.method.clone()));
         }
@@ -283,6 +288,17 @@ mod tests {
         let plain = request("/a", &[("Host", "gw.test")]);
         assert!(Head::read(&plain, b"GET /a#/b HTTP/1.1\r\nHost: gw.test\r\n").is_err());
         assert!(Head::read(&plain, b"GET /a HTTP/1.1\r\nX-Color: #fff\r\n").is_ok());
+    }
+
+    #[test]
+    fn a_method_is_in_capital_letters() {
+        for (method, is_good) in
+            [("DELETE", true), ("M-SEARCH", true), ("delete", false), ("DELETe", false)]
+        {
+            let mut request = request("/", &[("Host", "gw.test")]);
+            request.set_method(Method::from_bytes(method.as_bytes()).unwrap());
+            assert_eq!(Head::read(&request, b"").is_ok(), is_good, "{method}");
+        }
     }
 
     #[test]

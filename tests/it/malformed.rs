@@ -53,6 +53,12 @@ refused! {
          Authorization: Token x\r\n\r\n";
     trace_is_405: [405],
         "TRACE /public HTTP/1.1\r\nHost: gate.test\r\n\r\n";
+    a_method_in_small_letters_is_400: [400],
+        "delete /public HTTP/1.1\r\nHost: gate.test\r\n\r\n";
+    a_method_with_a_small_letter_is_400: [400],
+        "GEt /public HTTP/1.1\r\nHost: gate.test\r\n\r\n";
+    trace_in_small_letters_is_400: [400],
+        "trace /public HTTP/1.1\r\nHost: gate.test\r\n\r\n";
     connect_is_refused: [400, 405],
         "CONNECT gate.test:443 HTTP/1.1\r\nHost: gate.test\r\n\r\n";
     connect_to_a_path_is_refused: [400, 405],

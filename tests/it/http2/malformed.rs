@@ -64,6 +64,7 @@ fn pseudo_headers_that_are_not_those_of_one_request_reach_nobody() {
         ("a connect with a path", request("CONNECT", "/public", &[])),
         ("a connect", vec![(":method", "CONNECT"), (":authority", "127.0.0.1:1")]),
         ("a trace", request("TRACE", "/public", &[])),
+        ("a method in small letters", request("delete", "/public", &[])),
         ("a method with a blank", request("GET /app", "/public", &[])),
     ]);
 }
