@@ -6,7 +6,8 @@ use super::{Failure, SettingsFile, accounts_of, output};
 use crate::auth::Auth;
 use crate::config::Flags;
 use crate::gateway::{
-    Explanation, Forwarded, Inquiry, Outcome, Sender, Settings, UpstreamSettings, explain,
+    Explanation, Forwarded, Inquiry, Outcome, Sender, ServerName, Settings, UpstreamSettings,
+    explain,
 };
 use crate::model::identity::{Identity, Names};
 use crate::policy::Access;
@@ -99,15 +100,17 @@ impl Explain {
             headers.append(name, value.clone());
         }
         if !headers.contains_key(header::HOST) {
-            let host = HeaderValue::from_str(host);
-            let host = host.map_err(|_| Failure::Refused(format!("{:?} has no host", self.url)))?;
+            let value = HeaderValue::from_str(host);
+            let host =
+                value.map_err(|_| Failure::Refused(format!("{:?} has no host", self.url)))?;
             headers.insert(header::HOST, host);
         }
         if let Some(token) = self.sender.token()? {
             headers.append(header::AUTHORIZATION, bearing(gateway, &token)?);
         }
         let is_secure = self.url.starts_with("https://");
-        Ok(Inquiry { headers, is_secure, method, peer: self.from, target })
+        let called = if is_secure { called(host) } else { None };
+        Ok(Inquiry { called, headers, is_secure, method, peer: self.from, target })
     }
 }
 
@@ -146,6 +149,13 @@ fn split_url(url: &str) -> Result<(&str, String), Failure> {
     let (host, target) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let slash = if target.starts_with('/') { "" } else { "/" };
     Ok((host, format!("{slash}{target}")))
+}
+
+/// The name of a URL's host as clients call it in their TLS handshake: an address is not called.
+fn called(host: &str) -> Option<ServerName> {
+    let name = host.split_once(':').map_or(host, |(name, _)| name);
+    let is_name = !name.starts_with('[') && name.parse::<IpAddr>().is_err();
+    is_name.then(|| ServerName(name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()))
 }
 
 fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {

@@ -1,11 +1,11 @@
 //! Whether a request may pass, or what it is answered instead.
 
-use super::client::Client;
+use super::client::{Client, ServerName};
 use super::context::{Place, RequestCtx};
-use super::head::Head;
-use super::judge::{self, Destination, Judge, Pass, Witness};
+use super::judge::{self, Arrival, Destination, Judge, Pass, Witness};
 use super::{Gateway, Settings, cors, guard, reply};
 use crate::api::{self, ApiRequest, Endpoint, Problem};
+use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Response, header};
 use pingora::Result;
@@ -39,20 +39,17 @@ impl Gateway {
         let judge = Judge { live: &live, witness: Witness::Accounts(&self.auth) };
         let client = Client::of(session, &live.settings.trusted_proxies);
         ctx.request_id = client.request_id(session.req_header());
-        ctx.client = Some(client);
+        let client = &*ctx.client.insert(client);
         let header = session.req_header();
         ctx.asked = Some((header.method.clone(), header.uri.clone()));
         if guard::is_surplus() {
             return Err(Problem::Unavailable);
         }
-        let raw = session.as_downstream().to_h1_raw();
-        if raw.len() > live.settings.max_head {
-            return Err(Problem::HeadTooLarge(live.settings.max_head));
-        }
-        let head = Head::read(header, &raw)?;
-        if ctx.client.as_ref().is_some_and(|client| client.is_misdirected(session, &head.host)) {
-            return Err(Problem::Misdirected);
-        }
+        // Over HTTP/2 it would be written anew, and its length is bounded where it is read.
+        let is_apart = session.as_downstream().is_http2();
+        let raw = if is_apart { Bytes::new() } else { session.as_downstream().to_h1_raw() };
+        let called = ServerName::of(session);
+        let head = judge.read(header, &Arrival { called, client, raw: &raw })?;
         let route = match judge.locate(header, &head)? {
             Destination::Endpoint(endpoint) => {
                 ctx.place = Place::Endpoint;

@@ -40,6 +40,13 @@ pub fn network_of(address: IpAddr) -> IpAddr {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ServerName(pub String);
 
+impl ServerName {
+    /// What the client of a session has called, if it speaks TLS and said so.
+    pub(super) fn of(session: &Session) -> Option<&Self> {
+        session.digest()?.ssl_digest.as_ref()?.extension.get()
+    }
+}
+
 impl Client {
     /// The client of a session.
     pub(super) fn of(session: &Session, trusted: &[IpNet]) -> Self {
@@ -59,10 +66,10 @@ impl Client {
     /// Whether the client called another host in its TLS handshake than the one that it asks: it must
     /// not have the answers of one by the certificate, or the connection, of another (RFC 9110,
     /// section 15.5.20). A trusted proxy has names of its own.
-    pub(super) fn is_misdirected(&self, session: &Session, host: &str) -> bool {
-        let tls = session.digest().and_then(|digest| digest.ssl_digest.as_ref());
-        let called = tls.and_then(|tls| tls.extension.get::<ServerName>());
-        !self.is_proxied && called.is_some_and(|called| called.0 != host)
+    pub(super) fn is_misdirected(&self, called: Option<&ServerName>, host: &str) -> bool {
+        // HTTP/1.0 may ask none.
+        let is_other = |called: &ServerName| !host.is_empty() && called.0 != host;
+        !self.is_proxied && called.is_some_and(is_other)
     }
 
     /// The client of a request that comes from this address.

@@ -1,10 +1,9 @@
 //! Tells what the gateway would do with a request: it is judged and written by the very functions
 //! that serve requests, but goes nowhere.
 
-use super::client::Client;
+use super::client::{Client, ServerName};
 use super::cors;
-use super::head::Head;
-use super::judge::{Destination, Judge, Pass, Witness, question, question_to_come};
+use super::judge::{Arrival, Destination, Judge, Pass, Witness, question, question_to_come};
 use super::live::{Live, Settings};
 use super::outgoing::Told;
 use super::reply;
@@ -19,6 +18,8 @@ use std::sync::Arc;
 
 /// A request that nobody has sent.
 pub struct Inquiry {
+    /// The name by which the server would be called in the TLS handshake, if by any.
+    pub called: Option<ServerName>,
     /// Its headers.
     pub headers: HeaderMap,
     /// Whether it would come over TLS.
@@ -82,8 +83,7 @@ pub async fn explain(
     sender: Sender<'_>,
 ) -> pingora::Result<Explanation> {
     let live = Live::new(settings, None);
-    let Inquiry { headers, is_secure, method, peer, target } = inquiry;
-    let raw = format!("{method} {target} HTTP/1.1\r\n");
+    let Inquiry { called, headers, is_secure, method, peer, target } = inquiry;
     let mut request = RequestHeader::build_no_case(method, target.as_bytes(), None)?;
     for (name, value) in &headers {
         request.append_header(name, value)?;
@@ -101,7 +101,9 @@ pub async fn explain(
     let judge = Judge { live: &live, witness };
     let client = Client::behind(peer, &request, &live.settings.trusted_proxies);
     let client = client.over_tls(is_secure);
-    let outcome = explained.follow(judge, &request, raw.as_bytes(), &client).await;
+    let raw = written(&request, &target);
+    let arrival = Arrival { called: called.as_ref(), client: &client, raw: &raw };
+    let outcome = explained.follow(judge, &request, &arrival).await;
     let cors = explained.route.as_ref().and_then(|route| route.cors.as_ref());
     let outcome = match outcome {
         Ok(outcome) => outcome,
@@ -110,6 +112,16 @@ pub async fn explain(
     };
     let Explained { caller, considered, route } = explained;
     Ok(Explanation { caller, considered, outcome, route })
+}
+
+/// The head of a request as it would arrive.
+fn written(request: &RequestHeader, target: &str) -> Vec<u8> {
+    let mut head = format!("{} {target} HTTP/1.1\r\n", request.method).into_bytes();
+    for (name, value) in &request.headers {
+        head.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+    }
+    head.extend_from_slice(b"\r\n");
+    head
 }
 
 fn refused(
@@ -155,11 +167,11 @@ impl Explained {
         &mut self,
         judge: Judge<'_>,
         request: &RequestHeader,
-        raw: &[u8],
-        client: &Client,
+        arrival: &Arrival<'_>,
     ) -> Result<Outcome, Stop> {
         let live = judge.live;
-        let head = Head::read(request, raw)?;
+        let client = arrival.client;
+        let head = judge.read(request, arrival)?;
         self.consider(live, &question(request, &head));
         let route = match judge.locate(request, &head)? {
             Destination::Endpoint(_) => return Ok(Outcome::Endpoint),

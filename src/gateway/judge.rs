@@ -1,6 +1,7 @@
 //! Where a request leads and whether it may pass: the one judgement, of the proxy as it serves and
 //! of `authgate explain`.
 
+use super::client::{Client, ServerName};
 use super::cors::Preflight;
 use super::guard;
 use super::head::Head;
@@ -32,6 +33,15 @@ pub(super) enum Witness<'a> {
     Operator(Option<&'a Identity>),
 }
 
+/// What is known of a request beside what its head says.
+pub(super) struct Arrival<'a> {
+    /// The name by which the server was called in the TLS handshake.
+    pub called: Option<&'a ServerName>,
+    pub client: &'a Client,
+    /// The head as it arrived; empty over HTTP/2.
+    pub raw: &'a [u8],
+}
+
 /// Where a request leads.
 pub(super) enum Destination<'a> {
     /// To one of the endpoints.
@@ -50,6 +60,23 @@ pub(super) struct Pass {
 }
 
 impl<'a> Judge<'a> {
+    /// Reads the head of a request, or says why it goes no further.
+    pub(super) fn read(
+        self,
+        request: &RequestHeader,
+        arrival: &Arrival<'_>,
+    ) -> Result<Head, Problem> {
+        let most = self.live.settings.max_head;
+        if arrival.raw.len() > most {
+            return Err(Problem::HeadTooLarge(most));
+        }
+        let head = Head::read(request, arrival.raw)?;
+        if arrival.client.is_misdirected(arrival.called, &head.host) {
+            return Err(Problem::Misdirected);
+        }
+        Ok(head)
+    }
+
     /// Finds out where a request leads.
     pub(super) fn locate(
         self,

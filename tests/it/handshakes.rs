@@ -78,6 +78,16 @@ fn a_client_that_names_no_host_is_served() {
 }
 
 #[test]
+fn a_request_that_names_no_host_is_not_one_for_another_host() {
+    let (upstream, listener) = (Upstream::start(), Listener::tls());
+    let _gateway = listener.gateway(&(upstream.settings() + ROUTES));
+    let connection = client(trusting(&listener));
+    let mut stream = StreamOwned::new(connection, connect(listener.address));
+    stream.write_all(b"GET /public HTTP/1.0\r\n\r\n").unwrap();
+    assert_eq!(status_in(&mut stream), 200);
+}
+
+#[test]
 fn routes_judge_the_host_of_the_request_and_not_that_of_the_handshake() {
     let (upstream, listener) = (Upstream::start(), Listener::tls());
     let staff = route("/", "staff") + "host = \"staff.test\"\n";

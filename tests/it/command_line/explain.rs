@@ -52,6 +52,25 @@ fn the_app_gets_what_was_explained() {
 }
 
 #[test]
+fn what_is_refused_for_its_size_or_its_handshake_is_told() {
+    let upstream = Upstream::start();
+    let gateway =
+        Gateway::start(&(upstream.settings() + ROUTES + "[server]\nmax_head = \"8KiB\"\n"));
+    let status = |arguments: &[&str]| {
+        let explained = gateway.run(&[&["explain", "--json", "GET"], arguments].concat());
+        explained.done().json()["answer"]["status"].clone()
+    };
+    let long = format!("X-Long: {}", "x".repeat(8 << 10));
+    assert_eq!(status(&["/public", "-H", &long]), 431);
+    assert_eq!(status(&["https://gate.test/public", "-H", "Host: other.test"]), 421);
+    for url in
+        ["https://GATE.test.:8443/public", "https://127.0.0.1/public", "https://[::1]/public"]
+    {
+        assert_eq!(status(&[url]), Value::Null, "{url}");
+    }
+}
+
+#[test]
 fn the_gateway_answers_what_was_explained() {
     let upstream = Upstream::start();
     let gateway = Gateway::before(&upstream);
