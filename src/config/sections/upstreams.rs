@@ -73,6 +73,11 @@ fn upstream(section: &mut Section<'_>) -> (Place, UpstreamSettings) {
             server.is_tls = true;
         }
     }
+    let has = |is_tls| servers.iter().any(|server| server.is_tls == is_tls);
+    if has(true) && has(false) {
+        let problem = "some are https:// and some are not: make them all alike, or two upstreams";
+        section.reject("servers", problem);
+    }
     let protocol = protocol(section, &servers);
     let balance = balance(section);
     let ejection = ejection(section);

@@ -63,7 +63,9 @@ health = { path = "healthz" }
 "#;
     assert_eq!(
         mistakes_of(text),
-        "authgate.toml:5:15: upstreams[0].hash_header: \"a b\" is not the name of a header; \
+        "authgate.toml:4:11: upstreams[0].servers: some are https:// and some are not: make them \
+         all alike, or two upstreams\n\
+         authgate.toml:5:15: upstreams[0].hash_header: \"a b\" is not the name of a header; \
          write one such as \"X-Shard\"\n\
          authgate.toml:5:15: upstreams[0].hash_header: has no use unless balance is \
          \"hash-header\"\n\
@@ -82,16 +84,15 @@ fn upstream(line: &str) -> crate::gateway::UpstreamSettings {
 
 #[test]
 fn a_server_may_have_a_weight_and_speak_tls() {
-    let servers = upstream(
-        "servers = [\"a:1\", \"http://b:1/\", \"https://c:1\", { address = \"[::1]:1\", weight = 3 }]",
-    );
-    let servers = servers.servers.into_iter();
-    let servers: Vec<_> = servers.map(|one| (one.address, one.is_tls, one.weight)).collect();
-    let expected = [("a:1", false, 1), ("b:1", false, 1), ("c:1", true, 1), ("[::1]:1", false, 3)];
-    assert_eq!(
-        servers,
-        expected.map(|(address, is_tls, weight)| (address.to_owned(), is_tls, weight))
-    );
+    let servers = |list: &str| {
+        let servers = upstream(&format!("servers = [{list}]")).servers.into_iter();
+        servers.map(|one| (one.address, one.is_tls, one.weight)).collect::<Vec<_>>()
+    };
+    let is = |(address, is_tls, weight): (&str, bool, u32)| (address.to_owned(), is_tls, weight);
+    let plain = servers(r#""a:1", "http://b:1/", { address = "[::1]:1", weight = 3 }"#);
+    assert_eq!(plain, [("a:1", false, 1), ("b:1", false, 1), ("[::1]:1", false, 3)].map(is));
+    let secure = servers(r#""https://c:1", { address = "https://[::1]:1", weight = 3 }"#);
+    assert_eq!(secure, [("c:1", true, 1), ("[::1]:1", true, 3)].map(is));
 }
 
 #[test]

@@ -106,9 +106,15 @@ impl Told {
         let mut gone = std::mem::take(&mut self.0);
         for upstream in &live.upstreams {
             let name = &upstream.settings.name;
-            for server in upstream.pool.load().servers() {
+            let pool = upstream.pool.load();
+            for server in pool.servers() {
                 let key = (name.clone(), server.address);
-                let is_up = server.is_up();
+                // Several names may lead there, each with a server of its own.
+                if self.0.contains_key(&key) {
+                    continue;
+                }
+                let mut same = pool.servers().iter().filter(|one| one.address == server.address);
+                let is_up = same.all(|one| one.is_up());
                 let was_up = gone.remove(&key);
                 if was_up != Some(is_up) {
                     metrics.server_is(name, server.address, is_up);
@@ -130,6 +136,6 @@ impl Told {
 }
 
 fn warn_of(upstream: &str, server: &Server) {
-    let why = if server.is_healthy() { "it cannot be connected to" } else { "its health check" };
+    let why = if server.is_healthy() { "it breaks off" } else { "its health check" };
     tracing::warn!(upstream, server = %server.address, why, "server down");
 }

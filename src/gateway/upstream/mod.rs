@@ -100,17 +100,24 @@ impl Upstream {
         }
     }
 
-    /// Makes its servers those that its names lead to now. One that stays keeps what is known of it.
+    /// Makes its servers those that its names lead to now. One that stays keeps what is known of it,
+    /// unless another name leads to it: it is spoken to as the name that leads to it is written.
     fn gather(&self) {
         let before = self.pool.load();
         let mut servers: Vec<Arc<Server>> = self.fixed.clone();
         for name in &self.names {
             let weight = self.settings.servers.get(name.place).map_or(1, |server| server.weight);
             for address in name.addresses() {
-                if servers.iter().any(|server| server.address == address) {
+                let is_here = |server: &Arc<Server>| server.address == address;
+                let is_twin = |server: &Arc<Server>| {
+                    is_here(server) && self.proves(server.place) == self.proves(name.place)
+                };
+                if servers.iter().any(is_twin) {
                     continue;
                 }
-                let known = before.servers().iter().find(|server| server.address == address);
+                let is_known =
+                    |server: &&Arc<Server>| is_here(server) && server.place == name.place;
+                let known = before.servers().iter().find(is_known);
                 let new = || Arc::new(Server::new(address, name.place, weight));
                 servers.push(known.map_or_else(new, Arc::clone));
             }
@@ -118,5 +125,77 @@ impl Upstream {
         servers.sort_by_key(|server| (server.place, server.address));
         self.pool.store(Arc::new(Pool::new(servers)));
         self.settled.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pingora::upstreams::peer::Peer;
+    use std::time::Duration;
+
+    fn upstream(servers: &[(&str, bool)]) -> Upstream {
+        let second = Duration::from_secs(1);
+        let server = |(address, is_tls): &(&str, bool)| ServerSettings {
+            address: (*address).to_owned(),
+            is_tls: *is_tls,
+            weight: 1,
+        };
+        let settings = UpstreamSettings {
+            balance: Balance::RoundRobin,
+            connect_timeout: second,
+            ejection: None,
+            health: None,
+            idle_timeout: second,
+            max_connections: None,
+            name: "app".to_owned(),
+            protocol: Protocol::Auto,
+            read_timeout: second,
+            retries: 0,
+            servers: servers.iter().map(server).collect(),
+            tls: TlsSettings::default(),
+            total_timeout: None,
+            upgrade_timeout: second,
+            write_timeout: second,
+        };
+        Upstream::new(settings, 1)
+    }
+
+    /// How the servers are spoken to once the names have led to these addresses, by their last parts,
+    /// one after the other.
+    fn spoken_to(upstream: &Upstream, led: &[(usize, u8)]) -> Vec<String> {
+        for (name, last) in led {
+            upstream.names[*name].lead_to(IpAddr::from([192, 0, 2, *last]));
+            upstream.gather();
+        }
+        let pool = upstream.pool.load();
+        let peers = pool.servers().iter().map(|server| upstream.peer_at(server));
+        let shown = |peer: pingora::upstreams::peer::HttpPeer| {
+            format!("{} {} {:?}", peer.address(), peer.is_tls(), peer.sni())
+        };
+        peers.map(shown).collect()
+    }
+
+    #[test]
+    fn an_address_is_spoken_to_as_the_name_is_written_that_leads_to_it_now() {
+        let upstream = upstream(&[("a.test:1", true), ("b.test:1", true)]);
+        let before = spoken_to(&upstream, &[(0, 1), (1, 2)]);
+        assert_eq!(before, [r#"192.0.2.1:1 true "a.test""#, r#"192.0.2.2:1 true "b.test""#]);
+        let after = spoken_to(&upstream, &[(0, 2), (1, 1)]);
+        assert_eq!(after, [r#"192.0.2.2:1 true "a.test""#, r#"192.0.2.1:1 true "b.test""#]);
+    }
+
+    #[test]
+    fn an_address_that_two_names_lead_to_is_spoken_to_by_both() {
+        let upstream = upstream(&[("a.test:1", true), ("b.test:1", true), ("c.test:1", false)]);
+        let all = spoken_to(&upstream, &[(2, 1), (1, 1), (0, 1)]);
+        let written = [r#"true "a.test""#, r#"true "b.test""#, r#"false """#];
+        assert_eq!(all, written.map(|written| format!("192.0.2.1:1 {written}")));
+    }
+
+    #[test]
+    fn names_that_prove_nothing_by_which_they_differ_are_one_server() {
+        let upstream = upstream(&[("a.test:1", false), ("b.test:1", false)]);
+        assert_eq!(spoken_to(&upstream, &[(0, 1), (1, 1)]).len(), 1);
     }
 }

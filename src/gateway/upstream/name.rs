@@ -45,6 +45,12 @@ impl Name {
         self.state().addresses.iter().map(|ip| SocketAddr::from((*ip, self.port))).collect()
     }
 
+    /// Leads to this address from now on.
+    #[cfg(test)]
+    pub(super) fn lead_to(&self, address: IpAddr) {
+        self.state().addresses = vec![address];
+    }
+
     /// Whether it was asked for at all, with whatever result.
     pub(super) fn is_settled(&self) -> bool {
         self.state().is_settled

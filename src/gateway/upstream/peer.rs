@@ -13,19 +13,20 @@ use std::sync::Arc;
 const STREAMS: usize = 100;
 
 impl Upstream {
+    /// Which name the server at this place must prove; `None` is without TLS.
+    pub(super) fn proves(&self, place: usize) -> Option<&str> {
+        let written = self.settings.servers.get(place).filter(|written| written.is_tls)?;
+        // Pingora verifies nothing where there is no name; but a host is never empty.
+        let named = self.settings.tls.server_name.as_deref();
+        Some(named.unwrap_or_else(|| written.host_and_port().0))
+    }
+
     /// A server, with all that connecting to it takes.
     pub(super) fn peer_at(&self, server: &Server) -> HttpPeer {
         let settings = &self.settings;
-        let written = settings.servers.get(server.place);
-        let is_tls = written.is_some_and(|written| written.is_tls);
-        // Pingora verifies nothing where there is no name; but a host is never empty.
-        let name = if is_tls {
-            let host = || written.map(|written| written.host_and_port().0.to_owned());
-            settings.tls.server_name.clone().or_else(host).unwrap_or_default()
-        } else {
-            String::new()
-        };
-        let mut peer = HttpPeer::new(server.address, is_tls, name);
+        let name = self.proves(server.place);
+        let is_tls = name.is_some();
+        let mut peer = HttpPeer::new(server.address, is_tls, name.unwrap_or_default().to_owned());
         peer.group_key = self.group;
         let options = &mut peer.options;
         options.connection_timeout = Some(settings.connect_timeout);

@@ -17,6 +17,10 @@ const MISTAKES: &[(&str, &str)] = &[
     ("[[upstreams]]\nname = \"app\"\nservers = [\"nowhere\"]\n", "upstreams[0].servers"),
     ("[[routes]]\npath = \"\"\naccess = \"public\"\nupstream = \"app\"\n", "routes[0].path"),
     ("[[routes]]\npath = \"public\"\naccess = \"public\"\nupstream = \"app\"\n", "routes[0].path"),
+    (
+        "[[upstreams]]\nname = \"app\"\nservers = [\"https://a:1\", \"b:1\"]\n",
+        "upstreams[0].servers",
+    ),
     ("[[routes]]\npath = \"/a/..\"\naccess = \"public\"\nupstream = \"app\"\n", "routes[0].path"),
     ("[[routes]]\npath = \"/a\"\naccess = \"all\"\nupstream = \"app\"\n", "routes[0].access"),
     ("[[routes]]\npath = \"/a\"\naccess = \"public\"\nupstream = \"b\"\n", "routes[0].upstream"),
