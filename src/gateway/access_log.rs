@@ -6,8 +6,8 @@ use pingora::Error;
 use pingora::proxy::Session;
 use std::time::Duration;
 
-/// For a request that was cut off while it was served.
-pub(super) fn write_cut(ctx: &RequestCtx) {
+/// For a request that was cut off while it was served, and why if that is known.
+pub(super) fn write_cut(ctx: &RequestCtx, reason: Option<&str>) {
     tracing::info!(
         target: "authgate::access",
         client = ctx.client.as_ref().map(|client| tracing::field::display(client.address)),
@@ -16,7 +16,8 @@ pub(super) fn write_cut(ctx: &RequestCtx) {
         user = ctx.user.as_ref().map(Names::username),
         took_ms = u64::try_from(ctx.started.elapsed().as_millis()).unwrap_or(u64::MAX),
         request_id = ctx.request_id.to_str().unwrap_or_default(),
-        "request cut off: its token has ended, or the store could not tell"
+        reason,
+        "request cut off"
     );
 }
 

@@ -59,6 +59,20 @@ impl RequestCtx {
         }
     }
 
+    /// Why it is cut off while it is served, as far as can be told from here.
+    fn why_cut(&self) -> Option<&'static str> {
+        if self.attempt.time_left().is_err() {
+            return Some("total_timeout");
+        }
+        let caller = self.permit.as_ref()?.caller()?;
+        let has_ended = caller.lasts.is_some_and(|lasts| self.started.elapsed() >= lasts);
+        Some(if has_ended {
+            "its token has expired"
+        } else {
+            "its token has ended, or the store could not tell"
+        })
+    }
+
     /// What browsers are told of answers from where the request leads.
     pub(super) fn cors(&self) -> Option<&Cors> {
         match &self.place {
@@ -83,7 +97,7 @@ impl Drop for RequestCtx {
     fn drop(&mut self) {
         if !self.is_logged {
             self.in_flight.ends(0, self.started.elapsed());
-            access_log::write_cut(self);
+            access_log::write_cut(self, self.why_cut());
         }
     }
 }

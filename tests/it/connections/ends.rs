@@ -143,7 +143,7 @@ fn what_is_cut_is_counted_and_logged_without_a_secret() {
         let log = gateway.log();
         log.lines().find(|line| line.contains("request cut off")).map(str::to_owned)
     });
-    assert!(line.contains("alice"), "{line}");
+    assert!(line.contains("alice") && line.contains("its token has ended"), "{line}");
     assert!(!gateway.log().contains(&token));
     eventually("nothing in flight", || (gateway.meter("requests_in_flight") < 1.0).then_some(()));
 }
