@@ -48,8 +48,8 @@ impl Gateway {
         // Over HTTP/2 it would be written anew, and its length is bounded where it is read.
         let is_apart = session.as_downstream().is_http2();
         let raw = if is_apart { Bytes::new() } else { session.as_downstream().to_h1_raw() };
-        let called = ServerName::of(session);
-        let head = judge.read(header, &Arrival { called, client, raw: &raw })?;
+        let named = ServerName::of(session);
+        let head = judge.read(header, &Arrival { called: named, client, raw: &raw })?;
         let route = match judge.locate(header, &head)? {
             Destination::Endpoint(endpoint) => {
                 ctx.place = Place::Endpoint;

@@ -27,6 +27,12 @@ pub(super) fn is_of_connecting(error: &Error) -> bool {
     )
 }
 
+/// Whether a server has ended its connection.
+pub(super) fn is_of_breaking_off(error: &Error) -> bool {
+    *error.esource() == ErrorSource::Upstream
+        && matches!(error.etype(), ErrorType::ConnectionClosed | ErrorType::ReadError)
+}
+
 /// What a failure of an upstream is counted as.
 pub(super) fn fault_of(error: &Error) -> UpstreamFault {
     use ErrorType::{ConnectTimedout, ReadTimedout, TLSHandshakeTimedout, WriteTimedout};

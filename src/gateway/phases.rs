@@ -74,9 +74,7 @@ impl ProxyHttp for Gateway {
         _: Option<&Digest>,
         ctx: &mut RequestCtx,
     ) -> Result<()> {
-        if ctx.attempt.connected() {
-            self.wake.notify_one();
-        }
+        ctx.attempt.connected();
         Ok(())
     }
 
@@ -121,7 +119,9 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         ctx: &mut RequestCtx,
     ) -> Result<()> {
-        ctx.attempt.hear(session, response)?;
+        if ctx.attempt.hear(session, response)? {
+            self.wake.notify_one();
+        }
         if let Some(deadline) = ctx.attempt.deadline() {
             guard::cut_at(deadline);
         }
@@ -183,7 +183,11 @@ impl ProxyHttp for Gateway {
     ) -> Box<Error> {
         let RequestCtx { attempt, live, permit, .. } = ctx;
         match upstream_of(live, permit.as_ref()) {
-            Some(upstream) => upstream.broken(attempt, session, &mut error, was_kept),
+            Some(upstream) => {
+                if upstream.broken(attempt, session, &mut error, was_kept) {
+                    self.wake.notify_one();
+                }
+            }
             None => error.set_retry(false),
         }
         error

@@ -5,16 +5,18 @@ use super::answer::Heard;
 use super::balance::{self, Nobody, Wanted, Way};
 use super::name::Name;
 use super::server::Lease;
-use super::settings::{Balance, Protocol};
+use super::settings::{Balance, Ejection, Protocol};
+use super::terms::{Connector, Terms};
 use crate::gateway::failure;
 use crate::model::user::UserId;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, StatusCode};
 use pingora::http::ResponseHeader;
 use pingora::protocols::ALPN;
 use pingora::proxy::Session;
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What a request has tried.
@@ -27,6 +29,8 @@ pub(in super::super) struct Attempt {
     /// Whether a server that has failed it may be asked again: it is not down.
     may_repeat: bool,
     tried: Vec<SocketAddr>,
+    /// Those of a client who asks for another protocol.
+    terms: Option<Arc<Terms>>,
     tries: u32,
     /// When the whole exchange must be over if the app does not switch protocols.
     unless_upgraded: Option<Instant>,
@@ -47,23 +51,37 @@ impl Attempt {
         self.deadline
     }
 
-    /// Fails if the head of the server's answer cannot be believed. A client could ask for another
-    /// protocol only to have all the time in the world, so without one the deadline holds.
+    /// Fails if the head of the server's answer cannot be believed. Whether the server was left out
+    /// until now. A client could ask for another protocol only to have all the time in the world, so
+    /// without one the deadline and the usual timeouts hold.
     pub(in super::super) fn hear(
         &mut self,
-        session: &Session,
+        session: &mut Session,
         response: &ResponseHeader,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         self.heard.hear(response, session.as_downstream().is_upgrade_req())?;
-        if !response.status.is_informational() {
+        if response.status == StatusCode::SWITCHING_PROTOCOLS {
+            if let Some(terms) = &self.terms {
+                session.as_downstream_mut().set_read_timeout(Some(terms.upgraded));
+                terms.end();
+            }
+        } else if !response.status.is_informational() {
             self.deadline = self.deadline.or(self.unless_upgraded);
         }
-        Ok(())
+        Ok(self.lease.as_ref().is_some_and(|lease| lease.server().answered()))
     }
 
-    /// Notes that the server was connected to. Whether it was left out until now.
-    pub(in super::super) fn connected(&self) -> bool {
-        self.lease.as_ref().is_some_and(|lease| lease.server().connected())
+    /// Notes that the server has broken off. Whether it is left out now that was not before.
+    fn failed(&self, ejection: Option<Ejection>) -> bool {
+        let server = self.lease.as_ref().map(Lease::server);
+        server.zip(ejection).is_some_and(|(server, ejection)| server.failed(ejection))
+    }
+
+    /// Notes that the server was connected to.
+    pub(in super::super) fn connected(&self) {
+        if let Some(terms) = &self.terms {
+            terms.begin();
+        }
     }
 }
 
@@ -85,11 +103,13 @@ impl Upstream {
     /// Chooses a server for a request.
     pub(in super::super) async fn peer(
         &self,
-        session: &mut Session,
+        session: &Session,
         asker: &Asker,
         attempt: &mut Attempt,
     ) -> Result<Box<HttpPeer>> {
-        let is_upgrade = session.as_downstream().is_upgrade_req();
+        // HTTP/2 has no upgrade.
+        let has_upgrade = matches!(self.settings.protocol, Protocol::Auto | Protocol::Http1);
+        let is_upgrade = has_upgrade && session.as_downstream().is_upgrade_req();
         let total = asker.total_timeout.or(self.settings.total_timeout);
         attempt.unless_upgraded = total.map(|total| asker.began + total);
         attempt.deadline = attempt.unless_upgraded.filter(|_| !is_upgrade);
@@ -98,7 +118,7 @@ impl Upstream {
         }
         let left = attempt.time_left()?;
         attempt.tries += 1;
-        attempt.lease = None;
+        (attempt.lease, attempt.terms) = (None, None);
         let lease = self.choose(self.way(&session.req_header().headers, asker), attempt);
         let lease = lease.map_err(|nobody| match nobody {
             Nobody::Full => Error::new_up(failure::FULL),
@@ -106,10 +126,13 @@ impl Upstream {
         })?;
         let mut peer = self.peer_at(lease.server());
         attempt.lease = Some(lease);
+        let read_timeout = asker.read_timeout.unwrap_or(self.settings.read_timeout);
+        peer.options.read_timeout = Some(read_timeout);
         if is_upgrade {
-            self.set_terms_of_upgrade(session, &mut peer);
-        } else if asker.read_timeout.is_some() {
-            peer.options.read_timeout = asker.read_timeout;
+            let end = attempt.unless_upgraded;
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            let most = left.map_or(read_timeout, |left| left.min(read_timeout));
+            attempt.terms = Some(self.set_terms_of_upgrade(&mut peer, most));
         }
         if let Some(left) = left {
             shorten(&mut peer, left);
@@ -117,14 +140,18 @@ impl Upstream {
         Ok(Box::new(peer))
     }
 
-    fn set_terms_of_upgrade(&self, session: &mut Session, peer: &mut HttpPeer) {
-        let timeout = Some(self.settings.upgrade_timeout);
-        session.as_downstream_mut().set_read_timeout(timeout);
-        (peer.options.read_timeout, peer.options.write_timeout) = (timeout, timeout);
-        if self.settings.protocol == Protocol::Auto {
-            // HTTP/2 has no upgrade.
-            peer.options.alpn = ALPN::H1;
-        }
+    /// Makes the peer one that may agree to another protocol, and may be silent for so long until then.
+    fn set_terms_of_upgrade(&self, peer: &mut HttpPeer, read_timeout: Duration) -> Arc<Terms> {
+        let upgraded = self.settings.upgrade_timeout;
+        let terms = Arc::new(Terms::new(read_timeout, self.settings.write_timeout, upgraded));
+        // Others' connections have no such terms, and it is over with these after one request.
+        peer.group_key = !self.group;
+        let options = &mut peer.options;
+        options.custom_l4 = Some(Arc::new(Connector(Arc::clone(&terms))));
+        options.idle_timeout = Some(Duration::ZERO);
+        (options.read_timeout, options.write_timeout) = (Some(upgraded), Some(upgraded));
+        options.alpn = ALPN::H1;
+        terms
     }
 
     /// Decides whether a request that could not be connected is tried elsewhere: nothing was sent,
@@ -148,13 +175,24 @@ impl Upstream {
 
     /// Decides whether a request that was sent is sent again: only where the connection was kept from
     /// an earlier one and has ended before the answer began, and nothing happens by the request.
+    /// Whether whoever keeps the upstreams has something to do by that.
     pub(in super::super) fn broken(
         &self,
         attempt: &mut Attempt,
-        session: &Session,
+        session: &mut Session,
         error: &mut Error,
         was_kept: bool,
-    ) {
+    ) -> bool {
+        if attempt.terms.as_ref().is_some_and(|terms| terms.were_broken()) {
+            error.etype = ErrorType::ReadTimedout;
+        }
+        // What a client has sent may be why: then it is no failure of the server.
+        let is_failure = !was_kept
+            && attempt.terms.is_none()
+            && failure::is_of_breaking_off(error)
+            && session.response_written().is_none()
+            && session.as_downstream_mut().is_body_empty();
+        let is_left_out = is_failure && attempt.failed(self.settings.ejection);
         let is_safe = [Method::GET, Method::HEAD, Method::OPTIONS];
         let may_retry = attempt.tries <= self.settings.retries
             && is_safe.contains(&session.req_header().method)
@@ -162,11 +200,12 @@ impl Upstream {
             && !session.as_ref().retry_buffer_truncated();
         if !may_retry {
             error.set_retry(false);
-            return;
+            return is_left_out;
         }
         error.retry.decide_reuse(was_kept);
         attempt.tried.extend(attempt.lease.as_ref().map(|lease| lease.server().address));
         attempt.may_repeat = true;
+        is_left_out
     }
 
     fn choose(&self, way: Way, attempt: &Attempt) -> Result<Lease, Nobody> {

@@ -10,6 +10,7 @@ mod peer;
 mod resolve;
 mod server;
 mod settings;
+mod terms;
 mod tls;
 
 pub use self::settings::{

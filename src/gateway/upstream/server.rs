@@ -17,7 +17,7 @@ pub(super) struct Server {
     ejected_until: AtomicU64,
     /// How often in a row it was left out.
     ejections: AtomicU32,
-    /// How often in a row it could not be connected to.
+    /// How often in a row it could not be connected to, or broke off before it answered.
     failures: AtomicU32,
     in_use: AtomicUsize,
     is_healthy: AtomicBool,
@@ -65,7 +65,7 @@ impl Server {
         self.is_healthy.load(Relaxed)
     }
 
-    /// For how long it is still left out because it could not be connected to.
+    /// For how long it is still left out because it failed.
     pub(super) fn left_out_for(&self) -> Option<Duration> {
         // Most servers never are, and then nobody needs to know the time.
         match self.ejected_until.load(Relaxed) {
@@ -79,8 +79,8 @@ impl Server {
         self.in_use.load(Relaxed)
     }
 
-    /// Notes that it was connected to. Whether it was left out until now.
-    pub(super) fn connected(&self) -> bool {
+    /// Notes that it has answered. Whether it was left out until now.
+    pub(super) fn answered(&self) -> bool {
         if self.failures.load(Relaxed) == 0 {
             return false;
         }
@@ -89,7 +89,7 @@ impl Server {
         self.ejected_until.swap(0, Relaxed) > 0
     }
 
-    /// Notes that it could not be connected to. Whether it is left out now that was not before.
+    /// Notes that it could not be connected to, or broke off. Whether it is left out now that was not before.
     pub(super) fn failed(&self, ejection: Ejection) -> bool {
         let failures = self.failures.fetch_add(1, Relaxed).saturating_add(1);
         if failures < ejection.after || self.left_out_for().is_some() {
@@ -162,10 +162,10 @@ mod tests {
         let server = server();
         let ejection = Ejection { after: 3, lasts: Duration::from_mins(1) };
         assert_eq!([(); 2].map(|()| server.failed(ejection)), [false, false]);
-        server.connected();
+        server.answered();
         assert_eq!([(); 3].map(|()| server.failed(ejection)), [false, false, true]);
         assert!(!server.is_up());
-        server.connected();
+        server.answered();
         assert!(server.is_up());
     }
 

@@ -135,6 +135,36 @@ fn a_server_that_cannot_be_connected_to_is_left_out() {
     assert!(gateway.log().contains("server down"));
 }
 
+/// An app that ends each connection instead of an answer, beside a good one.
+fn beside_one_that_breaks_off() -> (Scripted, Scripted, Gateway) {
+    let good = Scripted::named("good");
+    let bad = Scripted::start(|visit| drop(visit.request()));
+    let settings = upstream(&[&good.address.to_string(), &bad.address.to_string()]);
+    let more = "eject_after = 2\neject_for = \"60s\"\n[server]\nthreads = 1\n";
+    let gateway = Gateway::start(&(settings + more + ROUTES));
+    (good, bad, gateway)
+}
+
+#[test]
+fn a_server_that_ends_new_connections_without_an_answer_is_left_out() {
+    let (_good, bad, gateway) = beside_one_that_breaks_off();
+    let answers: Vec<_> = (0..10).map(|_| gateway.send(&public()).status).collect();
+    assert_eq!(answers.iter().filter(|status| **status == 502).count(), 2, "{answers:?}");
+    assert_eq!(bad.heads().len(), 2);
+}
+
+#[test]
+fn a_server_is_not_left_out_for_what_a_client_has_sent() {
+    let (_good, bad, gateway) = beside_one_that_breaks_off();
+    let upload = Request::post("/public").body("hello");
+    let upgrade = public().with("Connection", "Upgrade").with("Upgrade", "websocket");
+    for request in [upload, upgrade] {
+        let answers = (0..10).map(|_| gateway.send(&request).status);
+        assert_eq!(answers.filter(|status| *status == 502).count(), 5);
+    }
+    assert_eq!(bad.heads().len(), 10);
+}
+
 #[test]
 fn the_only_server_is_never_left_out() {
     let address = nobody();

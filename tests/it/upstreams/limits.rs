@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::harness::eventually;
-use crate::harness::gateway::{Gateway, ROUTES};
+use crate::harness::gateway::{Gateway, ROUTES, route};
 use crate::harness::http::{HOST, Request};
 use crate::harness::scripted::{Scripted, answer, public};
 use crate::harness::upstream::{Script, Upstream};
@@ -59,6 +59,56 @@ fn an_answer_that_takes_too_long_is_cut_though_it_never_stops() {
         let error = gateway.connect().send(request.bytes()).try_answer().expect_err("a cut answer");
         assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
     }
+    let log = eventually("the line", || {
+        let log = gateway.log();
+        log.contains("request cut off").then_some(log)
+    });
+    let line = log.lines().find(|line| line.contains("request cut off")).unwrap();
+    assert!(line.contains("total_timeout") && !line.contains("token"), "{line}");
+}
+
+fn wanting(request: &Request) -> Request {
+    request.clone().with("Connection", "Upgrade").with("Upgrade", "websocket")
+}
+
+#[test]
+fn who_wants_another_protocol_waits_no_longer_for_an_answer() {
+    let app = Upstream::answering(Script::Silence);
+    let own = ROUTES.to_owned() + &route("/slow", "public") + "read_timeout = \"300ms\"\n";
+    for (timeout, path) in [
+        ("read_timeout = \"200ms\"\n", "/public"),
+        ("total_timeout = \"200ms\"\n", "/public"),
+        ("", "/slow"),
+    ] {
+        let gateway = Gateway::start(&(app.settings() + timeout + &own));
+        for request in [Request::get(path), Request::post(path).body("hello")] {
+            let answer = gateway.send(&wanting(&request));
+            assert_eq!(answer.status, 504, "{timeout}{path}");
+        }
+    }
+}
+
+#[test]
+fn who_wants_another_protocol_and_gets_an_answer_reads_it_in_the_usual_time() {
+    let app = Scripted::start(|visit| {
+        visit.request();
+        visit.client.send("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello");
+        let _ = visit.client.rest();
+    });
+    let gateway = Gateway::start(&(app.settings() + "read_timeout = \"200ms\"\n" + ROUTES));
+    let request = wanting(&public()).bytes();
+    let error = gateway.connect().send(request).try_answer().expect_err("a cut answer");
+    assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+}
+
+#[test]
+fn a_websocket_may_be_silent_for_longer_than_an_answer() {
+    let app = Upstream::answering(Script::WebSocket);
+    let settings = app.settings() + "read_timeout = \"200ms\"\nwrite_timeout = \"200ms\"\n";
+    let gateway = Gateway::start(&(settings + ROUTES));
+    let mut socket = open_websocket(&gateway, "/public", None).expect("a WebSocket");
+    thread::sleep(Duration::from_secs(1));
+    assert!(is_open(&mut socket));
 }
 
 #[test]
