@@ -68,7 +68,8 @@ impl RouteTable {
                 HostPattern::Below(parent) => (1, Reverse(parent.len()), parent.clone()),
                 HostPattern::Any => (2, Reverse(0), String::new()),
             };
-            (host, Reverse(trim(&route.path).len()), route.path.clone(), route.rank())
+            let path = trim(&route.path);
+            (host, Reverse(path.len()), path.to_owned(), route.rank())
         });
         all
     }

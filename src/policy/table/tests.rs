@@ -188,6 +188,16 @@ fn every_route_near_a_request_says_why_it_was_passed_over() {
     assert_eq!(verdicts, expected);
 }
 
+#[test]
+fn a_final_slash_changes_no_place_in_the_order() {
+    let plain = Route { path: "/a".to_owned(), ..Route::default() };
+    let names = vec!["x-a".parse().unwrap()];
+    let special = Route { headers: names, path: "/a/".to_owned(), ..Route::default() };
+    let table = RouteTable::new(vec![plain, special]).unwrap();
+    let paths: Vec<_> = table.in_order().into_iter().map(|route| route.path.as_str()).collect();
+    assert_eq!(paths, ["/a/", "/a"]);
+}
+
 /// Few words, so that routes and requests meet.
 fn any_path() -> impl Strategy<Value = String> {
     let segments = prop::collection::vec(select(vec!["a", "b", "ab"]), 0..4);
