@@ -1,6 +1,8 @@
 """Starts what stands on both sides of a benchmark: authgate, and the app behind it."""
 
+import os
 import subprocess
+import time
 
 from harness import places
 
@@ -46,8 +48,16 @@ def route(path, access="user", host=None, more=""):
     return f'[[routes]]\npath = "{path}"\naccess = "{access}"\nupstream = "app"\n{host}{more}'
 
 
+def wait_until_it_listens(control):
+    """A gateway takes commands a moment after it has begun to listen."""
+    end = time.monotonic() + 10
+    while not os.path.exists(control) and time.monotonic() < end:
+        time.sleep(0.01)
+
+
 def tell(authgate, control, command):
     """Tells a running gateway to reload or upgrade; returns what it has not done, or nothing."""
+    wait_until_it_listens(control)
     told = subprocess.run([authgate, command, "--control", control], capture_output=True, text=True, check=False)
     return (told.stderr or f"exit code {told.returncode}").strip() if told.returncode else None
 
