@@ -136,8 +136,11 @@ fn host_of(authority: &str) -> String {
 }
 
 /// Whether the request line has what Pingora would cut off: one program's fragment is another's path.
+/// Empty lines may stand before it (RFC 9112, section 2.2).
 fn has_fragment(raw: &[u8]) -> bool {
-    raw.split(|byte| *byte == b'\n').next().is_some_and(|line| line.contains(&b'#'))
+    let mut lines = raw.split(|byte| *byte == b'\n');
+    let request_line = lines.find(|line| !line.trim_ascii().is_empty());
+    request_line.is_some_and(|line| line.contains(&b'#'))
 }
 
 /// One length, in one way (RFC 9112, section 6).
@@ -287,6 +290,8 @@ mod tests {
         assert!(Head::read(&chunked, raw).is_err());
         let plain = request("/a", &[("Host", "gw.test")]);
         assert!(Head::read(&plain, b"GET /a#/b HTTP/1.1\r\nHost: gw.test\r\n").is_err());
+        let late = b"\r\n\nGET /a#/b HTTP/1.1\r\nHost: gw.test\r\n";
+        assert!(Head::read(&plain, late).is_err());
         assert!(Head::read(&plain, b"GET /a HTTP/1.1\r\nX-Color: #fff\r\n").is_ok());
     }
 
