@@ -6,8 +6,6 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// Raises the limit as far as the system allows, and warns where the connections that the settings
 /// allow would not fit.
 pub(super) fn raise_limit(limits: &ConnectionLimits) {
-    /// For the store, the listeners, the log and whatever else.
-    const OTHERS: u64 = 64;
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     // Where it may not be raised it stays.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
@@ -15,9 +13,9 @@ pub(super) fn raise_limit(limits: &ConnectionLimits) {
     else {
         return;
     };
-    // One for each client, and one to the app for each request: as many as there are clients by
-    // HTTP/1, and as many again by HTTP/2.
-    let needed = u64::try_from(most).unwrap_or(u64::MAX).saturating_mul(3).saturating_add(OTHERS);
+    // One for each client and one for its way to the app. Where HTTP/2 brings more requests, and the
+    // limit is reached, new connections wait.
+    let needed = u64::try_from(most).unwrap_or(u64::MAX).saturating_mul(2);
     if limit < needed {
         tracing::warn!(
             limit,
