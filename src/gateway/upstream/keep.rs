@@ -136,6 +136,6 @@ impl Told {
 }
 
 fn warn_of(upstream: &str, server: &Server) {
-    let why = if server.is_healthy() { "it breaks off" } else { "its health check" };
+    let why = if server.is_healthy() { "its connections fail" } else { "its health check" };
     tracing::warn!(upstream, server = %server.address, why, "server down");
 }
