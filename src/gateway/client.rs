@@ -28,7 +28,7 @@ pub(super) struct Client {
 }
 
 /// The network of an address that one client has to itself: of IPv6 it has 64 bits.
-pub fn network_of(address: IpAddr) -> IpAddr {
+pub(super) fn network_of(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX)).into(),

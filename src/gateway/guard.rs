@@ -13,7 +13,7 @@ pub use self::watch::Patience;
 use self::streams::{Stream, Streams};
 use self::watch::{Alarm, Watched};
 use super::wire::Arrivals;
-use super::{Gateway, Settings, network_of};
+use super::{Gateway, Settings};
 use crate::auth::AuthError;
 use crate::model::token::TokenDigest;
 use arc_swap::ArcSwap;
@@ -65,7 +65,7 @@ impl Guard {
         let live = self.gateway.live.load();
         let trusted = &live.settings.trusted_proxies;
         let speaks_for_many = |address: &IpAddr| trusted.iter().any(|one| one.contains(address));
-        let counted = address.filter(|address| !speaks_for_many(address)).map(network_of);
+        let counted = address.filter(|address| !speaks_for_many(address));
         self.streams.enter(counted, **self.limits.load())
     }
 

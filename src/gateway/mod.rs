@@ -19,6 +19,7 @@ mod once;
 mod outgoing;
 mod phases;
 mod reply;
+mod tally;
 mod upstream;
 mod wire;
 
@@ -27,13 +28,14 @@ pub use self::guard::{Guard, Guarded, Patience, StreamLimits};
 pub use self::head::fold;
 pub use self::identity_headers::{Identification, IdentityHeaders};
 pub use self::live::Settings;
+pub use self::tally::{Counted, Tally};
 pub use self::upstream::{
     Authorities, Balance, ClientIdentity, Ejection, HealthCheck, Protocol, ServerSettings,
     TlsSettings, UpstreamSettings,
 };
 pub use self::wire::{Arrivals, Wire};
 
-pub use self::client::{ServerName, network_of};
+pub use self::client::ServerName;
 
 use self::live::Live;
 use crate::api::Endpoint;

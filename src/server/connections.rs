@@ -1,11 +1,10 @@
 //! How many connections are open, in all and from each address.
 
-use crate::gateway::{Guard, network_of};
+use crate::gateway::{Counted, Guard, Tally};
 use crate::metrics::{Metrics, OpenConnection};
-use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -13,7 +12,7 @@ use tokio::time::timeout;
 /// The open connections of all listeners.
 #[derive(Default)]
 pub(super) struct Connections {
-    by_address: Mutex<HashMap<IpAddr, usize>>,
+    by_address: Arc<Tally>,
     closed: Notify,
     open: AtomicUsize,
 }
@@ -42,15 +41,11 @@ impl Connections {
         let counted = metrics.connection_opens();
         Place { address: None, connections: Arc::clone(self), _counted: counted }
     }
-
-    fn by_address(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        self.by_address.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// The place of an open connection. It is free when this is dropped.
 pub(super) struct Place {
-    address: Option<IpAddr>,
+    address: Option<Counted>,
     connections: Arc<Connections>,
     _counted: OpenConnection,
 }
@@ -58,30 +53,15 @@ pub(super) struct Place {
 impl Place {
     /// Counts the connection as one from this address; false if that has as many as it may have.
     pub(super) fn is_for(&mut self, address: IpAddr, most: usize) -> bool {
-        let address = network_of(address);
-        let mut by_address = self.connections.by_address();
-        let count = by_address.entry(address).or_default();
-        if *count >= most {
-            return false;
-        }
-        *count += 1;
-        drop(by_address);
-        self.address = Some(address);
-        true
+        self.address = self.connections.by_address.enter(address, Some(most));
+        self.address.is_some()
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Some(address) = self.address {
-            let mut by_address = self.connections.by_address();
-            if let Some(count) = by_address.get_mut(&address) {
-                *count -= 1;
-                if *count == 0 {
-                    by_address.remove(&address);
-                }
-            }
-        }
+        // Before anyone is told that there is room.
+        drop(self.address.take());
         self.connections.open.fetch_sub(1, Ordering::Relaxed);
         self.connections.closed.notify_one();
     }

@@ -1,10 +1,10 @@
 //! How many requests over HTTP/2 are served: one connection may bring a hundred, and each may take a
 //! connection to the app.
 
-use std::collections::HashMap;
+use super::super::tally::{Counted, Tally};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How many may be served at once; `None` is any number.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,7 +18,7 @@ pub struct StreamLimits {
 /// The requests over HTTP/2 that are served.
 #[derive(Default)]
 pub(super) struct Streams {
-    by_address: Mutex<HashMap<IpAddr, usize>>,
+    by_address: Arc<Tally>,
     served: AtomicUsize,
 }
 
@@ -29,43 +29,26 @@ impl Streams {
         address: Option<IpAddr>,
         limits: StreamLimits,
     ) -> Option<Stream> {
-        let is_within = |count: usize, most: Option<usize>| most.is_none_or(|most| count < most);
-        if let Some(address) = address {
-            let mut by_address = self.by_address();
-            let count = by_address.entry(address).or_default();
-            if !is_within(*count, limits.most_from_address) {
-                return None;
-            }
-            *count += 1;
-        }
+        let counted = match address {
+            Some(address) => Some(self.by_address.enter(address, limits.most_from_address)?),
+            None => None,
+        };
         // Counted whatever comes: dropping it takes it off again.
-        let stream = Stream { address, streams: Arc::clone(self) };
+        let stream = Stream { _counted: counted, streams: Arc::clone(self) };
         let before = self.served.fetch_add(1, Ordering::Relaxed);
-        is_within(before, limits.most).then_some(stream)
-    }
-
-    fn by_address(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        self.by_address.lock().unwrap_or_else(PoisonError::into_inner)
+        limits.most.is_none_or(|most| before < most).then_some(stream)
     }
 }
 
 /// A request over HTTP/2, until it is dropped.
 pub(super) struct Stream {
-    address: Option<IpAddr>,
+    _counted: Option<Counted>,
     streams: Arc<Streams>,
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
         self.streams.served.fetch_sub(1, Ordering::Relaxed);
-        let Some(address) = self.address else { return };
-        let mut by_address = self.streams.by_address();
-        if let Some(count) = by_address.get_mut(&address) {
-            *count -= 1;
-            if *count == 0 {
-                by_address.remove(&address);
-            }
-        }
     }
 }
 
@@ -87,7 +70,7 @@ mod tests {
         assert!(streams.enter(THERE, limits).is_none(), "in all");
         drop(first);
         assert!(streams.enter(HERE, limits).is_some());
-        assert_eq!(streams.by_address().values().sum::<usize>(), 2);
+        assert_eq!(streams.by_address.total(), 2);
         assert_eq!(streams.served.load(Ordering::Relaxed), 2);
     }
 
