@@ -30,7 +30,7 @@ use pingora::protocols::tls::CaType;
 use pingora::utils::tls::CertKey;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -44,6 +44,8 @@ pub(super) struct Upstream {
     pool: ArcSwap<Pool>,
     settings: UpstreamSettings,
     /// Rings when its names have been asked for.
+    /// Whether every name was asked for, with whatever result, and what came of it is in the pool.
+    is_settled: AtomicBool,
     settled: Notify,
     shown: Option<Arc<CertKey>>,
     trusted: Option<Arc<CaType>>,
@@ -69,6 +71,7 @@ impl Upstream {
             fixed,
             group,
             names,
+            is_settled: AtomicBool::default(),
             settled: Notify::new(),
             shown: settings.tls.shown(),
             trusted: settings.tls.trusted(),
@@ -91,7 +94,7 @@ impl Upstream {
     /// Waits, where no name has led to an address yet, until all were asked for.
     async fn settle(&self) {
         let is_ready =
-            || !self.pool.load().servers().is_empty() || self.names.iter().all(Name::is_settled);
+            || !self.pool.load().servers().is_empty() || self.is_settled.load(Ordering::Acquire);
         while !is_ready() {
             let settled = self.settled.notified();
             // It may have rung just before.
@@ -104,6 +107,8 @@ impl Upstream {
     /// Makes its servers those that its names lead to now. One that stays keeps what is known of it,
     /// unless another name leads to it: it is spoken to as the name that leads to it is written.
     fn gather(&self) {
+        // Before their addresses are read: a name that is settled later is gathered once more.
+        let is_settled = self.names.iter().all(Name::is_settled);
         let before = self.pool.load();
         let mut servers: Vec<Arc<Server>> = self.fixed.clone();
         for name in &self.names {
@@ -125,6 +130,7 @@ impl Upstream {
         }
         servers.sort_by_key(|server| (server.place, server.address));
         self.pool.store(Arc::new(Pool::new(servers)));
+        self.is_settled.store(is_settled, Ordering::Release);
         self.settled.notify_waiters();
     }
 }
