@@ -7,15 +7,20 @@ use crate::auth::{Auth, LoginAttempt};
 use crate::model::password::Password;
 use http::{Response, StatusCode};
 use serde_json::json;
+use std::net::IpAddr;
 
-pub(super) async fn login(auth: &Auth, mut form: Form) -> Result<Response<Vec<u8>>, Problem> {
+pub(super) async fn login(
+    auth: &Auth,
+    mut form: Form,
+    from: IpAddr,
+) -> Result<Response<Vec<u8>>, Problem> {
     let username = text(&mut form, "username", Rules::TEXT);
     let password = text(&mut form, "password", Rules { trim: false, ..Rules::TEXT });
     let (Some(username), Some(password)) = (username, password) else {
         return Err(form.into_problem());
     };
     let attempt = LoginAttempt { password: Password::new(password), username };
-    let issued = auth.login(attempt).await?;
+    let issued = auth.login(attempt, from).await?;
     let expiry = issued.record.expires.map(|moment| moment.to_string());
     let body = json!({ "expiry": expiry, "token": issued.token.expose() });
     Ok(drf::reply(StatusCode::OK, &body))

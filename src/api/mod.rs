@@ -20,6 +20,7 @@ use crate::model::identity::Identity;
 use crate::model::token::Token;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, header};
+use std::net::IpAddr;
 
 /// A request to one of the endpoints.
 pub struct ApiRequest {
@@ -31,6 +32,8 @@ pub struct ApiRequest {
     pub credentials: Result<Credentials, Problem>,
     /// The endpoint.
     pub endpoint: Endpoint,
+    /// The address of the client.
+    pub from: IpAddr,
     /// The method.
     pub method: Method,
 }
@@ -86,8 +89,8 @@ pub async fn answer(auth: &Auth, request: ApiRequest, scheme: &str) -> Response<
 }
 
 async fn respond(auth: &Auth, request: ApiRequest) -> Result<Response<Vec<u8>>, Problem> {
-    let ApiRequest { body, content_type, credentials, endpoint, method } = request;
-    let caller = identify(auth, credentials?).await?;
+    let ApiRequest { body, content_type, credentials, endpoint, from, method } = request;
+    let caller = identify(auth, credentials?, from).await?;
     let caller = match endpoint {
         Endpoint::Login | Endpoint::Register => None,
         Endpoint::Logout | Endpoint::LogoutAll => Some(caller.ok_or(Problem::NotAuthenticated)?),
@@ -99,10 +102,14 @@ async fn respond(auth: &Auth, request: ApiRequest) -> Result<Response<Vec<u8>>, 
         return Err(Problem::MethodNotAllowed(method));
     }
     match (endpoint, caller) {
-        (Endpoint::Login, _) => login::login(auth, form::read(&content_type, body).await?).await,
-        (Endpoint::Register, _) => register::register(auth, &content_type, body).await,
-        (Endpoint::Logout, Some((token, _))) => logout::logout(auth, &token).await,
-        (Endpoint::LogoutAll, Some((_, caller))) => logout::logout_all(auth, &caller).await,
+        (Endpoint::Login, _) => {
+            login::login(auth, form::read(&content_type, body).await?, from).await
+        }
+        (Endpoint::Register, _) => register::register(auth, &content_type, body, from).await,
+        (Endpoint::Logout, Some((token, caller))) => {
+            logout::logout(auth, &token, &caller, from).await
+        }
+        (Endpoint::LogoutAll, Some((_, caller))) => logout::logout_all(auth, &caller, from).await,
         (Endpoint::Logout | Endpoint::LogoutAll, None) => Err(Problem::NotAuthenticated),
     }
 }
@@ -111,11 +118,12 @@ async fn respond(auth: &Auth, request: ApiRequest) -> Result<Response<Vec<u8>>, 
 async fn identify(
     auth: &Auth,
     credentials: Credentials,
+    from: IpAddr,
 ) -> Result<Option<(Token, Identity)>, Problem> {
     match credentials {
         Credentials::Foreign | Credentials::None => Ok(None),
         Credentials::Token(token) => {
-            let identity = auth.authenticate(&token).await?;
+            let identity = auth.authenticate(&token, from).await?;
             Ok(Some((token, identity)))
         }
     }

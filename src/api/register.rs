@@ -9,11 +9,13 @@ use crate::model::user::Username;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde_json::json;
+use std::net::IpAddr;
 
 pub(super) async fn register(
     auth: &Auth,
     content_type: &str,
     body: Result<Bytes, BodyError>,
+    from: IpAddr,
 ) -> Result<Response<Vec<u8>>, Problem> {
     if !auth.registration_is_open() {
         return Err(Problem::RegistrationClosed);
@@ -25,7 +27,7 @@ pub(super) async fn register(
     let (Some(username), Some(email), Some(password)) = (username, email, password) else {
         return Err(form.into_problem());
     };
-    let issued = auth.register(Registration { email, password, username }).await?;
+    let issued = auth.register(Registration { email, password, username }, from).await?;
     let user = &issued.user;
     let (name, email) = (user.username.as_str(), user.email.as_str());
     let user = json!({ "id": user.id.0, "username": name, "email": email });

@@ -9,17 +9,20 @@ use crate::model::token::{Token, TokenDigest};
 use crate::store::StoreError;
 use futures_util::FutureExt;
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 impl Auth {
     /// Tells who a token belongs to, and has it prolonged where the settings say so.
-    pub async fn authenticate(&self, token: &Token) -> Result<Identity, AuthError> {
-        self.identify(token.digest()).await
+    ///
+    /// `from` is the address of the client.
+    pub async fn authenticate(&self, token: &Token, from: IpAddr) -> Result<Identity, AuthError> {
+        self.identify(token.digest(), from).await
     }
 
     /// Tells who a token belongs to that is known by its digest, as [`Auth::authenticate`] does.
-    pub async fn identify(&self, digest: TokenDigest) -> Result<Identity, AuthError> {
+    pub async fn identify(&self, digest: TokenDigest, from: IpAddr) -> Result<Identity, AuthError> {
         let (Facts { token, user }, now) = self.good(digest).await?;
         self.refresh(digest, &token, now);
         Ok(Identity {

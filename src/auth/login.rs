@@ -4,6 +4,7 @@ use super::issue::Terms;
 use super::{Auth, AuthError, Issued, Verdict};
 use crate::model::password::Password;
 use crate::model::user::{User, UserChange, Username};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 impl Auth {
@@ -12,7 +13,7 @@ impl Auth {
     /// The token is issued only if the user is still as they were when the password was checked;
     /// otherwise the password is checked again, so a password that was changed or tokens that were
     /// ended meanwhile win.
-    pub async fn login(&self, attempt: LoginAttempt) -> Result<Issued, AuthError> {
+    pub async fn login(&self, attempt: LoginAttempt, from: IpAddr) -> Result<Issued, AuthError> {
         let password = Arc::new(attempt.password);
         if password.expose().len() > LONGEST_PASSWORD {
             return Err(AuthError::BadCredentials);

@@ -3,6 +3,7 @@
 mod authenticate;
 mod cache;
 mod checks;
+mod events;
 mod facts;
 mod flights;
 mod hash_pool;
@@ -25,6 +26,7 @@ pub use self::manage::{Lifetime, ManageError, TokenName};
 pub use self::register::{RegisterError, Registration};
 
 use self::cache::Cache;
+use self::events::Events;
 use self::flights::Flights;
 use self::refresh::Refreshes;
 use crate::clock::{Clock, SystemClock};
@@ -40,6 +42,7 @@ pub struct Auth {
     clock: Arc<dyn Clock>,
     /// What the password of someone who does not exist is compared with.
     decoy: PasswordHash,
+    events: Arc<Events>,
     flights: Flights,
     metrics: Arc<Metrics>,
     passwords: HashPool,
@@ -71,6 +74,7 @@ impl Auth {
             cache: Arc::new(cache),
             clock,
             decoy: hasher.hash(&issue::random_password()?)?,
+            events: Arc::default(),
             flights: Flights::default(),
             metrics,
             passwords: HashPool::new(hasher)?,

@@ -7,6 +7,7 @@ use crate::model::email::Email;
 use crate::model::password::Password;
 use crate::model::user::{NewUser, User, Username};
 use crate::store::{Inserted, StoreError};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Someone who wants an account.
@@ -32,7 +33,11 @@ impl Auth {
 
     /// Makes an ordinary user and issues their first token, which counts against the limit of
     /// tokens but is never refused by it.
-    pub async fn register(&self, registration: Registration) -> Result<Issued, RegisterError> {
+    pub async fn register(
+        &self,
+        registration: Registration,
+        from: IpAddr,
+    ) -> Result<Issued, RegisterError> {
         let user = self.create(registration, false).await?;
         let lifetime = self.settings.load().tokens.lifetime;
         let terms = Terms { is_login: false, lifetime, limit: None };

@@ -10,6 +10,7 @@ use futures_util::FutureExt;
 use http::{Response, header};
 use pingora::Result;
 use pingora::proxy::Session;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -36,10 +37,11 @@ impl Gateway {
         ctx: &mut RequestCtx,
     ) -> Result<Option<Response<Vec<u8>>>, Problem> {
         let live = Arc::clone(&ctx.live);
-        let judge = Judge { live: &live, witness: Witness::Accounts(&self.auth) };
         let client = Client::of(session, &live.settings.trusted_proxies);
         ctx.request_id = client.request_id(session.req_header());
         let client = &*ctx.client.insert(client);
+        let from = client.address;
+        let judge = Judge { live: &live, witness: Witness::Accounts(&self.auth, from) };
         let header = session.req_header();
         ctx.asked = Some((header.method.clone(), header.uri.clone()));
         if guard::is_surplus() {
@@ -53,7 +55,7 @@ impl Gateway {
         let route = match judge.locate(header, &head)? {
             Destination::Endpoint(endpoint) => {
                 ctx.place = Place::Endpoint;
-                return Ok(Some(self.answer(session, endpoint, &live.settings).await));
+                return Ok(Some(self.answer(session, endpoint, &live.settings, from).await));
             }
             Destination::Preflight(preflight, cors) => return Ok(Some(preflight.answer(cors))),
             Destination::Route(route) => route,
@@ -74,6 +76,7 @@ impl Gateway {
         session: &mut Session,
         endpoint: Endpoint,
         settings: &Settings,
+        from: IpAddr,
     ) -> Response<Vec<u8>> {
         let Settings { body_timeout, max_body, scheme, .. } = settings;
         let body = reply::read_body(session, *max_body, *body_timeout).await;
@@ -86,6 +89,7 @@ impl Gateway {
                 .unwrap_or_default(),
             credentials: judge::credentials(header, scheme),
             endpoint,
+            from,
             method: header.method.clone(),
         };
         api::answer(&self.auth, request, scheme).await

@@ -8,7 +8,7 @@ use pingora::protocols::l4::socket::SocketAddr;
 use pingora::proxy::Session;
 use pingora::{ErrorType, OrErr, Result};
 use rand::RngExt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -25,14 +25,6 @@ pub(super) struct Client {
     is_proxied: bool,
     /// Whether the connection speaks TLS.
     is_secure: bool,
-}
-
-/// The network of an address that one client has to itself: of IPv6 it has 64 bits.
-pub(super) fn network_of(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX)).into(),
-    }
 }
 
 /// The name by which a client called the server in its TLS handshake, in small letters. Stands in the

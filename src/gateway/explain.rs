@@ -89,7 +89,7 @@ pub async fn explain(
         request.append_header(name, value)?;
     }
     let witness = match sender {
-        Sender::Accounts(auth) => Witness::Accounts(auth),
+        Sender::Accounts(auth) => Witness::Accounts(auth, peer),
         Sender::Nobody => Witness::Operator(None),
         Sender::Stated(user) => {
             let credentials = format!("{} stated-by-the-operator", live.settings.scheme);

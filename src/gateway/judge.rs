@@ -14,6 +14,7 @@ use crate::model::token::Token;
 use crate::policy::{self, Access, Cors, Permit, Question, Route};
 use http::{HeaderValue, Method, header};
 use pingora::http::RequestHeader;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Judges requests by the settings at work.
@@ -26,8 +27,8 @@ pub(super) struct Judge<'a> {
 /// Who knows whose a token is.
 #[derive(Clone, Copy)]
 pub(super) enum Witness<'a> {
-    /// The accounts.
-    Accounts(&'a Auth),
+    /// The accounts, for a client at this address.
+    Accounts(&'a Auth, IpAddr),
     /// An operator, who asks what would be if it were a good one of this user; of one who is locked
     /// out, if it is `None`.
     Operator(Option<&'a Identity>),
@@ -168,9 +169,9 @@ impl<'a> Judge<'a> {
 impl Witness<'_> {
     async fn identify(self, token: &Token) -> Result<Identity, AuthError> {
         match self {
-            Self::Accounts(auth) => {
+            Self::Accounts(auth, from) => {
                 let digest = token.digest();
-                let identity = auth.identify(digest).await?;
+                let identity = auth.identify(digest, from).await?;
                 guard::ends_with(digest, identity.lasts);
                 Ok(identity)
             }

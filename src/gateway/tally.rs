@@ -1,18 +1,18 @@
 //! How many of something each address has.
 
-use super::client::network_of;
+use crate::model::network::Network;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Counts by address; of IPv6, by what one client has of it.
 #[derive(Default)]
-pub struct Tally(Mutex<HashMap<IpAddr, usize>>);
+pub struct Tally(Mutex<HashMap<Network, usize>>);
 
 impl Tally {
     /// Counts one more from an address, until the value is dropped; `None` if it has `most` already.
     pub fn enter(self: &Arc<Self>, address: IpAddr, most: Option<usize>) -> Option<Counted> {
-        let address = network_of(address);
+        let address = Network::of(address);
         let mut counts = self.lock();
         let count = counts.entry(address).or_default();
         if most.is_some_and(|most| *count >= most) {
@@ -28,14 +28,14 @@ impl Tally {
         self.lock().values().sum()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Network, usize>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// One that is counted.
 pub struct Counted {
-    address: IpAddr,
+    address: Network,
     tally: Arc<Tally>,
 }
 

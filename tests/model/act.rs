@@ -3,8 +3,10 @@
 use crate::judge::Use;
 use crate::server::{Attempt, Gate};
 use authgate::auth::{Auth, AuthError, Lifetime, ManageError};
+use authgate::model::identity::{Identity, Names};
 use authgate::model::token::{Token, TokenDigest};
 use authgate::model::user::{User, UserId};
+use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -79,13 +81,19 @@ impl Does for Auth {
                 },
                 None => return Outcome::Nothing,
             },
-            Deed::Logout(text) => self.logout(&Token::new(text)).await.map_err(ManageError::Auth),
-            Deed::LogoutAll(user) => self.logout_all(user).await.map_err(ManageError::Auth),
+            Deed::Logout(text) => {
+                let done = self.logout(&Token::new(text), &identity(UserId(0)), CLIENT).await;
+                done.map_err(ManageError::Auth)
+            }
+            Deed::LogoutAll(user) => {
+                let done = self.logout_all(&identity(user), CLIENT).await;
+                done.map_err(ManageError::Auth)
+            }
             Deed::SetActive(user, active) => match self.finds(user).await {
                 Some(user) => self.set_active(&user, active).await.map(drop),
                 None => return Outcome::Nothing,
             },
-            Deed::Use(text) => match self.authenticate(&Token::new(text)).await {
+            Deed::Use(text) => match self.authenticate(&Token::new(text), CLIENT).await {
                 Ok(identity) => return Outcome::Used(Some(identity.user)),
                 Err(AuthError::InactiveUser | AuthError::InvalidToken) => {
                     return Outcome::Used(None);
@@ -104,4 +112,11 @@ impl Does for Auth {
         let name = if user == UserId(1) { "ada" } else { "bob" };
         self.user_named(name).await.ok()
     }
+}
+
+/// Where all requests come from.
+const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+fn identity(user: UserId) -> Identity {
+    Identity { is_staff: false, lasts: None, names: Names::new("", ""), user }
 }

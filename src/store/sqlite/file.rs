@@ -13,8 +13,11 @@ use std::time::Duration;
 /// Marks our files: `autg`, as in `schema.sql`.
 const APPLICATION: i32 = 0x6175_7467;
 
-/// The version of `schema.sql`.
-const SCHEMA: i32 = 1;
+/// What makes a database of each version out of the one before.
+const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
+
+/// The version of a database after all steps.
+const SCHEMA: i32 = STEPS.len() as i32;
 
 /// How long to wait for another process. A client waits for as long, so it is short.
 const BUSY: Duration = Duration::from_millis(500);
@@ -35,7 +38,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
         // Someone who makes the file at this moment shows it half made to whoever takes no lock.
         patiently(|| refuse_foreign(path), |trouble| !matches!(trouble, Trouble::NotADatabase))?;
         let mut db = connect(path)?;
-        if !is_installed(&db)? {
+        if installed(&db)? < SCHEMA {
             install(&mut db)?;
         }
         // After the schema: until it is there, the main file alone must tell whose it is.
@@ -91,7 +94,7 @@ pub(super) fn version(db: &Connection) -> Result<i64, StoreError> {
 
 /// What an operator should know of the file.
 pub(super) fn inspect(db: &Connection, path: &Path) -> Result<Inspection, StoreError> {
-    is_installed(db).map_err(|trouble| trouble.at(path))?;
+    installed(db).map_err(|trouble| trouble.at(path))?;
     let place = path.display();
     let mut warnings = Vec::new();
     let mode: String = db.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
@@ -137,7 +140,7 @@ fn refuse_foreign(path: &Path) -> Result<(), Trouble> {
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI;
     let db = Connection::open_with_flags(format!("file://{place}?immutable=1"), flags)?;
-    is_installed(&db).map(drop)
+    installed(&db).map(drop)
 }
 
 fn connect(path: &Path) -> Result<Connection, Trouble> {
@@ -153,25 +156,28 @@ fn connect(path: &Path) -> Result<Connection, Trouble> {
     Ok(db)
 }
 
-/// Whether the schema is there. An error if the database is not ours, or newer than this program.
-fn is_installed(db: &Connection) -> Result<bool, Trouble> {
+/// The version of the schema that is there, 0 if there is none. An error if the database is not ours,
+/// or newer than this program.
+fn installed(db: &Connection) -> Result<i32, Trouble> {
     // One statement, so that nobody can install the schema between two looks.
     const LOOK: &str =
         "SELECT application_id, user_version, NOT EXISTS (SELECT 1 FROM sqlite_schema)
         FROM pragma_application_id, pragma_user_version";
     match db.query_row(LOOK, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))? {
         (APPLICATION, found, _) if found > SCHEMA => Err(Trouble::Newer { found }),
-        (APPLICATION, _, _) => Ok(true),
-        (0, 0, true) => Ok(false),
+        (APPLICATION, found, _) => Ok(found),
+        (0, 0, true) => Ok(0),
         _ => Err(Trouble::Foreign),
     }
 }
 
+/// Makes the schema what this program knows. A database of an older version keeps what it holds.
 fn install(db: &mut Connection) -> Result<(), Trouble> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another process may have been faster.
-    if !is_installed(&transaction)? {
-        transaction.execute_batch(include_str!("schema.sql"))?;
+    let found = usize::try_from(installed(&transaction)?).unwrap_or_default();
+    for step in STEPS.iter().skip(found) {
+        transaction.execute_batch(step)?;
     }
     Ok(transaction.commit()?)
 }
