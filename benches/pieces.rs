@@ -4,7 +4,7 @@
 
 use authgate::api::Credentials;
 use authgate::auth::{Argon2Hasher, Auth, CacheSettings, HashCost, Lifetime, Parts};
-use authgate::auth::{PasswordChecks, Registration, Settings, TokenSettings};
+use authgate::auth::{LimitSettings, PasswordChecks, Registration, Settings, TokenSettings};
 use authgate::clock::SystemClock;
 use authgate::gateway::{Identification, IdentityHeaders};
 use authgate::model::email::Email;
@@ -97,6 +97,7 @@ fn open(file: &std::path::Path) -> Auth {
         cache: CacheSettings { feed_timeout: Duration::from_secs(1), size: 1 << 20 },
         hashing: cost,
         password_checks,
+        limits: LimitSettings::off(),
         registration_open: true,
         tokens,
     };

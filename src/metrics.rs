@@ -30,12 +30,14 @@ pub struct Metrics {
     feed: Mutex<Feed>,
     feed_up: Gauge,
     in_flight: Gauge,
+    limiter_degraded: Counter,
     panics: Counter,
     registry: Registry,
     reload_failed: Gauge,
     reloads: Counter,
     requests: Family<Status, Counter>,
     servers: Family<Place, Gauge>,
+    throttled: Family<Limit, Counter>,
     upstream_errors: Family<Kind, Counter>,
 }
 
@@ -56,6 +58,11 @@ struct Status {
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct Reason {
     reason: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Limit {
+    limit: String,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -105,12 +112,14 @@ impl Default for Metrics {
             feed_age: Gauge::default(),
             feed_up: Gauge::default(),
             in_flight: Gauge::default(),
+            limiter_degraded: Counter::default(),
             panics: Counter::default(),
             registry: Registry::with_prefix("authgate"),
             reload_failed: Gauge::default(),
             reloads: Counter::default(),
             requests: Family::default(),
             servers: Family::default(),
+            throttled: Family::default(),
             upstream_errors: Family::default(),
         };
         let registry = &mut metrics.registry;
@@ -121,6 +130,7 @@ impl Default for Metrics {
         metrics.register_counters();
         metrics.register_connections();
         metrics.register_feed();
+        metrics.register_limits();
         metrics.register_upstreams();
         metrics
     }
@@ -173,12 +183,30 @@ impl Metrics {
         registry.register("feed_age_seconds", help, self.feed_age.clone());
     }
 
+    fn register_limits(&mut self) {
+        let registry = &mut self.registry;
+        let help = "Requests refused because a limit was reached, and which";
+        registry.register("throttled", help, self.throttled.clone());
+        let help = "Attempts counted by this gateway alone because the store could not count them";
+        registry.register("limiter_degraded", help, self.limiter_degraded.clone());
+    }
+
     fn register_upstreams(&mut self) {
         let registry = &mut self.registry;
         let help = "Requests that no server behind the gateway answered";
         registry.register("upstream_errors", help, self.upstream_errors.clone());
         let help = "Whether a server behind the gateway is up (1 or 0)";
         registry.register("upstream_server_up", help, self.servers.clone());
+    }
+
+    /// Counts a request that is refused because it is beyond a limit of the settings.
+    pub fn throttled(&self, limit: &str) {
+        self.throttled.get_or_create(&Limit { limit: limit.to_owned() }).inc();
+    }
+
+    /// Counts an attempt that only this gateway knows of.
+    pub fn limiter_degraded(&self) {
+        self.limiter_degraded.inc();
     }
 
     /// Counts a token that was checked from memory.

@@ -1,7 +1,8 @@
 //! Django REST framework's words: every refusal becomes a response here, and nowhere else.
 
 use super::BodyError;
-use crate::auth::{AuthError, RegisterError};
+use super::rate_limit::{rate_limit_fields, seconds_up};
+use crate::auth::{AuthError, RegisterError, Throttle};
 use crate::policy::{AmbiguousPath, Refusal};
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use serde_json::{Map, Value, json};
@@ -49,6 +50,8 @@ pub enum Problem {
     NotFound,
     /// Nobody may register.
     RegistrationClosed,
+    /// The caller has to wait.
+    Throttled(Throttle),
     /// The user has as many tokens as they may have.
     TokenLimit,
     /// The body is larger than this many bytes.
@@ -70,6 +73,11 @@ impl Problem {
         if status == StatusCode::UNAUTHORIZED {
             let scheme = HeaderValue::from_str(scheme);
             headers.extend(scheme.ok().map(|scheme| (header::WWW_AUTHENTICATE, scheme)));
+        }
+        if let Self::Throttled(throttle) = self {
+            let Throttle { limit, rule, wait } = throttle;
+            headers.insert(header::RETRY_AFTER, seconds_up(*wait).into());
+            headers.extend(rate_limit_fields(limit, *rule, 0, *wait));
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
@@ -106,6 +114,7 @@ impl Problem {
             Self::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, self.detail()),
             Self::ExpectationFailed => (StatusCode::EXPECTATION_FAILED, self.detail()),
             Self::HeadTooLarge(_) => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, self.detail()),
+            Self::Throttled(_) => (StatusCode::TOO_MANY_REQUESTS, self.detail()),
             Self::Misdirected => (StatusCode::MISDIRECTED_REQUEST, self.detail()),
             Self::UnknownTransferCoding => (StatusCode::NOT_IMPLEMENTED, self.detail()),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, self.detail()),
@@ -138,6 +147,11 @@ impl Problem {
             Self::NotAuthenticated => "Authentication credentials were not provided.".to_owned(),
             Self::NotFound => "Not found.".to_owned(),
             Self::RegistrationClosed => "Registration is closed.".to_owned(),
+            Self::Throttled(throttle) => {
+                let seconds = seconds_up(throttle.wait);
+                let s = if seconds == 1 { "" } else { "s" };
+                format!("Request was throttled. Expected available in {seconds} second{s}.")
+            }
             Self::TooLarge(most) => format!("The request body is larger than {most} bytes."),
             Self::Unavailable => "Service temporarily unavailable.".to_owned(),
             Self::UnknownTransferCoding => "Unknown transfer coding.".to_owned(),
@@ -161,6 +175,7 @@ impl From<AuthError> for Problem {
             }
             AuthError::InactiveUser => Self::InvalidToken("User inactive or deleted."),
             AuthError::InvalidToken => Self::InvalidToken("Invalid token."),
+            AuthError::Throttled(throttle) => Self::Throttled(throttle),
             AuthError::TokenLimit => Self::TokenLimit,
             AuthError::Busy => Self::Unavailable,
             AuthError::Hash(ref fault) => unavailable(fault),
@@ -180,6 +195,12 @@ impl From<RegisterError> for Problem {
                 Self::Fields(Map::from_iter([("password".to_owned(), messages)]))
             }
         }
+    }
+}
+
+impl From<Throttle> for Problem {
+    fn from(throttle: Throttle) -> Self {
+        Self::Throttled(throttle)
     }
 }
 

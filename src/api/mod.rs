@@ -9,11 +9,13 @@ mod grpc;
 mod login;
 mod logout;
 mod metadata;
+mod rate_limit;
 mod register;
 
 pub use self::credentials::Credentials;
 pub use self::drf::Problem;
 pub use self::grpc::is_grpc;
+pub use self::rate_limit::rate_limit_fields;
 
 use crate::auth::Auth;
 use crate::model::identity::Identity;

@@ -21,6 +21,7 @@ pub(super) async fn register(
         return Err(Problem::RegistrationClosed);
     }
     let mut form = form::read(content_type, body).await?;
+    auth.count_registration(from).await?;
     let username = username(auth, &mut form).await?;
     let email = email(&mut form);
     let password = password(&mut form);

@@ -23,7 +23,12 @@ impl Auth {
 
     /// Tells who a token belongs to that is known by its digest, as [`Auth::authenticate`] does.
     pub async fn identify(&self, digest: TokenDigest, from: IpAddr) -> Result<Identity, AuthError> {
-        let (Facts { token, user }, now) = self.good(digest).await?;
+        let known = self.facts(digest).await?;
+        let Some(facts) = known else {
+            self.limits.unknown_token(from).await?;
+            return Err(AuthError::InvalidToken);
+        };
+        let (Facts { token, user }, now) = self.good(facts)?;
         self.refresh(digest, &token, now);
         Ok(Identity {
             is_staff: user.is_staff,
@@ -36,25 +41,24 @@ impl Auth {
     /// Tells for how long a token that is good will hold (`None` is forever), and fails as
     /// [`Auth::identify`] does; but it is no use of the token.
     pub async fn check(&self, digest: TokenDigest) -> Result<Option<Duration>, AuthError> {
-        let (Facts { token, .. }, now) = self.good(digest).await?;
+        let facts = self.facts(digest).await?.ok_or(AuthError::InvalidToken)?;
+        let (Facts { token, .. }, now) = self.good(facts)?;
         Ok(token.lasts(now))
     }
 
-    /// What is known of a token, if it is good at this moment. Facts may come from memory; whether
-    /// they are enough is decided anew each time.
-    async fn good(&self, digest: TokenDigest) -> Result<(Facts, Timestamp), AuthError> {
-        let facts = match self.cache.recall(&digest) {
-            Recall::Nothing => self.look_up(digest).await?,
-            Recall::Known(facts) => {
-                self.metrics.cache_hit();
-                Some(facts)
-            }
-            Recall::Nobodys => {
-                self.metrics.cache_hit();
-                None
-            }
+    /// What is known of a token, which may come from memory.
+    async fn facts(&self, digest: TokenDigest) -> Result<Option<Facts>, AuthError> {
+        let known = match self.cache.recall(&digest) {
+            Recall::Nothing => return Ok(self.look_up(digest).await?),
+            Recall::Known(facts) => Some(facts),
+            Recall::Nobodys => None,
         };
-        let facts = facts.ok_or(AuthError::InvalidToken)?;
+        self.metrics.cache_hit();
+        Ok(known)
+    }
+
+    /// What is known of a token, if it is good at this moment: that is decided anew each time.
+    fn good(&self, facts: Facts) -> Result<(Facts, Timestamp), AuthError> {
         let Facts { token, user } = &facts;
         let now = self.clock.now();
         if token.has_expired(now) {

@@ -10,10 +10,24 @@ use std::sync::Arc;
 impl Auth {
     /// Checks a name and a password, and issues a token if they match.
     ///
-    /// The token is issued only if the user is still as they were when the password was checked;
-    /// otherwise the password is checked again, so a password that was changed or tokens that were
-    /// ended meanwhile win.
+    /// The attempt is counted before anything is looked at. The token is issued only if the user is
+    /// still as they were when the password was checked; otherwise the password is checked again, so
+    /// a password that was changed or tokens that were ended meanwhile win.
     pub async fn login(&self, attempt: LoginAttempt, from: IpAddr) -> Result<Issued, AuthError> {
+        let limits = self.limits.login(&attempt.username, from);
+        limits.look()?;
+        let familiarity = limits.familiarity().await?;
+        let guess = limits.count(familiarity).await?;
+        let outcome = self.try_to_log_in(attempt).await;
+        match &outcome {
+            Ok(_) | Err(AuthError::TokenLimit) => guess.was_right().await,
+            Err(AuthError::BadCredentials) => guess.was_wrong(),
+            Err(_) => guess.was_not_judged().await,
+        }
+        outcome
+    }
+
+    async fn try_to_log_in(&self, attempt: LoginAttempt) -> Result<Issued, AuthError> {
         let password = Arc::new(attempt.password);
         if password.expose().len() > LONGEST_PASSWORD {
             return Err(AuthError::BadCredentials);

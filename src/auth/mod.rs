@@ -9,6 +9,7 @@ mod flights;
 mod hash_pool;
 mod hasher;
 mod issue;
+mod limits;
 mod login;
 mod logout;
 mod manage;
@@ -21,6 +22,7 @@ pub use self::checks::{PasswordChecks, Weakness};
 pub use self::hash_pool::HashPool;
 pub use self::hasher::{Argon2Hasher, HashCost, HashError, PasswordHasher, Verdict};
 pub use self::issue::{Issued, Refresh, TokenSettings};
+pub use self::limits::{LimitSettings, LimitView, Throttle};
 pub use self::login::LoginAttempt;
 pub use self::manage::{Lifetime, ManageError, TokenName};
 pub use self::register::{RegisterError, Registration};
@@ -28,13 +30,18 @@ pub use self::register::{RegisterError, Registration};
 use self::cache::Cache;
 use self::events::Events;
 use self::flights::Flights;
+use self::limits::Limits;
 use self::refresh::Refreshes;
 use crate::clock::{Clock, SystemClock};
 use crate::metrics::Metrics;
+use crate::model::limit::{Quota, Standing, Subject};
 use crate::model::password::PasswordHash;
 use crate::store::{Store, StoreError};
 use arc_swap::ArcSwap;
+use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Registers users, logs them in and out, tells who a token belongs to, and manages accounts.
 pub struct Auth {
@@ -44,6 +51,7 @@ pub struct Auth {
     decoy: PasswordHash,
     events: Arc<Events>,
     flights: Flights,
+    limits: Limits,
     metrics: Arc<Metrics>,
     passwords: HashPool,
     refreshes: Refreshes,
@@ -69,13 +77,22 @@ impl Auth {
     /// Answers from memory only while [`Auth::follow_store`] runs.
     pub fn new(parts: Parts, settings: Settings) -> Result<Self, HashError> {
         let Parts { clock, hasher, metrics, store } = parts;
+        let events = Arc::<Events>::default();
+        let limits = Limits::new(
+            settings.limits.clone(),
+            Arc::clone(&clock),
+            Arc::clone(&events),
+            Arc::clone(&metrics),
+            Arc::clone(&store),
+        );
         let cache = Cache::new(settings.cache, Arc::clone(&clock), Arc::clone(&metrics));
         Ok(Self {
             cache: Arc::new(cache),
             clock,
             decoy: hasher.hash(&issue::random_password()?)?,
-            events: Arc::default(),
+            events,
             flights: Flights::default(),
+            limits,
             metrics,
             passwords: HashPool::new(hasher)?,
             refreshes: Refreshes::new(),
@@ -97,7 +114,30 @@ impl Auth {
 
     /// Works by other settings from now on. What hashing costs and what is kept in memory stays.
     pub fn apply(&self, settings: Settings) {
+        self.limits.apply(settings.limits.clone());
         self.settings.store(Arc::new(settings));
+    }
+
+    /// Counts a request of a class, and says how the class stands for its sender; `None` if it does not
+    /// hold for a client at this address.
+    pub async fn count_request(
+        &self,
+        class: &Arc<str>,
+        quota: Quota,
+        subject: Subject,
+        from: IpAddr,
+    ) -> Result<Option<Standing>, Throttle> {
+        self.limits.request(class, quota, subject, from).await
+    }
+
+    /// Keeps the limits in order: tells of those that are not reached any more. Runs until it is
+    /// dropped.
+    pub async fn keep_limits(&self) -> Infallible {
+        const PAUSE: Duration = Duration::from_secs(1);
+        loop {
+            tokio::time::sleep(PAUSE).await;
+            self.limits.settle();
+        }
     }
 
     /// Returns once running gateways have heard, as a rule, what was changed: their next request
@@ -119,6 +159,8 @@ pub struct Settings {
     pub cache: CacheSettings,
     /// What hashing a password costs.
     pub hashing: HashCost,
+    /// How much anyone may try.
+    pub limits: LimitSettings,
     /// What a new password must not be.
     pub password_checks: PasswordChecks,
     /// Whether anyone may register.
@@ -148,6 +190,9 @@ pub enum AuthError {
     /// The store could not tell.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Someone has tried too much.
+    #[error(transparent)]
+    Throttled(#[from] Throttle),
     /// The user has as many tokens as they may have.
     #[error("the user has as many tokens as they may have")]
     TokenLimit,

@@ -4,6 +4,7 @@ use super::checks::weaknesses;
 use super::issue::Terms;
 use super::{Auth, AuthError, HashError, Issued, Weakness};
 use crate::model::email::Email;
+use crate::model::event::{Actor, Event, EventName};
 use crate::model::password::Password;
 use crate::model::user::{NewUser, User, Username};
 use crate::store::{Inserted, StoreError};
@@ -26,6 +27,12 @@ impl Auth {
         self.settings.load().registration_open
     }
 
+    /// Counts a registration from an address, before anything of it is looked at: names that are taken
+    /// are told by it too.
+    pub async fn count_registration(&self, from: IpAddr) -> Result<(), AuthError> {
+        Ok(self.limits.registration(from).await?)
+    }
+
     /// Whether a name belongs to somebody.
     pub async fn is_taken(&self, name: &Username) -> Result<bool, StoreError> {
         Ok(self.store.user_by_name(name).await?.is_some())
@@ -39,6 +46,10 @@ impl Auth {
         from: IpAddr,
     ) -> Result<Issued, RegisterError> {
         let user = self.create(registration, false).await?;
+        let now = self.clock.now();
+        let event = Event::new(EventName::Registered, Actor::Client(from), now);
+        self.events.record(event.of(&user));
+        self.limits.acquaint(user.username.as_str(), from).await;
         let lifetime = self.settings.load().tokens.lifetime;
         let terms = Terms { is_login: false, lifetime, limit: None };
         let issued = self.issue(user, terms).await?;

@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod explain;
 mod health;
+mod limits;
 mod output;
 mod routes;
 mod serve;
@@ -51,6 +52,9 @@ enum Verb {
     /// Manages tokens, also while a gateway runs
     #[command(subcommand)]
     Token(token::Token),
+    /// Shows who is refused for having tried too much, and lets them in again
+    #[command(subcommand)]
+    Limits(limits::Limits),
     /// Tells a running gateway to read its settings again: all of them, or none and why
     Reload(tell::Tell),
     /// Starts the program anew, with its present binary and settings, and hands it the listeners of
@@ -131,6 +135,7 @@ pub fn run() -> ExitCode {
         Verb::Explain(verb) => wait_for(verb.run()),
         Verb::User(verb) => wait_for(verb.run()),
         Verb::Token(verb) => wait_for(verb.run()),
+        Verb::Limits(verb) => wait_for(verb.run()),
         Verb::Reload(verb) => verb.run(Command::Reload),
         Verb::Upgrade(verb) => verb.run(Command::Upgrade),
         Verb::Health(verb) => verb.run(),

@@ -63,6 +63,11 @@ impl Gateway {
         ctx.place = Place::Route(Arc::clone(route));
         let caller = judge.caller(header, route).await?;
         ctx.user = caller.as_ref().map(|caller| caller.names.clone());
+        if let Some(class) = &route.rate {
+            let subject = judge.subject(header, class.by, caller.as_ref(), from)?;
+            let counted = self.auth.count_request(&class.name, class.quota, subject, from);
+            ctx.rate = counted.await?;
+        }
         let Pass { permit, target } = Judge::permit(header, &head, route, caller)?;
         ctx.permit = Some(permit);
         ctx.target = target;

@@ -7,6 +7,7 @@ use super::upstream::Attempt;
 use crate::api::Problem;
 use crate::metrics::InFlight;
 use crate::model::identity::Names;
+use crate::model::limit::Standing;
 use crate::policy::{Cors, Permit, Route};
 use http::{HeaderValue, Method, Uri};
 use std::sync::Arc;
@@ -26,6 +27,8 @@ pub struct RequestCtx {
     pub(super) live: Arc<Live>,
     pub(super) permit: Option<Permit>,
     pub(super) place: Place,
+    /// How the rate of its route stands for its sender.
+    pub(super) rate: Option<Standing>,
     /// How many bytes of the body have gone to the app on this try.
     pub(super) received: usize,
     /// Why the request was given up while it was forwarded, if it was not for an error on the way.
@@ -50,6 +53,7 @@ impl RequestCtx {
             live,
             permit: None,
             place: Place::Unknown,
+            rate: None,
             received: 0,
             refusal: None,
             request_id: HeaderValue::from_static(""),

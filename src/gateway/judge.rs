@@ -10,8 +10,10 @@ use super::reply;
 use crate::api::{Credentials, Endpoint, Problem};
 use crate::auth::{Auth, AuthError};
 use crate::model::identity::Identity;
+use crate::model::limit::Subject;
+use crate::model::network::{Network, Treatment};
 use crate::model::token::Token;
-use crate::policy::{self, Access, Cors, Permit, Question, Route};
+use crate::policy::{self, Access, Cors, Permit, Question, RateBy, Route};
 use http::{HeaderValue, Method, header};
 use pingora::http::RequestHeader;
 use std::net::IpAddr;
@@ -72,6 +74,9 @@ impl<'a> Judge<'a> {
             return Err(Problem::HeadTooLarge(most));
         }
         let head = Head::read(request, arrival.raw)?;
+        if self.live.settings.exceptions.treatment(arrival.client.address) == Treatment::Denied {
+            return Err(Problem::Forbidden);
+        }
         if arrival.client.is_misdirected(arrival.called, &head.host) {
             return Err(Problem::Misdirected);
         }
@@ -144,6 +149,25 @@ impl<'a> Judge<'a> {
         Ok(Pass { permit, target: path.map(|path| head.target(&path)) })
     }
 
+    /// Whose requests a request is counted with.
+    pub(super) fn subject(
+        self,
+        request: &RequestHeader,
+        by: RateBy,
+        caller: Option<&Identity>,
+        from: IpAddr,
+    ) -> Result<Subject, Problem> {
+        let network = Subject::Network(Network::of(from));
+        Ok(match (by, caller) {
+            (RateBy::Address, _) | (RateBy::Token | RateBy::User, None) => network,
+            (RateBy::User, Some(caller)) => Subject::User(caller.user),
+            (RateBy::Token, Some(_)) => match self.credentials(request)? {
+                Credentials::Token(token) => Subject::Token(token.digest().head()),
+                Credentials::Foreign | Credentials::None => network,
+            },
+        })
+    }
+
     async fn identify(self, request: &RequestHeader) -> Result<Option<Identity>, Problem> {
         match self.credentials(request)? {
             Credentials::Foreign | Credentials::None => Ok(None),
@@ -156,7 +180,9 @@ impl<'a> Judge<'a> {
         let Ok(Credentials::Token(token)) = self.credentials(request) else { return Ok(None) };
         match self.witness.identify(&token).await {
             Ok(identity) => Ok(Some(identity)),
-            Err(AuthError::InvalidToken | AuthError::InactiveUser) => Ok(None),
+            Err(AuthError::InactiveUser | AuthError::InvalidToken | AuthError::Throttled(_)) => {
+                Ok(None)
+            }
             Err(fault) => Err(fault.into()),
         }
     }

@@ -1,6 +1,6 @@
 //! One short method for each phase of Pingora.
 
-use super::context::RequestCtx;
+use super::context::{Place, RequestCtx};
 use super::live::Live;
 use super::outgoing::Told;
 use super::upstream::{Asker, Upstream};
@@ -141,6 +141,9 @@ impl ProxyHttp for Gateway {
         }
         if let Some(permit) = &ctx.permit {
             incoming::edit(response, &permit.route().response_headers)?;
+        }
+        if let (Some(standing), Place::Route(route)) = (&ctx.rate, &ctx.place) {
+            incoming::tell_of_rate(response, route, *standing)?;
         }
         if let Some(cors) = ctx.cors() {
             cors::replace(cors, &session.req_header().headers, response)?;

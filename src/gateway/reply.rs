@@ -137,6 +137,9 @@ pub(super) fn titled(name: &HeaderName) -> String {
     if *name == header::WWW_AUTHENTICATE {
         return "WWW-Authenticate".to_owned();
     }
+    if let Some(rest) = name.as_str().strip_prefix("ratelimit") {
+        return format!("RateLimit{}", if rest.is_empty() { "" } else { "-Policy" });
+    }
     let mut begins = true;
     let title = |char: char| {
         let titled = if begins { char.to_ascii_uppercase() } else { char };

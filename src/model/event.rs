@@ -33,18 +33,30 @@ pub enum Actor {
 /// What can happen. Its name in logs never changes.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum EventName {
+    /// A limit is not reached any more.
+    LimitLeft,
+    /// A limit is reached: what is beyond it is refused.
+    LimitReached,
+    /// An operator has cleared limits.
+    LimitsCleared,
     /// A name or a password was wrong.
     LoginFailed,
     /// Someone logged in.
     LoginSucceeded,
+    /// Someone made an account.
+    Registered,
 }
 
 impl EventName {
     /// The name in logs.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::LimitLeft => "limit_left",
+            Self::LimitReached => "limit_reached",
+            Self::LimitsCleared => "limits_cleared",
             Self::LoginFailed => "login_failed",
             Self::LoginSucceeded => "login_succeeded",
+            Self::Registered => "registered",
         }
     }
 }

@@ -3,6 +3,7 @@
 pub mod email;
 pub mod event;
 pub mod identity;
+pub mod limit;
 pub mod network;
 pub mod password;
 pub mod token;

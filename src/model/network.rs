@@ -1,5 +1,6 @@
 //! Where clients come from.
 
+use ipnet::IpNet;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -27,6 +28,46 @@ impl fmt::Display for Network {
     }
 }
 
+/// Networks that are treated in a way of their own. Of several that hold an address, the smallest
+/// counts.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Exceptions {
+    /// Those that no limit holds for.
+    pub allow: Vec<IpNet>,
+    /// Those that get no answer but a refusal.
+    pub deny: Vec<IpNet>,
+}
+
+/// How a client is treated for where it comes from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Treatment {
+    /// No limit holds for it.
+    Allowed,
+    /// It is refused.
+    Denied,
+    /// Like everyone.
+    Usual,
+}
+
+impl Exceptions {
+    /// How a client at this address is treated.
+    pub fn treatment(&self, address: IpAddr) -> Treatment {
+        if self.allow.is_empty() && self.deny.is_empty() {
+            return Treatment::Usual;
+        }
+        let address = address.to_canonical();
+        let smallest = |networks: &[IpNet]| {
+            let holding = networks.iter().filter(|network| network.contains(&address));
+            holding.map(IpNet::prefix_len).max()
+        };
+        match (smallest(&self.allow), smallest(&self.deny)) {
+            (None, None) => Treatment::Usual,
+            (allowed, denied) if denied > allowed => Treatment::Denied,
+            (Some(_), _) | (None, Some(_)) => Treatment::Allowed,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,5 +86,29 @@ mod tests {
     fn of_ipv4_an_address_however_it_is_written() {
         assert_eq!(network("192.0.2.7"), "192.0.2.7");
         assert_eq!(network("::ffff:192.0.2.7"), "192.0.2.7");
+    }
+
+    fn treatment(exceptions: &Exceptions, address: &str) -> Treatment {
+        exceptions.treatment(address.parse().unwrap())
+    }
+
+    #[test]
+    fn the_smallest_network_counts() {
+        let networks = |list: &[&str]| list.iter().map(|net| net.parse().unwrap()).collect();
+        let exceptions = Exceptions {
+            allow: networks(&["10.0.0.0/8", "203.0.113.7/32", "2001:db8::/32"]),
+            deny: networks(&["10.6.0.0/16", "203.0.113.0/24"]),
+        };
+        for (address, expected) in [
+            ("10.1.2.3", Treatment::Allowed),
+            ("10.6.2.3", Treatment::Denied),
+            ("203.0.113.7", Treatment::Allowed),
+            ("::ffff:203.0.113.8", Treatment::Denied),
+            ("2001:db8:5::1", Treatment::Allowed),
+            ("192.0.2.1", Treatment::Usual),
+        ] {
+            assert_eq!(treatment(&exceptions, address), expected, "{address}");
+        }
+        assert_eq!(treatment(&Exceptions::default(), "192.0.2.1"), Treatment::Usual);
     }
 }

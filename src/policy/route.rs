@@ -1,8 +1,9 @@
 //! Routes: which requests lead where, who may take them, and what is changed on the way.
 
-use super::{CleanPath, Cors, HeaderEdits, HostPattern, Rewriting};
+use super::{CleanPath, Cors, HeaderEdits, HostPattern, RateClass, Rewriting};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One rule of the table. By default it takes every request and lets nobody pass.
@@ -24,6 +25,8 @@ pub struct Route {
     pub methods: Option<Vec<Method>>,
     /// Its paths: this one and those below it. `/app` and `/app/` mean the same.
     pub path: String,
+    /// Which rate its requests keep to, if any.
+    pub rate: Option<Arc<RateClass>>,
     /// How long the app may be silent; by default, as long as its upstream's settings say.
     pub read_timeout: Option<Duration>,
     /// What is changed in the headers of a request.
@@ -49,6 +52,7 @@ impl Default for Route {
             max_body: None,
             methods: None,
             path: "/".to_owned(),
+            rate: None,
             read_timeout: None,
             request_headers: HeaderEdits::default(),
             response_headers: HeaderEdits::default(),

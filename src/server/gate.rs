@@ -89,6 +89,11 @@ impl Gate {
             let never = feed.follow_store().await;
             match never {}
         });
+        let limiter = Arc::clone(auth);
+        self.tasks.spawn(async move {
+            let never = limiter.keep_limits().await;
+            match never {}
+        });
         let refresher = Arc::clone(auth);
         self.tasks.spawn(async move { refresher.refresh_tokens().await });
         let sweeper = Arc::clone(auth);

@@ -7,6 +7,7 @@ pub mod sqlite;
 pub use self::feed::{Change, Watcher};
 
 use crate::clock::Timestamp;
+use crate::model::limit::{Charge, Familiar, Standing, Taken};
 use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
 use async_trait::async_trait;
@@ -60,6 +61,28 @@ pub trait Store: Send + Sync {
     /// Deletes what is of no more use by `now`, such as expired tokens, and says how many tokens.
     async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError>;
 
+    /// Takes one of each of the limits, or none of any if one of them has none left.
+    ///
+    /// `now` is the moment for a store that has no clock of its own. All keys are of one kind: logins,
+    /// or a single other limit.
+    async fn take(&self, charges: &[Charge], now: Timestamp) -> Result<Counted, StoreError>;
+    /// Gives back one of each of the limits.
+    async fn give_back(&self, charges: &[Charge]) -> Result<(), StoreError>;
+    /// What has been taken of all limits and not been forgotten by `now`.
+    async fn limits(&self, now: Timestamp) -> Result<Vec<(String, Taken)>, StoreError>;
+    /// Forgets what has been taken of limits, and says of how many.
+    async fn clear_limits(&self, keys: Vec<String>) -> Result<u64, StoreError>;
+    /// Remembers that an account has logged in from a network, until a moment.
+    async fn make_familiar(&self, familiar: Familiar, until: Timestamp) -> Result<(), StoreError>;
+    /// Until when it is remembered that an account has logged in from a network; `None` if it is not.
+    async fn familiar_until(
+        &self,
+        familiar: Familiar,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError>;
+    /// Whether more than one gateway may use the store, so that all must count in it.
+    fn is_shared(&self) -> bool;
+
     /// Tells of every change that [`Store::token`] would show, whoever makes it, until the feed
     /// breaks; then says why. Begins with [`Change::Everything`], and proves once a `beat` that it is
     /// alive. A change through this very handle is told before the method that makes it returns.
@@ -112,6 +135,20 @@ pub enum Inserted {
     Done(User),
     /// The name belongs to another.
     NameTaken,
+}
+
+/// Whether something was taken of limits.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Counted {
+    /// It was. How the last of them stands.
+    Done(Standing),
+    /// It was not.
+    Refused {
+        /// Which of them has nothing left, counted from 0.
+        by: usize,
+        /// How long to wait.
+        wait: Duration,
+    },
 }
 
 /// Whether a token was added.

@@ -30,4 +30,5 @@ mod process;
 mod store;
 mod streaming;
 mod systemd;
+mod throttle;
 mod upstreams;

@@ -57,7 +57,18 @@ macro_rules! contract {
                 the_store_answers
                 the_store_says_what_it_is;
         }
-        feeds! {
+        whole! { limits:
+            a_limit_is_exact_however_many_come_at_once
+            a_quota_comes_back_evenly
+            a_quota_says_what_is_left
+            a_delay_grows
+            what_is_given_back_can_be_taken_again
+            giving_back_what_was_never_taken_gives_nothing
+            limits_are_listed_and_cleared
+            what_is_whole_again_is_not_listed
+            a_familiar_network_is_remembered_until_its_end
+        }
+        whole! { feed:
             a_feed_begins_with_everything
             a_feed_proves_again_and_again_that_it_is_alive
             a_feed_tells_what_another_changes
@@ -78,18 +89,19 @@ macro_rules! contract {
     )*)*};
 }
 
-/// Tests of the feed need more than the store: another handle of it, and its loss.
-macro_rules! feeds {
-    ($($test:ident)*) => {$(
+/// Some tests need more than the store: another handle of it, and its loss.
+macro_rules! whole {
+    ($part:ident: $($test:ident)*) => {$(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $test() {
-            super::feed::$test(fresh().await).await;
+            super::$part::$test(fresh().await).await;
         }
     )*};
 }
 
 mod faults;
 mod feed;
+mod limits;
 mod redis;
 mod sqlite;
 mod tokens;

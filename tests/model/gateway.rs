@@ -3,8 +3,8 @@
 use crate::server::{Gate, Server};
 use crate::store::Handle;
 use authgate::auth::{
-    Auth, CacheSettings, HashCost, HashError, Parts, PasswordChecks, PasswordHasher, Refresh,
-    Settings, TokenSettings, Verdict,
+    Auth, CacheSettings, HashCost, HashError, LimitSettings, Parts, PasswordChecks, PasswordHasher,
+    Refresh, Settings, TokenSettings, Verdict,
 };
 use authgate::clock::ManualClock;
 use authgate::model::password::{Password, PasswordHash};
@@ -78,6 +78,7 @@ fn settings() -> Settings {
             numeric: false,
             similarity: false,
         },
+        limits: LimitSettings::off(),
         registration_open: false,
         tokens: TokenSettings {
             lifetime: Some(LIFETIME),

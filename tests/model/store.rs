@@ -4,9 +4,12 @@
 use crate::server::{Gate, Kind, Server, Tables};
 use async_trait::async_trait;
 use authgate::clock::Timestamp;
+use authgate::model::limit::{Charge, Familiar, Taken};
 use authgate::model::token::{TokenDigest, TokenRecord};
 use authgate::model::user::{NewUser, User, UserChange, UserId, Username};
-use authgate::store::{Change, Inserted, Inspection, Issue, NewToken, Store, StoreError, Watcher};
+use authgate::store::{
+    Change, Counted, Inserted, Inspection, Issue, NewToken, Store, StoreError, Watcher,
+};
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Poll;
@@ -134,6 +137,38 @@ impl Store for Handle {
 
     async fn revoke_tokens_of(&self, user: UserId) -> Result<bool, StoreError> {
         Ok(self.changing(Change::User(user), |tables| tables.revoke_all(user)).await)
+    }
+
+    async fn take(&self, _: &[Charge], _: Timestamp) -> Result<Counted, StoreError> {
+        unimplemented!("nothing is limited")
+    }
+
+    async fn give_back(&self, _: &[Charge]) -> Result<(), StoreError> {
+        unimplemented!("nothing is limited")
+    }
+
+    async fn limits(&self, _: Timestamp) -> Result<Vec<(String, Taken)>, StoreError> {
+        unimplemented!("nothing is limited")
+    }
+
+    async fn clear_limits(&self, _: Vec<String>) -> Result<u64, StoreError> {
+        unimplemented!("nothing is limited")
+    }
+
+    async fn make_familiar(&self, _: Familiar, _: Timestamp) -> Result<(), StoreError> {
+        unimplemented!("nobody logs in")
+    }
+
+    async fn familiar_until(
+        &self,
+        _: Familiar,
+        _: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        unimplemented!("nobody logs in")
+    }
+
+    fn is_shared(&self) -> bool {
+        self.server().kind == Kind::Redis
     }
 
     async fn sweep(&self, _: Timestamp) -> Result<u64, StoreError> {

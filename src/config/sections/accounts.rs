@@ -2,19 +2,25 @@
 
 use super::super::section::Section;
 use super::super::values;
-use crate::auth::{CacheSettings, HashCost, PasswordChecks, Refresh, Settings, TokenSettings};
+use crate::auth::{
+    CacheSettings, HashCost, LimitSettings, PasswordChecks, Refresh, Settings, TokenSettings,
+};
 use crate::store::{OnLimit, TokenLimit};
 use std::time::Duration;
 
 /// The settings of accounts, and the scheme before a token, which concerns the gateway.
-pub(super) fn auth(root: &mut Section<'_>, cache: CacheSettings) -> (Settings, String) {
+pub(super) fn auth(
+    root: &mut Section<'_>,
+    cache: CacheSettings,
+    limits: LimitSettings,
+) -> (Settings, String) {
     let (scheme, tokens) = root.section("tokens", tokens);
     let registration_open =
         root.section("registration", |section| section.read("open", true, values::boolean));
     let (password_checks, hashing) = root.section("passwords", |section| {
         (password_checks(section), section.section("argon2", hash_cost))
     });
-    (Settings { cache, hashing, password_checks, registration_open, tokens }, scheme)
+    (Settings { cache, hashing, limits, password_checks, registration_open, tokens }, scheme)
 }
 
 fn tokens(section: &mut Section<'_>) -> (String, TokenSettings) {

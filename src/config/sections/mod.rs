@@ -2,6 +2,7 @@
 
 mod accounts;
 mod cors;
+mod limits;
 mod listeners;
 mod process;
 mod proxy;
@@ -9,6 +10,7 @@ mod route_changes;
 mod routes;
 mod upstreams;
 
+use self::proxy::Limits;
 use super::Config;
 use super::report::Report;
 use super::section::Section;
@@ -17,6 +19,7 @@ use super::written::Table;
 use crate::auth::CacheSettings;
 use crate::store;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Makes each part's settings of what is written.
@@ -24,8 +27,10 @@ pub(super) fn read(written: Table, report: &mut Report) -> Config {
     let mut root = Section::root(written, report);
     let (server, answers) = process::server(&mut root);
     let (store, cache) = root.section("store", |section| (store(section), cache(section)));
-    let (auth, scheme) = accounts::auth(&mut root, cache);
-    let gateway = proxy::gateway(&mut root, answers, scheme);
+    let (limits, classes) = root.section("limits", limits::limits);
+    let exceptions = Arc::clone(&limits.exceptions);
+    let (auth, scheme) = accounts::auth(&mut root, cache, limits);
+    let gateway = proxy::gateway(&mut root, answers, scheme, Limits { classes, exceptions });
     let log = root.section("log", process::log);
     root.finish();
     Config { auth, gateway, log, server, store, warnings: Vec::new() }

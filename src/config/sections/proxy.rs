@@ -2,11 +2,15 @@
 
 use super::super::section::Section;
 use super::super::values;
+use super::routes::Known;
 use super::{cors, routes, upstreams};
 use crate::gateway::{Identification, IdentityHeaders, Settings, fold};
+use crate::model::network::Exceptions;
+use crate::policy::RateClass;
 use http::HeaderName;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What `[server]` says of the requests themselves.
@@ -55,16 +59,32 @@ fn max_head(section: &mut Section<'_>) -> usize {
     max_head
 }
 
+/// What `[limits]` says of requests.
+pub(super) struct Limits {
+    pub classes: Vec<Arc<RateClass>>,
+    pub exceptions: Arc<Exceptions>,
+}
+
 /// The settings of the proxy, with those that were read of other sections.
-pub(super) fn gateway(root: &mut Section<'_>, answers: Answers, scheme: String) -> Settings {
+pub(super) fn gateway(
+    root: &mut Section<'_>,
+    answers: Answers,
+    scheme: String,
+    limits: Limits,
+) -> Settings {
     let identity = root.section("identity", identity);
     let cors = root.section("cors", cors::of_endpoints);
     let name_servers = upstreams::name_servers(root);
     let upstreams = upstreams::upstreams(root);
     let identification = Identification::new(identity.clone());
-    let routes = routes::routes(root, &upstreams, &identification);
+    let routes = routes::routes(
+        root,
+        &Known { classes: &limits.classes, upstreams: &upstreams },
+        &identification,
+    );
     Settings {
         cors,
+        exceptions: limits.exceptions,
         identity,
         max_body: answers.max_body,
         head_timeout: answers.head_timeout,

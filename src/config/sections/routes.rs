@@ -6,17 +6,24 @@ use super::super::section::Section;
 use super::super::values;
 use super::{cors, route_changes};
 use crate::gateway::{Identification, UpstreamSettings, is_endpoint};
-use crate::policy::{Access, HostPattern, Route, RouteTable};
+use crate::policy::{Access, HostPattern, RateClass, Route, RouteTable};
 use http::{HeaderName, Method};
 use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What routes may name.
+pub(super) struct Known<'a> {
+    pub classes: &'a [Arc<RateClass>],
+    pub upstreams: &'a [UpstreamSettings],
+}
 
 /// The table of routes. Where none is written, one that leads all users to the first upstream.
 pub(super) fn routes(
     root: &mut Section<'_>,
-    upstreams: &[UpstreamSettings],
+    known: &Known<'_>,
     own: &Identification,
 ) -> RouteTable {
-    let written = root.sections("routes", |section| route(section, upstreams, own));
+    let written = root.sections("routes", |section| route(section, known, own));
     let written = written.unwrap_or_else(|| vec![Some((Place::Default, default_route()))]);
     let (places, routes): (Vec<_>, Vec<_>) = written.into_iter().flatten().unzip();
     RouteTable::new(routes).unwrap_or_else(|clashes| {
@@ -37,7 +44,7 @@ fn default_route() -> Route {
 /// A route and its place; `None` where it cannot be known which requests it takes.
 fn route(
     section: &mut Section<'_>,
-    upstreams: &[UpstreamSettings],
+    known: &Known<'_>,
     own: &Identification,
 ) -> Option<(Place, Route)> {
     let path = section.require("path", values::route_path);
@@ -46,7 +53,10 @@ fn route(
     let methods: Option<Vec<_>> = methods.map(values_of);
     let headers = section.filled_list("headers", values::field_name).map(values_of);
     let access = access(section);
-    let upstream = upstream(section, access, upstreams);
+    let upstream = upstream(section, access, known.upstreams);
+    let rate = section.read("rate_class", None, |value| {
+        find_class(values::text(value)?, known.classes).map(Some)
+    });
     let mut timeout = |key| section.read(key, None, |value| values::duration(value).map(Some));
     let (read_timeout, total_timeout) = (timeout("read_timeout"), timeout("total_timeout"));
     let max_body = section.read("max_body", None, |value| values::memory(value).map(Some));
@@ -66,6 +76,7 @@ fn route(
         max_body,
         methods,
         path: path?,
+        rate,
         read_timeout,
         request_headers,
         response_headers,
@@ -133,12 +144,22 @@ fn access(section: &mut Section<'_>) -> Access {
     section.read("access", Access::User, values::choice(&choices))
 }
 
+fn find_class(name: &str, classes: &[Arc<RateClass>]) -> Result<Arc<RateClass>, String> {
+    let found = classes.iter().find(|class| *class.name == *name);
+    found.map(Arc::clone).ok_or_else(|| {
+        let names = classes.iter().map(|class| &*class.name);
+        format!("{name:?} is not the name of one of [[limits.classes]]{}", advice(name, names))
+    })
+}
+
+fn advice<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
+    nearest(name, names).map_or_else(String::new, |nearest| format!("; did you mean {nearest:?}?"))
+}
+
 fn find_upstream(name: &str, upstreams: &[UpstreamSettings]) -> Result<usize, String> {
     let place = upstreams.iter().position(|upstream| upstream.name == name);
     place.ok_or_else(|| {
         let names = upstreams.iter().map(|upstream| upstream.name.as_str());
-        let advice = nearest(name, names)
-            .map_or_else(String::new, |nearest| format!("; did you mean {nearest:?}?"));
-        format!("{name:?} is not the name of an upstream{advice}")
+        format!("{name:?} is not the name of an upstream{}", advice(name, names))
     })
 }

@@ -2,8 +2,10 @@
 
 use super::super::written::Value;
 use super::text;
+use crate::model::limit::Quota;
 use bytesize::ByteSize;
 use jiff::{Span, SpanRelativeTo};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// A span of time, longer than none.
@@ -50,6 +52,34 @@ fn read(value: &Value, advice: &str) -> Result<Duration, String> {
         return Err(format!("{text:?} is more than a hundred years"));
     }
     Ok(duration)
+}
+
+/// So many in a time; `None` for no bound.
+pub(in super::super) fn rate_or_off(value: &Value) -> Result<Option<Quota>, String> {
+    if matches!(text(value), Ok("off")) { Ok(None) } else { rate(value).map(Some) }
+}
+
+/// So many in a time.
+pub(in super::super) fn rate(value: &Value) -> Result<Quota, String> {
+    const ADVICE: &str = r#"write one such as "100/1m" or "5/hour""#;
+    let text = text(value).map_err(|problem| format!("{problem}; {ADVICE}"))?;
+    let (count, period) =
+        text.split_once('/').ok_or_else(|| format!("{text:?} is not a rate; {ADVICE}"))?;
+    let number = count.trim().parse::<NonZeroU32>().ok();
+    let count = number
+        .filter(|count| count.get() <= 1_000_000_000)
+        .ok_or_else(|| format!("{count:?} is not a number of things in a time; {ADVICE}"))?;
+    let period = match period.trim() {
+        "s" | "sec" | "second" => Duration::from_secs(1),
+        "m" | "min" | "minute" => Duration::from_mins(1),
+        "h" | "hour" => Duration::from_hours(1),
+        "d" | "day" => Duration::from_hours(24),
+        span => duration(&Value::Text(span.to_owned()))?,
+    };
+    if period < Duration::from_micros(u64::from(count.get())) {
+        return Err(format!("{text:?} is more than one a microsecond; \"off\" is no limit"));
+    }
+    Ok(Quota { count, period })
 }
 
 /// An amount of bytes, with a unit or as a number.

@@ -7,15 +7,17 @@ mod names;
 mod net;
 mod servers;
 
-pub(super) use self::amounts::{duration, duration_or_never, duration_or_zero, memory, size};
+pub(super) use self::amounts::{
+    duration, duration_or_never, duration_or_zero, memory, rate, rate_or_off, size,
+};
 pub(super) use self::files::{file, socket_or_off};
 pub(super) use self::headers::{
     field_name, field_value, origin, reserved_in_answers, reserved_in_requests,
 };
 pub(super) use self::names::{
-    header_name, host, method, name, route_path, scheme, store_url, token_prefix,
+    class_name, header_name, host, method, name, route_path, scheme, store_url, token_prefix,
 };
-pub(super) use self::net::{address, address_or_off, network, redirect_port};
+pub(super) use self::net::{address, address_or_off, network, network_or_all, redirect_port};
 pub(super) use self::servers::{
     any_header, authorities, content, health_host, health_path, is_blind, name_server, server,
     server_name,

@@ -19,6 +19,20 @@ pub(in super::super) fn name(value: &Value) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// What a class of requests is called: a word that needs no escape anywhere, and is not the name of
+/// another limit.
+pub(in super::super) fn class_name(value: &Value) -> Result<String, String> {
+    let text = text(value)?;
+    let is_good = |char: char| char.is_ascii_alphanumeric() || "-_.".contains(char);
+    if text.is_empty() || text.len() > 64 || !text.chars().all(is_good) {
+        return Err(format!("{text:?} is not a name; write letters, digits, '-', '_' and '.'"));
+    }
+    if ["_per_account", "_per_network", "_and_network"].iter().any(|end| text.ends_with(end)) {
+        return Err(format!("{text:?} may be taken for another limit; write another name"));
+    }
+    Ok(text.to_owned())
+}
+
 /// What stands before a token in the Authorization header.
 pub(in super::super) fn scheme(value: &Value) -> Result<String, String> {
     let text = text(value)?;

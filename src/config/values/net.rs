@@ -31,16 +31,22 @@ pub(in super::super) fn redirect_port(value: &Value) -> Result<Option<u16>, Stri
     }
 }
 
-/// A network, or one address.
+/// A network, or one address, but not everyone.
 pub(in super::super) fn network(value: &Value) -> Result<IpNet, String> {
+    let network = network_or_all(value)?;
+    if network.prefix_len() == 0 {
+        return Err(format!("\"{network}\" is everyone: any client could then forge its address"));
+    }
+    Ok(network)
+}
+
+/// A network, or one address.
+pub(in super::super) fn network_or_all(value: &Value) -> Result<IpNet, String> {
     let text = text(value)?;
     let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
     let network = network.map_err(|_| {
         format!(r#"{text:?} is not a network; write one such as "10.0.0.0/8", or an address"#)
     })?;
-    if network.prefix_len() == 0 {
-        return Err(format!("{text:?} is everyone: any client could then forge its address"));
-    }
     Ok(network.trunc())
 }
 

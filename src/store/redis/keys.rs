@@ -1,5 +1,6 @@
 //! What the keys are called. The part in braces decides where a Redis Cluster keeps a key.
 
+use crate::model::limit::{Familiar, LimitKey};
 use crate::model::token::TokenDigest;
 use crate::model::user::{UserId, Username};
 use crate::store::Change;
@@ -31,6 +32,30 @@ pub(super) fn user_tokens(id: UserId) -> String {
 /// A token.
 pub(super) fn token(digest: &TokenDigest) -> String {
     format!("{TOKEN_PREFIX}{{{}}}", hex(digest))
+}
+
+/// The keys of all limits, as a pattern.
+pub(super) const LIMITS: &str = "authgate:limit:{*";
+
+/// A limit. Those that are taken of together share a slot.
+pub(super) fn limit(key: &LimitKey) -> String {
+    limit_named(&key.to_string())
+}
+
+/// The limit of that name.
+pub(super) fn limit_named(name: &str) -> String {
+    let slot = if name.starts_with("login_") { "login" } else { name };
+    format!("authgate:limit:{{{slot}}}:{name}")
+}
+
+/// The name of the limit with this key.
+pub(super) fn limit_of(key: &str) -> Option<&str> {
+    Some(key.strip_prefix("authgate:limit:{")?.split_once("}:")?.1)
+}
+
+/// An account and a network from which it has logged in.
+pub(super) fn familiar(familiar: &Familiar) -> String {
+    format!("authgate:familiar:{{{familiar}}}")
 }
 
 /// What has changed when this key has; `None` if it is the key of no token and no user.

@@ -8,6 +8,7 @@ mod fault;
 mod feed;
 mod inspect;
 mod keys;
+mod limits;
 mod link;
 mod record;
 mod scripts;
@@ -18,8 +19,9 @@ mod users;
 use self::link::Link;
 use self::scripts::Scripts;
 use super::feed::Listener;
-use super::{Change, Inserted, Inspection, Issue, NewToken, Store, StoreError, Watcher};
+use super::{Change, Counted, Inserted, Inspection, Issue, NewToken, Store, StoreError, Watcher};
 use crate::clock::Timestamp;
+use crate::model::limit::{Charge, Familiar, Taken};
 use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
 use async_trait::async_trait;
@@ -145,6 +147,39 @@ impl Store for RedisStore {
 
     async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError> {
         self.sweep_users(now).await
+    }
+
+    /// By the server's own clock, which all gateways share.
+    async fn take(&self, charges: &[Charge], _: Timestamp) -> Result<Counted, StoreError> {
+        self.take_of(charges).await
+    }
+
+    async fn give_back(&self, charges: &[Charge]) -> Result<(), StoreError> {
+        self.give_back_of(charges).await
+    }
+
+    async fn limits(&self, now: Timestamp) -> Result<Vec<(String, Taken)>, StoreError> {
+        self.list_limits(now).await
+    }
+
+    async fn clear_limits(&self, keys: Vec<String>) -> Result<u64, StoreError> {
+        self.forget_limits(&keys).await
+    }
+
+    async fn make_familiar(&self, familiar: Familiar, until: Timestamp) -> Result<(), StoreError> {
+        self.note_familiar(familiar, until).await
+    }
+
+    async fn familiar_until(
+        &self,
+        familiar: Familiar,
+        _: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        self.read_familiar(familiar).await
+    }
+
+    fn is_shared(&self) -> bool {
+        true
     }
 
     async fn watch(&self, watcher: Arc<dyn Watcher>, beat: Duration) -> StoreError {

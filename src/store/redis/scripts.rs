@@ -8,7 +8,9 @@ pub(super) struct Scripts {
     pub(super) drop_name: Script,
     pub(super) end_tokens: Script,
     pub(super) extend_token: Script,
+    pub(super) give_back: Script,
     pub(super) issue_token: Script,
+    pub(super) take: Script,
     pub(super) take_name: Script,
 }
 
@@ -19,7 +21,9 @@ impl Scripts {
             drop_name: Script::new(include_str!("scripts/drop_name.lua")),
             end_tokens: Script::new(include_str!("scripts/end_tokens.lua")),
             extend_token: Script::new(include_str!("scripts/extend_token.lua")),
+            give_back: Script::new(include_str!("scripts/give_back.lua")),
             issue_token: Script::new(include_str!("scripts/issue_token.lua")),
+            take: Script::new(include_str!("scripts/take.lua")),
             take_name: Script::new(include_str!("scripts/take_name.lua")),
         }
     }

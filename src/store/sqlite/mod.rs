@@ -5,6 +5,7 @@
 
 mod feed;
 mod file;
+mod limits;
 mod queue;
 mod readers;
 mod rows;
@@ -13,8 +14,9 @@ mod users;
 mod writer;
 
 use super::feed::Listener;
-use super::{Change, Inserted, Inspection, Issue, NewToken, Store, StoreError, Watcher};
+use super::{Change, Counted, Inserted, Inspection, Issue, NewToken, Store, StoreError, Watcher};
 use crate::clock::Timestamp;
+use crate::model::limit::{Charge, Familiar, Taken};
 use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
 use async_trait::async_trait;
@@ -171,7 +173,43 @@ impl Store for SqliteStore {
         while let Some(deleted) = self.sweep_some(now).await? {
             total += deleted;
         }
+        self.write(move |db, _| limits::sweep(db, now)).await?;
         Ok(total)
+    }
+
+    async fn take(&self, charges: &[Charge], now: Timestamp) -> Result<Counted, StoreError> {
+        let charges = charges.to_vec();
+        self.write(move |db, _| limits::take(db, &charges, now)).await
+    }
+
+    async fn give_back(&self, charges: &[Charge]) -> Result<(), StoreError> {
+        let charges = charges.to_vec();
+        self.write(move |db, _| limits::give_back(db, &charges)).await
+    }
+
+    async fn limits(&self, now: Timestamp) -> Result<Vec<(String, Taken)>, StoreError> {
+        self.read(move |db| limits::list(db, now)).await
+    }
+
+    async fn clear_limits(&self, keys: Vec<String>) -> Result<u64, StoreError> {
+        self.write(move |db, _| limits::clear(db, &keys)).await
+    }
+
+    async fn make_familiar(&self, familiar: Familiar, until: Timestamp) -> Result<(), StoreError> {
+        self.write(move |db, _| limits::make_familiar(db, familiar, until)).await
+    }
+
+    async fn familiar_until(
+        &self,
+        familiar: Familiar,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        self.read(move |db| limits::familiar_until(db, familiar, now)).await
+    }
+
+    /// Another process may have the file for a while, but not another machine.
+    fn is_shared(&self) -> bool {
+        false
     }
 
     async fn watch(&self, watcher: Arc<dyn Watcher>, beat: Duration) -> StoreError {

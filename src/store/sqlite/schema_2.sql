@@ -10,3 +10,11 @@ CREATE TABLE limits (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX limits_by_end ON limits (forget);
+
+-- From which networks each account has logged in.
+CREATE TABLE familiar (
+    key    TEXT NOT NULL PRIMARY KEY,
+    forget INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX familiar_by_end ON familiar (forget);

@@ -2,7 +2,7 @@
 
 use super::{Fixture, add, again, digest, hash, in_minutes, is_good, issue, name, new_user, now};
 use crate::harness::folder;
-use authgate::model::user::UserChange;
+use authgate::model::user::{UserChange, UserId};
 use authgate::store::sqlite::SqliteStore;
 use authgate::store::{Inserted, Store, StoreError};
 use rusqlite::Connection;
@@ -260,12 +260,30 @@ fn another_programs_database_is_refused_and_not_changed() {
     }
 }
 
+#[tokio::test]
+async fn a_file_of_the_first_version_keeps_what_it_holds() {
+    let folder = folder();
+    let path = file_in(&folder);
+    std::fs::write(&path, "").unwrap();
+    tamper(&path, include_str!("../../../src/store/sqlite/schema.sql"));
+    tamper(
+        &path,
+        "INSERT INTO users VALUES (7, 'alice', '', 'hash', TRUE, FALSE, 1000000, NULL, 0)",
+    );
+    for _ in 0..2 {
+        let store = open(&path);
+        let alice = store.user_by_name(&name("alice")).await.unwrap().unwrap();
+        assert_eq!(alice.id, UserId(7));
+        assert_eq!(store.limits(now()).await.unwrap(), []);
+    }
+}
+
 #[test]
 fn a_newer_schema_is_refused() {
     let folder = folder();
     drop(open(&file_in(&folder)));
-    tamper(&file_in(&folder), "PRAGMA user_version = 2");
-    let expected = "its schema has version 2, and this program knows none after 1";
+    tamper(&file_in(&folder), "PRAGMA user_version = 99");
+    let expected = "its schema has version 99, and this program knows none after 2";
     assert!(refusal(&file_in(&folder)).ends_with(expected));
 }
 

@@ -1,0 +1,398 @@
+//! Limits: how much of something one may have, and in which time.
+
+use super::network::Network;
+use super::user::UserId;
+use crate::clock::Timestamp;
+use sha2::{Digest, Sha256};
+use std::fmt;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+use unicode_normalization::UnicodeNormalization;
+
+/// A number of things in a time: so many at once, and evenly so many again in each such time
+/// (the generic cell rate algorithm).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Quota {
+    /// How many.
+    pub count: NonZeroU32,
+    /// In which time.
+    pub period: Duration,
+}
+
+impl Quota {
+    /// The time for one of them, in microseconds.
+    pub fn every(self) -> i64 {
+        micros(self.period / self.count.get()).max(1)
+    }
+
+    /// The time for all of them, in microseconds.
+    pub fn whole(self) -> i64 {
+        self.every().saturating_mul(self.count.get().into())
+    }
+}
+
+/// Some for free; each further one only after a wait that grows, but never without end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Delay {
+    /// How many are free.
+    pub free: u32,
+    /// The first wait, which doubles each time.
+    pub first: Duration,
+    /// The longest wait.
+    pub longest: Duration,
+}
+
+impl Delay {
+    /// After how long a quiet time all is forgotten.
+    pub fn memory(self) -> Duration {
+        self.longest.saturating_mul(4).max(Duration::from_mins(1))
+    }
+
+    /// How long to wait after so many.
+    pub fn after(self, level: u32) -> Duration {
+        let doublings = level.checked_sub(self.free);
+        let wait = doublings.map(|doublings| {
+            let factor = 1_u32.checked_shl(doublings).filter(|_| doublings < 31);
+            factor.map_or(self.longest, |factor| self.first.saturating_mul(factor))
+        });
+        wait.unwrap_or_default().min(self.longest)
+    }
+}
+
+/// What a limit allows.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Rule {
+    /// Ever longer waits.
+    Delay(Delay),
+    /// So many in a time.
+    Quota(Quota),
+}
+
+/// One more of something that is limited.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Charge {
+    /// What, and whose.
+    pub key: LimitKey,
+    /// What is allowed of it.
+    pub rule: Rule,
+}
+
+/// What has been taken of a limit.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Taken {
+    /// When it is as if nothing had been taken.
+    pub forget: Timestamp,
+    /// Of a delay: how many.
+    pub level: u32,
+    /// Nothing can be taken before.
+    pub until: Timestamp,
+}
+
+/// How a limit stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Standing {
+    /// How many can be taken now.
+    pub left: u32,
+    /// In what time all is as if nothing had been taken.
+    pub reset: Duration,
+}
+
+impl Rule {
+    /// Takes one, or says how long to wait. What stands in a future that this rule cannot mean, as
+    /// after a step of the clock or a change of the settings, is brought nearer.
+    pub fn take(self, taken: Option<Taken>, now: Timestamp) -> Result<(Taken, Standing), Duration> {
+        let taken = taken.filter(|taken| taken.forget > now);
+        match self {
+            Self::Delay(delay) => take_of_delay(delay, taken, now),
+            Self::Quota(quota) => take_of_quota(quota, taken, now),
+        }
+    }
+
+    /// Gives one back.
+    pub fn give_back(self, taken: Taken) -> Taken {
+        match self {
+            Self::Delay(delay) => {
+                let level = taken.level.saturating_sub(1);
+                let is_free = level < delay.free;
+                let until = if is_free { Timestamp::from_micros(0) } else { taken.until };
+                Taken { level, until, ..taken }
+            }
+            Self::Quota(quota) => {
+                let back = |moment: Timestamp| {
+                    Timestamp::from_micros(moment.micros().saturating_sub(quota.every()))
+                };
+                Taken { forget: back(taken.forget), until: back(taken.until), ..taken }
+            }
+        }
+    }
+}
+
+fn take_of_delay(
+    delay: Delay,
+    taken: Option<Taken>,
+    now: Timestamp,
+) -> Result<(Taken, Standing), Duration> {
+    let level = taken.map_or(0, |taken| taken.level);
+    let until = taken.map_or(now, |taken| taken.until.min(now.plus(delay.longest)));
+    if until > now {
+        return Err(until.since(now));
+    }
+    let level = level.saturating_add(1);
+    let (until, forget) = (now.plus(delay.after(level)), now.plus(delay.memory()));
+    let standing = Standing { left: delay.free.saturating_sub(level), reset: delay.memory() };
+    Ok((Taken { forget, level, until }, standing))
+}
+
+fn take_of_quota(
+    quota: Quota,
+    taken: Option<Taken>,
+    now: Timestamp,
+) -> Result<(Taken, Standing), Duration> {
+    let (every, whole) = (quota.every(), quota.whole());
+    let (now_micros, plus) = (now.micros(), |micros: i64| now.micros().saturating_add(micros));
+    let full =
+        taken.map_or(now_micros, |taken| taken.forget.micros().clamp(now_micros, plus(whole)));
+    let tolerance = whole - every;
+    let wait = full - now_micros - tolerance;
+    if wait > 0 {
+        return Err(span(wait));
+    }
+    let full = full.saturating_add(every);
+    let left = (plus(whole) - full) / every;
+    let standing =
+        Standing { left: u32::try_from(left).unwrap_or(0), reset: span(full - now_micros) };
+    let moments = (Timestamp::from_micros(full), Timestamp::from_micros(full - tolerance));
+    Ok((Taken { forget: moments.0, level: 0, until: moments.1 }, standing))
+}
+
+fn span(micros: i64) -> Duration {
+    Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+}
+
+/// A span in whole microseconds.
+pub fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// What is limited, and whose it is.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum LimitKey {
+    /// Failed logins of an account.
+    LoginsOf(AccountKey),
+    /// Failed logins of an account from a network.
+    LoginsOfFrom(AccountKey, Network),
+    /// Failed logins from a network.
+    LoginsFrom(Network),
+    /// Registrations from a network.
+    RegistrationsFrom(Network),
+    /// Requests of a class.
+    Requests(Arc<str>, Subject),
+    /// Unknown tokens from a network.
+    UnknownTokensFrom(Network),
+}
+
+/// Who sends requests.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Subject {
+    /// Clients of a network.
+    Network(Network),
+    /// Whoever has a token, by the head of its digest.
+    Token(u64),
+    /// A user.
+    User(UserId),
+}
+
+impl LimitKey {
+    /// What is limited, by the name that it has in the settings.
+    pub fn limit(&self) -> &str {
+        match self {
+            Self::LoginsOf(_) => "login_failures_per_account",
+            Self::LoginsOfFrom(..) => "login_failures_per_account_and_network",
+            Self::LoginsFrom(_) => "login_failures_per_network",
+            Self::RegistrationsFrom(_) => "registrations_per_network",
+            Self::Requests(class, _) => class,
+            Self::UnknownTokensFrom(_) => "unknown_tokens_per_network",
+        }
+    }
+
+    /// The account, if it is one's.
+    pub fn account(&self) -> Option<AccountKey> {
+        match self {
+            Self::LoginsOf(account) | Self::LoginsOfFrom(account, _) => Some(*account),
+            Self::LoginsFrom(_)
+            | Self::RegistrationsFrom(_)
+            | Self::Requests(..)
+            | Self::UnknownTokensFrom(_) => None,
+        }
+    }
+}
+
+/// `LIMIT/WHOSE`, as it stands in stores and is shown to operators.
+impl fmt::Display for LimitKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/", self.limit())?;
+        match self {
+            Self::LoginsOf(account) => write!(f, "{account}"),
+            Self::LoginsOfFrom(account, network) => write!(f, "{account} {network}"),
+            Self::LoginsFrom(network)
+            | Self::RegistrationsFrom(network)
+            | Self::UnknownTokensFrom(network) => write!(f, "{network}"),
+            Self::Requests(_, Subject::Network(network)) => write!(f, "{network}"),
+            Self::Requests(_, Subject::Token(head)) => {
+                write!(f, "token:{head:016x}")
+            }
+            Self::Requests(_, Subject::User(user)) => write!(f, "user:{user}"),
+        }
+    }
+}
+
+/// The account that a name means, whatever its case, its form of Unicode and the blanks round it. Not
+/// the name itself: what someone types there may be a password.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct AccountKey([u8; 16]);
+
+impl AccountKey {
+    /// The account of a name as typed.
+    pub fn of(name: &str) -> Self {
+        let fold = |text: &str| text.nfkc().flat_map(char::to_lowercase).collect::<String>();
+        // Small letters may have another normal form.
+        let folded: String = fold(name.trim()).nfkc().collect();
+        let hash = Sha256::digest(folded.trim());
+        let mut key = [0; 16];
+        key.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+        Self(key)
+    }
+}
+
+/// In hexadecimal digits.
+impl fmt::Display for AccountKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// An account, and a network from which it has logged in.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Familiar {
+    /// The account.
+    pub account: AccountKey,
+    /// The network.
+    pub network: Network,
+}
+
+impl fmt::Display for Familiar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.account, self.network)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_micros(1_000_000_000_000_000);
+
+    fn at(millis: u64) -> Timestamp {
+        START.plus(Duration::from_millis(millis))
+    }
+
+    fn quota(count: u32, period: Duration) -> Rule {
+        Rule::Quota(Quota { count: NonZeroU32::new(count).unwrap(), period })
+    }
+
+    fn delay(free: u32, longest: u64) -> Rule {
+        let (first, longest) = (Duration::from_secs(1), Duration::from_secs(longest));
+        Rule::Delay(Delay { free, first, longest })
+    }
+
+    /// Takes as many as there are, and says how many, and how long to wait for more.
+    fn take_all(rule: Rule, taken: &mut Option<Taken>, now: Timestamp) -> (u32, Duration) {
+        for count in 0.. {
+            match rule.take(*taken, now) {
+                Ok((after, _)) => *taken = Some(after),
+                Err(wait) => return (count, wait),
+            }
+        }
+        unreachable!()
+    }
+
+    #[test]
+    fn a_quota_is_there_at_once_and_comes_back_evenly() {
+        let (rule, mut taken) = (quota(5, Duration::from_secs(10)), None);
+        assert_eq!(take_all(rule, &mut taken, at(0)), (5, Duration::from_secs(2)));
+        assert_eq!(take_all(rule, &mut taken, at(1_999)), (0, Duration::from_millis(1)));
+        assert_eq!(take_all(rule, &mut taken, at(2_000)), (1, Duration::from_secs(2)));
+        assert_eq!(take_all(rule, &mut taken, at(60_000)), (5, Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn a_quota_says_what_is_left_of_it() {
+        let rule = quota(3, Duration::from_secs(3));
+        let (taken, first) = rule.take(None, at(0)).unwrap();
+        assert_eq!(first, Standing { left: 2, reset: Duration::from_secs(1) });
+        let (_, second) = rule.take(Some(taken), at(500)).unwrap();
+        assert_eq!(second, Standing { left: 1, reset: Duration::from_millis(1_500) });
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_taken_again() {
+        for rule in [quota(3, Duration::from_secs(3)), delay(3, 60)] {
+            let mut taken = None;
+            take_all(rule, &mut taken, at(0));
+            taken = taken.map(|taken| rule.give_back(taken));
+            assert_eq!(take_all(rule, &mut taken, at(0)).0, 1, "{rule:?}");
+        }
+    }
+
+    #[test]
+    fn a_delay_grows_to_its_longest_and_ends_each_time() {
+        let (rule, mut taken) = (delay(2, 5), None);
+        assert_eq!(take_all(rule, &mut taken, at(0)), (2, Duration::from_secs(1)));
+        assert_eq!(take_all(rule, &mut taken, at(1_000)), (1, Duration::from_secs(2)));
+        assert_eq!(take_all(rule, &mut taken, at(3_000)), (1, Duration::from_secs(4)));
+        assert_eq!(take_all(rule, &mut taken, at(7_000)), (1, Duration::from_secs(5)));
+        for number in 0..100 {
+            let next = at(12_000 + 5_000 * number);
+            assert_eq!(take_all(rule, &mut taken, next), (1, Duration::from_secs(5)));
+        }
+    }
+
+    #[test]
+    fn a_delay_is_forgotten_after_a_quiet_time() {
+        let (rule, mut taken) = (delay(2, 60), None);
+        take_all(rule, &mut taken, at(0));
+        assert_eq!(take_all(rule, &mut taken, at(240_000)).0, 2);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_locks_nobody_out() {
+        for (rule, longest) in [(quota(5, Duration::from_secs(10)), 10), (delay(2, 60), 60)] {
+            let mut taken = None;
+            take_all(rule, &mut taken, at(86_400_000));
+            let (_, wait) = take_all(rule, &mut taken, at(0));
+            assert!(wait <= Duration::from_secs(longest), "{rule:?}: {wait:?}");
+        }
+    }
+
+    #[test]
+    fn an_account_has_one_key_whatever_the_spelling() {
+        let key = AccountKey::of("admin");
+        for typed in ["Admin", "ADMIN", " admin ", "ａｄｍｉｎ", "\u{a0}ⓐdmin\u{3000}"] {
+            assert_eq!(AccountKey::of(typed), key, "{typed}");
+        }
+        assert_eq!(AccountKey::of("ΌΣΟΣ"), AccountKey::of("όσοσ"));
+        assert_ne!(AccountKey::of("admin2"), key);
+    }
+
+    #[test]
+    fn a_key_is_written_with_its_limit_first() {
+        let network = Network::of("2001:db8::1".parse().unwrap());
+        assert_eq!(
+            LimitKey::LoginsFrom(network).to_string(),
+            "login_failures_per_network/2001:db8::/64"
+        );
+        let key = LimitKey::Requests("api".into(), Subject::User(UserId(7)));
+        assert_eq!(key.to_string(), "api/user:7");
+    }
+}

@@ -1,0 +1,135 @@
+//! Limits: a key each, counted by the server's own clock.
+
+use super::link::Request;
+use super::{RedisStore, keys};
+use crate::clock::Timestamp;
+use crate::model::limit::{Charge, Familiar, Rule, Standing, Taken, micros};
+use crate::store::{Counted, StoreError};
+use redis::{Cmd, pipe};
+use std::time::Duration;
+
+/// How many keys are looked at or deleted at once.
+const CHUNK: usize = 500;
+
+type Fields = (Option<u32>, Option<i64>, Option<i64>);
+
+impl RedisStore {
+    pub(super) async fn take_of(&self, charges: &[Charge]) -> Result<Counted, StoreError> {
+        let mut script = self.scripts.take.prepare_invoke();
+        for charge in charges {
+            script.key(keys::limit(&charge.key));
+            match charge.rule {
+                Rule::Quota(quota) => {
+                    script.arg("quota").arg(quota.count.get()).arg(quota.every()).arg(0).arg(0)
+                }
+                Rule::Delay(delay) => script
+                    .arg("delay")
+                    .arg(delay.free)
+                    .arg(micros(delay.first))
+                    .arg(micros(delay.longest))
+                    .arg(micros(delay.memory())),
+            };
+        }
+        // Asked twice it may count twice, which only errs on the safe side.
+        let answer: Vec<u64> = self.link.ask(Request::Script(&script)).await?;
+        match answer[..] {
+            [0, left, reset] => Ok(Counted::Done(Standing {
+                left: u32::try_from(left).unwrap_or(u32::MAX),
+                reset: Duration::from_micros(reset),
+            })),
+            [number, wait] if number > 0 => Ok(Counted::Refused {
+                by: usize::try_from(number - 1).unwrap_or(usize::MAX),
+                wait: Duration::from_micros(wait),
+            }),
+            _ => {
+                let problem = format!("the answer has {} numbers", answer.len());
+                Err(StoreError::Corrupt { what: "limit", problem })
+            }
+        }
+    }
+
+    pub(super) async fn give_back_of(&self, charges: &[Charge]) -> Result<(), StoreError> {
+        let mut script = self.scripts.give_back.prepare_invoke();
+        for charge in charges {
+            script.key(keys::limit(&charge.key));
+            match charge.rule {
+                Rule::Quota(quota) => script.arg("quota").arg(quota.every()),
+                Rule::Delay(delay) => script.arg("delay").arg(delay.free),
+            };
+        }
+        // Once: given back twice, there would be more than there was.
+        self.link.ask_once(Request::Script(&script)).await
+    }
+
+    pub(super) async fn list_limits(
+        &self,
+        now: Timestamp,
+    ) -> Result<Vec<(String, Taken)>, StoreError> {
+        let mut found = Vec::new();
+        for names in self.limit_keys().await?.chunks(CHUNK) {
+            let mut read = pipe();
+            for name in names {
+                read.hmget(name, &["level", "until", "forget"]);
+            }
+            let all: Vec<Fields> = self.link.ask(Request::Batch(&read)).await?;
+            let limits = names.iter().zip(all).filter_map(|(name, fields)| {
+                let (Some(level), Some(until), Some(forget)) = fields else { return None };
+                let [forget, until] = [forget, until].map(Timestamp::from_micros);
+                Some((keys::limit_of(name)?.to_owned(), Taken { forget, level, until }))
+            });
+            found.extend(limits.filter(|(_, taken)| taken.forget > now));
+        }
+        found.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(found)
+    }
+
+    /// The keys of all limits. Looks at every key there is, which operators may wait for.
+    async fn limit_keys(&self) -> Result<Vec<String>, StoreError> {
+        let (mut cursor, mut found) = (0_u64, Vec::new());
+        loop {
+            let mut scan = redis::cmd("SCAN");
+            scan.arg(cursor).arg("MATCH").arg(keys::LIMITS).arg("COUNT").arg(CHUNK);
+            let (next, names): (u64, Vec<String>) = self.link.ask(Request::Command(&scan)).await?;
+            found.extend(names);
+            if next == 0 {
+                // A scan may show a key twice.
+                found.sort();
+                found.dedup();
+                return Ok(found);
+            }
+            cursor = next;
+        }
+    }
+
+    pub(super) async fn forget_limits(&self, limits: &[String]) -> Result<u64, StoreError> {
+        let mut cleared = 0;
+        for some in limits.chunks(CHUNK) {
+            let mut delete = pipe();
+            for key in some {
+                delete.del(keys::limit_named(key));
+            }
+            let counts: Vec<u64> = self.link.ask(Request::Batch(&delete)).await?;
+            cleared += counts.iter().sum::<u64>();
+        }
+        Ok(cleared)
+    }
+
+    pub(super) async fn note_familiar(
+        &self,
+        familiar: Familiar,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut set = Cmd::set(keys::familiar(&familiar), until.micros());
+        set.arg("PXAT").arg(until.millis_up());
+        self.link.ask(Request::Command(&set)).await
+    }
+
+    pub(super) async fn read_familiar(
+        &self,
+        familiar: Familiar,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let get = Cmd::get(keys::familiar(&familiar));
+        let until: Option<i64> = self.link.ask(Request::Command(&get)).await?;
+        Ok(until.map(Timestamp::from_micros))
+    }
+}
