@@ -97,6 +97,7 @@ fn open(file: &std::path::Path) -> Auth {
         cache: CacheSettings { feed_timeout: Duration::from_secs(1), size: 1 << 20 },
         hashing: cost,
         password_checks,
+        hash_threads: 1,
         registration_open: true,
         tokens,
     };

@@ -1,7 +1,7 @@
 //! Name and password → token.
 
 use super::issue::Terms;
-use super::{Auth, AuthError, Issued, Verdict};
+use super::{Auth, AuthError, Issued, Lane, Seat, Verdict};
 use crate::model::password::Password;
 use crate::model::user::{User, UserChange, Username};
 use std::net::IpAddr;
@@ -18,8 +18,9 @@ impl Auth {
         if password.expose().len() > LONGEST_PASSWORD {
             return Err(AuthError::BadCredentials);
         }
+        let mut seat = self.passwords.reserve(Lane::Ordinary)?;
         for _ in 0..ROUNDS {
-            let user = self.check_password(&attempt.username, &password).await?;
+            let user = self.check_password(&mut seat, &attempt.username, &password).await?;
             if let Some(issued) = self.issue(user, self.login_terms()).await? {
                 return Ok(issued);
             }
@@ -29,6 +30,7 @@ impl Auth {
 
     async fn check_password(
         &self,
+        seat: &mut Seat<'_>,
         username: &str,
         password: &Arc<Password>,
     ) -> Result<User, AuthError> {
@@ -38,11 +40,11 @@ impl Auth {
         };
         // A name that nobody has costs a hash too, or the time taken would tell which names exist.
         let against = user.as_ref().map_or(&self.decoy, |user| &user.password).clone();
-        let verdict = self.passwords.verify(Arc::clone(password), against).await?;
+        let verdict = seat.verify(Arc::clone(password), against).await?;
         match (user, verdict) {
             (Some(user), Verdict::Match) if user.is_active => Ok(user),
             (Some(user), Verdict::MatchOutdated) if user.is_active => {
-                self.rehash(user, password).await
+                self.rehash(seat, user, password).await
             }
             _ => Err(AuthError::BadCredentials),
         }
@@ -50,8 +52,13 @@ impl Auth {
 
     /// Stores the password under the present cost. Should someone have changed it meanwhile, the
     /// store keeps theirs.
-    async fn rehash(&self, user: User, password: &Arc<Password>) -> Result<User, AuthError> {
-        let to = self.passwords.hash(Arc::clone(password)).await?;
+    async fn rehash(
+        &self,
+        seat: &mut Seat<'_>,
+        user: User,
+        password: &Arc<Password>,
+    ) -> Result<User, AuthError> {
+        let to = seat.hash(Arc::clone(password)).await?;
         let change = UserChange::Rehash { from: user.password.clone(), to };
         self.store.change_user(user.id, change).await?;
         Ok(user)

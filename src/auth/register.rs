@@ -2,7 +2,7 @@
 
 use super::checks::weaknesses;
 use super::issue::Terms;
-use super::{Auth, AuthError, HashError, Issued, Weakness};
+use super::{Auth, AuthError, HashError, Issued, Lane, Weakness};
 use crate::model::email::Email;
 use crate::model::password::Password;
 use crate::model::user::{NewUser, User, Username};
@@ -38,7 +38,7 @@ impl Auth {
         registration: Registration,
         from: IpAddr,
     ) -> Result<Issued, RegisterError> {
-        let user = self.create(registration, false).await?;
+        let user = self.create(registration, false, Lane::Ordinary).await?;
         let lifetime = self.settings.load().tokens.lifetime;
         let terms = Terms { is_login: false, lifetime, limit: None };
         let issued = self.issue(user, terms).await?;
@@ -51,6 +51,7 @@ impl Auth {
         &self,
         registration: Registration,
         is_staff: bool,
+        lane: Lane,
     ) -> Result<User, RegisterError> {
         let Registration { email, password, username } = registration;
         let weaknesses =
@@ -58,7 +59,7 @@ impl Auth {
         if !weaknesses.is_empty() {
             return Err(RegisterError::WeakPassword(weaknesses));
         }
-        let password = self.passwords.hash(Arc::new(password)).await?;
+        let password = self.passwords.reserve(lane)?.hash(Arc::new(password)).await?;
         let joined = self.clock.now();
         let user = NewUser { email, is_staff, joined, password, username };
         match self.store.insert_user(user).await? {

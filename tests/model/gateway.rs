@@ -78,6 +78,7 @@ fn settings() -> Settings {
             numeric: false,
             similarity: false,
         },
+        hash_threads: 2,
         registration_open: false,
         tokens: TokenSettings {
             lifetime: Some(LIFETIME),
