@@ -98,6 +98,7 @@ fn open(file: &std::path::Path) -> Auth {
         hashing: cost,
         password_checks,
         limits: LimitSettings::off(),
+        hash_threads: 1,
         registration_open: true,
         tokens,
     };

@@ -29,6 +29,9 @@ pub struct Metrics {
     feed_age: Gauge<f64, AtomicU64>,
     feed: Mutex<Feed>,
     feed_up: Gauge,
+    hash_duration: Histogram,
+    hash_queue: Gauge,
+    hash_refusals: Counter,
     in_flight: Gauge,
     limiter_degraded: Counter,
     panics: Counter,
@@ -111,6 +114,9 @@ impl Default for Metrics {
             feed: Mutex::default(),
             feed_age: Gauge::default(),
             feed_up: Gauge::default(),
+            hash_duration: Histogram::new(HASH_BUCKETS),
+            hash_queue: Gauge::default(),
+            hash_refusals: Counter::default(),
             in_flight: Gauge::default(),
             limiter_degraded: Counter::default(),
             panics: Counter::default(),
@@ -131,6 +137,7 @@ impl Default for Metrics {
         metrics.register_connections();
         metrics.register_feed();
         metrics.register_limits();
+        metrics.register_hashing();
         metrics.register_upstreams();
         metrics
     }
@@ -189,6 +196,16 @@ impl Metrics {
         registry.register("throttled", help, self.throttled.clone());
         let help = "Attempts counted by this gateway alone because the store could not count them";
         registry.register("limiter_degraded", help, self.limiter_degraded.clone());
+    }
+
+    fn register_hashing(&mut self) {
+        let registry = &mut self.registry;
+        let help = "Passwords that wait to be hashed";
+        registry.register("hash_queue_depth", help, self.hash_queue.clone());
+        let help = "Seconds that hashing a password takes, once its turn has come";
+        registry.register("hash_seconds", help, self.hash_duration.clone());
+        let help = "Passwords that were not hashed because too many waited";
+        registry.register("hash_refusals", help, self.hash_refusals.clone());
     }
 
     fn register_upstreams(&mut self) {
@@ -266,6 +283,21 @@ impl Metrics {
             Turned::TooMany => "address_limit",
         };
         self.connections_turned_away.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// Counts a password that was hashed.
+    pub fn hashed(&self, took: Duration) {
+        self.hash_duration.observe(took.as_secs_f64());
+    }
+
+    /// Counts a password that was not hashed because too many waited.
+    pub fn hash_refused(&self) {
+        self.hash_refusals.inc();
+    }
+
+    /// Notes that so many more passwords wait to be hashed.
+    pub fn hashes_waiting(&self, more: i64) {
+        self.hash_queue.inc_by(more);
     }
 
     /// Counts a moment in which no connection could be accepted.
@@ -375,6 +407,9 @@ impl Drop for InFlight {
         self.0.in_flight.dec();
     }
 }
+
+/// Seconds: from a cheap hash to one that waits for its core.
+const HASH_BUCKETS: [f64; 9] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 
 /// Seconds: from an answer out of memory to a slow app.
 const BUCKETS: [f64; 11] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];

@@ -5,6 +5,7 @@ use super::rate_limit::{rate_limit_fields, seconds_up};
 use crate::auth::{AuthError, RegisterError, Throttle};
 use crate::policy::{AmbiguousPath, Refusal};
 use http::{HeaderValue, Method, Response, StatusCode, header};
+use rand::RngExt;
 use serde_json::{Map, Value, json};
 
 /// Every way in which the gateway says no.
@@ -20,6 +21,8 @@ pub enum Problem {
     BodyIncomplete,
     /// The body took too long to arrive.
     BodyTooSlow,
+    /// More work waits than can be done in time.
+    Busy,
     /// The request expects what the gateway cannot do.
     ExpectationFailed,
     /// Some fields are wrong: field → messages.
@@ -80,9 +83,14 @@ impl Problem {
             headers.extend(rate_limit_fields(limit, *rule, 0, *wait));
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            headers.insert(header::RETRY_AFTER, self.retry_after().into());
         }
         response
+    }
+
+    /// Seconds. Those who were too many at once must not come again all at once.
+    fn retry_after(&self) -> u16 {
+        if matches!(self, Self::Busy) { rand::rng().random_range(1..=5) } else { 1 }
     }
 
     /// Whether an endpoint says so, which then also says what it allows. The others are said before
@@ -119,7 +127,7 @@ impl Problem {
             Self::UnknownTransferCoding => (StatusCode::NOT_IMPLEMENTED, self.detail()),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, self.detail()),
             Self::BadGateway => (StatusCode::BAD_GATEWAY, self.detail()),
-            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, self.detail()),
+            Self::Busy | Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, self.detail()),
             Self::GatewayTimeout => (StatusCode::GATEWAY_TIMEOUT, self.detail()),
         }
     }
@@ -153,7 +161,7 @@ impl Problem {
                 format!("Request was throttled. Expected available in {seconds} second{s}.")
             }
             Self::TooLarge(most) => format!("The request body is larger than {most} bytes."),
-            Self::Unavailable => "Service temporarily unavailable.".to_owned(),
+            Self::Busy | Self::Unavailable => "Service temporarily unavailable.".to_owned(),
             Self::UnknownTransferCoding => "Unknown transfer coding.".to_owned(),
             Self::UnsupportedMediaType(sent) => {
                 format!("Unsupported media type \"{sent}\" in request.")
@@ -177,7 +185,7 @@ impl From<AuthError> for Problem {
             AuthError::InvalidToken => Self::InvalidToken("Invalid token."),
             AuthError::Throttled(throttle) => Self::Throttled(throttle),
             AuthError::TokenLimit => Self::TokenLimit,
-            AuthError::Busy => Self::Unavailable,
+            AuthError::Busy => Self::Busy,
             AuthError::Hash(ref fault) => unavailable(fault),
             AuthError::Store(ref fault) => unavailable(fault),
         }
@@ -274,12 +282,12 @@ mod tests {
 
     #[test]
     fn our_own_fault_is_never_a_401_and_says_when_to_try_again() {
-        for error in
-            [AuthError::Busy, AuthError::Store(crate::store::StoreError::unavailable("down"))]
-        {
+        let fault = AuthError::Store(crate::store::StoreError::unavailable("down"));
+        for (error, moments) in [(AuthError::Busy, 1..=5), (fault, 1..=1)] {
             let response = Problem::from(error).response("Token");
             assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
-            assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+            let moment = response.headers()[header::RETRY_AFTER].to_str().unwrap();
+            assert!(moments.contains(&moment.parse().unwrap()), "{moment}");
             assert_eq!(response.body(), br#"{"detail":"Service temporarily unavailable."}"#);
         }
     }

@@ -61,7 +61,7 @@ impl Problem {
                 Code::Unimplemented
             }
             Self::Internal => Code::Internal,
-            Self::BadGateway | Self::Unavailable => Code::Unavailable,
+            Self::BadGateway | Self::Busy | Self::Unavailable => Code::Unavailable,
             Self::InvalidToken(_) | Self::NotAuthenticated => Code::Unauthenticated,
         }
     }
@@ -87,6 +87,7 @@ mod tests {
             (Problem::Forbidden, "7", "You do not have permission to perform this action."),
             (Problem::NotFound, "12", "Not found."),
             (Problem::BadGateway, "14", "Bad gateway."),
+            (Problem::Busy, "14", "Service temporarily unavailable."),
             (Problem::Unavailable, "14", "Service temporarily unavailable."),
             (Problem::GatewayTimeout, "4", "Gateway timeout."),
             (Problem::Internal, "13", "Internal error."),

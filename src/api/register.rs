@@ -21,14 +21,14 @@ pub(super) async fn register(
         return Err(Problem::RegistrationClosed);
     }
     let mut form = form::read(content_type, body).await?;
-    auth.count_registration(from).await?;
+    let seat = auth.begin_registration(from).await?;
     let username = username(auth, &mut form).await?;
     let email = email(&mut form);
     let password = password(&mut form);
     let (Some(username), Some(email), Some(password)) = (username, email, password) else {
         return Err(form.into_problem());
     };
-    let issued = auth.register(Registration { email, password, username }, from).await?;
+    let issued = auth.register(Registration { email, password, username }, seat, from).await?;
     let user = &issued.user;
     let (name, email) = (user.username.as_str(), user.email.as_str());
     let user = json!({ "id": user.id.0, "username": name, "email": email });

@@ -1,141 +1,229 @@
-//! The threads that hash: as many as the machine has cores, and polite, since a hash takes as long as
-//! hundreds of requests that are let through.
+//! The threads that hash: few and polite, since a hash takes as long as hundreds of requests that are
+//! let through. Who wants one takes a seat first, and is refused at once where none is free.
 
+use super::hash_queue::{Job, Queues, Work};
 use super::{AuthError, HashError, PasswordHasher, Verdict};
+use crate::metrics::Metrics;
 use crate::model::password::{Password, PasswordHash};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 /// Runs a hasher on threads of its own: a bounded number of passwords waits, none for longer than it
 /// is worth.
 pub struct HashPool {
-    hasher: Arc<dyn PasswordHasher>,
-    queue: mpsc::Sender<Job>,
+    longest_wait: Duration,
+    shared: Arc<Shared>,
 }
 
-type Job = Box<dyn FnOnce() + Send>;
-type Queue = Arc<Mutex<mpsc::Receiver<Job>>>;
+/// Who waits for a hash. A free thread takes the last kind first, and each kind has places of its own,
+/// so that a flood of one never shuts the others out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Lane {
+    /// Anyone.
+    Ordinary,
+    /// Who logs in from a network where the account logged in lately.
+    Familiar,
+    /// An operator.
+    Console,
+}
+
+impl Lane {
+    /// How many may hold a place at once for each thread that hashes.
+    pub(super) fn seats_per_thread(self) -> usize {
+        match self {
+            Self::Ordinary => 32,
+            Self::Familiar => 16,
+            Self::Console => 1,
+        }
+    }
+}
+
+/// What the threads and those who wait for them share.
+struct Shared {
+    hasher: Arc<dyn PasswordHasher>,
+    metrics: Arc<Metrics>,
+    queues: Mutex<Queues>,
+    work: Condvar,
+}
 
 impl HashPool {
     const LONGEST_WAIT: Duration = Duration::from_secs(5);
-    const WAITING_PER_THREAD: usize = 32;
 
     /// A pool for this hasher. Its threads end when it is dropped.
-    pub fn new(hasher: Arc<dyn PasswordHasher>) -> Result<Self, HashError> {
-        let threads = thread::available_parallelism().map_or(1, usize::from);
-        let (queue, jobs) = mpsc::channel(threads * Self::WAITING_PER_THREAD);
-        let jobs = Arc::new(Mutex::new(jobs));
+    pub fn new(
+        hasher: Arc<dyn PasswordHasher>,
+        threads: usize,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, HashError> {
+        let queues = Mutex::new(Queues::new(threads));
+        let shared = Arc::new(Shared { hasher, metrics, queues, work: Condvar::new() });
+        // Made first: should a thread not start, the others end.
+        let pool = Self { longest_wait: Self::LONGEST_WAIT, shared };
         for _ in 0..threads {
-            let jobs = Arc::clone(&jobs);
+            let shared = Arc::clone(&pool.shared);
             thread::Builder::new()
                 .name("hasher".to_owned())
-                .spawn(move || work_off(&jobs))
+                .spawn(move || shared.work_off())
                 .map_err(|error| HashError(error.to_string()))?;
         }
-        Ok(Self { hasher, queue })
+        Ok(pool)
     }
 
+    /// Takes a place, or fails at once if all of that lane are taken. Never waits.
+    pub fn reserve(&self, lane: Lane) -> Result<Seat<'_>, AuthError> {
+        let is_free = self.shared.queues().take_seat(lane);
+        if !is_free {
+            return Err(self.refuse());
+        }
+        Ok(Seat { lane, pool: self })
+    }
+
+    fn refuse(&self) -> AuthError {
+        self.shared.metrics.hash_refused();
+        let refused = self.shared.queues().refused(Instant::now());
+        if let Some(refused) = refused {
+            tracing::warn!(refused, "hash_queue_full");
+        }
+        AuthError::Busy
+    }
+}
+
+impl Drop for HashPool {
+    fn drop(&mut self) {
+        self.shared.queues().is_closed = true;
+        self.shared.work.notify_all();
+    }
+}
+
+/// A place in the queue, until it is dropped: for one password after another.
+pub struct Seat<'p> {
+    lane: Lane,
+    pool: &'p HashPool,
+}
+
+impl Seat<'_> {
     /// Hashes a new password.
-    pub async fn hash(&self, password: Arc<Password>) -> Result<PasswordHash, AuthError> {
+    pub async fn hash(&mut self, password: Arc<Password>) -> Result<PasswordHash, AuthError> {
         Ok(self.run(move |hasher| hasher.hash(&password)).await??)
     }
 
     /// Compares a password with a stored hash.
     pub async fn verify(
-        &self,
+        &mut self,
         password: Arc<Password>,
         against: PasswordHash,
     ) -> Result<Verdict, AuthError> {
         self.run(move |hasher| hasher.verify(&password, &against)).await
     }
 
+    /// A seat has one job at a time, so the jobs are no more than the seats.
     async fn run<T: Send + 'static>(
-        &self,
+        &mut self,
         work: impl FnOnce(&dyn PasswordHasher) -> T + Send + 'static,
     ) -> Result<T, AuthError> {
-        let hasher = Arc::clone(&self.hasher);
-        let queued = Instant::now();
-        let (caller, answer) = oneshot::channel();
-        let job = move || {
-            let answer = if queued.elapsed() > Self::LONGEST_WAIT {
-                Err(AuthError::Busy)
-            } else if caller.is_closed() {
-                // A caller who has gone away needs no answer.
-                return;
-            } else {
-                Ok(work(&*hasher))
-            };
-            let _ = caller.send(answer);
+        let Self { lane, pool } = *self;
+        let (caller, mut answer) = oneshot::channel();
+        let job = move |hasher: &dyn PasswordHasher, metrics: &Metrics| {
+            let began = Instant::now();
+            let outcome = catch_unwind(AssertUnwindSafe(|| work(hasher)));
+            metrics.hashed(began.elapsed());
+            let _ = caller.send(outcome);
         };
-        self.queue.try_send(Box::new(job)).map_err(|_| AuthError::Busy)?;
-        answer.await.map_err(|_| HashError("the hasher has crashed".to_owned()))?
+        let until = Instant::now() + pool.longest_wait;
+        let place = Place { id: pool.shared.submit(lane, Box::new(job), until), lane, pool };
+        let outcome = match tokio::time::timeout_at(until.into(), &mut answer).await {
+            Ok(outcome) => outcome,
+            Err(_) if place.leave() => return Err(pool.refuse()),
+            // A thread has begun: soon there is an answer.
+            Err(_) => answer.await,
+        };
+        match outcome {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(_)) => Err(HashError("the hasher has crashed".to_owned()).into()),
+            // A thread came to it too late, and let it be.
+            Err(_) => Err(pool.refuse()),
+        }
     }
 }
 
-fn work_off(queue: &Queue) {
-    /// The lowest: with any other, requests wait for a hash to use up its turn. On a core that is
-    /// busy with requests a hash still gets a hundredth.
-    #[cfg(target_os = "linux")]
-    const NICENESS: i32 = 19;
-    // Of this thread alone: elsewhere than on Linux it would be the whole process. Where it is
-    // forbidden, hashing only disturbs more.
-    #[cfg(target_os = "linux")]
-    let _ = rustix::process::setpriority_process(None, NICENESS);
-    while let Some(job) = next(queue) {
-        // The caller learns of a crash by the end of their channel; the thread has others to serve.
-        let _ = catch_unwind(AssertUnwindSafe(job));
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        self.pool.shared.queues().free_seat(self.lane);
     }
 }
 
-/// The next job; `None` once the pool is dropped. Idle threads wait for the lock, one of them for
-/// the job.
-fn next(queue: &Queue) -> Option<Job> {
-    queue.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv()
+/// A job's place among those that wait: given up with the caller.
+struct Place<'p> {
+    id: u64,
+    lane: Lane,
+    pool: &'p HashPool,
+}
+
+impl Place<'_> {
+    /// Takes the job back; `false` if a thread has begun it.
+    fn leave(&self) -> bool {
+        let shared = &self.pool.shared;
+        // The job, and the password in it, is dropped without the lock.
+        let job = shared.queues().withdraw(self.lane, self.id);
+        if job.is_some() {
+            shared.metrics.hashes_waiting(-1);
+        }
+        job.is_some()
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+impl Shared {
+    fn queues(&self) -> MutexGuard<'_, Queues> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn submit(&self, lane: Lane, work: Work, until: Instant) -> u64 {
+        self.metrics.hashes_waiting(1);
+        let id = self.queues().submit(lane, work, until);
+        self.work.notify_one();
+        id
+    }
+
+    fn work_off(&self) {
+        /// The lowest: with any other, requests wait for a hash to use up its turn. On a core that is
+        /// busy with requests a hash still gets a hundredth.
+        #[cfg(target_os = "linux")]
+        const NICENESS: i32 = 19;
+        // Of this thread alone: elsewhere than on Linux it would be the whole process. Where it is
+        // forbidden, hashing only disturbs more.
+        #[cfg(target_os = "linux")]
+        let _ = rustix::process::setpriority_process(None, NICENESS);
+        while let Some(job) = self.next() {
+            self.metrics.hashes_waiting(-1);
+            if Instant::now() < job.until {
+                (job.work)(&*self.hasher, &self.metrics);
+            }
+        }
+    }
+
+    /// The next job; `None` once the pool is dropped.
+    fn next(&self) -> Option<Job> {
+        let mut queues = self.queues();
+        loop {
+            if queues.is_closed {
+                return None;
+            }
+            if let Some(job) = queues.next() {
+                return Some(job);
+            }
+            queues = self.work.wait(queues).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use futures_util::future::join_all;
-
-    /// Takes its time, or crashes.
-    struct Slow;
-
-    impl PasswordHasher for Slow {
-        fn hash(&self, password: &Password) -> Result<PasswordHash, HashError> {
-            assert_ne!(password.expose(), "crash");
-            thread::sleep(Duration::from_millis(20));
-            Ok(PasswordHash::new(password.expose().to_owned()))
-        }
-
-        fn verify(&self, _: &Password, _: &PasswordHash) -> Verdict {
-            Verdict::Mismatch
-        }
-    }
-
-    fn password(text: &str) -> Arc<Password> {
-        Arc::new(Password::new(text.to_owned()))
-    }
-
-    #[tokio::test]
-    async fn what_finds_no_place_is_refused_before_any_work() {
-        let pool = HashPool::new(Arc::new(Slow)).unwrap();
-        let threads = thread::available_parallelism().map_or(1, usize::from);
-        let most = threads * (HashPool::WAITING_PER_THREAD + 1);
-        let outcomes = join_all((0..4 * most).map(|_| pool.hash(password("x")))).await;
-        let refused = outcomes.iter().filter(|it| matches!(it, Err(AuthError::Busy))).count();
-        assert!((3 * most..4 * most).contains(&refused), "{refused} of {}", 4 * most);
-    }
-
-    #[tokio::test]
-    async fn a_crash_costs_one_answer_and_no_thread() {
-        let pool = HashPool::new(Arc::new(Slow)).unwrap();
-        for _ in 0..8 {
-            assert!(matches!(pool.hash(password("crash")).await, Err(AuthError::Hash(_))));
-        }
-        assert!(pool.hash(password("x")).await.is_ok());
-    }
-}
+mod tests;

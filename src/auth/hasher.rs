@@ -47,10 +47,16 @@ impl HashCost {
     /// this machine.
     pub const MOST: Self = Self { iterations: 64, memory_kib: 1 << 20, parallelism: 64 };
 
-    fn is_bearable(self) -> bool {
+    /// The most memory, in KiB, times iterations: the time that one hash may take.
+    pub const MOST_KIB_PASSES: u64 = 4 << 20;
+
+    /// Whether a hash may cost so much.
+    pub fn is_bearable(self) -> bool {
+        let passes = u64::from(self.memory_kib) * u64::from(self.iterations);
         self.iterations <= Self::MOST.iterations
             && self.memory_kib <= Self::MOST.memory_kib
             && self.parallelism <= Self::MOST.parallelism
+            && passes <= Self::MOST_KIB_PASSES
     }
 }
 
@@ -206,16 +212,28 @@ mod tests {
         let hasher = Argon2Hasher::new(HashCost { iterations, memory_kib, parallelism }).unwrap();
         let hash = hasher.hash(&password("x")).unwrap();
         assert_eq!(hasher.verify(&password("x"), &hash), Verdict::Match);
-        assert!(Argon2Hasher::new(HashCost { iterations: iterations + 1, ..CHEAP }).is_err());
+        let too_long = HashCost { iterations: iterations + 1, ..CHEAP };
+        let too_much = HashCost { iterations: 5, memory_kib: 1 << 20, parallelism: 1 };
+        for cost in [too_long, too_much] {
+            assert!(Argon2Hasher::new(cost).is_err());
+        }
     }
 
     #[test]
     fn what_cannot_be_read_or_borne_never_matches() {
         let hasher = Argon2Hasher::new(CHEAP).unwrap();
         let salt_and_hash = "c2FsdHNhbHRzYWx0$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-        for stored in
-            ["", "!", "plain", &format!("$argon2id$v=19$m=4194304,t=1,p=1${salt_and_hash}")]
-        {
+        let of_cost = |cost| format!("$argon2id$v=19$m={cost}${salt_and_hash}");
+        for stored in [
+            "",
+            "!",
+            "plain",
+            &of_cost("4194304,t=1,p=1"),
+            &of_cost("4294967295,t=1,p=1"),
+            &of_cost("1048576,t=5,p=1"),
+            &of_cost("64,t=4294967295,p=1"),
+            &of_cost("1024,t=1,p=65"),
+        ] {
             let hash = PasswordHash::new(stored.to_owned());
             assert_eq!(hasher.verify(&password("x"), &hash), Verdict::Mismatch, "{stored}");
         }

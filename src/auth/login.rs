@@ -1,7 +1,8 @@
 //! Name and password → token.
 
 use super::issue::Terms;
-use super::{Auth, AuthError, Issued, Verdict};
+use super::{Auth, AuthError, Issued, Lane, Seat, Verdict};
+use crate::model::event::{Actor, Event, EventName};
 use crate::model::password::Password;
 use crate::model::user::{User, UserChange, Username};
 use std::net::IpAddr;
@@ -14,11 +15,39 @@ impl Auth {
     /// still as they were when the password was checked; otherwise the password is checked again, so
     /// a password that was changed or tokens that were ended meanwhile win.
     pub async fn login(&self, attempt: LoginAttempt, from: IpAddr) -> Result<Issued, AuthError> {
-        let limits = self.limits.login(&attempt.username, from);
+        let LoginAttempt { password, username } = attempt;
+        let password = Arc::new(password);
+        let guess = Typed { from, password: &password, username: &username };
+        let issued = self.count_guess(&username, from, async |seat: &mut Seat<'_>| {
+            for _ in 0..ROUNDS {
+                let user = self.check_password(seat, guess).await?;
+                if let Some(issued) = self.issue(user, self.login_terms()).await? {
+                    return Ok(issued);
+                }
+            }
+            Err(AuthError::Busy)
+        });
+        let issued = issued.await?;
+        self.tell_of(EventName::LoginSucceeded, &issued.user, from);
+        Ok(issued)
+    }
+
+    /// Lets a password be judged, unless there have been too many guesses. One that is right does not
+    /// count; nor does one that nobody could judge.
+    pub(super) async fn count_guess<T>(
+        &self,
+        username: &str,
+        from: IpAddr,
+        judge: impl AsyncFnOnce(&mut Seat<'_>) -> Result<T, AuthError>,
+    ) -> Result<T, AuthError> {
+        let limits = self.limits.login(username, from);
         limits.look()?;
         let familiarity = limits.familiarity().await?;
+        let lane = if familiarity.is_known() { Lane::Familiar } else { Lane::Ordinary };
+        // Before it is counted: whoever finds all places taken has not guessed.
+        let mut seat = self.passwords.reserve(lane)?;
         let guess = limits.count(familiarity).await?;
-        let outcome = self.try_to_log_in(attempt).await;
+        let outcome = judge(&mut seat).await;
         match &outcome {
             Ok(_) | Err(AuthError::TokenLimit) => guess.was_right().await,
             Err(AuthError::BadCredentials) => guess.was_wrong(),
@@ -27,45 +56,60 @@ impl Auth {
         outcome
     }
 
-    async fn try_to_log_in(&self, attempt: LoginAttempt) -> Result<Issued, AuthError> {
-        let password = Arc::new(attempt.password);
-        if password.expose().len() > LONGEST_PASSWORD {
-            return Err(AuthError::BadCredentials);
-        }
-        for _ in 0..ROUNDS {
-            let user = self.check_password(&attempt.username, &password).await?;
-            if let Some(issued) = self.issue(user, self.login_terms()).await? {
-                return Ok(issued);
-            }
-        }
-        Err(AuthError::Busy)
-    }
-
-    async fn check_password(
+    /// The user, if this is their password and they are not locked out.
+    pub(super) async fn check_password(
         &self,
-        username: &str,
-        password: &Arc<Password>,
+        seat: &mut Seat<'_>,
+        typed: Typed<'_>,
     ) -> Result<User, AuthError> {
+        let Typed { from, password, username } = typed;
         let user = match Username::existing(username) {
             Some(name) => self.store.user_by_name(&name).await?,
             None => None,
         };
         // A name that nobody has costs a hash too, or the time taken would tell which names exist.
         let against = user.as_ref().map_or(&self.decoy, |user| &user.password).clone();
-        let verdict = self.passwords.verify(Arc::clone(password), against).await?;
+        let verdict = if password.expose().len() > LONGEST_PASSWORD {
+            Verdict::Mismatch
+        } else {
+            seat.verify(Arc::clone(password), against).await?
+        };
         match (user, verdict) {
             (Some(user), Verdict::Match) if user.is_active => Ok(user),
             (Some(user), Verdict::MatchOutdated) if user.is_active => {
-                self.rehash(user, password).await
+                self.rehash(seat, user, password).await
             }
-            _ => Err(AuthError::BadCredentials),
+            (user, _) => {
+                self.tell_of_failure(user.as_ref(), from);
+                Err(AuthError::BadCredentials)
+            }
         }
+    }
+
+    /// What was typed for a name that nobody has is not told: it may be a password.
+    fn tell_of_failure(&self, user: Option<&User>, from: IpAddr) {
+        let event = Event::new(EventName::LoginFailed, Actor::Client(from), self.clock.now());
+        self.events.record(match user {
+            None => event.with("nobody has that name"),
+            Some(user) if !user.is_active => event.of(user).with("the user is locked out"),
+            Some(user) => event.of(user),
+        });
+    }
+
+    /// Tells what a client has done with its account.
+    pub(super) fn tell_of(&self, name: EventName, user: &User, from: IpAddr) {
+        self.events.record(Event::new(name, Actor::Client(from), self.clock.now()).of(user));
     }
 
     /// Stores the password under the present cost. Should someone have changed it meanwhile, the
     /// store keeps theirs.
-    async fn rehash(&self, user: User, password: &Arc<Password>) -> Result<User, AuthError> {
-        let to = self.passwords.hash(Arc::clone(password)).await?;
+    async fn rehash(
+        &self,
+        seat: &mut Seat<'_>,
+        user: User,
+        password: &Arc<Password>,
+    ) -> Result<User, AuthError> {
+        let to = seat.hash(Arc::clone(password)).await?;
         let change = UserChange::Rehash { from: user.password.clone(), to };
         self.store.change_user(user.id, change).await?;
         Ok(user)
@@ -84,6 +128,14 @@ pub struct LoginAttempt {
     pub password: Password,
     /// The name, which need not be one that a user can have.
     pub username: String,
+}
+
+/// What someone has typed, and where.
+#[derive(Clone, Copy)]
+pub(super) struct Typed<'a> {
+    pub from: IpAddr,
+    pub password: &'a Arc<Password>,
+    pub username: &'a str,
 }
 
 /// No user has a password of more bytes, so none is hashed.

@@ -2,7 +2,7 @@
 
 use super::checks::weaknesses;
 use super::issue::Terms;
-use super::{Auth, AuthError, HashError, Issued, RegisterError, Registration, Weakness};
+use super::{Auth, AuthError, HashError, Issued, Lane, RegisterError, Registration, Weakness};
 use crate::model::password::Password;
 use crate::model::token::{Token, TokenId, TokenRecord};
 use crate::model::user::{User, UserChange, UserId, Username};
@@ -17,7 +17,8 @@ impl Auth {
         registration: Registration,
         is_staff: bool,
     ) -> Result<User, RegisterError> {
-        self.create(registration, is_staff).await
+        let seat = self.passwords.reserve(Lane::Console)?;
+        self.create(registration, is_staff, seat).await
     }
 
     /// The user of that name.
@@ -56,7 +57,7 @@ impl Auth {
         if !weaknesses.is_empty() {
             return Err(ManageError::WeakPassword(weaknesses));
         }
-        let hash = self.passwords.hash(Arc::new(password)).await?;
+        let hash = self.passwords.reserve(Lane::Console)?.hash(Arc::new(password)).await?;
         self.change(user, UserChange::Password(hash)).await
     }
 

@@ -7,6 +7,7 @@ mod events;
 mod facts;
 mod flights;
 mod hash_pool;
+mod hash_queue;
 mod hasher;
 mod issue;
 mod limits;
@@ -19,7 +20,7 @@ mod shelf;
 
 pub use self::cache::CacheSettings;
 pub use self::checks::{PasswordChecks, Weakness};
-pub use self::hash_pool::HashPool;
+pub use self::hash_pool::{HashPool, Lane, Seat};
 pub use self::hasher::{Argon2Hasher, HashCost, HashError, PasswordHasher, Verdict};
 pub use self::issue::{Issued, Refresh, TokenSettings};
 pub use self::limits::{LimitSettings, LimitView, Throttle};
@@ -93,8 +94,8 @@ impl Auth {
             events,
             flights: Flights::default(),
             limits,
+            passwords: HashPool::new(hasher, settings.hash_threads, Arc::clone(&metrics))?,
             metrics,
-            passwords: HashPool::new(hasher)?,
             refreshes: Refreshes::new(),
             settings: ArcSwap::from_pointee(settings),
             store,
@@ -112,7 +113,8 @@ impl Auth {
         Self::new(Parts { clock: Arc::new(SystemClock), hasher, metrics, store }, settings)
     }
 
-    /// Works by other settings from now on. What hashing costs and what is kept in memory stays.
+    /// Works by other settings from now on. What hashing costs, its
+    /// threads and what is kept in memory stay.
     pub fn apply(&self, settings: Settings) {
         self.limits.apply(settings.limits.clone());
         self.settings.store(Arc::new(settings));
@@ -157,6 +159,8 @@ impl Auth {
 pub struct Settings {
     /// What is kept in memory.
     pub cache: CacheSettings,
+    /// How many passwords are hashed at once.
+    pub hash_threads: usize,
     /// What hashing a password costs.
     pub hashing: HashCost,
     /// How much anyone may try.

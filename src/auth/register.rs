@@ -2,9 +2,9 @@
 
 use super::checks::weaknesses;
 use super::issue::Terms;
-use super::{Auth, AuthError, HashError, Issued, Weakness};
+use super::{Auth, AuthError, HashError, Issued, Lane, Seat, Weakness};
 use crate::model::email::Email;
-use crate::model::event::{Actor, Event, EventName};
+use crate::model::event::EventName;
 use crate::model::password::Password;
 use crate::model::user::{NewUser, User, Username};
 use crate::store::{Inserted, StoreError};
@@ -27,10 +27,12 @@ impl Auth {
         self.settings.load().registration_open
     }
 
-    /// Counts a registration from an address, before anything of it is looked at: names that are taken
-    /// are told by it too.
-    pub async fn count_registration(&self, from: IpAddr) -> Result<(), AuthError> {
-        Ok(self.limits.registration(from).await?)
+    /// Lets someone register, unless too many passwords wait or too many have registered from there.
+    /// Counted before anything of the registration is looked at: it tells which names are taken.
+    pub async fn begin_registration(&self, from: IpAddr) -> Result<Seat<'_>, AuthError> {
+        let seat = self.passwords.reserve(Lane::Ordinary)?;
+        self.limits.registration(from).await?;
+        Ok(seat)
     }
 
     /// Whether a name belongs to somebody.
@@ -43,12 +45,11 @@ impl Auth {
     pub async fn register(
         &self,
         registration: Registration,
+        seat: Seat<'_>,
         from: IpAddr,
     ) -> Result<Issued, RegisterError> {
-        let user = self.create(registration, false).await?;
-        let now = self.clock.now();
-        let event = Event::new(EventName::Registered, Actor::Client(from), now);
-        self.events.record(event.of(&user));
+        let user = self.create(registration, false, seat).await?;
+        self.tell_of(EventName::Registered, &user, from);
         self.limits.acquaint(user.username.as_str(), from).await;
         let lifetime = self.settings.load().tokens.lifetime;
         let terms = Terms { is_login: false, lifetime, limit: None };
@@ -62,6 +63,7 @@ impl Auth {
         &self,
         registration: Registration,
         is_staff: bool,
+        mut seat: Seat<'_>,
     ) -> Result<User, RegisterError> {
         let Registration { email, password, username } = registration;
         let weaknesses =
@@ -69,7 +71,8 @@ impl Auth {
         if !weaknesses.is_empty() {
             return Err(RegisterError::WeakPassword(weaknesses));
         }
-        let password = self.passwords.hash(Arc::new(password)).await?;
+        let password = seat.hash(Arc::new(password)).await?;
+        drop(seat);
         let joined = self.clock.now();
         let user = NewUser { email, is_staff, joined, password, username };
         match self.store.insert_user(user).await? {

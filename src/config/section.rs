@@ -2,6 +2,7 @@
 
 use super::mistake::Place;
 use super::report::{Report, Unknown};
+use super::values;
 use super::written::{Item, Table, Value, read_value};
 use std::collections::BTreeMap;
 
@@ -35,6 +36,14 @@ impl<'r> Section<'r> {
             self.note(key, item.place, problem);
             default
         })
+    }
+
+    /// A number of threads; 0 is one for each core, and the default.
+    pub(super) fn threads(&mut self) -> usize {
+        match self.read("threads", 0, values::number(0..=1024)) {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
     }
 
     /// The value of a key that has no default.

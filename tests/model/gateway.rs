@@ -79,6 +79,7 @@ fn settings() -> Settings {
             similarity: false,
         },
         limits: LimitSettings::off(),
+        hash_threads: 2,
         registration_open: false,
         tokens: TokenSettings {
             lifetime: Some(LIFETIME),

@@ -89,6 +89,9 @@ impl<'a> LoginLimits<'a> {
     pub(in super::super) async fn familiarity(&self) -> Result<Familiarity, StoreError> {
         /// How much of its time may pass until it is noted again.
         const STALE: u32 = 10;
+        if !self.limits.settings.load().enabled {
+            return Ok(Familiarity::Stranger);
+        }
         let now = self.limits.clock.now();
         let until = self.limits.store.familiar_until(self.familiar(), now).await?;
         let whole = self.limits.settings.load().familiar_for;

@@ -17,10 +17,19 @@ pub(super) fn auth(
     let (scheme, tokens) = root.section("tokens", tokens);
     let registration_open =
         root.section("registration", |section| section.read("open", true, values::boolean));
-    let (password_checks, hashing) = root.section("passwords", |section| {
-        (password_checks(section), section.section("argon2", hash_cost))
+    let (password_checks, hash_threads, hashing) = root.section("passwords", |section| {
+        (password_checks(section), section.threads(), section.section("argon2", hash_cost))
     });
-    (Settings { cache, hashing, limits, password_checks, registration_open, tokens }, scheme)
+    let settings = Settings {
+        cache,
+        hash_threads,
+        hashing,
+        limits,
+        password_checks,
+        registration_open,
+        tokens,
+    };
+    (settings, scheme)
 }
 
 fn tokens(section: &mut Section<'_>) -> (String, TokenSettings) {
@@ -88,7 +97,17 @@ fn hash_cost(section: &mut Section<'_>) -> HashCost {
     let iterations = section.read("iterations", 2, values::number(1..=HashCost::MOST.iterations));
     let most = HashCost::MOST.parallelism;
     let parallelism = section.read("parallelism", 1, values::number(1..=most));
-    HashCost { memory_kib: memory_kib(section, memory, parallelism), iterations, parallelism }
+    let memory_kib = memory_kib(section, memory, parallelism);
+    let cost = HashCost { iterations, memory_kib, parallelism };
+    if !cost.is_bearable() {
+        let most = HashCost::MOST_KIB_PASSES / u64::from(iterations) / 1024;
+        let problem = format!(
+            "is too much for {iterations} iterations; write a size up to \"{most}MiB\", or fewer \
+             iterations"
+        );
+        section.reject("memory", &problem);
+    }
+    cost
 }
 
 /// Argon2 needs 8 KiB for each lane, and counts in KiB.

@@ -18,7 +18,7 @@ pub(super) fn server(root: &mut Section<'_>) -> (server::Settings, Answers) {
     let (mut settings, answers) = root.section("server", |section| {
         let settings = server::Settings {
             listeners: listen(section, is_alone),
-            threads: threads(section),
+            threads: section.threads(),
             grace: section.read("grace", Duration::from_secs(10), values::duration),
             upgrade_grace: section.read("upgrade_grace", Duration::from_mins(5), values::duration),
             limits: limits(section),
@@ -66,13 +66,6 @@ fn limits(section: &mut Section<'_>) -> ConnectionLimits {
             Duration::from_secs(10),
             values::duration,
         ),
-    }
-}
-
-fn threads(section: &mut Section<'_>) -> usize {
-    match section.read("threads", 0, values::number(0..=1024)) {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
-        threads => threads,
     }
 }
 

@@ -46,6 +46,10 @@ fn the_cost_of_a_hash_has_bounds() {
         problem("passwords.argon2", "parallelism = 4\nmemory = \"16KiB\""),
         "memory: is out of bounds; write a size from \"32KiB\" to \"1GiB\""
     );
+    assert_eq!(
+        problem("passwords.argon2", "iterations = 5\nmemory = \"1GiB\""),
+        "memory: is too much for 5 iterations; write a size up to \"819MiB\", or fewer iterations"
+    );
     let expected = "iterations: 0 is out of bounds; write one from 1 to 64";
     assert_eq!(problem("passwords.argon2", "iterations = 0"), expected);
     let expected = "parallelism: 65 is out of bounds; write one from 1 to 64";

@@ -1,0 +1,173 @@
+//! The pool before a hasher that waits for a word.
+
+use super::*;
+use futures_util::future::join_all;
+use std::sync::mpsc;
+
+/// Tells which password it has begun, and ends when it is let; or crashes.
+struct Held {
+    begun: Mutex<mpsc::Sender<String>>,
+    go: Mutex<mpsc::Receiver<()>>,
+}
+
+impl PasswordHasher for Held {
+    fn hash(&self, password: &Password) -> Result<PasswordHash, HashError> {
+        let text = password.expose();
+        let _ = self.begun.lock().unwrap().send(text.to_owned());
+        let _ = self.go.lock().unwrap().recv();
+        assert_ne!(text, "crash");
+        Ok(PasswordHash::new(text.to_owned()))
+    }
+
+    fn verify(&self, password: &Password, _: &PasswordHash) -> Verdict {
+        self.hash(password).map_or(Verdict::Mismatch, |_| Verdict::Match)
+    }
+}
+
+/// One thread, and the strings by which its hasher is led.
+struct Stage {
+    begun: mpsc::Receiver<String>,
+    go: mpsc::Sender<()>,
+    metrics: Arc<Metrics>,
+    pool: HashPool,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let (begun, has_begun) = mpsc::channel();
+        let (go, let_go) = mpsc::channel();
+        let hasher = Held { begun: Mutex::new(begun), go: Mutex::new(let_go) };
+        let metrics = Arc::new(Metrics::default());
+        let pool = HashPool::new(Arc::new(hasher), 1, Arc::clone(&metrics)).unwrap();
+        Self { begun: has_begun, go, metrics, pool }
+    }
+
+    /// Ends the present job and the next ones.
+    fn let_go(&self, jobs: usize) {
+        for _ in 0..jobs {
+            self.go.send(()).unwrap();
+        }
+    }
+
+    fn shows(&self, line: &str) -> bool {
+        self.metrics.render().unwrap().lines().any(|one| one == line)
+    }
+}
+
+fn password(text: &str) -> Arc<Password> {
+    Arc::new(Password::new(text.to_owned()))
+}
+
+/// Submits without waiting for the answer.
+async fn submit(job: &mut (impl Future<Output = Result<PasswordHash, AuthError>> + Unpin)) {
+    assert!(futures_util::poll!(job).is_pending());
+}
+
+#[tokio::test]
+async fn a_free_thread_takes_operators_first_then_those_who_are_known() {
+    let stage = Stage::new();
+    let lanes = [Lane::Ordinary, Lane::Ordinary, Lane::Familiar, Lane::Console];
+    let mut seats: Vec<_> = lanes.iter().map(|lane| stage.pool.reserve(*lane).unwrap()).collect();
+    let names = ["first", "anyone", "known", "operator"];
+    let mut jobs = Vec::new();
+    for (seat, name) in seats.iter_mut().zip(names) {
+        let mut job = Box::pin(seat.hash(password(name)));
+        submit(&mut job).await;
+        if name == "first" {
+            assert_eq!(stage.begun.recv().unwrap(), "first");
+        }
+        jobs.push(job);
+    }
+    assert!(stage.shows("authgate_hash_queue_depth 3"));
+    stage.let_go(4);
+    join_all(jobs).await;
+    assert_eq!(stage.begun.try_iter().collect::<Vec<_>>(), ["operator", "known", "anyone"]);
+    assert!(stage.shows("authgate_hash_queue_depth 0"));
+    assert!(stage.shows("authgate_hash_seconds_count 4"));
+}
+
+#[tokio::test]
+async fn a_full_lane_refuses_at_once_and_shuts_no_other_out() {
+    let stage = Stage::new();
+    let lanes = [(Lane::Ordinary, 32), (Lane::Familiar, 16), (Lane::Console, 1)];
+    let mut seats = Vec::new();
+    for (lane, most) in lanes {
+        for _ in 0..most {
+            seats.push(stage.pool.reserve(lane).unwrap());
+        }
+        assert!(matches!(stage.pool.reserve(lane), Err(AuthError::Busy)));
+    }
+    assert!(stage.shows("authgate_hash_refusals_total 3"));
+    seats.clear();
+    for (lane, _) in lanes {
+        assert!(stage.pool.reserve(lane).is_ok());
+    }
+}
+
+#[tokio::test]
+async fn whoever_has_waited_too_long_is_told_though_no_thread_is_free() {
+    let mut stage = Stage::new();
+    stage.pool.longest_wait = Duration::from_millis(20);
+    let mut seats = [(); 2].map(|()| stage.pool.reserve(Lane::Ordinary).unwrap());
+    let [first, second] = &mut seats;
+    let mut running = Box::pin(first.hash(password("running")));
+    submit(&mut running).await;
+    assert_eq!(stage.begun.recv().unwrap(), "running");
+    assert!(matches!(second.hash(password("late")).await, Err(AuthError::Busy)));
+    // What a thread has begun is waited for, past the deadline too.
+    stage.let_go(1);
+    assert_eq!(running.await.unwrap().expose(), "running");
+    // The one that was given up is never begun.
+    stage.let_go(1);
+    assert!(second.hash(password("next")).await.is_ok());
+    assert_eq!(stage.begun.try_iter().collect::<Vec<_>>(), ["next"]);
+}
+
+#[tokio::test]
+async fn who_goes_away_leaves_nothing_behind() {
+    let stage = Stage::new();
+    let mut busy = stage.pool.reserve(Lane::Ordinary).unwrap();
+    let mut running = Box::pin(busy.hash(password("running")));
+    submit(&mut running).await;
+    assert_eq!(stage.begun.recv().unwrap(), "running");
+    for _ in 0..100 {
+        let mut seat = stage.pool.reserve(Lane::Ordinary).unwrap();
+        let mut gone = Box::pin(seat.hash(password("gone")));
+        submit(&mut gone).await;
+    }
+    assert!(stage.shows("authgate_hash_queue_depth 0"));
+    stage.let_go(1);
+    assert!(running.await.is_ok());
+    assert_eq!(stage.begun.try_recv(), Err(mpsc::TryRecvError::Empty));
+}
+
+#[tokio::test]
+async fn a_crash_costs_one_answer_and_no_thread() {
+    let stage = Stage::new();
+    let mut seat = stage.pool.reserve(Lane::Ordinary).unwrap();
+    stage.let_go(9);
+    for _ in 0..8 {
+        assert!(matches!(seat.hash(password("crash")).await, Err(AuthError::Hash(_))));
+    }
+    assert!(seat.hash(password("x")).await.is_ok());
+}
+
+#[tokio::test]
+async fn one_seat_serves_for_a_check_and_a_new_hash() {
+    let stage = Stage::new();
+    stage.let_go(2);
+    let mut seat = stage.pool.reserve(Lane::Console).unwrap();
+    let old = PasswordHash::new("old".to_owned());
+    assert_eq!(seat.verify(password("x"), old).await.unwrap(), Verdict::Match);
+    assert!(seat.hash(password("x")).await.is_ok());
+}
+
+#[test]
+fn threads_end_with_the_pool() {
+    let stage = Stage::new();
+    let hasher = Arc::downgrade(&stage.pool.shared.hasher);
+    drop(stage);
+    while hasher.upgrade().is_some() {
+        thread::yield_now();
+    }
+}

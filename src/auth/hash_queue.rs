@@ -1,0 +1,131 @@
+//! Who waits for a thread that hashes, and who is next.
+
+use super::PasswordHasher;
+use super::hash_pool::Lane;
+use crate::metrics::Metrics;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// The queues of all lanes.
+pub(super) struct Queues {
+    console: Queue,
+    familiar: Queue,
+    ordinary: Queue,
+    /// Whether the pool is gone.
+    pub is_closed: bool,
+    last_id: u64,
+    /// When refusals were told last.
+    told: Option<Instant>,
+    /// How many refusals have not been told yet.
+    untold: u64,
+}
+
+/// What is done with a password.
+pub(super) type Work = Box<dyn FnOnce(&dyn PasswordHasher, &Metrics) + Send>;
+
+/// A password that waits.
+pub(super) struct Job {
+    id: u64,
+    /// Until when it is worth beginning.
+    pub until: Instant,
+    pub work: Work,
+}
+
+#[derive(Default)]
+struct Queue {
+    most: usize,
+    /// How many hold a place, whether or not their job is here yet.
+    seats: usize,
+    waiting: VecDeque<Job>,
+}
+
+impl Queues {
+    /// Refusals are told once in so long.
+    const TOLD_EVERY: Duration = Duration::from_secs(1);
+
+    pub(super) fn new(threads: usize) -> Self {
+        let queue = |lane: Lane| Queue {
+            most: lane.seats_per_thread() * threads.max(1),
+            ..Queue::default()
+        };
+        Self {
+            console: queue(Lane::Console),
+            familiar: queue(Lane::Familiar),
+            ordinary: queue(Lane::Ordinary),
+            is_closed: false,
+            last_id: 0,
+            told: None,
+            untold: 0,
+        }
+    }
+
+    /// Takes a place; `false` if none is free.
+    pub(super) fn take_seat(&mut self, lane: Lane) -> bool {
+        let queue = self.of(lane);
+        let is_free = queue.seats < queue.most;
+        queue.seats += usize::from(is_free);
+        is_free
+    }
+
+    /// Gives a place back.
+    pub(super) fn free_seat(&mut self, lane: Lane) {
+        let queue = self.of(lane);
+        queue.seats = queue.seats.saturating_sub(1);
+    }
+
+    /// Puts a job at the end of its lane, and returns the number by which it can be taken back.
+    pub(super) fn submit(&mut self, lane: Lane, work: Work, until: Instant) -> u64 {
+        self.last_id += 1;
+        let id = self.last_id;
+        self.of(lane).waiting.push_back(Job { id, until, work });
+        id
+    }
+
+    /// Takes a job back; `None` if it does not wait any more.
+    pub(super) fn withdraw(&mut self, lane: Lane, id: u64) -> Option<Job> {
+        let waiting = &mut self.of(lane).waiting;
+        let place = waiting.binary_search_by_key(&id, |job| job.id).ok()?;
+        waiting.remove(place)
+    }
+
+    /// The job whose turn it is.
+    pub(super) fn next(&mut self) -> Option<Job> {
+        let lanes = [&mut self.console, &mut self.familiar, &mut self.ordinary];
+        lanes.into_iter().find_map(|queue| queue.waiting.pop_front())
+    }
+
+    /// Counts a refusal. How many are to be told now, if any.
+    pub(super) fn refused(&mut self, now: Instant) -> Option<u64> {
+        self.untold += 1;
+        let is_early = self.told.is_some_and(|told| now < told + Self::TOLD_EVERY);
+        if is_early {
+            return None;
+        }
+        self.told = Some(now);
+        Some(std::mem::take(&mut self.untold))
+    }
+
+    fn of(&mut self, lane: Lane) -> &mut Queue {
+        match lane {
+            Lane::Console => &mut self.console,
+            Lane::Familiar => &mut self.familiar,
+            Lane::Ordinary => &mut self.ordinary,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_told_once_a_second_with_their_number() {
+        let mut queues = Queues::new(1);
+        let start = Instant::now();
+        let told = |millis| queues.refused(start + Duration::from_millis(millis));
+        assert_eq!(
+            [0, 1, 999, 1000, 1001, 5000].map(told),
+            [Some(1), None, None, Some(3), None, Some(2)]
+        );
+    }
+}
