@@ -2,7 +2,7 @@
 
 use super::Auth;
 use crate::metrics::Metrics;
-use crate::model::event::Event;
+use crate::model::event::{Event, Trail};
 use crate::store::{EventBounds, EventQuery, StoreError};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -78,8 +78,8 @@ impl Waiting {
         if self.batch.is_empty() {
             self.queue.recv_many(&mut self.batch, Events::BATCH).await;
             sleep(Events::GATHER).await;
-            self.take();
         }
+        self.take();
     }
 
     /// Fills the batch with what is there.
@@ -139,12 +139,29 @@ impl Auth {
         }
     }
 
+    /// Writes each trail by itself, so that one that the store cannot keep does not hold up the
+    /// others, and what is kept is not written again.
     async fn write_batch(&self, waiting: &mut Waiting) -> Result<(), StoreError> {
-        if self.settings.load().events.most > 0 {
-            self.store.keep_events(&waiting.batch, self.event_bounds()).await?;
+        let bounds = self.event_bounds();
+        let mut outcome = Ok(());
+        for trail in Trail::ALL {
+            let is_part = |event: &Event| event.trail() == trail;
+            let part = waiting.batch.iter().filter(|event| is_part(event));
+            let part: Vec<_> = part.cloned().collect();
+            if part.is_empty() {
+                continue;
+            }
+            let kept = match bounds.most {
+                0 => Ok(()),
+                _ => self.store.keep_events(&part, bounds).await,
+            };
+            match kept {
+                Ok(()) => waiting.batch.retain(|event| !is_part(event)),
+                Err(StoreError::Corrupt { .. }) => outcome = kept,
+                Err(StoreError::Unavailable(_) | StoreError::Unsuitable(_)) => return kept,
+            }
         }
-        waiting.batch.clear();
-        Ok(())
+        outcome
     }
 
     /// What the store may keep now.

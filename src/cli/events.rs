@@ -6,25 +6,24 @@ use crate::config;
 use crate::model::event::{Event, EventName};
 use crate::model::user::Username;
 use crate::store::EventQuery;
-use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, value_parser};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// Shows what has happened to accounts: logins, failures, limits, and what operators did.
-///
-/// The newest events come last, as in a log. `docs/events.md` tells what each name means.
 #[derive(Args)]
 pub(super) struct Events {
     #[command(flatten)]
     settings: SettingsFile,
-    /// How many, the newest
+    /// How many, the newest; at most 100000
     #[arg(long, value_name = "N", default_value_t = 100)]
-    limit: usize,
+    #[arg(value_parser = value_parser!(u32).range(1..=100_000))]
+    limit: u32,
     /// Only those of this user's account, deleted ones too
     #[arg(long, value_name = "NAME", value_parser = parse_user)]
     user: Option<Username>,
-    /// Only those of this name, such as `login_failed`
-    #[arg(long, value_name = "EVENT")]
+    /// Only those of this name
+    #[arg(long, value_name = "EVENT", value_parser = event_names())]
     name: Option<EventName>,
     /// Only those of the last time: such as 90s, 10h or 7d
     #[arg(long, value_name = "D", value_parser = parse_span)]
@@ -38,6 +37,7 @@ impl Events {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let Self { settings, limit, user, name, since, json } = self;
         let since = since.map(|span| SystemClock.now().minus(span));
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let query = EventQuery { limit, name, since, user };
         let mut events = settings.accounts()?.events(&query).await?;
         events.reverse();
@@ -49,6 +49,11 @@ impl Events {
         output::table(heads, events.iter().map(as_row).collect(), "There are no such events.");
         Ok(())
     }
+}
+
+fn event_names() -> impl TypedValueParser<Value = EventName> {
+    let names = EventName::ALL.iter().map(|name| name.as_str());
+    PossibleValuesParser::new(names).try_map(|name| name.parse())
 }
 
 fn parse_user(text: &str) -> Result<Username, String> {

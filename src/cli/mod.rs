@@ -56,7 +56,8 @@ enum Verb {
     /// Shows who is refused for having tried too much, and lets them in again
     #[command(subcommand)]
     Limits(limits::Limits),
-    /// Shows what has happened to accounts, the newest last
+    /// Shows what has happened to accounts: logins, failures, limits, what operators did; the newest
+    /// last, as in a log
     Events(events::Events),
     /// Tells a running gateway to read its settings again: all of them, or none and why
     Reload(tell::Tell),

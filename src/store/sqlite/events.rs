@@ -49,7 +49,7 @@ pub(super) fn list(db: &Connection, query: &EventQuery) -> Result<Vec<Event>, St
     // Each event in the order of time, until there are enough.
     let sql = "SELECT * FROM events
                WHERE at >= ?1 AND (?2 IS NULL OR name = ?2) AND (?3 IS NULL OR username = ?3)
-               ORDER BY at DESC, trail, number DESC LIMIT ?4";
+               ORDER BY at DESC, trail DESC, number DESC LIMIT ?4";
     let columns = params![
         query.since.map_or(i64::MIN, Timestamp::micros),
         query.name.map(EventName::as_str),

@@ -46,6 +46,7 @@ fn wrong_usage_is_2() {
         &["events", "--name", "unknown"],
         &["events", "--user", "al ice"],
         &["events", "--since", "never"],
+        &["events", "--limit", "0"],
     ];
     for arguments in wrong {
         let outcome = authgate(arguments, "");
