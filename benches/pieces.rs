@@ -3,11 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot be made ready ends")]
 
 use authgate::api::Credentials;
-use authgate::auth::{Argon2Hasher, Auth, CacheSettings, HashCost, Lifetime, Parts};
+use authgate::auth::{Argon2Hasher, Auth, CacheSettings, EventSettings, HashCost, Lifetime, Parts};
 use authgate::auth::{LimitSettings, PasswordChecks, Registration, Settings, TokenSettings};
 use authgate::clock::SystemClock;
 use authgate::gateway::{Identification, IdentityHeaders};
 use authgate::model::email::Email;
+use authgate::model::event::Actor;
 use authgate::model::identity::{Identity, Names};
 use authgate::model::password::Password;
 use authgate::model::token::Token;
@@ -68,8 +69,8 @@ fn memory(criterion: &mut Criterion) {
             password: Password::new("correct horse battery staple".to_owned()),
             username: Username::parse("ada").unwrap(),
         };
-        let user = auth.create_user(registration, false).await.unwrap();
-        let issued = auth.create_token(user, Lifetime::Forever).await.unwrap();
+        let user = auth.create_user(registration, false, Actor::CommandLine).await.unwrap();
+        let issued = auth.create_token(user, Lifetime::Forever, Actor::CommandLine).await.unwrap();
         issued.token.digest()
     });
     // The first asks the store; a later one, once the feed is heard, does not.
@@ -95,6 +96,7 @@ fn open(file: &std::path::Path) -> Auth {
     let password_checks = PasswordChecks { common, length, min_length: 8, numeric, similarity };
     let settings = Settings {
         cache: CacheSettings { feed_timeout: Duration::from_secs(1), size: 1 << 20 },
+        events: EventSettings { keep: Duration::from_hours(1), most: 0 },
         hashing: cost,
         password_checks,
         limits: LimitSettings::off(),

@@ -37,6 +37,7 @@
 //! | Identity headers are named and set | [`gateway::Identification`], in `gateway/identity_headers.rs` |
 //! | What a login does to the store | [`auth::Auth::login`]: reads the user, hashes outside, then [`store::Store::issue_token`], which adds the token only if the user has not changed meanwhile |
 //! | What may end tokens | [`model::user::UserChange::ends_tokens`], [`store::Store::revoke_token`], [`store::Store::revoke_tokens_of`] |
+//! | What happens to accounts is told and kept | [`model::event::Event`]; `auth/events.rs` |
 //! | What the stores promise | [`store::Store`]; SQLite and Redis obey one suite, `tests/it/store.rs` |
 //! | Settings are read, and every mistake is told | [`config::Config::load`]; `conf/authgate.toml` lists them all |
 //! | The command line | [`cli`], a file for each verb; it manages accounts by `auth/manage.rs` |

@@ -26,6 +26,7 @@ pub struct Metrics {
     connections_made_room: Counter,
     connections_turned_away: Family<Reason, Counter>,
     duration: Histogram,
+    events_dropped: Counter,
     feed_age: Gauge<f64, AtomicU64>,
     feed: Mutex<Feed>,
     feed_up: Gauge,
@@ -111,6 +112,7 @@ impl Default for Metrics {
             connections_made_room: Counter::default(),
             connections_turned_away: Family::default(),
             duration: Histogram::new(BUCKETS),
+            events_dropped: Counter::default(),
             feed: Mutex::default(),
             feed_age: Gauge::default(),
             feed_up: Gauge::default(),
@@ -159,6 +161,11 @@ impl Metrics {
                 "cache_evictions",
                 &self.cache_evictions,
                 "Tokens and users that memory had no room for",
+            ),
+            (
+                "events_dropped",
+                &self.events_dropped,
+                "Events that are in the log alone because the store did not take them in time",
             ),
         ];
         for (name, counter, help) in counters {
@@ -239,6 +246,11 @@ impl Metrics {
     /// Counts a token or user that memory had no room for.
     pub fn cache_evicted(&self) {
         self.cache_evictions.inc();
+    }
+
+    /// Counts an event that the store will not have.
+    pub fn event_dropped(&self) {
+        self.events_dropped.inc();
     }
 
     /// Notes that the store has told of every change before a moment, until when it is trusted for

@@ -1,20 +1,211 @@
-//! What happened is told: a line in the log each.
+//! What happened is told: a line in the log each, at once, and soon after in the store.
 
-use crate::model::event::{Actor, Event};
+use super::Auth;
+use crate::metrics::Metrics;
+use crate::model::event::{Event, Trail};
+use crate::store::{EventBounds, EventQuery, StoreError};
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+
+/// What is kept of events in the store.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct EventSettings {
+    /// For how long.
+    pub keep: Duration,
+    /// How many of each trail; 0 is none.
+    pub most: u64,
+}
 
 /// Tells what happens.
-#[derive(Default)]
-pub(super) struct Events;
+pub(super) struct Events {
+    /// When it was said last that events are dropped.
+    complaint: Mutex<Option<Instant>>,
+    metrics: Arc<Metrics>,
+    queue: mpsc::Sender<Event>,
+    waiting: tokio::sync::Mutex<Waiting>,
+}
+
+/// What is not in the store yet.
+struct Waiting {
+    /// What is being written. It stays here until the store has it: whoever writes may be stopped.
+    batch: Vec<Event>,
+    queue: mpsc::Receiver<Event>,
+}
 
 impl Events {
-    /// Tells it, and waits for nobody.
+    /// How many may wait for the store.
+    const QUEUE: usize = 4_096;
+    /// How many are written at a time.
+    const BATCH: usize = 256;
+    /// How long others may join a batch: it spares the store many small writes.
+    const GATHER: Duration = Duration::from_millis(50);
+    /// How long the store is left alone when it did not take a batch; longer each time.
+    const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+    const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+    /// How often it is said that events are dropped.
+    const COMPLAINT: Duration = Duration::from_secs(1);
+
+    pub(super) fn new(metrics: Arc<Metrics>) -> Self {
+        let (sender, queue) = mpsc::channel(Self::QUEUE);
+        let waiting = Waiting { batch: Vec::new(), queue };
+        Self { complaint: Mutex::default(), metrics, queue: sender, waiting: waiting.into() }
+    }
+
+    /// Tells it, and waits for nobody. Where too many wait for the store, it is in the log alone.
     pub(super) fn record(&self, event: Event) {
-        let Event { actor, detail, name, user, .. } = event;
-        let address = match actor {
-            Actor::Client(address) => Some(address.to_string()),
-            Actor::CommandLine | Actor::Gateway => None,
-        };
-        let user = user.map(|(_, name)| name.to_string());
-        tracing::info!(event = name.as_str(), user, address, detail, "event");
+        write_line(&event);
+        if self.queue.try_send(event).is_err() {
+            self.metrics.event_dropped();
+            self.complain();
+        }
+    }
+
+    fn complain(&self) {
+        let mut last = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_none_or(|last| last.elapsed() >= Self::COMPLAINT) {
+            *last = Some(Instant::now());
+            tracing::warn!("more events than the store takes: some are in the log alone");
+        }
+    }
+}
+
+impl Waiting {
+    /// Waits for events, and for those that come soon after.
+    async fn gather(&mut self) {
+        if self.batch.is_empty() {
+            self.queue.recv_many(&mut self.batch, Events::BATCH).await;
+            sleep(Events::GATHER).await;
+        }
+        self.take();
+    }
+
+    /// Fills the batch with what is there.
+    fn take(&mut self) {
+        while self.batch.len() < Events::BATCH
+            && let Ok(event) = self.queue.try_recv()
+        {
+            self.batch.push(event);
+        }
+    }
+}
+
+impl Auth {
+    /// The events that were asked for, the newest first, as far as they are kept.
+    pub async fn events(&self, query: &EventQuery) -> Result<Vec<Event>, StoreError> {
+        self.store.events(query).await
+    }
+
+    /// Writes events to the store as they come, and waits for it when it is away. Runs until it is
+    /// dropped.
+    pub async fn keep_events(&self) -> Infallible {
+        let mut waiting = self.events.waiting.lock().await;
+        let mut pause = Events::SHORTEST_PAUSE;
+        loop {
+            waiting.gather().await;
+            match self.write_batch(&mut waiting).await {
+                Ok(()) => pause = Events::SHORTEST_PAUSE,
+                Err(error) => {
+                    if pause == Events::SHORTEST_PAUSE {
+                        let error = &error as &dyn std::error::Error;
+                        tracing::warn!(error, "events wait for the store");
+                    }
+                    sleep(pause).await;
+                    pause = (pause * 2).min(Events::LONGEST_PAUSE);
+                }
+            }
+        }
+    }
+
+    /// Writes what has been recorded so far, when nobody does so beside the requests, and warns if
+    /// that is not done in time.
+    pub async fn flush_events(&self, within: Duration) {
+        let outcome = timeout(within, async {
+            let mut waiting = self.events.waiting.lock().await;
+            loop {
+                waiting.take();
+                if waiting.batch.is_empty() {
+                    return Ok(());
+                }
+                self.write_batch(&mut waiting).await?;
+            }
+        });
+        let outcome = outcome.await.unwrap_or_else(|late| Err(StoreError::unavailable(late)));
+        if let Err(error) = outcome {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "the last events are not kept in the store");
+        }
+    }
+
+    /// Writes each trail by itself, so that one that the store cannot keep does not hold up the
+    /// others, and what is kept is not written again.
+    async fn write_batch(&self, waiting: &mut Waiting) -> Result<(), StoreError> {
+        let bounds = self.event_bounds();
+        let mut outcome = Ok(());
+        for trail in Trail::ALL {
+            let is_part = |event: &Event| event.trail() == trail;
+            let part = waiting.batch.iter().filter(|event| is_part(event));
+            let part: Vec<_> = part.cloned().collect();
+            if part.is_empty() {
+                continue;
+            }
+            let kept = match bounds.most {
+                0 => Ok(()),
+                _ => self.store.keep_events(&part, bounds).await,
+            };
+            match kept {
+                Ok(()) => waiting.batch.retain(|event| !is_part(event)),
+                Err(StoreError::Corrupt { .. }) => outcome = kept,
+                Err(StoreError::Unavailable(_) | StoreError::Unsuitable(_)) => return kept,
+            }
+        }
+        outcome
+    }
+
+    /// What the store may keep now.
+    pub(super) fn event_bounds(&self) -> EventBounds {
+        let EventSettings { keep, most } = self.settings.load().events;
+        EventBounds { most, since: self.clock.now().minus(keep) }
+    }
+}
+
+fn write_line(event: &Event) {
+    let user = event.user.as_ref();
+    tracing::info!(
+        target: "authgate::event",
+        event = event.name.as_str(),
+        user = user.map(|(_, name)| name.as_str()),
+        user_id = user.map(|(id, _)| id.0),
+        address = event.actor.address().map(tracing::field::display),
+        actor = event.actor.kind(),
+        detail = event.detail.as_deref(),
+        "event"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::model::event::{Actor, EventName};
+
+    fn event(micros: i64) -> Event {
+        Event::new(EventName::LoginFailed, Actor::Gateway, Timestamp::from_micros(micros))
+    }
+
+    #[tokio::test]
+    async fn what_the_queue_has_no_room_for_is_counted_and_nobody_waits() {
+        let metrics = Arc::new(Metrics::default());
+        let events = Events::new(Arc::clone(&metrics));
+        for micros in 0..4_099 {
+            events.record(event(micros));
+        }
+        let text = metrics.render().unwrap();
+        assert!(text.contains("authgate_events_dropped_total 3\n"), "{text}");
+        let mut waiting = events.waiting.lock().await;
+        waiting.take();
+        assert_eq!((waiting.batch.len(), &waiting.batch[0]), (Events::BATCH, &event(0)));
     }
 }

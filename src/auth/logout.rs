@@ -1,8 +1,9 @@
 //! Ending tokens by their owner's wish.
 
 use super::{Auth, AuthError};
+use crate::model::event::{Actor, Event, EventName};
 use crate::model::identity::Identity;
-use crate::model::token::Token;
+use crate::model::token::{Token, TokenId};
 use std::net::IpAddr;
 
 impl Auth {
@@ -13,13 +14,22 @@ impl Auth {
         caller: &Identity,
         from: IpAddr,
     ) -> Result<(), AuthError> {
-        self.store.revoke_token(token.digest()).await?;
+        let digest = token.digest();
+        if self.store.revoke_token(digest).await? {
+            let id = TokenId { user: caller.user, head: digest.head() };
+            let event = Event::new(EventName::LoggedOut, Actor::Client(from), self.clock.now());
+            self.events.record(event.of_caller(caller).with(id));
+        }
         Ok(())
     }
 
     /// Ends all tokens of a user.
     pub async fn logout_all(&self, caller: &Identity, from: IpAddr) -> Result<(), AuthError> {
-        self.store.revoke_tokens_of(caller.user).await?;
+        if self.store.revoke_tokens_of(caller.user).await? {
+            let name = EventName::LoggedOutEverywhere;
+            let event = Event::new(name, Actor::Client(from), self.clock.now());
+            self.events.record(event.of_caller(caller));
+        }
         Ok(())
     }
 }

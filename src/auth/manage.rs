@@ -3,6 +3,7 @@
 use super::checks::weaknesses;
 use super::issue::Terms;
 use super::{Auth, AuthError, HashError, Issued, Lane, RegisterError, Registration, Weakness};
+use crate::model::event::{Actor, Event, EventName};
 use crate::model::password::Password;
 use crate::model::token::{Token, TokenId, TokenRecord};
 use crate::model::user::{User, UserChange, UserId, Username};
@@ -16,9 +17,13 @@ impl Auth {
         &self,
         registration: Registration,
         is_staff: bool,
+        by: Actor,
     ) -> Result<User, RegisterError> {
         let seat = self.passwords.reserve(Lane::Console)?;
-        self.create(registration, is_staff, seat).await
+        let user = self.create(registration, is_staff, seat).await?;
+        let event = self.event(EventName::UserCreated, by).of(&user);
+        self.events.record(if is_staff { event.with("staff") } else { event });
+        Ok(user)
     }
 
     /// The user of that name.
@@ -40,17 +45,34 @@ impl Auth {
     }
 
     /// Lets a user in, or locks them out and ends their tokens.
-    pub async fn set_active(&self, user: &User, active: bool) -> Result<User, ManageError> {
-        self.change(user, UserChange::Active(active)).await
+    pub async fn set_active(
+        &self,
+        user: &User,
+        active: bool,
+        by: Actor,
+    ) -> Result<User, ManageError> {
+        let name = if active { EventName::UserActivated } else { EventName::UserDeactivated };
+        self.change(user, UserChange::Active(active), name, by).await
     }
 
     /// Makes a user staff, or takes that from them and ends their tokens.
-    pub async fn set_staff(&self, user: &User, staff: bool) -> Result<User, ManageError> {
-        self.change(user, UserChange::Staff(staff)).await
+    pub async fn set_staff(
+        &self,
+        user: &User,
+        staff: bool,
+        by: Actor,
+    ) -> Result<User, ManageError> {
+        let name = if staff { EventName::StaffGranted } else { EventName::StaffWithdrawn };
+        self.change(user, UserChange::Staff(staff), name, by).await
     }
 
     /// Replaces a user's password and ends their tokens.
-    pub async fn set_password(&self, user: &User, password: Password) -> Result<User, ManageError> {
+    pub async fn set_password(
+        &self,
+        user: &User,
+        password: Password,
+        by: Actor,
+    ) -> Result<User, ManageError> {
         let settings = self.settings.load_full();
         let checks = &settings.password_checks;
         let weaknesses = weaknesses(checks, &password, &user.username, &user.email);
@@ -58,13 +80,16 @@ impl Auth {
             return Err(ManageError::WeakPassword(weaknesses));
         }
         let hash = self.passwords.reserve(Lane::Console)?.hash(Arc::new(password)).await?;
-        self.change(user, UserChange::Password(hash)).await
+        self.change(user, UserChange::Password(hash), EventName::PasswordChanged, by).await
     }
 
     /// Deletes a user with all their tokens.
-    pub async fn delete_user(&self, user: &User) -> Result<(), ManageError> {
-        let deleted = self.store.delete_user(user.id).await?;
-        if deleted { Ok(()) } else { Err(ManageError::NoSuchUser(user.username.to_string())) }
+    pub async fn delete_user(&self, user: &User, by: Actor) -> Result<(), ManageError> {
+        if !self.store.delete_user(user.id).await? {
+            return Err(ManageError::NoSuchUser(user.username.to_string()));
+        }
+        self.events.record(self.event(EventName::UserDeleted, by).of(user));
+        Ok(())
     }
 
     /// The live tokens of a user, the oldest first.
@@ -77,6 +102,7 @@ impl Auth {
         &self,
         user: User,
         lifetime: Lifetime,
+        by: Actor,
     ) -> Result<Issued, ManageError> {
         if !user.is_active {
             return Err(ManageError::Auth(AuthError::InactiveUser));
@@ -88,11 +114,14 @@ impl Auth {
             Lifetime::Usual => self.settings.load().tokens.lifetime,
         };
         let issued = self.issue(user, Terms { is_login: false, lifetime, limit: None }).await?;
-        issued.ok_or(ManageError::Changed(name))
+        let issued = issued.ok_or(ManageError::Changed(name))?;
+        let event = self.event(EventName::TokenCreated, by).of(&issued.user);
+        self.events.record(event.with(issued.record.id()));
+        Ok(issued)
     }
 
     /// Ends one token.
-    pub async fn revoke_token(&self, name: &TokenName) -> Result<(), ManageError> {
+    pub async fn revoke_token(&self, name: &TokenName, by: Actor) -> Result<(), ManageError> {
         let digest = match name {
             TokenName::Token(token) => token.digest(),
             TokenName::Id(id) => {
@@ -101,24 +130,50 @@ impl Auth {
                 found.ok_or(ManageError::NoSuchToken)?.digest
             }
         };
-        let revoked = self.store.revoke_token(digest).await?;
-        if revoked { Ok(()) } else { Err(ManageError::NoSuchToken) }
+        // Only the event wants it: what cannot be read can be ended all the same.
+        let found = self.store.token(digest).await.ok().flatten();
+        if !self.store.revoke_token(digest).await? {
+            return Err(ManageError::NoSuchToken);
+        }
+        let event = self.event(EventName::TokenRevoked, by);
+        self.events.record(match found {
+            Some((token, user)) => event.of(&user).with(token.id()),
+            None => event,
+        });
+        Ok(())
     }
 
     /// Ends all tokens of a user.
-    pub async fn revoke_tokens(&self, user: &User) -> Result<(), ManageError> {
-        let revoked = self.store.revoke_tokens_of(user.id).await?;
-        if revoked { Ok(()) } else { Err(ManageError::NoSuchUser(user.username.to_string())) }
+    pub async fn revoke_tokens(&self, user: &User, by: Actor) -> Result<(), ManageError> {
+        if !self.store.revoke_tokens_of(user.id).await? {
+            return Err(ManageError::NoSuchUser(user.username.to_string()));
+        }
+        self.events.record(self.event(EventName::TokensRevoked, by).of(user));
+        Ok(())
     }
 
-    /// Deletes what is of no more use, such as expired tokens, and says how many tokens.
+    /// Deletes what is of no more use, such as expired tokens and old events, and says how many
+    /// tokens.
     pub async fn sweep(&self) -> Result<u64, StoreError> {
+        self.store.sweep_events(self.event_bounds()).await?;
         self.store.sweep(self.clock.now()).await
     }
 
-    async fn change(&self, user: &User, change: UserChange) -> Result<User, ManageError> {
+    async fn change(
+        &self,
+        user: &User,
+        change: UserChange,
+        name: EventName,
+        by: Actor,
+    ) -> Result<User, ManageError> {
         let changed = self.store.change_user(user.id, change).await?;
-        changed.ok_or_else(|| ManageError::NoSuchUser(user.username.to_string()))
+        let changed = changed.ok_or_else(|| ManageError::NoSuchUser(user.username.to_string()))?;
+        self.events.record(self.event(name, by).of(&changed));
+        Ok(changed)
+    }
+
+    fn event(&self, name: EventName, by: Actor) -> Event {
+        Event::new(name, by, self.clock.now())
     }
 }
 

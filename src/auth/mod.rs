@@ -20,6 +20,7 @@ mod shelf;
 
 pub use self::cache::CacheSettings;
 pub use self::checks::{PasswordChecks, Weakness};
+pub use self::events::EventSettings;
 pub use self::hash_pool::{HashPool, Lane, Seat};
 pub use self::hasher::{Argon2Hasher, HashCost, HashError, PasswordHasher, Verdict};
 pub use self::issue::{Issued, Refresh, TokenSettings};
@@ -78,7 +79,7 @@ impl Auth {
     /// Answers from memory only while [`Auth::follow_store`] runs.
     pub fn new(parts: Parts, settings: Settings) -> Result<Self, HashError> {
         let Parts { clock, hasher, metrics, store } = parts;
-        let events = Arc::<Events>::default();
+        let events = Arc::new(Events::new(Arc::clone(&metrics)));
         let limits = Limits::new(
             settings.limits.clone(),
             Arc::clone(&clock),
@@ -143,9 +144,16 @@ impl Auth {
     }
 
     /// Returns once running gateways have heard, as a rule, what was changed: their next request
-    /// shows it.
+    /// shows it. Until then it is kept among the events, too.
     pub async fn until_heard(&self) {
-        tokio::time::sleep(self.store.told_within()).await;
+        let told = tokio::time::sleep(self.store.told_within());
+        tokio::join!(self.until_kept(), told);
+    }
+
+    /// Returns once what was done is kept among the events, or it is said why not. For a process in
+    /// which [`Auth::keep_events`] does not run.
+    pub async fn until_kept(&self) {
+        self.flush_events(PATIENCE).await;
     }
 
     /// Succeeds if the store answers.
@@ -154,11 +162,16 @@ impl Auth {
     }
 }
 
+/// How long an operator waits for events to be written.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// What an operator may set.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// What is kept in memory.
     pub cache: CacheSettings,
+    /// What is kept of events.
+    pub events: EventSettings,
     /// How many passwords are hashed at once.
     pub hash_threads: usize,
     /// What hashing a password costs.

@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod events;
 mod explain;
 mod health;
 mod limits;
@@ -55,6 +56,9 @@ enum Verb {
     /// Shows who is refused for having tried too much, and lets them in again
     #[command(subcommand)]
     Limits(limits::Limits),
+    /// Shows what has happened to accounts: logins, failures, limits, what operators did; the newest
+    /// last, as in a log
+    Events(events::Events),
     /// Tells a running gateway to read its settings again: all of them, or none and why
     Reload(tell::Tell),
     /// Starts the program anew, with its present binary and settings, and hands it the listeners of
@@ -92,7 +96,7 @@ impl SettingsFile {
 }
 
 fn accounts_of(config: Config) -> Result<Auth, Failure> {
-    log::start_at_once(LogSettings { format: LogFormat::Text, level: tracing::Level::ERROR });
+    log::start_at_once(LogSettings { format: LogFormat::Text, level: tracing::Level::WARN });
     Ok(Auth::open(store::open(&config.store)?, Arc::default(), config.auth)?)
 }
 
@@ -136,6 +140,7 @@ pub fn run() -> ExitCode {
         Verb::User(verb) => wait_for(verb.run()),
         Verb::Token(verb) => wait_for(verb.run()),
         Verb::Limits(verb) => wait_for(verb.run()),
+        Verb::Events(verb) => wait_for(verb.run()),
         Verb::Reload(verb) => verb.run(Command::Reload),
         Verb::Upgrade(verb) => verb.run(Command::Upgrade),
         Verb::Health(verb) => verb.run(),

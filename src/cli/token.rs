@@ -4,6 +4,7 @@ use super::{Failure, SettingsFile, output};
 use crate::auth::{Lifetime, TokenName};
 use crate::clock::Timestamp;
 use crate::config;
+use crate::model::event::Actor;
 use crate::model::token::TokenRecord;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -70,14 +71,15 @@ impl Token {
             Self::Create(verb) => verb.run().await,
             Self::Revoke(Revoke { token, settings }) => {
                 let accounts = settings.accounts()?;
-                accounts.revoke_token(&TokenName::parse(token)).await?;
+                accounts.revoke_token(&TokenName::parse(token), Actor::CommandLine).await?;
                 accounts.until_heard().await;
                 println!("the token has ended");
                 Ok(())
             }
             Self::RevokeAll(RevokeAll { user, settings }) => {
                 let accounts = settings.accounts()?;
-                accounts.revoke_tokens(&accounts.user_named(&user).await?).await?;
+                let found = accounts.user_named(&user).await?;
+                accounts.revoke_tokens(&found, Actor::CommandLine).await?;
                 accounts.until_heard().await;
                 println!("all tokens of {user} have ended");
                 Ok(())
@@ -108,7 +110,9 @@ impl Create {
     async fn run(self) -> Result<(), Failure> {
         let accounts = self.settings.accounts()?;
         let user = accounts.user_named(&self.user).await?;
-        let issued = accounts.create_token(user, self.lifetime.unwrap_or(Lifetime::Usual)).await?;
+        let lifetime = self.lifetime.unwrap_or(Lifetime::Usual);
+        let issued = accounts.create_token(user, lifetime, Actor::CommandLine).await?;
+        accounts.until_kept().await;
         if self.json {
             let mut object = as_json(&issued.record);
             if let Some(object) = object.as_object_mut() {

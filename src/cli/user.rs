@@ -4,6 +4,7 @@ use super::{Failure, SettingsFile, output};
 use crate::auth::{Auth, Registration};
 use crate::clock::Timestamp;
 use crate::model::email::Email;
+use crate::model::event::Actor;
 use crate::model::password::Password;
 use crate::model::user::{self, Username};
 use clap::{Args, Subcommand};
@@ -96,27 +97,27 @@ impl User {
             Self::SetPassword(verb) => verb.run().await?,
             Self::Activate(user) => {
                 let (accounts, user) = user.find().await?;
-                let user = accounts.set_active(&user, true).await?;
+                let user = accounts.set_active(&user, true, Actor::CommandLine).await?;
                 say(&accounts, &user, "is active").await;
             }
             Self::Deactivate(user) => {
                 let (accounts, user) = user.find().await?;
-                let user = accounts.set_active(&user, false).await?;
+                let user = accounts.set_active(&user, false, Actor::CommandLine).await?;
                 say(&accounts, &user, "is locked out; all their tokens have ended").await;
             }
             Self::Promote(user) => {
                 let (accounts, user) = user.find().await?;
-                let user = accounts.set_staff(&user, true).await?;
+                let user = accounts.set_staff(&user, true, Actor::CommandLine).await?;
                 say(&accounts, &user, "is staff").await;
             }
             Self::Demote(user) => {
                 let (accounts, user) = user.find().await?;
-                let user = accounts.set_staff(&user, false).await?;
+                let user = accounts.set_staff(&user, false, Actor::CommandLine).await?;
                 say(&accounts, &user, "is an ordinary user; all their tokens have ended").await;
             }
             Self::Delete(user) => {
                 let (accounts, user) = user.find().await?;
-                accounts.delete_user(&user).await?;
+                accounts.delete_user(&user, Actor::CommandLine).await?;
                 say(&accounts, &user, "and all their tokens are deleted").await;
             }
         }
@@ -145,7 +146,8 @@ impl Create {
         let email = Email::parse(&email).map_err(|errors| refused(&errors))?;
         let accounts = settings.accounts()?;
         let registration = Registration { email, password: password.read()?, username };
-        let user = accounts.create_user(registration, staff).await?;
+        let user = accounts.create_user(registration, staff, Actor::CommandLine).await?;
+        accounts.until_kept().await;
         println!("{} is user {}{}", user.username, user.id, if staff { ", staff" } else { "" });
         Ok(())
     }
@@ -158,7 +160,7 @@ fn refused(errors: &[impl ToString]) -> Failure {
 impl SetPassword {
     async fn run(self) -> Result<(), Failure> {
         let (accounts, user) = self.user.find().await?;
-        let user = accounts.set_password(&user, self.password.read()?).await?;
+        let user = accounts.set_password(&user, self.password.read()?, Actor::CommandLine).await?;
         say(&accounts, &user, "has another password; all their tokens have ended").await;
         Ok(())
     }

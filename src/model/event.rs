@@ -1,11 +1,14 @@
 //! What happens that matters to security.
 
+use super::identity::Identity;
 use super::user::{User, UserId, Username};
 use crate::clock::Timestamp;
+use std::fmt;
 use std::net::IpAddr;
+use std::str::FromStr;
 
-/// Something that has happened.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// Something that has happened. It holds no secret, and nothing that a stranger typed.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Event {
     /// Who did it, and from where.
     pub actor: Actor,
@@ -20,7 +23,7 @@ pub struct Event {
 }
 
 /// Who does something.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Actor {
     /// A client at this address.
     Client(IpAddr),
@@ -30,38 +33,90 @@ pub enum Actor {
     Gateway,
 }
 
-/// What can happen. Its name in logs never changes.
+/// What is kept of events comes in trails, each bounded by itself, so that whoever can cause many
+/// events of one cannot flush another.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum EventName {
-    /// A limit is not reached any more.
-    LimitLeft,
-    /// A limit is reached: what is beyond it is refused.
-    LimitReached,
-    /// An operator has cleared limits.
-    LimitsCleared,
-    /// A name or a password was wrong.
-    LoginFailed,
-    /// Someone logged in.
-    LoginSucceeded,
-    /// Someone made an account.
-    Registered,
+pub enum Trail {
+    /// What anyone can cause.
+    Anyone,
+    /// What operators do.
+    Operators,
+    /// What takes an account.
+    Users,
 }
 
-impl EventName {
-    /// The name in logs.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::LimitLeft => "limit_left",
-            Self::LimitReached => "limit_reached",
-            Self::LimitsCleared => "limits_cleared",
-            Self::LoginFailed => "login_failed",
-            Self::LoginSucceeded => "login_succeeded",
-            Self::Registered => "registered",
+/// Defines the names in one table: the variant, the text, and the trail of what a client causes.
+macro_rules! event_names {
+    ($($(#[$doc:meta])* $name:ident = $text:literal in $trail:ident,)*) => {
+        /// What can happen. Its name in logs never changes.
+        #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+        pub enum EventName {
+            $($(#[$doc])* $name,)*
         }
-    }
+
+        impl EventName {
+            /// All that can happen.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The name in logs.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+
+            const fn trail(self) -> Trail {
+                match self {
+                    $(Self::$name => Trail::$trail,)*
+                }
+            }
+        }
+    };
+}
+
+event_names! {
+    /// A name or a password was wrong.
+    LoginFailed = "login_failed" in Anyone,
+    /// Someone logged in.
+    LoginSucceeded = "login_succeeded" in Users,
+    /// Someone made an account for themselves.
+    Registered = "registered" in Anyone,
+    /// Someone ended a token of theirs.
+    LoggedOut = "logged_out" in Users,
+    /// Someone ended all their tokens.
+    LoggedOutEverywhere = "logged_out_everywhere" in Users,
+    /// A password was replaced, and the tokens of its user ended.
+    PasswordChanged = "password_changed" in Users,
+    /// An operator made an account.
+    UserCreated = "user_created" in Operators,
+    /// An account was deleted with all its tokens.
+    UserDeleted = "user_deleted" in Operators,
+    /// A user was let in again.
+    UserActivated = "user_activated" in Operators,
+    /// A user was locked out, and their tokens ended.
+    UserDeactivated = "user_deactivated" in Operators,
+    /// A user was made staff.
+    StaffGranted = "staff_granted" in Operators,
+    /// A user is staff no more, and their tokens ended.
+    StaffWithdrawn = "staff_withdrawn" in Operators,
+    /// An operator issued a token.
+    TokenCreated = "token_created" in Operators,
+    /// An operator ended a token.
+    TokenRevoked = "token_revoked" in Operators,
+    /// An operator ended all tokens of a user.
+    TokensRevoked = "tokens_revoked" in Operators,
+    /// A limit began to refuse.
+    LimitReached = "limit_reached" in Anyone,
+    /// A limit that refused has ceased to.
+    LimitLeft = "limit_left" in Anyone,
+    /// An operator lifted limits.
+    LimitsCleared = "limits_cleared" in Operators,
 }
 
 impl Event {
+    /// The most characters of a detail.
+    const MOST_DETAIL: usize = 200;
+
     /// An event that concerns nobody in particular yet.
     pub fn new(name: EventName, actor: Actor, at: Timestamp) -> Self {
         Self { actor, at, detail: None, name, user: None }
@@ -73,9 +128,149 @@ impl Event {
         Self { user: Some((user.id, user.username.clone())), ..self }
     }
 
-    /// The same, with something more to say.
+    /// The same, of the account that a request acts for.
     #[must_use]
-    pub fn with(self, detail: impl Into<String>) -> Self {
-        Self { detail: Some(detail.into()), ..self }
+    pub fn of_caller(self, caller: &Identity) -> Self {
+        let name = Username::existing(caller.names.username());
+        Self { user: name.map(|name| (caller.user, name)), ..self }
+    }
+
+    /// The same, with something more to say: a line of bounded length, whatever it holds.
+    #[must_use]
+    pub fn with(self, detail: impl fmt::Display) -> Self {
+        let detail = detail.to_string();
+        let is_plain = |char: char| !char.is_control() && !"\u{2028}\u{2029}".contains(char);
+        let chars = detail.chars().take(Self::MOST_DETAIL);
+        let line = chars.map(|char| if is_plain(char) { char } else { ' ' }).collect();
+        Self { detail: Some(line), ..self }
+    }
+
+    /// Where it is kept.
+    pub fn trail(&self) -> Trail {
+        match self.actor {
+            Actor::Client(_) | Actor::Gateway => self.name.trail(),
+            Actor::CommandLine => Trail::Operators,
+        }
+    }
+}
+
+impl Actor {
+    /// What kind of actor it is, as logs have it.
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Client(_) => "client",
+            Self::CommandLine => "command_line",
+            Self::Gateway => "gateway",
+        }
+    }
+
+    /// Where it acts from, if that is known.
+    pub const fn address(self) -> Option<IpAddr> {
+        match self {
+            Self::Client(address) => Some(address.to_canonical()),
+            Self::CommandLine | Self::Gateway => None,
+        }
+    }
+
+    /// The actor of that kind and address; `None` if there can be no such.
+    pub fn read(kind: &str, address: Option<&str>) -> Option<Self> {
+        match (kind, address) {
+            ("client", Some(address)) => address.parse().ok().map(Self::Client),
+            ("command_line", None) => Some(Self::CommandLine),
+            ("gateway", None) => Some(Self::Gateway),
+            _ => None,
+        }
+    }
+}
+
+impl Trail {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Anyone, Self::Operators, Self::Users];
+
+    /// What stores call it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Anyone => "anyone",
+            Self::Operators => "operators",
+            Self::Users => "users",
+        }
+    }
+}
+
+impl fmt::Display for EventName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for EventName {
+    type Err = NotAnEvent;
+
+    fn from_str(text: &str) -> Result<Self, NotAnEvent> {
+        Self::ALL.iter().copied().find(|name| name.as_str() == text).ok_or(NotAnEvent)
+    }
+}
+
+/// The text is no event's name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("there is no such event; docs/events.md names them all")]
+pub struct NotAnEvent;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::identity::Names;
+
+    fn event(actor: Actor) -> Event {
+        Event::new(EventName::LoginFailed, actor, Timestamp::from_micros(1))
+    }
+
+    #[test]
+    fn every_name_reads_back_and_is_in_the_documentation() {
+        let page = std::fs::read_to_string("docs/events.md").unwrap();
+        for name in EventName::ALL {
+            assert_eq!(name.as_str().parse(), Ok(*name));
+            assert!(page.contains(&format!("| `{name}` |")), "{name}");
+        }
+        assert!("login".parse::<EventName>().is_err());
+    }
+
+    #[test]
+    fn a_detail_is_one_line_of_bounded_length() {
+        let said = event(Actor::Gateway).with("a\r\nb\u{2028}c\u{1b}[31m").detail.unwrap();
+        assert_eq!(said, "a  b c [31m");
+        let long = event(Actor::Gateway).with("é".repeat(1_000)).detail.unwrap();
+        assert_eq!(long.chars().count(), 200);
+    }
+
+    #[test]
+    fn what_an_operator_does_is_with_what_operators_do() {
+        let client = Actor::Client("192.0.2.7".parse().unwrap());
+        assert_eq!(event(client).trail(), Trail::Anyone);
+        assert_eq!(event(Actor::CommandLine).trail(), Trail::Operators);
+    }
+
+    #[test]
+    fn every_actor_reads_back() {
+        let clients = ["192.0.2.7", "2001:db8::1"].map(|ip| Actor::Client(ip.parse().unwrap()));
+        for actor in clients.into_iter().chain([Actor::CommandLine, Actor::Gateway]) {
+            let address = actor.address().map(|address| address.to_string());
+            assert_eq!(Actor::read(actor.kind(), address.as_deref()), Some(actor));
+        }
+        assert_eq!(Actor::read("client", None), None);
+    }
+
+    #[test]
+    fn an_address_of_ipv4_is_written_in_one_way() {
+        let mapped = Actor::Client("::ffff:192.0.2.7".parse().unwrap());
+        assert_eq!(mapped.address().unwrap().to_string(), "192.0.2.7");
+    }
+
+    #[test]
+    fn a_caller_is_the_user_of_the_event() {
+        let names = Names::new("ada", "");
+        let caller = Identity { is_staff: false, lasts: None, names, user: UserId(7) };
+        let (id, name) = event(Actor::Gateway).of_caller(&caller).user.unwrap();
+        assert_eq!((id, name.as_str()), (UserId(7), "ada"));
     }
 }

@@ -96,6 +96,11 @@ impl Gate {
         });
         let refresher = Arc::clone(auth);
         self.tasks.spawn(async move { refresher.refresh_tokens().await });
+        let recorder = Arc::clone(auth);
+        self.tasks.spawn(async move {
+            let never = recorder.keep_events().await;
+            match never {}
+        });
         let sweeper = Arc::clone(auth);
         self.tasks.spawn(async move { upkeep::sweep(&sweeper).await });
         self.tasks.spawn(notify::watchdog(Arc::clone(reception)));
@@ -211,16 +216,22 @@ impl Gate {
         }
         drop(self.commands.take());
         self.sockets.clear();
-        let Running { grace, log, reception, upgrade_grace, .. } = self.running;
+        let Running { auth, grace, log, reception, upgrade_grace, .. } = self.running;
         let grace = if ending == Ending::HandedOver { upgrade_grace } else { grace };
         tokio::select! {
             () = self.doors.close(ending, grace, &reception) => {}
             // Told twice: someone is in a hurry.
             () = signals.stop_again() => {}
         }
+        // Nobody else writes events from now on.
+        self.tasks.shutdown().await;
+        auth.flush_events(LAST_EVENTS).await;
         log.finish();
     }
 }
+
+/// How long the last events may take to be written.
+const LAST_EVENTS: Duration = Duration::from_secs(1);
 
 /// All that is behind the doors.
 async fn put_together(

@@ -1,12 +1,15 @@
 //! Where users and tokens are kept: one trait, and a module for each place.
 
+mod events;
 mod feed;
 pub mod redis;
 pub mod sqlite;
 
+pub use self::events::{EventBounds, EventQuery};
 pub use self::feed::{Change, Watcher};
 
 use crate::clock::Timestamp;
+use crate::model::event::Event;
 use crate::model::limit::{Charge, Familiar, Standing, Taken};
 use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
@@ -82,6 +85,14 @@ pub trait Store: Send + Sync {
     ) -> Result<Option<Timestamp>, StoreError>;
     /// Whether more than one gateway may use the store, so that all must count in it.
     fn is_shared(&self) -> bool;
+
+    /// Keeps events, each once however often it is given, and lets go of the oldest beyond the
+    /// bounds: of some at least, and of all in [`Store::sweep_events`].
+    async fn keep_events(&self, events: &[Event], bounds: EventBounds) -> Result<(), StoreError>;
+    /// The events that were asked for, the newest first.
+    async fn events(&self, query: &EventQuery) -> Result<Vec<Event>, StoreError>;
+    /// Lets go of all events beyond the bounds.
+    async fn sweep_events(&self, bounds: EventBounds) -> Result<(), StoreError>;
 
     /// Tells of every change that [`Store::token`] would show, whoever makes it, until the feed
     /// breaks; then says why. Begins with [`Change::Everything`], and proves once a `beat` that it is

@@ -1,6 +1,7 @@
 //! The command line: its verbs act on the store of a running gateway, which obeys them at once.
 
 mod check;
+mod events;
 mod explain;
 mod routes;
 mod token;

@@ -14,6 +14,7 @@ mod command_line;
 mod connections;
 mod contract;
 mod control;
+mod events;
 mod gate;
 mod greed;
 mod handshakes;

@@ -53,6 +53,18 @@ macro_rules! contract {
                 a_sweep_takes_expired_tokens_only
                 a_login_that_races_with_logoutall_leaves_no_good_token
                 logins_at_once_keep_to_the_limit;
+            events:
+                events_read_back_as_they_were_kept
+                an_event_that_is_given_again_is_kept_once
+                events_come_the_newest_first
+                a_limit_takes_the_newest_events
+                only_the_events_that_are_wanted_are_told
+                the_newest_events_are_kept_within_the_bounds
+                what_anyone_can_cause_flushes_nothing_else
+                what_users_do_flushes_nothing_that_operators_did
+                a_sweep_takes_the_events_that_are_too_old
+                a_sweep_brings_events_within_narrower_bounds
+                events_outlive_their_user;
             faults:
                 the_store_answers
                 the_store_says_what_it_is;
@@ -99,6 +111,7 @@ macro_rules! whole {
     )*};
 }
 
+mod events;
 mod faults;
 mod feed;
 mod limits;

@@ -3,6 +3,7 @@
 use crate::judge::Use;
 use crate::server::{Attempt, Gate};
 use authgate::auth::{Auth, AuthError, Lifetime, ManageError};
+use authgate::model::event::Actor;
 use authgate::model::identity::{Identity, Names};
 use authgate::model::token::{Token, TokenDigest};
 use authgate::model::user::{User, UserId};
@@ -71,11 +72,11 @@ impl Does for Auth {
     async fn does(&self, deed: Deed) -> Outcome {
         let outcome = match deed {
             Deed::Delete(user) => match self.finds(user).await {
-                Some(user) => self.delete_user(&user).await,
+                Some(user) => self.delete_user(&user, Actor::CommandLine).await,
                 None => return Outcome::Nothing,
             },
             Deed::Issue(user, lifetime) => match self.finds(user).await {
-                Some(user) => match self.create_token(user, lifetime).await {
+                Some(user) => match self.create_token(user, lifetime, Actor::CommandLine).await {
                     Ok(issued) => return Outcome::Issued(issued.token.expose().to_owned()),
                     Err(error) => Err(error),
                 },
@@ -90,7 +91,7 @@ impl Does for Auth {
                 done.map_err(ManageError::Auth)
             }
             Deed::SetActive(user, active) => match self.finds(user).await {
-                Some(user) => self.set_active(&user, active).await.map(drop),
+                Some(user) => self.set_active(&user, active, Actor::CommandLine).await.map(drop),
                 None => return Outcome::Nothing,
             },
             Deed::Use(text) => match self.authenticate(&Token::new(text), CLIENT).await {

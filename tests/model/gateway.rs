@@ -3,8 +3,8 @@
 use crate::server::{Gate, Server};
 use crate::store::Handle;
 use authgate::auth::{
-    Auth, CacheSettings, HashCost, HashError, LimitSettings, Parts, PasswordChecks, PasswordHasher,
-    Refresh, Settings, TokenSettings, Verdict,
+    Auth, CacheSettings, EventSettings, HashCost, HashError, LimitSettings, Parts, PasswordChecks,
+    PasswordHasher, Refresh, Settings, TokenSettings, Verdict,
 };
 use authgate::clock::ManualClock;
 use authgate::model::password::{Password, PasswordHash};
@@ -70,6 +70,7 @@ fn settings() -> Settings {
     let refresh = Refresh { min_interval: Duration::from_millis(300), max_lifetime: None };
     Settings {
         cache: CacheSettings { feed_timeout: FEED_TIMEOUT, size: 1 << 16 },
+        events: EventSettings { keep: Duration::from_hours(1), most: 0 },
         hashing: HashCost { iterations: 1, memory_kib: 8, parallelism: 1 },
         password_checks: PasswordChecks {
             common: false,

@@ -4,11 +4,13 @@
 use crate::server::{Gate, Kind, Server, Tables};
 use async_trait::async_trait;
 use authgate::clock::Timestamp;
+use authgate::model::event::Event;
 use authgate::model::limit::{Charge, Familiar, Taken};
 use authgate::model::token::{TokenDigest, TokenRecord};
 use authgate::model::user::{NewUser, User, UserChange, UserId, Username};
 use authgate::store::{
-    Change, Counted, Inserted, Inspection, Issue, NewToken, Store, StoreError, Watcher,
+    Change, Counted, EventBounds, EventQuery, Inserted, Inspection, Issue, NewToken, Store,
+    StoreError, Watcher,
 };
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -172,6 +174,18 @@ impl Store for Handle {
     }
 
     async fn sweep(&self, _: Timestamp) -> Result<u64, StoreError> {
+        unimplemented!("nobody sweeps")
+    }
+
+    async fn keep_events(&self, _: &[Event], _: EventBounds) -> Result<(), StoreError> {
+        unimplemented!("nobody keeps events")
+    }
+
+    async fn events(&self, _: &EventQuery) -> Result<Vec<Event>, StoreError> {
+        unimplemented!("nobody reads events")
+    }
+
+    async fn sweep_events(&self, _: EventBounds) -> Result<(), StoreError> {
         unimplemented!("nobody sweeps")
     }
 

@@ -1,9 +1,11 @@
-//! `[tokens]`, `[registration]` and `[passwords]`: accounts and what they are given.
+//! `[tokens]`, `[registration]`, `[passwords]` and `[events]`: accounts, what they are given and what
+//! is kept of what happens to them.
 
 use super::super::section::Section;
 use super::super::values;
 use crate::auth::{
-    CacheSettings, HashCost, LimitSettings, PasswordChecks, Refresh, Settings, TokenSettings,
+    CacheSettings, EventSettings, HashCost, LimitSettings, PasswordChecks, Refresh, Settings,
+    TokenSettings,
 };
 use crate::store::{OnLimit, TokenLimit};
 use std::time::Duration;
@@ -20,8 +22,10 @@ pub(super) fn auth(
     let (password_checks, hash_threads, hashing) = root.section("passwords", |section| {
         (password_checks(section), section.threads(), section.section("argon2", hash_cost))
     });
+    let events = root.section("events", events);
     let settings = Settings {
         cache,
+        events,
         hash_threads,
         hashing,
         limits,
@@ -30,6 +34,12 @@ pub(super) fn auth(
         tokens,
     };
     (settings, scheme)
+}
+
+fn events(section: &mut Section<'_>) -> EventSettings {
+    let keep = section.read("keep", Duration::from_hours(90 * 24), values::duration);
+    let most = section.read("max", 100_000, values::number(0..=10_000_000));
+    EventSettings { keep, most }
 }
 
 fn tokens(section: &mut Section<'_>) -> (String, TokenSettings) {

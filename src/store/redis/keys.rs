@@ -1,5 +1,6 @@
 //! What the keys are called. The part in braces decides where a Redis Cluster keeps a key.
 
+use crate::model::event::Trail;
 use crate::model::limit::{Familiar, LimitKey};
 use crate::model::token::TokenDigest;
 use crate::model::user::{UserId, Username};
@@ -56,6 +57,11 @@ pub(super) fn limit_of(key: &str) -> Option<&str> {
 /// An account and a network from which it has logged in.
 pub(super) fn familiar(familiar: &Familiar) -> String {
     format!("authgate:familiar:{{{familiar}}}")
+}
+
+/// A trail of events, as a stream.
+pub(super) fn events(trail: Trail) -> String {
+    format!("authgate:events:{{{}}}", trail.as_str())
 }
 
 /// What has changed when this key has; `None` if it is the key of no token and no user.

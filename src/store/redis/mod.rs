@@ -4,6 +4,7 @@
 //! No step needs keys of two slots to change together: writes are ordered so that a crash between
 //! two of them leaves what nobody can reach, and [`Store::sweep`] picks that up.
 
+mod events;
 mod fault;
 mod feed;
 mod inspect;
@@ -19,8 +20,12 @@ mod users;
 use self::link::Link;
 use self::scripts::Scripts;
 use super::feed::Listener;
-use super::{Change, Counted, Inserted, Inspection, Issue, NewToken, Store, StoreError, Watcher};
+use super::{
+    Change, Counted, EventBounds, EventQuery, Inserted, Inspection, Issue, NewToken, Store,
+    StoreError, Watcher,
+};
 use crate::clock::Timestamp;
+use crate::model::event::Event;
 use crate::model::limit::{Charge, Familiar, Taken};
 use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
@@ -180,6 +185,18 @@ impl Store for RedisStore {
 
     fn is_shared(&self) -> bool {
         true
+    }
+
+    async fn keep_events(&self, events: &[Event], bounds: EventBounds) -> Result<(), StoreError> {
+        self.add_events(events, bounds).await
+    }
+
+    async fn events(&self, query: &EventQuery) -> Result<Vec<Event>, StoreError> {
+        self.list_events(query).await
+    }
+
+    async fn sweep_events(&self, bounds: EventBounds) -> Result<(), StoreError> {
+        self.drop_events(bounds).await
     }
 
     async fn watch(&self, watcher: Arc<dyn Watcher>, beat: Duration) -> StoreError {

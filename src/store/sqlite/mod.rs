@@ -3,6 +3,7 @@
 //! Writes go to one thread, which commits what has queued up in one transaction; reads go to a few
 //! threads with a connection each. Other processes may use the file at the same time.
 
+mod events;
 mod feed;
 mod file;
 mod limits;
@@ -14,8 +15,12 @@ mod users;
 mod writer;
 
 use super::feed::Listener;
-use super::{Change, Counted, Inserted, Inspection, Issue, NewToken, Store, StoreError, Watcher};
+use super::{
+    Change, Counted, EventBounds, EventQuery, Inserted, Inspection, Issue, NewToken, Store,
+    StoreError, Watcher,
+};
 use crate::clock::Timestamp;
+use crate::model::event::Event;
 use crate::model::limit::{Charge, Familiar, Taken};
 use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
@@ -210,6 +215,21 @@ impl Store for SqliteStore {
     /// Another process may have the file for a while, but not another machine.
     fn is_shared(&self) -> bool {
         false
+    }
+
+    async fn keep_events(&self, events: &[Event], bounds: EventBounds) -> Result<(), StoreError> {
+        let events = events.to_vec();
+        self.write(move |db, _| events::keep(db, &events, bounds)).await
+    }
+
+    async fn events(&self, query: &EventQuery) -> Result<Vec<Event>, StoreError> {
+        let query = query.clone();
+        self.read(move |db| events::list(db, &query)).await
+    }
+
+    async fn sweep_events(&self, bounds: EventBounds) -> Result<(), StoreError> {
+        while self.write(move |db, _| events::sweep_some(db, bounds)).await? > 0 {}
+        Ok(())
     }
 
     async fn watch(&self, watcher: Arc<dyn Watcher>, beat: Duration) -> StoreError {

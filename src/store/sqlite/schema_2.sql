@@ -18,3 +18,19 @@ CREATE TABLE familiar (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX familiar_by_end ON familiar (forget);
+
+-- What happened. The numbers of a trail tell how many events it has at most.
+CREATE TABLE events (
+    trail    TEXT NOT NULL,
+    number   INTEGER NOT NULL,
+    at       INTEGER NOT NULL,
+    name     TEXT NOT NULL,
+    actor    TEXT NOT NULL,
+    address  TEXT,
+    user_id  INTEGER,
+    username TEXT,
+    detail   TEXT,
+    PRIMARY KEY (trail, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX events_by_time ON events (at);

@@ -21,6 +21,7 @@ const VERBS: &[&[&str]] = &[
     &["token", "create"],
     &["token", "revoke"],
     &["token", "revoke-all"],
+    &["events"],
 ];
 
 #[test]
@@ -42,6 +43,10 @@ fn wrong_usage_is_2() {
         &["user", "show", "alice", "bob"],
         &["token", "create"],
         &["token", "create", "alice", "--lifetime", "soon"],
+        &["events", "--name", "unknown"],
+        &["events", "--user", "al ice"],
+        &["events", "--since", "never"],
+        &["events", "--limit", "0"],
     ];
     for arguments in wrong {
         let outcome = authgate(arguments, "");

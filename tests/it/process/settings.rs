@@ -13,6 +13,8 @@ const MISTAKES: &[(&str, &str)] = &[
     ("[server]\ntrusted_proxies = [\"::/0\"]\n", "server.trusted_proxies"),
     ("[store]\nurl_file = \"/nonexistent/secret\"\n", "store.url_file"),
     ("[store]\nurl = \"mysql://localhost\"\n", "store.url"),
+    ("[events]\nkeep = \"never\"\n", "events.keep"),
+    ("[events]\nmax = -1\n", "events.max"),
     ("[[upstreams]]\nname = \"app\"\nservers = []\n", "upstreams[0].servers"),
     ("[[upstreams]]\nname = \"app\"\nservers = [\"nowhere\"]\n", "upstreams[0].servers"),
     ("[[routes]]\npath = \"\"\naccess = \"public\"\nupstream = \"app\"\n", "routes[0].path"),

@@ -264,7 +264,7 @@ fn another_programs_database_is_refused_and_not_changed() {
 async fn a_file_of_the_first_version_keeps_what_it_holds() {
     let folder = folder();
     let path = file_in(&folder);
-    std::fs::write(&path, "").unwrap();
+    fs::write(&path, "").unwrap();
     tamper(&path, include_str!("../../../src/store/sqlite/schema.sql"));
     tamper(
         &path,

@@ -1,0 +1,50 @@
+//! `authgate events`
+
+use crate::harness::gateway::Gateway;
+
+#[test]
+fn events_are_a_table_with_the_newest_last() {
+    let gateway = Gateway::start("");
+    assert_eq!(gateway.run(&["events"]).done().stdout, "There are no such events.\n");
+    promoted(&gateway, "ada");
+    let shown = gateway.run(&["events"]).done().stdout;
+    let lines: Vec<Vec<_>> = shown.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0], ["TIME", "EVENT", "USER", "FROM", "BY", "DETAIL"]);
+    assert_eq!(lines[1][1..], ["user_created", "ada", "-", "command_line"]);
+    assert_eq!(lines[2][1..], ["staff_granted", "ada", "-", "command_line"]);
+    assert!(lines[1][0] < lines[2][0], "{shown}");
+    assert_eq!(lines.len(), 3);
+}
+
+#[test]
+fn the_events_of_one_user_or_name_can_be_asked_for() {
+    let gateway = Gateway::start("");
+    promoted(&gateway, "ada");
+    promoted(&gateway, "bob");
+    gateway.run(&["user", "delete", "bob"]).done();
+    let count = |flags: &[&str]| {
+        let verb = [&["events", "--json"], flags].concat();
+        gateway.run(&verb).done().json().as_array().unwrap().len()
+    };
+    assert_eq!(count(&["--user", "bob"]), 3);
+    assert_eq!(count(&["--user", "nobody"]), 0);
+    assert_eq!(count(&["--name", "staff_granted"]), 2);
+    assert_eq!(count(&["--name", "staff_granted", "--user", "ada"]), 1);
+    assert_eq!(count(&["--since", "1h"]), 5);
+    assert_eq!(count(&["--since", "1h", "--limit", "4"]), 4);
+}
+
+#[test]
+fn the_newest_events_are_within_the_limit() {
+    let gateway = Gateway::start("");
+    promoted(&gateway, "ada");
+    let shown = gateway.run(&["events", "--limit", "1", "--json"]).done().json();
+    assert_eq!((shown.as_array().unwrap().len(), &shown[0]["event"]), (1, &"staff_granted".into()));
+}
+
+/// Makes a user staff, and that two events.
+fn promoted(gateway: &Gateway, name: &str) {
+    let create = ["user", "create", name, "--password-stdin"];
+    gateway.run_with_input(&create, "pass-Word-123\n").done();
+    gateway.run(&["user", "promote", name]).done();
+}
