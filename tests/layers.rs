@@ -13,7 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("auth", &["clock", "metrics", "model", "store"]),
     ("api", &["auth", "clock", "model", "policy", "store"]),
     ("gateway", &["api", "auth", "metrics", "model", "policy"]),
-    ("config", &["auth", "gateway", "policy", "server", "store"]),
+    ("config", &["auth", "gateway", "model", "policy", "server", "store"]),
     ("server", &["auth", "clock", "config", "gateway", "metrics", "store"]),
     ("cli", &["auth", "clock", "config", "gateway", "model", "policy", "server", "store"]),
 ];
