@@ -247,21 +247,26 @@ impl fmt::Display for LimitKey {
     }
 }
 
-/// The account that a name means, whatever its case, its form of Unicode and the blanks round it. Not
-/// the name itself: what someone types there may be a password.
+/// The account that a name means. Not the name itself: what someone types there may be a password.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct AccountKey([u8; 16]);
 
 impl AccountKey {
-    /// The account of a name as typed.
-    pub fn of(name: &str) -> Self {
-        let fold = |text: &str| text.nfkc().flat_map(char::to_lowercase).collect::<String>();
-        // Small letters may have another normal form.
-        let folded: String = fold(name.trim()).nfkc().collect();
-        let hash = Sha256::digest(folded.trim());
+    /// The account of this very name.
+    pub fn exactly(name: &str) -> Self {
+        let hash = Sha256::digest(name);
         let mut key = [0; 16];
         key.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
         Self(key)
+    }
+
+    /// All accounts whose names differ from this one in case, in the form of Unicode or in blanks
+    /// round them.
+    pub fn like(name: &str) -> Self {
+        let fold = |text: &str| text.nfkc().flat_map(char::to_lowercase).collect::<String>();
+        // Small letters may have another normal form.
+        let folded: String = fold(name.trim()).nfkc().collect();
+        Self::exactly(folded.trim())
     }
 }
 
@@ -275,7 +280,7 @@ impl fmt::Display for AccountKey {
 /// An account, and a network from which it has logged in.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Familiar {
-    /// The account.
+    /// The account of the very name: one with a like name could be anybody's.
     pub account: AccountKey,
     /// The network.
     pub network: Network,
@@ -377,12 +382,12 @@ mod tests {
 
     #[test]
     fn an_account_has_one_key_whatever_the_spelling() {
-        let key = AccountKey::of("admin");
+        let key = AccountKey::like("admin");
         for typed in ["Admin", "ADMIN", " admin ", "ａｄｍｉｎ", "\u{a0}ⓐdmin\u{3000}"] {
-            assert_eq!(AccountKey::of(typed), key, "{typed}");
+            assert_eq!(AccountKey::like(typed), key, "{typed}");
         }
-        assert_eq!(AccountKey::of("ΌΣΟΣ"), AccountKey::of("όσοσ"));
-        assert_ne!(AccountKey::of("admin2"), key);
+        assert_eq!(AccountKey::like("ΌΣΟΣ"), AccountKey::like("όσοσ"));
+        assert_ne!(AccountKey::like("admin2"), key);
     }
 
     #[test]

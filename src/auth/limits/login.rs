@@ -10,10 +10,10 @@ use std::net::IpAddr;
 /// The limits of one who wants to log in.
 pub(in super::super) struct LoginLimits<'a> {
     account: AccountKey,
+    familiar: Familiar,
     from: IpAddr,
     is_exempt: bool,
     limits: &'a Limits,
-    network: Network,
 }
 
 /// Whether an account has logged in from a network lately.
@@ -47,16 +47,20 @@ pub(in super::super) struct Guess<'a> {
 impl Limits {
     /// The limits of someone who types this name.
     pub(in super::super) fn login(&self, name: &str, from: IpAddr) -> LoginLimits<'_> {
-        let (account, network) = (AccountKey::of(name), Network::of(from));
-        LoginLimits { account, from, is_exempt: self.is_exempt(from), limits: self, network }
+        LoginLimits {
+            account: AccountKey::like(name),
+            familiar: familiar(name, from),
+            from,
+            is_exempt: self.is_exempt(from),
+            limits: self,
+        }
     }
 }
 
 impl Limits {
     /// Remembers that an account has come into being from an address: its owner is there.
     pub(in super::super) async fn acquaint(&self, name: &str, from: IpAddr) {
-        let familiar = Familiar { account: AccountKey::of(name), network: Network::of(from) };
-        self.make_familiar(familiar).await;
+        self.make_familiar(familiar(name, from)).await;
     }
 
     async fn make_familiar(&self, familiar: Familiar) {
@@ -93,7 +97,7 @@ impl<'a> LoginLimits<'a> {
             return Ok(Familiarity::Stranger);
         }
         let now = self.limits.clock.now();
-        let until = self.limits.store.familiar_until(self.familiar(), now).await?;
+        let until = self.limits.store.familiar_until(self.familiar, now).await?;
         let whole = self.limits.settings.load().familiar_for;
         Ok(match until {
             None => Familiarity::Stranger,
@@ -113,12 +117,7 @@ impl<'a> LoginLimits<'a> {
         } else {
             self.limits.take(&charges, Book::Store, self.from).await?.1
         };
-        let familiar = self.familiar();
-        Ok(Guess { book, charges, familiar, familiarity, limits: self.limits })
-    }
-
-    fn familiar(&self) -> Familiar {
-        Familiar { account: self.account, network: self.network }
+        Ok(Guess { book, charges, familiar: self.familiar, familiarity, limits: self.limits })
     }
 
     fn charges(&self, familiarity: Familiarity) -> Vec<Charge> {
@@ -126,7 +125,7 @@ impl<'a> LoginLimits<'a> {
             return Vec::new();
         }
         let settings = self.limits.settings.load();
-        let (account, network) = (self.account, self.network);
+        let (account, network) = (self.account, self.familiar.network);
         let of_from = settings.logins_of_from.map(|quota| Charge {
             key: LimitKey::LoginsOfFrom(account, network),
             rule: Rule::Quota(quota),
@@ -139,6 +138,10 @@ impl<'a> LoginLimits<'a> {
             .map(|delay| Charge { key: LimitKey::LoginsOf(account), rule: Rule::Delay(delay) });
         [of_from, from, of].into_iter().flatten().collect()
     }
+}
+
+fn familiar(name: &str, from: IpAddr) -> Familiar {
+    Familiar { account: AccountKey::exactly(name), network: Network::of(from) }
 }
 
 impl Guess<'_> {

@@ -75,7 +75,7 @@ impl Auth {
             let Some(last) = users.last() else { break };
             after = Some(last.id);
             for user in &users {
-                let account = AccountKey::of(user.username.as_str()).to_string();
+                let account = AccountKey::like(user.username.as_str()).to_string();
                 for view in unnamed.remove(&account).unwrap_or_default() {
                     view.username = Some(user.username.to_string());
                 }
@@ -94,7 +94,7 @@ struct Wanted {
 impl Wanted {
     fn new(name: Option<&str>, address: Option<IpAddr>) -> Self {
         Self {
-            account: name.map(|name| AccountKey::of(name).to_string()),
+            account: name.map(|name| AccountKey::like(name).to_string()),
             network: address.map(|address| Network::of(address).to_string()),
         }
     }

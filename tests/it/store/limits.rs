@@ -15,7 +15,7 @@ fn network(host: u32) -> Network {
 }
 
 fn account(name: &str) -> AccountKey {
-    AccountKey::of(name)
+    AccountKey::exactly(name)
 }
 
 /// Logins from a network, so many in a time.

@@ -82,6 +82,18 @@ fn nobody_locks_an_owner_out() {
 }
 
 #[test]
+fn an_account_of_a_like_name_makes_no_network_familiar() {
+    let limits = WIDE.to_owned() + "login_failures_per_account = { free = 2, delay = \"10m\" }\n";
+    on_each_store(&limits, |gateway| {
+        register_from(gateway, "admin", &address(99));
+        // The attacker's own.
+        register_from(gateway, "ADMIN", &address(1));
+        assert_eq!(sign_in(gateway, "ADMIN", &address(1)).status, 200);
+        assert_eq!(count(400, (0..5).map(|_| guess(gateway, "admin", &address(1)))), 2);
+    });
+}
+
+#[test]
 fn a_known_network_survives_a_restart_and_so_does_the_delay() {
     let upstream = Upstream::start();
     let settings = [
