@@ -45,6 +45,51 @@ fn the_address_is_the_clients_behind_a_trusted_proxy() {
 }
 
 #[test]
+fn a_registration_a_login_and_a_failure_are_kept_with_their_user_and_address() {
+    let gateway = Gateway::start("");
+    gateway.register("alice");
+    gateway.login("alice");
+    guess(&gateway, "alice");
+    for name in ["registered", "login_succeeded", "login_failed"] {
+        let event = kept(&gateway, name);
+        assert_eq!((&event["user"], &event["user_id"]), (&json!("alice"), &json!(1)), "{event}");
+        assert_eq!((&event["address"], &event["detail"]), (&json!("127.0.0.1"), &Value::Null));
+    }
+}
+
+#[test]
+fn a_failure_tells_why_but_no_name_that_nobody_has() {
+    let gateway = Gateway::start("");
+    guess(&gateway, "hunter2");
+    let event = kept(&gateway, "login_failed");
+    assert_eq!((&event["user"], &event["user_id"]), (&Value::Null, &Value::Null));
+    assert_eq!(event["detail"], "nobody has that name");
+    gateway.register("alice");
+    gateway.run(&["user", "deactivate", "alice"]).done();
+    assert_eq!(gateway.try_login("alice").status, 400);
+    let failures = || events(&gateway, &["--name", "login_failed", "--user", "alice"]).pop();
+    let event = eventually("the second failure", failures);
+    assert_eq!(event["detail"], "the user is locked out");
+}
+
+#[test]
+fn a_limit_is_told_when_it_is_reached_and_when_an_operator_lifts_it() {
+    let limits = "[limits]\nlogin_failures_per_account_and_network = \"2/10m\"\n";
+    let gateway = Gateway::start(limits);
+    for _ in 0..3 {
+        guess(&gateway, "hunter2");
+    }
+    let event = kept(&gateway, "limit_reached");
+    assert_eq!((&event["actor"], &event["address"]), (&json!("client"), &json!("127.0.0.1")));
+    let detail = event["detail"].as_str().unwrap();
+    assert!(detail.starts_with("login_failures_per_account_and_network/"), "{detail}");
+    assert!(!gateway.log().contains("hunter2"));
+    gateway.run(&["limits", "clear", "--all"]).done();
+    let event = kept(&gateway, "limits_cleared");
+    assert_eq!((&event["actor"], &event["detail"]), (&json!("command_line"), &json!("all")));
+}
+
+#[test]
 fn whatever_an_operator_does_is_kept() {
     let gateway = Gateway::start("");
     let password = format!("{PASSWORD}\n");
@@ -141,6 +186,11 @@ fn no_secret_is_in_an_event() {
     for secret in tokens.iter().map(String::as_str).chain([PASSWORD, "$argon2"]) {
         assert!(!said.contains(secret), "{said}");
     }
+}
+
+fn guess(gateway: &Gateway, name: &str) {
+    let credentials = json!({ "username": name, "password": "a wrong one" });
+    gateway.send(&Request::post("/api/login/").json(&credentials));
 }
 
 /// The lines of the log, each of which must be an object.
