@@ -50,7 +50,8 @@ impl Auth {
         let outcome = judge(&mut seat).await;
         match &outcome {
             Ok(_) | Err(AuthError::TokenLimit) => guess.was_right().await,
-            Err(AuthError::BadCredentials) => guess.was_wrong(),
+            // It stays counted.
+            Err(AuthError::BadCredentials) => {}
             Err(_) => guess.was_not_judged().await,
         }
         outcome

@@ -216,14 +216,16 @@ impl LimitKey {
         }
     }
 
-    /// The account, if it is one's.
-    pub fn account(&self) -> Option<AccountKey> {
+    /// What logs may know of it: without an account's key, which may be that of a password that was
+    /// typed for a name.
+    pub fn told(&self) -> String {
         match self {
-            Self::LoginsOf(account) | Self::LoginsOfFrom(account, _) => Some(*account),
+            Self::LoginsOf(_) => self.limit().to_owned(),
+            Self::LoginsOfFrom(_, network) => format!("{}/{network}", self.limit()),
             Self::LoginsFrom(_)
             | Self::RegistrationsFrom(_)
             | Self::Requests(..)
-            | Self::UnknownTokensFrom(_) => None,
+            | Self::UnknownTokensFrom(_) => self.to_string(),
         }
     }
 }
@@ -237,11 +239,9 @@ impl fmt::Display for LimitKey {
             Self::LoginsOfFrom(account, network) => write!(f, "{account} {network}"),
             Self::LoginsFrom(network)
             | Self::RegistrationsFrom(network)
+            | Self::Requests(_, Subject::Network(network))
             | Self::UnknownTokensFrom(network) => write!(f, "{network}"),
-            Self::Requests(_, Subject::Network(network)) => write!(f, "{network}"),
-            Self::Requests(_, Subject::Token(head)) => {
-                write!(f, "token:{head:016x}")
-            }
+            Self::Requests(_, Subject::Token(head)) => write!(f, "token:{head:016x}"),
             Self::Requests(_, Subject::User(user)) => write!(f, "user:{user}"),
         }
     }

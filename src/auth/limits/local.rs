@@ -253,10 +253,10 @@ mod tests {
     fn a_delay_is_kept_to_on_the_safe_side() {
         let (clock, local) = local();
         let delay =
-            Delay { free: 3, first: Duration::from_secs(1), longest: Duration::from_secs(60) };
+            Delay { free: 3, first: Duration::from_secs(1), longest: Duration::from_mins(1) };
         let charge = Charge { rule: Rule::Delay(delay), ..charge(1, 1, 1) };
         assert_eq!(taken(&local, &charge), 3);
-        clock.advance(Duration::from_secs(60));
+        clock.advance(Duration::from_mins(1));
         assert_eq!(taken(&local, &charge), 1);
     }
 

@@ -101,7 +101,7 @@ impl<'a> LoginLimits<'a> {
         let whole = self.limits.settings.load().familiar_for;
         Ok(match until {
             None => Familiarity::Stranger,
-            Some(until) if until.since(now) > whole - whole / STALE => Familiarity::Fresh,
+            Some(until) if until.since(now) > whole / STALE * (STALE - 1) => Familiarity::Fresh,
             Some(_) => Familiarity::Known,
         })
     }
@@ -154,9 +154,6 @@ impl Guess<'_> {
         };
         tokio::join!(self.limits.give_back(&self.charges, self.book), familiar);
     }
-
-    /// It was wrong, and stays counted.
-    pub(in super::super) fn was_wrong(self) {}
 
     /// Nobody looked at it.
     pub(in super::super) async fn was_not_judged(self) {

@@ -263,7 +263,7 @@ impl Limits {
 
     fn tell_of_reached(&self, key: &LimitKey, from: IpAddr) {
         let event = Event::new(EventName::LimitReached, Actor::Client(from), self.clock.now());
-        self.events.record(event.with(key.to_string()));
+        self.events.record(event.with(key.told()));
         if is_private(from) && !self.has_hinted.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 address = %from,
@@ -280,7 +280,11 @@ impl Limits {
         for left in self.refusals.settle(self.clock.instant()) {
             let event = Event::new(EventName::LimitLeft, Actor::Gateway, self.clock.now());
             let times = if left.count == 1 { "time" } else { "times" };
-            self.events.record(event.with(format!("{} refused {} {times}", left.key, left.count)));
+            self.events.record(event.with(format!(
+                "{} refused {} {times}",
+                left.key.told(),
+                left.count
+            )));
         }
     }
 }

@@ -56,7 +56,7 @@ fn delay(section: &mut Section<'_>) -> Option<Delay> {
     if longest < first {
         section.reject("max_delay", "must not be shorter than the first delay");
     }
-    (!longest.is_zero()).then_some(Delay { first, free, longest })
+    (!longest.is_zero()).then_some(Delay { free, first, longest })
 }
 
 fn exceptions(section: &mut Section<'_>) -> Exceptions {

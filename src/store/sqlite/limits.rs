@@ -13,18 +13,18 @@ pub(super) fn take(
     now: Timestamp,
 ) -> Result<Counted, StoreError> {
     let mut last = Standing { left: 0, reset: Duration::ZERO };
-    let mut changes = Vec::with_capacity(charges.len());
+    let mut written = Vec::with_capacity(charges.len());
     for (by, charge) in charges.iter().enumerate() {
         let key = charge.key.to_string();
         match charge.rule.take(find(db, &key)?, now) {
             Ok((taken, standing)) => {
-                changes.push((key, taken));
+                written.push((key, taken));
                 last = standing;
             }
             Err(wait) => return Ok(Counted::Refused { by, wait }),
         }
     }
-    for (key, taken) in changes {
+    for (key, taken) in written {
         put(db, &key, taken)?;
     }
     Ok(Counted::Done(last))

@@ -9,6 +9,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 fn network(host: u32) -> Network {
     Network::of(IpAddr::V4(Ipv4Addr::from(host)))
@@ -50,16 +51,13 @@ async fn wait(store: &dyn Store, charge: &Charge) -> Duration {
 pub(super) async fn a_limit_is_exact_however_many_come_at_once(fixture: Fixture) {
     let charges = [quota(1, 40, Duration::from_hours(1)), delay("ada", 30, Duration::from_mins(1))];
     let stores = [fixture.store(), fixture.another()];
-    let attempts: Vec<_> = (0..100)
-        .map(|number| {
-            let (store, charges) = (Arc::clone(&stores[number % 2]), charges.clone());
-            tokio::spawn(async move { store.take(&charges, now()).await.unwrap() })
-        })
-        .collect();
-    let mut done = 0;
-    for attempt in attempts {
-        done += usize::from(matches!(attempt.await.unwrap(), Counted::Done(_)));
+    let mut attempts = JoinSet::new();
+    for number in 0..100 {
+        let (store, charges) = (Arc::clone(&stores[number % 2]), charges.clone());
+        attempts.spawn(async move { store.take(&charges, now()).await.unwrap() });
     }
+    let outcomes = attempts.join_all().await;
+    let done = outcomes.iter().filter(|outcome| matches!(outcome, Counted::Done(_))).count();
     assert_eq!(done, 30);
     // What was refused by one took nothing of the other.
     assert_eq!(taken(&*stores[0], &charges[..1]).await, 10);
