@@ -41,6 +41,7 @@
 //! | What the stores promise | [`store::Store`]; SQLite and Redis obey one suite, `tests/it/store.rs` |
 //! | Settings are read, and every mistake is told | [`config::Config::load`]; `conf/authgate.toml` lists them all |
 //! | The command line | [`cli`], a file for each verb; it manages accounts by `auth/manage.rs` |
+//! | Attempts are counted, and refused | `auth/limits/`; what a limit allows is [`model::limit::Rule`] |
 //! | A request is judged, for the proxy and for `authgate explain` | `gateway/judge.rs` |
 //! | What browsers are told (CORS) | [`policy::Cors`]; `gateway/cors.rs` |
 //! | What clients must not say is removed, and the app is told | `gateway/outgoing.rs` |

@@ -78,6 +78,7 @@ fn changes(route: &Route) -> Vec<String> {
     if route.forwards_authorization {
         words.push("forward authorization".to_owned());
     }
+    words.extend(route.rate.as_ref().map(|class| format!("rate {}", class.name)));
     words.extend(route.max_body.map(|most| format!("body {most}")));
     words.extend(route.read_timeout.map(|limit| format!("read {limit:?}")));
     words.extend(route.total_timeout.map(|limit| format!("total {limit:?}")));
@@ -105,6 +106,7 @@ pub(super) fn as_json(route: &Route, upstreams: &[UpstreamSettings]) -> Value {
         "headers": names(&route.headers),
         "access": route.access.to_string(),
         "upstream": upstream_of(route, upstreams),
+        "rate_class": route.rate.as_ref().map(|class| &*class.name),
         "read_timeout": seconds(route.read_timeout),
         "total_timeout": seconds(route.total_timeout),
         "max_body": route.max_body,

@@ -2,6 +2,7 @@
 
 mod defaults;
 mod layers;
+mod limits;
 mod listeners;
 mod mistakes;
 mod routes;
