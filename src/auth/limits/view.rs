@@ -4,6 +4,7 @@ use crate::auth::{Auth, ManageError};
 use crate::model::event::{Actor, Event, EventName};
 use crate::model::limit::AccountKey;
 use crate::model::network::Network;
+use crate::model::user::Username;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -50,12 +51,22 @@ impl Auth {
         name: Option<&str>,
         address: Option<IpAddr>,
     ) -> Result<u64, ManageError> {
-        let wanted = Wanted::new(name, address);
         let found = self.limits(name, address).await?;
         let keys = found.iter().map(|view| format!("{}/{}", view.limit, view.whose)).collect();
         let cleared = self.store.clear_limits(keys).await?;
         let event = Event::new(EventName::LimitsCleared, Actor::CommandLine, self.clock.now());
-        self.events.record(event.with(wanted.to_string()));
+        let event = match name.and_then(Username::existing) {
+            Some(name) => match self.store.user_by_name(&name).await? {
+                Some(user) => event.of(&user),
+                None => event,
+            },
+            None => event,
+        };
+        self.events.record(match (name, address) {
+            (_, Some(address)) => event.with(Network::of(address)),
+            (Some(_), None) => event,
+            (None, None) => event.with("all"),
+        });
         Ok(cleared)
     }
 
@@ -104,15 +115,5 @@ impl Wanted {
             part.as_ref().is_none_or(|part| view.whose.split(' ').any(|word| word == part))
         };
         has(&self.account) && has(&self.network)
-    }
-}
-
-impl std::fmt::Display for Wanted {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (&self.account, &self.network) {
-            (None, None) => f.write_str("all"),
-            (Some(one), None) | (None, Some(one)) => f.write_str(one),
-            (Some(account), Some(network)) => write!(f, "{account} {network}"),
-        }
     }
 }
