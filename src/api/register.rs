@@ -24,7 +24,7 @@ pub(super) async fn register(
     let seat = auth.begin_registration(from).await?;
     let username = username(auth, &mut form).await?;
     let email = email(&mut form);
-    let password = password(&mut form);
+    let password = password(&mut form, "password");
     let (Some(username), Some(email), Some(password)) = (username, email, password) else {
         return Err(form.into_problem());
     };
@@ -68,9 +68,9 @@ fn email(form: &mut Form) -> Option<Email> {
 /// The most characters of a new password: Django's.
 const LONGEST: usize = 128;
 
-/// The password as typed, blanks and all; one of blanks alone counts as blank.
-fn password(form: &mut Form) -> Option<Password> {
-    let typed = form.required("password", Rules { trim: false, ..Rules::TEXT })?;
+/// A new password as typed, blanks and all; one of blanks alone counts as blank.
+pub(super) fn password(form: &mut Form, name: &str) -> Option<Password> {
+    let typed = form.required(name, Rules { trim: false, ..Rules::TEXT })?;
     let mut errors = Vec::new();
     if form::trim(&typed).is_empty() {
         errors.push("This field may not be blank.".to_owned());
@@ -84,6 +84,6 @@ fn password(form: &mut Form) -> Option<Password> {
     if errors.is_empty() {
         return Some(Password::new(typed));
     }
-    form.refuse("password", errors);
+    form.refuse(name, errors);
     None
 }

@@ -2,6 +2,7 @@
 
 mod authenticate;
 mod cache;
+mod change_password;
 mod checks;
 mod events;
 mod facts;
@@ -19,6 +20,7 @@ mod register;
 mod shelf;
 
 pub use self::cache::CacheSettings;
+pub use self::change_password::{ChangeError, NewPassword};
 pub use self::checks::{PasswordChecks, Weakness};
 pub use self::events::EventSettings;
 pub use self::hash_pool::{HashPool, Lane, Seat};
