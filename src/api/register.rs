@@ -5,7 +5,7 @@ use super::{BodyError, Problem, drf};
 use crate::auth::{Auth, AuthError, Registration};
 use crate::model::email::Email;
 use crate::model::password::Password;
-use crate::model::user::Username;
+use crate::model::user::{Username, UsernameError};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde_json::json;
@@ -47,8 +47,12 @@ async fn username(auth: &Auth, form: &mut Form) -> Result<Option<Username>, Prob
             return Ok(None);
         }
     };
+    if auth.is_deceptive(&name) {
+        form.refuse("username", [UsernameError::BadCharacter]);
+        return Ok(None);
+    }
     let is_taken = name.as_str() == typed && auth.is_taken(&name).await.map_err(AuthError::from)?;
-    if is_taken {
+    if is_taken || auth.has_twin(&name).await.map_err(AuthError::from)? {
         form.refuse("username", [drf::NAME_TAKEN]);
         return Ok(None);
     }

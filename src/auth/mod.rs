@@ -182,6 +182,8 @@ pub struct Settings {
     pub limits: LimitSettings,
     /// What a new password must not be.
     pub password_checks: PasswordChecks,
+    /// Whether names that look like others' are refused to those who register.
+    pub refuse_look_alikes: bool,
     /// Whether anyone may register.
     pub registration_open: bool,
     /// How tokens are made and how long they live.

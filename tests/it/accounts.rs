@@ -1,5 +1,7 @@
 //! Accounts: what their owners may do, and what nobody may do with those of others.
 
+mod credentials;
+mod look_alikes;
 mod password_change;
 
 use crate::harness::gateway::{Gateway, ROUTES};

@@ -25,8 +25,11 @@ pub(super) fn auth(
     limits: LimitSettings,
 ) -> (Settings, Shown) {
     let (scheme, tokens) = root.section("tokens", tokens);
-    let registration_open =
-        root.section("registration", |section| section.read("open", true, values::boolean));
+    let (registration_open, refuse_look_alikes) = root.section("registration", |section| {
+        let choices = [("refuse", true), ("allow", false)];
+        let is_open = section.read("open", true, values::boolean);
+        (is_open, section.read("look_alikes", true, values::choice(&choices)))
+    });
     let mut endpoints = Endpoints::default();
     let (password_checks, hash_threads, hashing) = root.section("passwords", |section| {
         endpoints.change_password = section.read("self_service", false, values::boolean);
@@ -40,6 +43,7 @@ pub(super) fn auth(
         hashing,
         limits,
         password_checks,
+        refuse_look_alikes,
         registration_open,
         tokens,
     };
