@@ -101,6 +101,7 @@ fn open(file: &std::path::Path) -> Auth {
         password_checks,
         limits: LimitSettings::off(),
         hash_threads: 1,
+        refuse_look_alikes: true,
         registration_open: true,
         tokens,
     };

@@ -1,6 +1,6 @@
 //! **authgate** puts accounts, expiring tokens and a guard in front of HTTP backends.
 //!
-//! It answers four endpoints itself (`/api/register/`, `/api/login/`, `/api/logout/`,
+//! It answers a few endpoints itself (`/api/register/`, `/api/login/`, `/api/logout/`,
 //! `/api/logoutall/`), as Django REST framework with django-rest-knox does, and forwards any other
 //! request to the app behind it, if the route's policy permits, telling it who calls.
 //!
@@ -12,7 +12,7 @@
 //! -> gateway::Gateway::request_filter -> admit
 //!   gateway::head          the head's rules; the target is read in one way        -> else 400
 //!   policy::CleanPath      the path is cleaned; what has two readings             -> 400
-//!   api::Endpoint::at      one of ours? -> api::answer -> auth::{register, login, logout}
+//!   api::Endpoints::at     one of ours? -> api::answer -> auth::{register, login, logout}
 //!   gateway::judge         where it leads, and whether it may pass:
 //!   policy::RouteTable     host, longest path, headers, method -> Route           -> else 404
 //!   api::Credentials       the Authorization header -> Token
@@ -36,6 +36,8 @@
 //! | Memory, and what it must not hold | `auth/cache.rs`; it hears of changes by [`store::Store::watch`] |
 //! | Identity headers are named and set | [`gateway::Identification`], in `gateway/identity_headers.rs` |
 //! | What a login does to the store | [`auth::Auth::login`]: reads the user, hashes outside, then [`store::Store::issue_token`], which adds the token only if the user has not changed meanwhile |
+//! | A password is hashed, or nobody waits for it | [`auth::HashPool`]; `auth/hash_queue.rs` says who is next |
+//! | A user changes their password | [`auth::Auth::change_password`], [`store::Store::replace_password`] |
 //! | What may end tokens | [`model::user::UserChange::ends_tokens`], [`store::Store::revoke_token`], [`store::Store::revoke_tokens_of`] |
 //! | What happens to accounts is told and kept | [`model::event::Event`]; `auth/events.rs` |
 //! | What the stores promise | [`store::Store`]; SQLite and Redis obey one suite, `tests/it/store.rs` |

@@ -2,7 +2,7 @@
 
 use super::BodyError;
 use super::rate_limit::{rate_limit_fields, seconds_up};
-use crate::auth::{AuthError, RegisterError, Throttle};
+use crate::auth::{AuthError, ChangeError, RegisterError, Throttle, Weakness};
 use crate::policy::{AmbiguousPath, Refusal};
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use rand::RngExt;
@@ -197,10 +197,19 @@ impl From<RegisterError> for Problem {
         match error {
             RegisterError::Auth(error) => error.into(),
             RegisterError::NameTaken => Self::NameTaken,
-            RegisterError::WeakPassword(weaknesses) => {
-                let messages = weaknesses.iter().map(|weakness| json!(weakness.to_string()));
-                let messages = Value::Array(messages.collect());
-                Self::Fields(Map::from_iter([("password".to_owned(), messages)]))
+            RegisterError::WeakPassword(weaknesses) => weak("password", &weaknesses),
+        }
+    }
+}
+
+impl From<ChangeError> for Problem {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Auth(error) => error.into(),
+            ChangeError::WeakPassword(weaknesses) => weak("new_password", &weaknesses),
+            ChangeError::WrongPassword => {
+                let words = "Your old password was entered incorrectly. Please enter it again.";
+                Self::Fields(Map::from_iter([("old_password".to_owned(), json!([words]))]))
             }
         }
     }
@@ -210,6 +219,12 @@ impl From<Throttle> for Problem {
     fn from(throttle: Throttle) -> Self {
         Self::Throttled(throttle)
     }
+}
+
+fn weak(field: &str, weaknesses: &[Weakness]) -> Problem {
+    let messages = weaknesses.iter().map(|weakness| json!(weakness.to_string()));
+    let messages = Value::Array(messages.collect());
+    Problem::Fields(Map::from_iter([(field.to_owned(), messages)]))
 }
 
 impl From<Refusal> for Problem {

@@ -26,7 +26,7 @@ pub(super) async fn login(
     Ok(drf::reply(StatusCode::OK, &body))
 }
 
-fn text(form: &mut Form, name: &str, rules: Rules) -> Option<String> {
+pub(super) fn text(form: &mut Form, name: &str, rules: Rules) -> Option<String> {
     let text = form.required(name, rules)?;
     if text.contains('\0') {
         form.refuse(name, ["Null characters are not allowed."]);

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 pub(super) fn of(endpoint: Endpoint) -> Value {
     let name = match endpoint {
+        Endpoint::ChangePassword => "Change Password",
         Endpoint::Login => "Login Api",
         Endpoint::Logout => "Logout",
         Endpoint::LogoutAll => "Logout All",

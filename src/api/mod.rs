@@ -1,5 +1,6 @@
-//! The four endpoints that the gateway answers itself: functions from request to response.
+//! The endpoints that the gateway answers itself: functions from request to response.
 
+mod change_password;
 mod credentials;
 mod drf;
 mod form;
@@ -54,6 +55,8 @@ pub enum BodyError {
 /// What the gateway answers itself.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Endpoint {
+    /// `/api/password/change/`
+    ChangePassword,
     /// `/api/login/`
     Login,
     /// `/api/logout/`
@@ -64,14 +67,22 @@ pub enum Endpoint {
     Register,
 }
 
-impl Endpoint {
+/// Which endpoints there are.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Endpoints {
+    /// Whether users may change their passwords. Where they may not, the path is like any other.
+    pub change_password: bool,
+}
+
+impl Endpoints {
     /// The endpoint at a path, with or without its final slash.
-    pub fn at(path: &str) -> Option<Self> {
+    pub fn at(self, path: &str) -> Option<Endpoint> {
         match path.strip_suffix('/').unwrap_or(path) {
-            "/api/login" => Some(Self::Login),
-            "/api/logout" => Some(Self::Logout),
-            "/api/logoutall" => Some(Self::LogoutAll),
-            "/api/register" => Some(Self::Register),
+            "/api/login" => Some(Endpoint::Login),
+            "/api/logout" => Some(Endpoint::Logout),
+            "/api/logoutall" => Some(Endpoint::LogoutAll),
+            "/api/password/change" if self.change_password => Some(Endpoint::ChangePassword),
+            "/api/register" => Some(Endpoint::Register),
             _ => None,
         }
     }
@@ -95,7 +106,9 @@ async fn respond(auth: &Auth, request: ApiRequest) -> Result<Response<Vec<u8>>, 
     let caller = identify(auth, credentials?, from).await?;
     let caller = match endpoint {
         Endpoint::Login | Endpoint::Register => None,
-        Endpoint::Logout | Endpoint::LogoutAll => Some(caller.ok_or(Problem::NotAuthenticated)?),
+        Endpoint::ChangePassword | Endpoint::Logout | Endpoint::LogoutAll => {
+            Some(caller.ok_or(Problem::NotAuthenticated)?)
+        }
     };
     if method == Method::OPTIONS {
         return Ok(drf::reply(http::StatusCode::OK, &metadata::of(endpoint)));
@@ -104,6 +117,10 @@ async fn respond(auth: &Auth, request: ApiRequest) -> Result<Response<Vec<u8>>, 
         return Err(Problem::MethodNotAllowed(method));
     }
     match (endpoint, caller) {
+        (Endpoint::ChangePassword, Some((token, caller))) => {
+            let form = form::read(&content_type, body).await?;
+            change_password::change_password(auth, (&token, &caller), form, from).await
+        }
         (Endpoint::Login, _) => {
             login::login(auth, form::read(&content_type, body).await?, from).await
         }
@@ -112,7 +129,9 @@ async fn respond(auth: &Auth, request: ApiRequest) -> Result<Response<Vec<u8>>, 
             logout::logout(auth, &token, &caller, from).await
         }
         (Endpoint::LogoutAll, Some((_, caller))) => logout::logout_all(auth, &caller, from).await,
-        (Endpoint::Logout | Endpoint::LogoutAll, None) => Err(Problem::NotAuthenticated),
+        (Endpoint::ChangePassword | Endpoint::Logout | Endpoint::LogoutAll, None) => {
+            Err(Problem::NotAuthenticated)
+        }
     }
 }
 
@@ -137,10 +156,20 @@ mod tests {
 
     #[test]
     fn an_endpoint_is_at_its_path_with_and_without_the_slash() {
-        assert_eq!(Endpoint::at("/api/login/"), Some(Endpoint::Login));
-        assert_eq!(Endpoint::at("/api/logoutall"), Some(Endpoint::LogoutAll));
+        let usual = Endpoints::default();
+        assert_eq!(usual.at("/api/login/"), Some(Endpoint::Login));
+        assert_eq!(usual.at("/api/logoutall"), Some(Endpoint::LogoutAll));
         for other in ["/", "/api", "/api/login/x", "/API/login/", "/api/loginx", "/api/login//"] {
-            assert_eq!(Endpoint::at(other), None, "{other}");
+            assert_eq!(usual.at(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn passwords_are_changed_only_where_that_is_offered() {
+        for path in ["/api/password/change", "/api/password/change/"] {
+            assert_eq!(Endpoints::default().at(path), None);
+            let all = Endpoints { change_password: true };
+            assert_eq!(all.at(path), Some(Endpoint::ChangePassword));
         }
     }
 }

@@ -5,7 +5,7 @@ use super::{BodyError, Problem, drf};
 use crate::auth::{Auth, AuthError, Registration};
 use crate::model::email::Email;
 use crate::model::password::Password;
-use crate::model::user::Username;
+use crate::model::user::{Username, UsernameError};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde_json::json;
@@ -24,7 +24,7 @@ pub(super) async fn register(
     let seat = auth.begin_registration(from).await?;
     let username = username(auth, &mut form).await?;
     let email = email(&mut form);
-    let password = password(&mut form);
+    let password = password(&mut form, "password");
     let (Some(username), Some(email), Some(password)) = (username, email, password) else {
         return Err(form.into_problem());
     };
@@ -47,8 +47,12 @@ async fn username(auth: &Auth, form: &mut Form) -> Result<Option<Username>, Prob
             return Ok(None);
         }
     };
+    if auth.is_deceptive(&name) {
+        form.refuse("username", [UsernameError::BadCharacter]);
+        return Ok(None);
+    }
     let is_taken = name.as_str() == typed && auth.is_taken(&name).await.map_err(AuthError::from)?;
-    if is_taken {
+    if is_taken || auth.has_twin(&name).await.map_err(AuthError::from)? {
         form.refuse("username", [drf::NAME_TAKEN]);
         return Ok(None);
     }
@@ -68,9 +72,9 @@ fn email(form: &mut Form) -> Option<Email> {
 /// The most characters of a new password: Django's.
 const LONGEST: usize = 128;
 
-/// The password as typed, blanks and all; one of blanks alone counts as blank.
-fn password(form: &mut Form) -> Option<Password> {
-    let typed = form.required("password", Rules { trim: false, ..Rules::TEXT })?;
+/// A new password as typed, blanks and all; one of blanks alone counts as blank.
+pub(super) fn password(form: &mut Form, name: &str) -> Option<Password> {
+    let typed = form.required(name, Rules { trim: false, ..Rules::TEXT })?;
     let mut errors = Vec::new();
     if form::trim(&typed).is_empty() {
         errors.push("This field may not be blank.".to_owned());
@@ -84,6 +88,6 @@ fn password(form: &mut Form) -> Option<Password> {
     if errors.is_empty() {
         return Some(Password::new(typed));
     }
-    form.refuse("password", errors);
+    form.refuse(name, errors);
     None
 }

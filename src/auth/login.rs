@@ -143,4 +143,4 @@ pub(super) struct Typed<'a> {
 const LONGEST_PASSWORD: usize = 4096;
 
 /// How often a user may change under a login before it gives up.
-const ROUNDS: usize = 3;
+pub(super) const ROUNDS: usize = 3;

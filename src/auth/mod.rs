@@ -2,6 +2,7 @@
 
 mod authenticate;
 mod cache;
+mod change_password;
 mod checks;
 mod events;
 mod facts;
@@ -19,6 +20,7 @@ mod register;
 mod shelf;
 
 pub use self::cache::CacheSettings;
+pub use self::change_password::{ChangeError, NewPassword};
 pub use self::checks::{PasswordChecks, Weakness};
 pub use self::events::EventSettings;
 pub use self::hash_pool::{HashPool, Lane, Seat};
@@ -180,6 +182,8 @@ pub struct Settings {
     pub limits: LimitSettings,
     /// What a new password must not be.
     pub password_checks: PasswordChecks,
+    /// Whether names that look like others' are refused to those who register.
+    pub refuse_look_alikes: bool,
     /// Whether anyone may register.
     pub registration_open: bool,
     /// How tokens are made and how long they live.

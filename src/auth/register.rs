@@ -40,6 +40,22 @@ impl Auth {
         Ok(self.store.user_by_name(name).await?.is_some())
     }
 
+    /// Whether a name is of scripts that nobody writes together, and that is not wanted.
+    pub fn is_deceptive(&self, name: &Username) -> bool {
+        self.settings.load().refuse_look_alikes && name.mixes_scripts()
+    }
+
+    /// Whether a name looks like one in ASCII that belongs to somebody, and that is not wanted.
+    pub async fn has_twin(&self, name: &Username) -> Result<bool, StoreError> {
+        if !self.settings.load().refuse_look_alikes {
+            return Ok(false);
+        }
+        match name.ascii_twin() {
+            Some(twin) => self.is_taken(&twin).await,
+            None => Ok(false),
+        }
+    }
+
     /// Makes an ordinary user and issues their first token, which counts against the limit of
     /// tokens but is never refused by it.
     pub async fn register(

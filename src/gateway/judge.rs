@@ -91,7 +91,7 @@ impl<'a> Judge<'a> {
     ) -> Result<Destination<'a>, Problem> {
         let settings = &self.live.settings;
         let preflight = Preflight::of(request);
-        if let Some(endpoint) = Endpoint::at(head.path.as_str()) {
+        if let Some(endpoint) = settings.endpoints.at(head.path.as_str()) {
             return Ok(match (preflight, &settings.cors) {
                 (Some(preflight), Some(cors)) => Destination::Preflight(preflight, cors),
                 (Some(_) | None, _) => Destination::Endpoint(endpoint),

@@ -2,6 +2,7 @@
 
 use super::identity_headers::{Identification, IdentityHeaders};
 use super::upstream::{Upstream, UpstreamSettings};
+use crate::api::Endpoints;
 use crate::model::network::Exceptions;
 use crate::policy::{Cors, RouteTable};
 use ipnet::IpNet;
@@ -16,6 +17,8 @@ pub struct Settings {
     pub body_timeout: Duration,
     /// What browsers may do with the answers of the endpoints on other sites' behalf.
     pub cors: Option<Cors>,
+    /// What the gateway answers itself.
+    pub endpoints: Endpoints,
     /// Which networks are treated in a way of their own.
     pub exceptions: Arc<Exceptions>,
     /// How long the head of a request may take to arrive.
@@ -103,6 +106,7 @@ mod tests {
         Settings {
             body_timeout: Duration::from_secs(1),
             cors: None,
+            endpoints: Endpoints::default(),
             exceptions: Arc::default(),
             head_timeout: Duration::from_secs(1),
             keep_alive: Duration::from_secs(1),

@@ -36,20 +36,15 @@ pub use self::upstream::{
 pub use self::wire::{Arrivals, Wire};
 
 pub use self::client::ServerName;
+pub use crate::api::Endpoints;
 
 use self::live::Live;
-use crate::api::Endpoint;
 use crate::auth::Auth;
 use crate::metrics::Metrics;
 use arc_swap::ArcSwap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use tokio::sync::Notify;
-
-/// Whether authgate answers requests to a path itself.
-pub fn is_endpoint(path: &str) -> bool {
-    Endpoint::at(path).is_some()
-}
 
 /// Answers the endpoints and forwards what the policy permits.
 ///

@@ -4,6 +4,7 @@ pub mod email;
 pub mod event;
 pub mod identity;
 pub mod limit;
+mod look_alike;
 pub mod network;
 pub mod password;
 pub mod token;

@@ -11,6 +11,7 @@ pub use self::feed::{Change, Watcher};
 use crate::clock::Timestamp;
 use crate::model::event::Event;
 use crate::model::limit::{Charge, Familiar, Standing, Taken};
+use crate::model::password::PasswordHash;
 use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
 use async_trait::async_trait;
@@ -40,6 +41,10 @@ pub trait Store: Send + Sync {
     /// Changes a user and returns the result.
     async fn change_user(&self, id: UserId, change: UserChange)
     -> Result<Option<User>, StoreError>;
+    /// Replaces a user's password and ends their tokens, but one that is good; says whether it did.
+    /// It does not if the user is gone or locked out, or if their password is not the one that was
+    /// verified. The token that stays may be refused while this goes on.
+    async fn replace_password(&self, change: PasswordChange) -> Result<bool, StoreError>;
     /// Deletes a user with all their tokens.
     async fn delete_user(&self, id: UserId) -> Result<bool, StoreError>;
 
@@ -108,6 +113,19 @@ pub trait Store: Send + Sync {
     async fn ping(&self) -> Result<(), StoreError>;
     /// Connects, refuses what cannot serve as a store, and tells what an operator should know of it.
     async fn inspect(&self) -> Result<Inspection, StoreError>;
+}
+
+/// A new password, by its owner.
+#[derive(Clone)]
+pub struct PasswordChange {
+    /// The hash that was verified.
+    pub from: PasswordHash,
+    /// The token that stays.
+    pub keep: TokenDigest,
+    /// The hash of the new password.
+    pub to: PasswordHash,
+    /// Whose it is.
+    pub user: UserId,
 }
 
 /// A token to be added.

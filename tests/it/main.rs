@@ -9,6 +9,7 @@
 
 mod harness;
 
+mod accounts;
 mod clients;
 mod command_line;
 mod connections;

@@ -22,6 +22,12 @@ macro_rules! contract {
                 what_gives_rights_ends_no_token
                 a_rehash_replaces_the_hash_that_was_verified
                 a_rehash_leaves_another_password_alone
+                an_owners_new_password_ends_all_tokens_but_the_one_that_is_kept
+                a_kept_token_is_prolonged_and_ended_as_before
+                a_password_that_was_replaced_meanwhile_stays
+                of_owners_changes_at_once_one_is_made
+                a_token_that_has_ended_or_is_anothers_is_not_kept
+                a_token_that_ends_while_the_password_changes_stays_gone
                 a_deleted_user_is_gone_with_the_tokens
                 the_number_of_a_deleted_user_is_not_given_again
                 a_deleted_users_name_is_free;

@@ -81,6 +81,7 @@ fn settings() -> Settings {
         },
         limits: LimitSettings::off(),
         hash_threads: 2,
+        refuse_look_alikes: true,
         registration_open: false,
         tokens: TokenSettings {
             lifetime: Some(LIFETIME),

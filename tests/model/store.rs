@@ -9,8 +9,8 @@ use authgate::model::limit::{Charge, Familiar, Taken};
 use authgate::model::token::{TokenDigest, TokenRecord};
 use authgate::model::user::{NewUser, User, UserChange, UserId, Username};
 use authgate::store::{
-    Change, Counted, EventBounds, EventQuery, Inserted, Inspection, Issue, NewToken, Store,
-    StoreError, Watcher,
+    Change, Counted, EventBounds, EventQuery, Inserted, Inspection, Issue, NewToken,
+    PasswordChange, Store, StoreError, Watcher,
 };
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -76,6 +76,10 @@ impl Store for Handle {
         change: UserChange,
     ) -> Result<Option<User>, StoreError> {
         Ok(self.changing(Change::User(id), |tables| tables.change_user(id, &change)).await)
+    }
+
+    async fn replace_password(&self, _: PasswordChange) -> Result<bool, StoreError> {
+        unimplemented!("nobody has a password")
     }
 
     async fn delete_user(&self, id: UserId) -> Result<bool, StoreError> {

@@ -7,19 +7,32 @@ use crate::auth::{
     CacheSettings, EventSettings, HashCost, LimitSettings, PasswordChecks, Refresh, Settings,
     TokenSettings,
 };
+use crate::gateway::Endpoints;
 use crate::store::{OnLimit, TokenLimit};
 use std::time::Duration;
 
-/// The settings of accounts, and the scheme before a token, which concerns the gateway.
+/// What concerns the gateway of the settings of accounts.
+pub(super) struct Shown {
+    pub endpoints: Endpoints,
+    /// What stands before a token.
+    pub scheme: String,
+}
+
+/// The settings of accounts.
 pub(super) fn auth(
     root: &mut Section<'_>,
     cache: CacheSettings,
     limits: LimitSettings,
-) -> (Settings, String) {
+) -> (Settings, Shown) {
     let (scheme, tokens) = root.section("tokens", tokens);
-    let registration_open =
-        root.section("registration", |section| section.read("open", true, values::boolean));
+    let (registration_open, refuse_look_alikes) = root.section("registration", |section| {
+        let choices = [("refuse", true), ("allow", false)];
+        let is_open = section.read("open", true, values::boolean);
+        (is_open, section.read("look_alikes", true, values::choice(&choices)))
+    });
+    let mut endpoints = Endpoints::default();
     let (password_checks, hash_threads, hashing) = root.section("passwords", |section| {
+        endpoints.change_password = section.read("self_service", false, values::boolean);
         (password_checks(section), section.threads(), section.section("argon2", hash_cost))
     });
     let events = root.section("events", events);
@@ -30,10 +43,11 @@ pub(super) fn auth(
         hashing,
         limits,
         password_checks,
+        refuse_look_alikes,
         registration_open,
         tokens,
     };
-    (settings, scheme)
+    (settings, Shown { endpoints, scheme })
 }
 
 fn events(section: &mut Section<'_>) -> EventSettings {

@@ -29,8 +29,8 @@ pub(super) fn read(written: Table, report: &mut Report) -> Config {
     let (store, cache) = root.section("store", |section| (store(section), cache(section)));
     let (limits, classes) = root.section("limits", limits::limits);
     let exceptions = Arc::clone(&limits.exceptions);
-    let (auth, scheme) = accounts::auth(&mut root, cache, limits);
-    let gateway = proxy::gateway(&mut root, answers, scheme, Limits { classes, exceptions });
+    let (auth, shown) = accounts::auth(&mut root, cache, limits);
+    let gateway = proxy::gateway(&mut root, answers, shown, Limits { classes, exceptions });
     let log = root.section("log", process::log);
     root.finish();
     Config { auth, gateway, log, server, store, warnings: Vec::new() }

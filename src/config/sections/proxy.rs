@@ -2,6 +2,7 @@
 
 use super::super::section::Section;
 use super::super::values;
+use super::accounts::Shown;
 use super::routes::Known;
 use super::{cors, routes, upstreams};
 use crate::gateway::{Identification, IdentityHeaders, Settings, fold};
@@ -69,21 +70,20 @@ pub(super) struct Limits {
 pub(super) fn gateway(
     root: &mut Section<'_>,
     answers: Answers,
-    scheme: String,
+    shown: Shown,
     limits: Limits,
 ) -> Settings {
+    let Shown { endpoints, scheme } = shown;
     let identity = root.section("identity", identity);
     let cors = root.section("cors", cors::of_endpoints);
     let name_servers = upstreams::name_servers(root);
     let upstreams = upstreams::upstreams(root);
     let identification = Identification::new(identity.clone());
-    let routes = routes::routes(
-        root,
-        &Known { classes: &limits.classes, upstreams: &upstreams },
-        &identification,
-    );
+    let known = Known { classes: &limits.classes, endpoints, upstreams: &upstreams };
+    let routes = routes::routes(root, &known, &identification);
     Settings {
         cors,
+        endpoints,
         exceptions: limits.exceptions,
         identity,
         max_body: answers.max_body,

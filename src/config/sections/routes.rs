@@ -5,15 +5,16 @@ use super::super::report::nearest;
 use super::super::section::Section;
 use super::super::values;
 use super::{cors, route_changes};
-use crate::gateway::{Identification, UpstreamSettings, is_endpoint};
+use crate::gateway::{Endpoints, Identification, UpstreamSettings};
 use crate::policy::{Access, HostPattern, RateClass, Route, RouteTable};
 use http::{HeaderName, Method};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// What routes may name.
+/// What routes may name, or get in the way of.
 pub(super) struct Known<'a> {
     pub classes: &'a [Arc<RateClass>],
+    pub endpoints: Endpoints,
     pub upstreams: &'a [UpstreamSettings],
 }
 
@@ -66,7 +67,8 @@ fn route(
     let request_headers = route_changes::request_headers(section, own);
     let response_headers = route_changes::response_headers(section, own, cors.is_some());
     let forwards_authorization = section.read("forward_authorization", false, values::boolean);
-    warn_of_the_unreachable(section, path.as_deref(), methods.as_deref());
+    let is_own = path.as_deref().is_some_and(|path| known.endpoints.at(path).is_some());
+    warn_of_the_unreachable(section, is_own, methods.as_deref());
     let route = Route {
         access,
         cors,
@@ -111,12 +113,8 @@ fn distinct(names: Vec<HeaderName>) -> Vec<HeaderName> {
 }
 
 /// What a route asks for and never gets.
-fn warn_of_the_unreachable(
-    section: &mut Section<'_>,
-    path: Option<&str>,
-    methods: Option<&[Method]>,
-) {
-    if path.is_some_and(is_endpoint) {
+fn warn_of_the_unreachable(section: &mut Section<'_>, is_own: bool, methods: Option<&[Method]>) {
+    if is_own {
         let problem = "authgate answers this path itself; only those below it reach the route";
         section.warn("path", problem);
     }

@@ -182,6 +182,14 @@ fn a_prefix_is_never_empty() {
 }
 
 #[test]
+fn the_path_to_change_a_password_is_a_routes_unless_it_is_asked_for() {
+    let route = "[[routes]]\npath = \"/api/password/change/\"\nupstream = \"app\"\n";
+    assert_eq!(Written::file(route).warnings(), "");
+    let warnings = Written::file(&format!("{route}[passwords]\nself_service = true\n")).warnings();
+    assert!(warnings.contains("authgate answers this path itself"), "{warnings}");
+}
+
+#[test]
 fn what_has_no_effect_or_opens_everything_is_told_but_is_no_mistake() {
     let route = |path: &str, line: &str| {
         format!("[[routes]]\npath = \"{path}\"\nupstream = \"app\"\n{line}\n")

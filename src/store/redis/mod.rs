@@ -11,6 +11,7 @@ mod inspect;
 mod keys;
 mod limits;
 mod link;
+mod password;
 mod record;
 mod scripts;
 mod sweep;
@@ -21,8 +22,8 @@ use self::link::Link;
 use self::scripts::Scripts;
 use super::feed::Listener;
 use super::{
-    Change, Counted, EventBounds, EventQuery, Inserted, Inspection, Issue, NewToken, Store,
-    StoreError, Watcher,
+    Change, Counted, EventBounds, EventQuery, Inserted, Inspection, Issue, NewToken,
+    PasswordChange, Store, StoreError, Watcher,
 };
 use crate::clock::Timestamp;
 use crate::model::event::Event;
@@ -111,6 +112,14 @@ impl Store for RedisStore {
         change: UserChange,
     ) -> Result<Option<User>, StoreError> {
         self.changing(Change::User(id), self.write_change(id, &change)).await
+    }
+
+    async fn replace_password(&self, change: PasswordChange) -> Result<bool, StoreError> {
+        let outcome = self.write_password(&change).await;
+        // The token is told first: of a later epoch than its user, it is looked up.
+        self.listener.tell(Change::Token(change.keep));
+        self.listener.tell(Change::User(change.user));
+        outcome
     }
 
     async fn delete_user(&self, id: UserId) -> Result<bool, StoreError> {

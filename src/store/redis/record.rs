@@ -68,9 +68,12 @@ fn bad_field(field: &str) -> StoreError {
     StoreError::Corrupt { what: "user", problem: format!("the field {field} is missing or wrong") }
 }
 
-/// Writes a token: user, moment of creation, expiry (`-` for never) and epoch.
+/// What stands for an expiry that never comes.
+pub(super) const NEVER: &str = "-";
+
+/// Writes a token: user, moment of creation, expiry and epoch.
 pub(super) fn token_text(token: &TokenRecord) -> String {
-    let expires = token.expires.map_or_else(|| "-".to_owned(), |end| end.micros().to_string());
+    let expires = token.expires.map_or_else(|| NEVER.to_owned(), |end| end.micros().to_string());
     format!("{} {} {expires} {}", token.user, token.created.micros(), token.epoch)
 }
 
@@ -87,7 +90,7 @@ fn parse_token(digest: TokenDigest, written: &str) -> Option<TokenRecord> {
     let user = UserId(words.next()?.parse().ok()?);
     let created = Timestamp::from_micros(words.next()?.parse().ok()?);
     let expires = match words.next()? {
-        "-" => None,
+        NEVER => None,
         micros => Some(Timestamp::from_micros(micros.parse().ok()?)),
     };
     let epoch = words.next()?.parse().ok()?;

@@ -4,12 +4,14 @@ use redis::Script;
 
 /// The scripts, each sent by its hash and loaded when the server does not know it.
 pub(super) struct Scripts {
+    pub(super) change_password: Script,
     pub(super) change_user: Script,
     pub(super) drop_name: Script,
     pub(super) end_tokens: Script,
     pub(super) extend_token: Script,
     pub(super) give_back: Script,
     pub(super) issue_token: Script,
+    pub(super) keep_token: Script,
     pub(super) take: Script,
     pub(super) take_name: Script,
 }
@@ -17,12 +19,14 @@ pub(super) struct Scripts {
 impl Scripts {
     pub(super) fn new() -> Self {
         Self {
+            change_password: Script::new(include_str!("scripts/change_password.lua")),
             change_user: Script::new(include_str!("scripts/change_user.lua")),
             drop_name: Script::new(include_str!("scripts/drop_name.lua")),
             end_tokens: Script::new(include_str!("scripts/end_tokens.lua")),
             extend_token: Script::new(include_str!("scripts/extend_token.lua")),
             give_back: Script::new(include_str!("scripts/give_back.lua")),
             issue_token: Script::new(include_str!("scripts/issue_token.lua")),
+            keep_token: Script::new(include_str!("scripts/keep_token.lua")),
             take: Script::new(include_str!("scripts/take.lua")),
             take_name: Script::new(include_str!("scripts/take_name.lua")),
         }

@@ -90,7 +90,9 @@ impl RedisStore {
 
     /// The tokens that are of no more use.
     async fn dead(&self, tokens: Tokens, now: Timestamp) -> Result<Vec<Entry>, StoreError> {
-        let stays = |entry: &Entry| tokens.is_locked_out || Some(entry.epoch) == tokens.epoch;
+        // A list is read a moment after the epoch, and may have a token of the next one already.
+        let is_standing = |entry: &Entry| tokens.epoch.is_some_and(|epoch| entry.epoch >= epoch);
+        let stays = |entry: &Entry| tokens.is_locked_out || is_standing(entry);
         let (good, mut dead): (Vec<_>, Vec<_>) = tokens.standing.into_iter().partition(stays);
         dead.extend(tokens.expired);
         let aged: Vec<_> = good.into_iter().filter(|e| now.since(e.created) > GRACE).collect();

@@ -66,7 +66,10 @@ impl RedisStore {
         Ok(Issue::Done)
     }
 
-    async fn read_token(&self, digest: TokenDigest) -> Result<Option<TokenRecord>, StoreError> {
+    pub(super) async fn read_token(
+        &self,
+        digest: TokenDigest,
+    ) -> Result<Option<TokenRecord>, StoreError> {
         let get = Cmd::get(keys::token(&digest));
         let text: Option<String> = self.link.ask(Request::Command(&get)).await?;
         text.map(|text| record::token(digest, &text)).transpose()
@@ -122,7 +125,7 @@ impl RedisStore {
         list.arg(expires.micros()).arg(Entry::of(&token).text());
         self.link.ask::<()>(Request::Command(&list)).await?;
         let mut extend = self.scripts.extend_token.key(keys::token(&digest));
-        extend.arg(expires.micros()).arg(record::forget_at(expires));
+        extend.arg(expires.micros()).arg(record::forget_at(expires)).arg(token.epoch);
         self.link.ask_once(Request::Script(&extend)).await
     }
 

@@ -16,8 +16,8 @@ mod writer;
 
 use super::feed::Listener;
 use super::{
-    Change, Counted, EventBounds, EventQuery, Inserted, Inspection, Issue, NewToken, Store,
-    StoreError, Watcher,
+    Change, Counted, EventBounds, EventQuery, Inserted, Inspection, Issue, NewToken,
+    PasswordChange, Store, StoreError, Watcher,
 };
 use crate::clock::Timestamp;
 use crate::model::event::Event;
@@ -123,6 +123,10 @@ impl Store for SqliteStore {
             users::change(db, id, &change)
         })
         .await
+    }
+
+    async fn replace_password(&self, change: PasswordChange) -> Result<bool, StoreError> {
+        self.write(move |db, changes| users::replace_password(db, &change, changes)).await
     }
 
     async fn delete_user(&self, id: UserId) -> Result<bool, StoreError> {

@@ -2,7 +2,7 @@
 
 use super::rows;
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
-use crate::store::{Inserted, StoreError};
+use crate::store::{Change, Inserted, PasswordChange, StoreError};
 use rusqlite::{Connection, params};
 
 pub(super) fn insert(db: &Connection, new: &NewUser) -> Result<Inserted, StoreError> {
@@ -56,6 +56,28 @@ pub(super) fn change(
     let columns = params![id, user.password.expose(), user.is_active, user.is_staff, epoch];
     rows::execute(db, sql, columns)?;
     Ok(Some(user))
+}
+
+/// The token is told before its user: of a later epoch than theirs, it is looked up.
+pub(super) fn replace_password(
+    db: &Connection,
+    change: &PasswordChange,
+    changes: &mut Vec<Change>,
+) -> Result<bool, StoreError> {
+    let PasswordChange { from, keep, to, user } = change;
+    changes.extend([Change::Token(*keep), Change::User(*user)]);
+    let sql = "UPDATE users SET password = ?3, epoch = epoch + 1
+               WHERE id = ?1 AND password = ?2 AND is_active
+               RETURNING epoch";
+    let columns = params![user, from.expose(), to.expose()];
+    let epoch = rows::first(db, sql, columns, |row| Ok(row.get::<_, i64>("epoch")?))?;
+    let Some(epoch) = epoch else { return Ok(false) };
+    let sql = "UPDATE tokens SET user_epoch = ?3
+               WHERE digest = ?1 AND user_id = ?2 AND user_epoch = ?3 - 1";
+    rows::execute(db, sql, params![keep, user, epoch])?;
+    let sql = "DELETE FROM tokens WHERE user_id = ?1 AND user_epoch < ?2";
+    rows::execute(db, sql, params![user, epoch])?;
+    Ok(true)
 }
 
 /// Deletes a user; their tokens go with them by the schema.

@@ -1,5 +1,6 @@
 //! What ends a token is seen, whoever has it in memory.
 
+use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -123,6 +124,29 @@ fn a_password_that_an_operator_sets_ends_the_tokens_in_memory() {
         gateway.run_with_input(&verb, &format!("{PASSWORD}-other\n")).done();
         until_refused_for_good(gateway, &token);
     });
+}
+
+#[test]
+fn a_password_that_its_owner_changes_ends_the_other_tokens_at_both_gateways() {
+    let (upstream, redis, folder) = (Upstream::start(), RedisServer::start(), folder());
+    let file = folder.path().join("shared.db");
+    let sqlite = format!("[store]\nurl = \"sqlite:{}\"\n", file.display());
+    for store in [redis.settings(), sqlite] {
+        let service = "[passwords]\nself_service = true\n";
+        let settings = upstream.settings() + ROUTES + &store + PATIENT + service;
+        let [one, other] = [(); 2].map(|()| Gateway::metered(&settings));
+        let used = remembered(&one, "alice");
+        let ended = one.login("alice");
+        for token in [&used, &ended] {
+            assert_eq!((one.status_of(token), other.status_of(token)), (200, 200));
+        }
+        let passwords = json!({ "old_password": PASSWORD, "new_password": "quite-another-1" });
+        let request = Request::post("/api/password/change/").token(&used).json(&passwords);
+        assert_eq!(one.send(&request).status, 204);
+        assert_eq!((one.status_of(&used), one.status_of(&ended)), (200, 401));
+        until_refused_for_good(&other, &ended);
+        eventually("the token that stays", || (other.status_of(&used) == 200).then_some(()));
+    }
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use super::{Fixture, Store, add, digest, hash, in_minutes, issue, token};
 use authgate::model::token::TokenDigest;
 use authgate::model::user::{User, UserChange, UserId};
-use authgate::store::{Change, Issue, NewToken, OnLimit, StoreError, TokenLimit, Watcher};
+use authgate::store::{
+    Change, Issue, NewToken, OnLimit, PasswordChange, StoreError, TokenLimit, Watcher,
+};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
@@ -164,6 +166,17 @@ async fn changes_of_a_user_are_told(store: &dyn Store, watched: &Watched, id: Us
     ] {
         store.change_user(id, change).await.unwrap().unwrap();
         watched.assert_told(user, "a user's change");
+    }
+    let seen = store.user(id).await.unwrap().unwrap();
+    issue(store, &seen, "kept").await;
+    let (from, to) = (seen.password, hash("$argon2id$third"));
+    for told in [user, of_token("kept")] {
+        watched.forget();
+        let (from, to) = if told == user { (&from, &to) } else { (&to, &from) };
+        let (from, to) = (from.clone(), to.clone());
+        let change = PasswordChange { from, keep: digest("kept"), to, user: id };
+        assert!(store.replace_password(change).await.unwrap());
+        watched.assert_told(told, "an owner's new password");
     }
     assert!(store.revoke_tokens_of(id).await.unwrap());
     watched.assert_told(user, "the end of all tokens");

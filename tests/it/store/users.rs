@@ -1,10 +1,14 @@
 //! What a store promises of users.
 
-use super::{Store, add, again, digest, digests, hash, is_good, issue, name, new_user};
+use super::{
+    Store, add, again, digest, digests, hash, in_minutes, is_good, issue, name, new_user, now,
+    token,
+};
 use authgate::clock::Timestamp;
 use authgate::model::email::Email;
+use authgate::model::token::TokenRecord;
 use authgate::model::user::{User, UserChange, UserId};
-use authgate::store::Inserted;
+use authgate::store::{Inserted, Issue, PasswordChange};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -163,6 +167,131 @@ pub(super) async fn a_rehash_leaves_another_password_alone(store: Arc<dyn Store>
     let after = store.change_user(alice.id, change).await.unwrap();
     assert!(after == Some(alice.clone()));
     assert!(again(&*store, alice.id).await == alice);
+}
+
+fn new_password(user: &User, from: &str, to: &str, keep: &str) -> PasswordChange {
+    PasswordChange { from: hash(from), keep: digest(keep), to: hash(to), user: user.id }
+}
+
+/// What `add` gives everyone.
+const FIRST: &str = "$argon2id$first";
+
+pub(super) async fn an_owners_new_password_ends_all_tokens_but_the_one_that_is_kept(
+    store: Arc<dyn Store>,
+) {
+    let alice = add(&*store, "alice").await;
+    let kept = issue(&*store, &alice, "kept").await;
+    issue(&*store, &alice, "other").await;
+    let change = new_password(&alice, FIRST, "second", "kept");
+    assert!(store.replace_password(change).await.unwrap());
+    let after = again(&*store, alice.id).await;
+    assert!(after.password == hash("second") && after.epoch > alice.epoch);
+    assert!(is_good(&*store, "kept").await);
+    assert!(!is_good(&*store, "other").await);
+    let listed = store.tokens_of(alice.id, now()).await.unwrap();
+    let expected = TokenRecord { epoch: after.epoch, ..kept };
+    assert!(listed == [expected.clone()]);
+    assert!(store.token(expected.digest).await.unwrap() == Some((expected, after.clone())));
+    // A login that began before is told, one that begins now is not.
+    assert_eq!(store.issue_token(token(&alice, "late")).await.unwrap(), Issue::UserChanged);
+    issue(&*store, &after, "next").await;
+}
+
+pub(super) async fn a_kept_token_is_prolonged_and_ended_as_before(store: Arc<dyn Store>) {
+    let alice = add(&*store, "alice").await;
+    issue(&*store, &alice, "kept").await;
+    for (from, to) in [(FIRST, "second"), ("second", "third")] {
+        let change = new_password(&alice, from, to, "kept");
+        assert!(store.replace_password(change).await.unwrap());
+        assert!(is_good(&*store, "kept").await);
+    }
+    let end = in_minutes(90);
+    assert!(store.extend_token(digest("kept"), end).await.unwrap());
+    store.sweep(now()).await.unwrap();
+    let listed = store.tokens_of(alice.id, now()).await.unwrap();
+    assert_eq!(listed.iter().map(|token| token.expires).collect::<Vec<_>>(), [Some(end)]);
+    assert!(store.revoke_token(digest("kept")).await.unwrap());
+    assert!(digests(&*store, alice.id).await.is_empty());
+}
+
+pub(super) async fn a_password_that_was_replaced_meanwhile_stays(store: Arc<dyn Store>) {
+    let alice = add(&*store, "alice").await;
+    let change = UserChange::Password(hash("by an operator"));
+    let seen = store.change_user(alice.id, change).await.unwrap().unwrap();
+    issue(&*store, &seen, "token").await;
+    let change = new_password(&alice, FIRST, "second", "token");
+    assert!(!store.replace_password(change.clone()).await.unwrap());
+    assert!(again(&*store, alice.id).await == seen);
+    assert!(is_good(&*store, "token").await);
+    let locked = store.change_user(alice.id, UserChange::Active(false)).await.unwrap().unwrap();
+    let late = PasswordChange { from: hash("by an operator"), ..change.clone() };
+    assert!(!store.replace_password(late).await.unwrap());
+    assert!(again(&*store, alice.id).await == locked);
+    let nobody = PasswordChange { user: UserId(999), ..change };
+    assert!(!store.replace_password(nobody).await.unwrap());
+}
+
+pub(super) async fn of_owners_changes_at_once_one_is_made(store: Arc<dyn Store>) {
+    let alice = add(&*store, "alice").await;
+    for number in 0..10 {
+        issue(&*store, &alice, &format!("token{number}")).await;
+    }
+    let mut changes = JoinSet::new();
+    for number in 0..10 {
+        let (to, keep) = (format!("password{number}"), format!("token{number}"));
+        let change = new_password(&alice, FIRST, &to, &keep);
+        let store = Arc::clone(&store);
+        changes.spawn(async move { (number, store.replace_password(change).await.unwrap()) });
+    }
+    let outcomes = changes.join_all().await;
+    let made: Vec<_> = outcomes.iter().filter(|(_, is_made)| *is_made).collect();
+    let [(winner, _)] = made[..] else { panic!("{} changes were made", made.len()) };
+    assert!(again(&*store, alice.id).await.password == hash(&format!("password{winner}")));
+    for number in 0..10 {
+        assert_eq!(is_good(&*store, &format!("token{number}")).await, number == *winner);
+    }
+}
+
+pub(super) async fn a_token_that_has_ended_or_is_anothers_is_not_kept(store: Arc<dyn Store>) {
+    let (alice, bob) = (add(&*store, "alice").await, add(&*store, "bob").await);
+    issue(&*store, &alice, "ended").await;
+    issue(&*store, &bob, "bob's").await;
+    assert!(store.revoke_tokens_of(alice.id).await.unwrap());
+    let mut from = FIRST.to_owned();
+    for keep in ["ended", "bob's", "nobody's"] {
+        let to = format!("after {keep}");
+        let change = new_password(&alice, &from, &to, keep);
+        assert!(store.replace_password(change).await.unwrap());
+        from = to;
+    }
+    assert!(!is_good(&*store, "ended").await);
+    assert!(!is_good(&*store, "nobody's").await);
+    assert!(is_good(&*store, "bob's").await);
+    assert!(digests(&*store, alice.id).await.is_empty());
+}
+
+pub(super) async fn a_token_that_ends_while_the_password_changes_stays_gone(store: Arc<dyn Store>) {
+    let mut alice = add(&*store, "alice").await;
+    for round in 0..50 {
+        let text = format!("token{round}");
+        issue(&*store, &alice, &text).await;
+        let (from, to) = (alice.password.clone(), hash(&text));
+        let change = PasswordChange { from, keep: digest(&text), to, user: alice.id };
+        let (changing, ending) = (Arc::clone(&store), Arc::clone(&store));
+        let token = digest(&text);
+        let mut acts = JoinSet::new();
+        acts.spawn(async move { changing.replace_password(change).await });
+        acts.spawn(async move {
+            if round % 2 == 0 {
+                ending.revoke_token(token).await
+            } else {
+                ending.revoke_tokens_of(alice.id).await
+            }
+        });
+        assert!(acts.join_all().await.into_iter().all(|done| done.unwrap()));
+        assert!(!is_good(&*store, &text).await, "round {round}");
+        alice = again(&*store, alice.id).await;
+    }
 }
 
 pub(super) async fn a_deleted_user_is_gone_with_the_tokens(store: Arc<dyn Store>) {

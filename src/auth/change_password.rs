@@ -1,0 +1,90 @@
+//! A new password, by its owner.
+
+use super::checks::weaknesses;
+use super::login::{ROUNDS, Typed};
+use super::{Auth, AuthError, Seat, Weakness};
+use crate::model::event::EventName;
+use crate::model::identity::Identity;
+use crate::model::password::Password;
+use crate::model::token::Token;
+use crate::model::user::User;
+use crate::store::PasswordChange;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// What someone has typed who wants another password.
+pub struct NewPassword {
+    /// The new one.
+    pub new: Password,
+    /// The present one.
+    pub old: Password,
+}
+
+impl Auth {
+    /// Replaces the caller's password, if they know the present one, and ends all of their tokens
+    /// but the one with which they ask.
+    ///
+    /// A password that someone else changes meanwhile is not replaced unless it is the one typed.
+    pub async fn change_password(
+        &self,
+        caller: &Identity,
+        token: &Token,
+        passwords: NewPassword,
+        from: IpAddr,
+    ) -> Result<(), ChangeError> {
+        let (old, new) = (Arc::new(passwords.old), Arc::new(passwords.new));
+        let username = caller.names.username();
+        let guess = Typed { from, password: &old, username };
+        // Once the old one is known to be right, the guess was: whatever becomes of the new one.
+        let judged = self.count_guess(username, from, async |seat: &mut Seat<'_>| {
+            for _ in 0..ROUNDS {
+                let user = self.check_password(seat, guess).await?;
+                if user.id != caller.user {
+                    return Err(AuthError::InvalidToken);
+                }
+                let weaknesses = self.weaknesses_for(&user, &new);
+                if !weaknesses.is_empty() {
+                    return Ok(Err(ChangeError::WeakPassword(weaknesses)));
+                }
+                let to = seat.hash(Arc::clone(&new)).await?;
+                let from = user.password.clone();
+                let change = PasswordChange { from, keep: token.digest(), to, user: user.id };
+                if self.store.replace_password(change).await? {
+                    return Ok(Ok(user));
+                }
+            }
+            Err(AuthError::Busy)
+        });
+        let user = judged.await.map_err(ChangeError::of_the_old)??;
+        self.tell_of(EventName::PasswordChanged, &user, from);
+        Ok(())
+    }
+
+    fn weaknesses_for(&self, user: &User, new: &Password) -> Vec<Weakness> {
+        let settings = self.settings.load();
+        weaknesses(&settings.password_checks, new, &user.username, &user.email)
+    }
+}
+
+/// Why a password was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// For a reason that is not the passwords' own.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    /// The new one is too easy to guess.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))]
+    WeakPassword(Vec<Weakness>),
+    /// The present one is another.
+    #[error("the old password is wrong")]
+    WrongPassword,
+}
+
+impl ChangeError {
+    fn of_the_old(error: AuthError) -> Self {
+        match error {
+            AuthError::BadCredentials => Self::WrongPassword,
+            other => Self::Auth(other),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! A new password by its owner: two slots, and so two steps.
+
+use super::link::Request;
+use super::record::{self, Entry};
+use super::{RedisStore, keys};
+use crate::model::token::TokenRecord;
+use crate::store::{PasswordChange, StoreError};
+
+impl RedisStore {
+    /// The password comes first, and ends all tokens; the one to keep joins the new epoch then. A
+    /// crash in between ends that one too, and leaves no other.
+    pub(super) async fn write_password(&self, change: &PasswordChange) -> Result<bool, StoreError> {
+        let kept = self.read_token(change.keep).await?;
+        let kept = kept.filter(|token| token.user == change.user);
+        let mut script = self.scripts.change_password.key(keys::user(change.user));
+        script
+            .key(keys::user_tokens(change.user))
+            .arg(change.from.expose())
+            .arg(change.to.expose())
+            .arg(kept.as_ref().map_or_else(String::new, |token| Entry::of(token).text()));
+        let epoch: Option<u64> = self.link.ask(Request::Script(&script)).await?;
+        let Some(epoch) = epoch else { return Ok(false) };
+        // One of an earlier epoch had ended before.
+        if let Some(token) = kept.filter(|token| token.epoch + 1 == epoch)
+            && let Err(error) = self.keep_token(token, epoch).await
+        {
+            tracing::warn!(user = %change.user, %error, "a new password ended every token");
+        }
+        Ok(true)
+    }
+
+    /// One that has ended meanwhile stays so. The list comes last, for an end that moved between
+    /// the two steps: it must not have an earlier one than the key.
+    async fn keep_token(&self, token: TokenRecord, epoch: u64) -> Result<(), StoreError> {
+        let mut keep = self.scripts.keep_token.key(keys::token(&token.digest));
+        keep.arg(token.epoch).arg(epoch);
+        let expires: Option<String> = self.link.ask(Request::Script(&keep)).await?;
+        let Some(expires) = expires.filter(|end| end != record::NEVER) else { return Ok(()) };
+        let mut list = redis::cmd("ZADD");
+        list.arg(keys::user_tokens(token.user)).arg("XX").arg("GT").arg(expires);
+        list.arg(Entry::of(&TokenRecord { epoch, ..token }).text());
+        self.link.ask(Request::Command(&list)).await
+    }
+}
