@@ -10,6 +10,7 @@ class Connection:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.unread = b""
+        self.body = ""  # of the latest answer
         self.is_last = False  # whether the gateway said with its latest answer that it closes the connection
 
     def __enter__(self):
@@ -32,7 +33,7 @@ class Connection:
         self.is_last = b"\r\nconnection: close" in head
         while len(self.unread) < length:
             self.read_more()
-        self.unread = self.unread[length:]
+        self.body, self.unread = self.unread[:length].decode(), self.unread[length:]
         return status
 
     def read_more(self):
