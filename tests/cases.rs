@@ -6,8 +6,18 @@ use std::fs;
 use std::path::Path;
 
 /// The cases, by their letter and how many there are.
-const CASES: &[(char, u32)] =
-    &[('P', 23), ('I', 16), ('A', 17), ('S', 16), ('H', 2), ('N', 8), ('V', 5), ('C', 5), ('G', 5)];
+const CASES: &[(char, u32)] = &[
+    ('P', 23),
+    ('I', 16),
+    ('A', 17),
+    ('S', 16),
+    ('H', 2),
+    ('N', 8),
+    ('R', 17),
+    ('V', 5),
+    ('C', 5),
+    ('G', 5),
+];
 const RUNNER: &str = "attack.py";
 
 #[test]
