@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
 use serde_json::json;
@@ -89,10 +89,12 @@ impl Attack {
             });
             let attackers: Vec<_> = attackers.collect();
             // Whoever fails, nobody goes on for ever.
-            let ended: Vec<_> = attackers.into_iter().map(|attacker| attacker.join()).collect();
+            let ended: Vec<_> = attackers.into_iter().map(ScopedJoinHandle::join).collect();
             self.is_over.store(true, Ordering::SeqCst);
             owner.join().unwrap();
-            ended.into_iter().for_each(|ended| ended.unwrap());
+            for attacker in ended {
+                attacker.unwrap();
+            }
         });
     }
 
