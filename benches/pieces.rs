@@ -10,6 +10,8 @@ use authgate::gateway::{Identification, IdentityHeaders};
 use authgate::model::email::Email;
 use authgate::model::event::Actor;
 use authgate::model::identity::{Identity, Names};
+use authgate::model::limit::{Quota, Subject};
+use authgate::model::network::Exceptions;
 use authgate::model::password::Password;
 use authgate::model::token::Token;
 use authgate::model::user::{UserId, Username};
@@ -20,11 +22,12 @@ use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, Method};
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
-criterion_group!(pieces, paths, credentials, digests, memory, routes, identity_headers);
+criterion_group!(pieces, paths, credentials, digests, memory, limits, routes, identity_headers);
 criterion_main!(pieces);
 
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -99,13 +102,43 @@ fn open(file: &std::path::Path) -> Auth {
         events: EventSettings { keep: Duration::from_hours(1), most: 0 },
         hashing: cost,
         password_checks,
-        limits: LimitSettings::off(),
+        limits: LimitSettings { enabled: true, ..LimitSettings::off() },
         hash_threads: 1,
         refuse_look_alikes: true,
         registration_open: true,
         tokens,
     };
     Auth::new(parts, settings).unwrap()
+}
+
+/// What limits cost a request that they let pass: the look whether its client is denied, which is for
+/// all, and the count, which is for routes of a class alone.
+fn limits(criterion: &mut Criterion) {
+    let denied = |hosts: u8| Exceptions {
+        allow: vec![],
+        deny: (0..hosts).map(|host| format!("198.18.{host}.0/24").parse().unwrap()).collect(),
+    };
+    for number in [0, 100] {
+        let exceptions = denied(number);
+        criterion.bench_function(&format!("client, {number} networks denied"), |bencher| {
+            bencher.iter(|| exceptions.treatment(black_box(CLIENT)));
+        });
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let auth = open(&folder.path().join("bench.db"));
+    let class: Arc<str> = "api".into();
+    // More than a benchmark can take, so that none is refused.
+    let quota = Quota { count: NonZeroU32::MAX, period: Duration::from_hours(1) };
+    for number in [1, 100_000] {
+        let mut users = (1..=number).cycle();
+        criterion.bench_function(&format!("request counted, of {number} users"), |bencher| {
+            bencher.iter(|| {
+                let subject = Subject::User(UserId(users.next().unwrap()));
+                let counted = auth.count_request(&class, quota, black_box(subject), CLIENT);
+                counted.now_or_never().unwrap().unwrap().unwrap()
+            });
+        });
+    }
 }
 
 fn routes(criterion: &mut Criterion) {

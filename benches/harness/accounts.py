@@ -73,6 +73,14 @@ def fill_sqlite(authgate, name, count):
     return store
 
 
+def disable_in_sqlite(store, name):
+    """Disables an account of a store that no gateway uses yet."""
+    database = sqlite3.connect(store.removeprefix("sqlite:"))
+    with database:
+        database.execute("UPDATE users SET is_active = 0 WHERE username = ?", (name,))
+    database.close()
+
+
 def start_redis(stage, core=places.PROXY_CORE):
     """A Redis of our own, empty, which writes nothing to disk."""
     command = ["redis-server", "--port", places.REDIS_PORT, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",

@@ -6,10 +6,12 @@ import socket
 class Connection:
     """One request at a time; `send` and `receive` are apart, so that a caller can note the time between."""
 
-    def __init__(self, port, timeout=30):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout)
+    def __init__(self, port, timeout=30, preamble=b"", source="127.0.0.1"):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout, (source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.preamble = preamble  # goes before the first request, in the same packet
         self.unread = b""
+        self.body = ""  # of the latest answer
         self.is_last = False  # whether the gateway said with its latest answer that it closes the connection
 
     def __enter__(self):
@@ -20,7 +22,8 @@ class Connection:
 
     def ask(self, request):
         """Sends a request and returns the status of its answer."""
-        self.socket.sendall(request)
+        self.socket.sendall(self.preamble + request)
+        self.preamble = b""
         return self.receive()
 
     def receive(self):
@@ -32,7 +35,7 @@ class Connection:
         self.is_last = b"\r\nconnection: close" in head
         while len(self.unread) < length:
             self.read_more()
-        self.unread = self.unread[length:]
+        self.body, self.unread = self.unread[:length].decode(), self.unread[length:]
         return status
 
     def read_more(self):

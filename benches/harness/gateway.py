@@ -42,6 +42,17 @@ servers = ["127.0.0.1:{app_port}"]
     return settings
 
 
+def limits(by_both="1000000/1m"):
+    """The table of limits that are at work but are not met, or only that of failures by account and network."""
+    return f"""[limits]
+login_failures_per_account_and_network = "{by_both}"
+login_failures_per_network = "1000000/1m"
+login_failures_per_account = {{ free = 1000000, delay = "1s", max_delay = "15m" }}
+registrations_per_network = "1000000/1m"
+unknown_tokens_per_network = "1000000/1m"
+"""
+
+
 def route(path, access="user", host=None, more=""):
     """The table of a route to the app."""
     host = f'host = "{host}"\n' if host else ""

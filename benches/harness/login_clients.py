@@ -1,8 +1,6 @@
 """Clients that log in back to back, each on a connection of its own."""
 
 import json
-import multiprocessing
-import signal
 import threading
 import time
 
@@ -52,30 +50,3 @@ def log_in(number):
     """The bytes of a login."""
     body = json.dumps({"username": accounts.username(number), "password": accounts.PASSWORD})
     return request("POST", "/api/login/", body=body)
-
-
-class Flood:
-    """The same from another process, so that counting here disturbs nobody."""
-
-    def __init__(self, port, clients, users):
-        self.counts = multiprocessing.Array("q", 2)
-        self.end = multiprocessing.Event()
-        arguments = (port, clients, users, self.counts, self.end)
-        self.process = multiprocessing.Process(target=run_flood, args=arguments, daemon=True)
-
-    def __enter__(self):
-        self.process.start()
-        return self
-
-    def __exit__(self, *_):
-        self.end.set()
-        self.process.join(timeout=40)
-        self.process.kill()
-
-
-def run_flood(port, clients, users, counts, end):
-    """What the other process does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one
-    with LoginClients(port, clients, users) as logins:
-        while not end.wait(0.1):
-            counts[0], counts[1] = logins.done, logins.failed

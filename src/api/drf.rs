@@ -247,6 +247,7 @@ impl From<BodyError> for Problem {
         match error {
             BodyError::Incomplete => Self::BodyIncomplete,
             BodyError::TooLarge(most) => Self::TooLarge(most),
+            BodyError::NoRoom => Self::Busy,
             BodyError::TooSlow => Self::BodyTooSlow,
         }
     }

@@ -19,6 +19,8 @@ pub(super) async fn login(
     let (Some(username), Some(password)) = (username, password) else {
         return Err(form.into_problem());
     };
+    // What else was in it must not wait for a hash too.
+    drop(form);
     let attempt = LoginAttempt { password: Password::new(password), username };
     let issued = auth.login(attempt, from).await?;
     let expiry = issued.record.expires.map(|moment| moment.to_string());

@@ -46,6 +46,8 @@ pub struct ApiRequest {
 pub enum BodyError {
     /// It broke off.
     Incomplete,
+    /// The bodies that are here already take all the memory that there is for them.
+    NoRoom,
     /// It is larger than this many bytes.
     TooLarge(usize),
     /// It took too long to arrive.

@@ -28,6 +28,8 @@ pub(super) async fn register(
     let (Some(username), Some(email), Some(password)) = (username, email, password) else {
         return Err(form.into_problem());
     };
+    // What else was in it must not wait for a hash too.
+    drop(form);
     let issued = auth.register(Registration { email, password, username }, seat, from).await?;
     let user = &issued.user;
     let (name, email) = (user.username.as_str(), user.email.as_str());

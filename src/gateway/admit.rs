@@ -84,7 +84,9 @@ impl Gateway {
         from: IpAddr,
     ) -> Response<Vec<u8>> {
         let Settings { body_timeout, max_body, scheme, .. } = settings;
-        let body = reply::read_body(session, *max_body, *body_timeout).await;
+        // Held to the end: what was in the body is needed until it is answered.
+        let mut share = self.bodies.share();
+        let body = reply::read_body(session, &mut share, *max_body, *body_timeout).await;
         let header = session.req_header();
         let content_type = header.headers.get(header::CONTENT_TYPE);
         let request = ApiRequest {

@@ -2,6 +2,7 @@
 
 mod access_log;
 mod admit;
+mod bodies;
 mod client;
 mod context;
 mod cors;
@@ -38,6 +39,7 @@ pub use self::wire::{Arrivals, Wire};
 pub use self::client::ServerName;
 pub use crate::api::Endpoints;
 
+use self::bodies::BodyMemory;
 use self::live::Live;
 use crate::auth::Auth;
 use crate::metrics::Metrics;
@@ -52,6 +54,7 @@ use tokio::sync::Notify;
 #[derive(Clone)]
 pub struct Gateway {
     auth: Arc<Auth>,
+    bodies: Arc<BodyMemory>,
     live: Arc<ArcSwap<Live>>,
     metrics: Arc<Metrics>,
     /// Wakes whoever keeps the upstreams.
@@ -62,7 +65,7 @@ impl Gateway {
     /// Puts the parts together.
     pub fn new(auth: Arc<Auth>, metrics: Arc<Metrics>, settings: Settings) -> Self {
         let live = Arc::new(ArcSwap::from_pointee(Live::new(settings, None)));
-        Self { auth, live, metrics, wake: Arc::default() }
+        Self { auth, bodies: Arc::default(), live, metrics, wake: Arc::default() }
     }
 
     /// Serves the requests that begin from now on by other settings.

@@ -1,6 +1,7 @@
 //! Reading the body of a request that we answer, and answering it.
 
 use super::Settings;
+use super::bodies::BodyShare;
 use crate::api::{self, BodyError, Problem};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, Version, header};
@@ -35,6 +36,7 @@ pub(super) fn set_terms(session: &mut Session, settings: &Settings) {
 /// Reads a body of at most `max` bytes that arrives within `limit`.
 pub(super) async fn read_body(
     session: &mut Session,
+    share: &mut BodyShare<'_>,
     max: usize,
     limit: Duration,
 ) -> Result<Bytes, BodyError> {
@@ -42,7 +44,7 @@ pub(super) async fn read_body(
         return Err(BodyError::TooLarge(max));
     }
     invite_body(session).await?;
-    let whole = read_at_most(session, max);
+    let whole = read_at_most(session, share, max);
     let body = tokio::time::timeout(limit, whole).await.unwrap_or(Err(BodyError::TooSlow));
     if body.is_err() {
         // Where this body ends nobody knows, so nothing after it may be taken for a request.
@@ -64,7 +66,11 @@ pub(super) async fn invite_body(session: &mut Session) -> Result<(), BodyError> 
     sent.map_err(|_| BodyError::Incomplete)
 }
 
-async fn read_at_most(session: &mut Session, max: usize) -> Result<Bytes, BodyError> {
+async fn read_at_most(
+    session: &mut Session,
+    share: &mut BodyShare<'_>,
+    max: usize,
+) -> Result<Bytes, BodyError> {
     let mut body = BytesMut::new();
     loop {
         let chunk = session.as_downstream_mut().read_request_body().await;
@@ -73,6 +79,9 @@ async fn read_at_most(session: &mut Session, max: usize) -> Result<Bytes, BodyEr
         };
         if body.len() + chunk.len() > max {
             return Err(BodyError::TooLarge(max));
+        }
+        if !share.grow_to(body.len() + chunk.len()) {
+            return Err(BodyError::NoRoom);
         }
         body.extend_from_slice(&chunk);
     }

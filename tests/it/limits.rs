@@ -1,7 +1,9 @@
 //! How many connections there may be, how long they may take, and how large a head may be.
 
+mod bodies;
 mod connections;
 mod files;
+mod floods;
 mod heads;
 mod times;
 

@@ -18,6 +18,7 @@ mod control;
 mod events;
 mod gate;
 mod greed;
+mod guessing;
 mod handshakes;
 mod http2;
 mod lifecycle;
