@@ -1,6 +1,7 @@
 //! Failed logins.
 
 use super::{address, count, from, guess, login, on_each_store, register_from, sign_in};
+use crate::harness::eventually;
 use crate::harness::gateway::{Gateway, PASSWORD, ROUTES};
 use crate::harness::redis_server::RedisServer;
 use crate::harness::upstream::Upstream;
@@ -174,6 +175,28 @@ fn gateways_with_one_store_count_together() {
     let tried = (0..20)
         .map(|number: usize| guess(&gateways[number % 2], &format!("name{number}"), &address(1)));
     assert_eq!(count(400, tried), 7);
+}
+
+#[test]
+fn while_the_store_takes_no_writes_guesses_are_still_limited() {
+    let (upstream, redis) = (Upstream::start(), RedisServer::start());
+    let settings = [
+        &upstream.settings(),
+        ROUTES,
+        super::BEHIND_A_PROXY,
+        &redis.settings(),
+        "\n[limits]\nlogin_failures_per_account_and_network = \"4/1h\"\n",
+    ];
+    let gateway = Gateway::metered(&settings.concat());
+    gateway.register("alice");
+    // A replica of nobody: it reads and does not write.
+    redis.ask::<()>(&["REPLICAOF", "127.0.0.1", "1"]);
+    // Four are judged, and the right one would be: but its token cannot be kept.
+    assert_eq!(sign_in(&gateway, "alice", &address(1)).status, 503);
+    let statuses = (0..6).map(|_| guess(&gateway, "alice", &address(1)).status);
+    assert_eq!(statuses.collect::<Vec<_>>(), [400, 400, 400, 400, 429, 429]);
+    assert!(gateway.meter("limiter_degraded_total") >= 5.0);
+    eventually("the log", || gateway.log().contains("limiter degraded").then_some(()));
 }
 
 #[test]
