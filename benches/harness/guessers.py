@@ -23,11 +23,11 @@ class Guessers:
     through: was answered as a wrong password, and so was compared with the right one.
     """
 
-    def __init__(self, ports, name, addresses, at_once):
+    def __init__(self, ports, name, addresses, at_once, rest=0):
         self.seen = {}
         self.end = multiprocessing.Event()
         self.results, theirs = multiprocessing.Pipe(duplex=False)
-        arguments = (ports, name, addresses, at_once, theirs, self.end)
+        arguments = (ports, name, addresses, at_once, rest, theirs, self.end)
         self.process = multiprocessing.Process(target=guess, args=arguments, daemon=True)
 
     def __enter__(self):
@@ -42,10 +42,10 @@ class Guessers:
         self.process.kill()
 
 
-def guess(ports, name, addresses, at_once, results, end):
+def guess(ports, name, addresses, at_once, rest, results, end):
     """What the other process does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one
-    attack = Attack(ports, name, end)
+    attack = Attack(ports, name, rest, end)
     threads = [threading.Thread(target=attack.work, args=(first, at_once, addresses), daemon=True)
                for first in range(at_once)]
     for thread in threads:
@@ -58,8 +58,8 @@ def guess(ports, name, addresses, at_once, results, end):
 class Attack:
     """What all attackers share. Python's lock lets one of them count at a time."""
 
-    def __init__(self, ports, name, end):
-        self.ports, self.end = ports, end
+    def __init__(self, ports, name, rest, end):
+        self.ports, self.rest, self.end = ports, rest, end
         self.counts, self.through, self.used = collections.Counter(), [], set()
         self.started = time.monotonic()
         # One account, however it is written.
@@ -90,6 +90,7 @@ class Attack:
         except OSError as error:
             self.counts[f"{type(error).__name__}: {error}"] += 1
             time.sleep(0.1)
+        self.end.wait(self.rest)
 
     def next(self):
         """The bytes of the next guess: never the same twice, and never right."""

@@ -37,6 +37,7 @@ def add_options(parser):
     parser.add_argument("--seconds", type=float, default=3600)
     parser.add_argument("--addresses", type=int, default=10_000)
     parser.add_argument("--at-once", type=int, default=64, help="guesses")
+    parser.add_argument("--rest", type=float, default=0, help="seconds of each attacker between its connections")
     parser.add_argument("--every", type=float, default=10, help="seconds that the owner signs in")
     parser.add_argument("--control", type=float, default=10, help="seconds of an attack without limits")
     parser.add_argument("--goal", type=int, default=200, help="that the guesses that get through are below")
@@ -52,7 +53,8 @@ def run(options):
         control = attack_without_limits(stage, options)
         ports = start(stage, options)
         signed_in = [sign_in(ports[0])]
-        with Guessers(ports, accounts.username(OWNER), options.addresses, options.at_once) as guessers:
+        with Guessers(ports, accounts.username(OWNER), options.addresses, options.at_once,
+                      options.rest) as guessers:
             signed_in += keep_signing_in(options, ports)
     measured = {"control": control, "owner": signed_in, **guessers.seen}
     report.save(options.out, options, measured)
