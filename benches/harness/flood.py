@@ -1,9 +1,10 @@
 """Measures what a flood of logins, which are slow by design, does to everybody else and to memory.
 
 Requests with a good token arrive at a fixed rate, in slices with a flood of logins and in calm ones,
-in turns. The flood comes from another process: wrong passwords at ten times the rate at which the
-gateway can hash when it does nothing else, whatever the answers take, over kept connections. The
-ratio of the latencies is taken in each round, and the median counts.
+in turns. The flood comes from another process: logins at names that nobody has, which cost a hash as
+any do, at ten times the rate at which the gateway can hash when it does nothing else, whatever the
+answers take, over kept connections. The ratio of the latencies is taken in each round, and the
+median counts.
 
 Two gateways take it: one without limits, so that every login asks for a hash, and one with the
 limits as they are shipped, which refuse most of them by 429.
@@ -12,9 +13,9 @@ Memory is resident memory: at first (before any login), in quiet (before this fl
 flood, and how long after the last login was sent it is back within --slack of quiet. The goal for
 the peak over "first" is 19 MiB for each thread that hashes and 64 MiB. "refused" are answers 503
 and 429, from the request's last byte to the answer's, as the flood sees it: it has to wait for its
-own core too. "works again" is how long after the flood a login with the right password succeeds; it
-comes from the flood's own network, so under limits it may be refused (429). --rounds 1 --secs 60 is
-one long flood. Exit code 1 if a goal is missed.
+own core too. "works again" is how long after the flood a user's login succeeds; it comes from the
+flood's own network, where the user is known, and under limits it may be refused (429). --rounds 1
+--secs 60 is one long flood. Exit code 1 if a goal is missed.
 
 With --cores all, gateway, load and app share the machine as the system sees fit: then also the load
 generator waits for a core while all of them hash, and its waiting counts as the gateway's. With

@@ -16,13 +16,14 @@ PATIENCE = 15  # seconds for what is in flight at the end
 
 
 class LoginFlood:
-    """Logs in with wrong passwords at so many names in turn, until `stop`; the rate is kept (open loop).
+    """Logs in at names that nobody has, until `stop`; the rate is kept (open loop).
 
     Each login takes a kept connection that waits for nothing, or a new one. `seen` then has the
     seconds that each kind of answer took, as lists by status, and how many logins failed otherwise.
     """
 
     def __init__(self, port, rate, users):
+        # Names beyond those of the users: nobody is known by them at the flood's network.
         self.seen = {}
         self.end = multiprocessing.Event()
         self.results, theirs = multiprocessing.Pipe(duplex=False)
@@ -82,7 +83,7 @@ class Sender:
         self.number += 1
         try:
             connection = self.idle.pop() if self.idle else self.open()
-            connection.sendall(wrong_login(self.number % self.users + 1))
+            connection.sendall(wrong_login(self.users + self.number))
         except OSError:
             self.failed += 1
             return
