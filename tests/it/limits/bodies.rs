@@ -11,7 +11,7 @@ use crate::harness::http::{Answer, HOST, Request};
 #[test]
 fn bodies_that_are_held_back_take_bounded_memory_and_shut_nobody_out() {
     const SIZE: usize = 1_000_000;
-    let gateway = Gateway::start("");
+    let gateway = Gateway::start("[server]\nbody_timeout = \"60s\"\n");
     gateway.register("alice");
     let before = gateway.memory_kib("VmRSS:");
     let almost = format!(
