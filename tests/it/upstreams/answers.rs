@@ -1,7 +1,9 @@
 //! Answers that cannot be believed, and those that must be passed as they are.
 
 use std::io::ErrorKind;
+use std::sync::mpsc::channel;
 
+use crate::harness::PATIENCE;
 use crate::harness::gateway::Gateway;
 use crate::harness::http::{HOST, Request};
 use crate::harness::scripted::{Scripted, answer, public};
@@ -177,16 +179,20 @@ fn what_follows_an_answer_is_never_another_answer() {
 
 #[test]
 fn what_comes_between_two_requests_is_never_an_answer() {
-    let app = Scripted::start(|visit| {
+    let (tell, told) = channel();
+    let app = Scripted::start(move |visit| {
         if visit.number == 1 {
             visit.request();
             visit.client.send(answer("ok"));
             visit.client.send(answer("evil"));
+            tell.send(()).unwrap();
         }
         visit.always(&answer("good"));
     });
     let gateway = before_one(&app);
     assert_eq!(gateway.send(&public()).text(), "ok");
+    // Between them, and not after the second: then it would look like an answer to that.
+    told.recv_timeout(PATIENCE).unwrap();
     assert_eq!(gateway.send(&public()).text(), "good");
 }
 
