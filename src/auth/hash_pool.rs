@@ -46,11 +46,14 @@ struct Shared {
     hasher: Arc<dyn PasswordHasher>,
     metrics: Arc<Metrics>,
     queues: Mutex<Queues>,
+    rests_after: Duration,
     work: Condvar,
 }
 
 impl HashPool {
     const LONGEST_WAIT: Duration = Duration::from_secs(5);
+    /// Long for a burst of logins, and short for memory that nobody uses.
+    const RESTS_AFTER: Duration = Duration::from_secs(3);
 
     /// A pool for this hasher. Its threads end when it is dropped.
     pub fn new(
@@ -58,10 +61,21 @@ impl HashPool {
         threads: usize,
         metrics: Arc<Metrics>,
     ) -> Result<Self, HashError> {
+        let times = (Self::LONGEST_WAIT, Self::RESTS_AFTER);
+        Self::of_times(hasher, threads, metrics, times)
+    }
+
+    fn of_times(
+        hasher: Arc<dyn PasswordHasher>,
+        threads: usize,
+        metrics: Arc<Metrics>,
+        (longest_wait, rests_after): (Duration, Duration),
+    ) -> Result<Self, HashError> {
         let queues = Mutex::new(Queues::new(threads));
-        let shared = Arc::new(Shared { hasher, metrics, queues, work: Condvar::new() });
+        let work = Condvar::new();
+        let shared = Arc::new(Shared { hasher, metrics, queues, rests_after, work });
         // Made first: should a thread not start, the others end.
-        let pool = Self { longest_wait: Self::LONGEST_WAIT, shared };
+        let pool = Self { longest_wait, shared };
         for _ in 0..threads {
             let shared = Arc::clone(&pool.shared);
             thread::Builder::new()
@@ -182,6 +196,9 @@ impl Drop for Place<'_> {
 }
 
 impl Shared {
+    /// How often the hasher rests where no password comes at all.
+    const RESTS: usize = 2;
+
     fn queues(&self) -> MutexGuard<'_, Queues> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -210,18 +227,32 @@ impl Shared {
         }
     }
 
-    /// The next job; `None` once the pool is dropped.
+    /// The next job; `None` once the pool is dropped. Where none comes for a while, the hasher rests.
     fn next(&self) -> Option<Job> {
-        let mut queues = self.queues();
-        loop {
-            if queues.is_closed {
-                return None;
+        for _ in 0..Self::RESTS {
+            let mut queues = self.wait(self.queues(), Some(self.rests_after));
+            if !queues.is_idle() {
+                return queues.next();
             }
-            if let Some(job) = queues.next() {
-                return Some(job);
-            }
-            queues = self.work.wait(queues).unwrap_or_else(PoisonError::into_inner);
+            drop(queues);
+            self.hasher.rest();
         }
+        self.wait(self.queues(), None).next()
+    }
+
+    /// Waits for a job or for the end of the pool, perhaps in vain.
+    fn wait<'q>(
+        &self,
+        queues: MutexGuard<'q, Queues>,
+        most: Option<Duration>,
+    ) -> MutexGuard<'q, Queues> {
+        let is_idle = |queues: &mut Queues| queues.is_idle();
+        let Some(most) = most else {
+            let waited = self.work.wait_while(queues, is_idle);
+            return waited.unwrap_or_else(PoisonError::into_inner);
+        };
+        let waited = self.work.wait_timeout_while(queues, most, is_idle);
+        waited.unwrap_or_else(PoisonError::into_inner).0
     }
 }
 

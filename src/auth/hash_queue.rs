@@ -88,8 +88,17 @@ impl Queues {
         waiting.remove(place)
     }
 
-    /// The job whose turn it is.
+    /// Whether there is nothing to do, and may be something yet.
+    pub(super) fn is_idle(&self) -> bool {
+        let lanes = [&self.console, &self.familiar, &self.ordinary];
+        !self.is_closed && lanes.iter().all(|queue| queue.waiting.is_empty())
+    }
+
+    /// The job whose turn it is; `None` once the pool is gone.
     pub(super) fn next(&mut self) -> Option<Job> {
+        if self.is_closed {
+            return None;
+        }
         let lanes = [&mut self.console, &mut self.familiar, &mut self.ordinary];
         lanes.into_iter().find_map(|queue| queue.waiting.pop_front())
     }

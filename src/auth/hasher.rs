@@ -13,6 +13,8 @@ pub trait PasswordHasher: Send + Sync {
     fn hash(&self, password: &Password) -> Result<PasswordHash, HashError>;
     /// Compares a password with a stored hash. What cannot be read never matches.
     fn verify(&self, password: &Password, against: &PasswordHash) -> Verdict;
+    /// Gives back what it keeps for the next password; a second time, all of it to the system.
+    fn rest(&self) {}
 }
 
 /// What a comparison came to.
@@ -73,7 +75,7 @@ impl From<&Params> for HashCost {
 /// Argon2id (RFC 9106), with its cost in the stored string.
 ///
 /// Memory is used again and again: what each hash took and gave back would stay with the process,
-/// once for every thread that ever hashed.
+/// once for every thread that ever hashed. It is given back when no password has come for a while.
 pub struct Argon2Hasher {
     argon2: Argon2<'static>,
     memory: Mutex<Vec<Vec<Block>>>,
@@ -160,6 +162,17 @@ impl PasswordHasher for Argon2Hasher {
         let hash = phc::PasswordHash::new(against.expose()).ok();
         hash.and_then(|hash| self.matches(password, &hash)).unwrap_or(Verdict::Mismatch)
     }
+
+    fn rest(&self) {
+        /// Enough for the allocator to look at what it could give back.
+        const LARGE: usize = 1 << 20;
+        let idle = std::mem::take(&mut *self.idle_memory());
+        if idle.is_empty() {
+            // What was freed more than a second ago goes back to the system only when something
+            // large is freed again.
+            drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGE)));
+        }
+    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
@@ -196,6 +209,8 @@ mod tests {
         }
         let kept: Vec<_> = hasher.idle_memory().iter().map(Vec::len).collect();
         assert_eq!(kept, [64]);
+        hasher.rest();
+        assert!(hasher.idle_memory().is_empty());
     }
 
     #[test]

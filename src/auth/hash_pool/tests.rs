@@ -8,6 +8,7 @@ use std::sync::mpsc;
 struct Held {
     begun: Mutex<mpsc::Sender<String>>,
     go: Mutex<mpsc::Receiver<()>>,
+    rests: Mutex<mpsc::Sender<()>>,
 }
 
 impl PasswordHasher for Held {
@@ -22,6 +23,10 @@ impl PasswordHasher for Held {
     fn verify(&self, password: &Password, _: &PasswordHash) -> Verdict {
         self.hash(password).map_or(Verdict::Mismatch, |_| Verdict::Match)
     }
+
+    fn rest(&self) {
+        let _ = self.rests.lock().unwrap().send(());
+    }
 }
 
 /// One thread, and the strings by which its hasher is led.
@@ -30,16 +35,24 @@ struct Stage {
     go: mpsc::Sender<()>,
     metrics: Arc<Metrics>,
     pool: HashPool,
+    rests: mpsc::Receiver<()>,
 }
 
 impl Stage {
     fn new() -> Self {
+        Self::of_times(HashPool::LONGEST_WAIT, HashPool::RESTS_AFTER)
+    }
+
+    fn of_times(longest_wait: Duration, rests_after: Duration) -> Self {
         let (begun, has_begun) = mpsc::channel();
         let (go, let_go) = mpsc::channel();
-        let hasher = Held { begun: Mutex::new(begun), go: Mutex::new(let_go) };
+        let (rests, has_rested) = mpsc::channel();
+        let (begun, let_go, rests) = (Mutex::new(begun), Mutex::new(let_go), Mutex::new(rests));
+        let hasher = Arc::new(Held { begun, go: let_go, rests });
         let metrics = Arc::new(Metrics::default());
-        let pool = HashPool::new(Arc::new(hasher), 1, Arc::clone(&metrics)).unwrap();
-        Self { begun: has_begun, go, metrics, pool }
+        let times = (longest_wait, rests_after);
+        let pool = HashPool::of_times(hasher, 1, Arc::clone(&metrics), times).unwrap();
+        Self { begun: has_begun, go, metrics, pool, rests: has_rested }
     }
 
     /// Ends the present job and the next ones.
@@ -106,8 +119,7 @@ async fn a_full_lane_refuses_at_once_and_shuts_no_other_out() {
 
 #[tokio::test]
 async fn whoever_has_waited_too_long_is_told_though_no_thread_is_free() {
-    let mut stage = Stage::new();
-    stage.pool.longest_wait = Duration::from_millis(20);
+    let stage = Stage::of_times(Duration::from_millis(20), HashPool::RESTS_AFTER);
     let mut seats = [(); 2].map(|()| stage.pool.reserve(Lane::Ordinary).unwrap());
     let [first, second] = &mut seats;
     let mut running = Box::pin(first.hash(password("running")));
@@ -160,6 +172,18 @@ async fn one_seat_serves_for_a_check_and_a_new_hash() {
     let old = PasswordHash::new("old".to_owned());
     assert_eq!(seat.verify(password("x"), old).await.unwrap(), Verdict::Match);
     assert!(seat.hash(password("x")).await.is_ok());
+}
+
+#[tokio::test]
+async fn where_no_password_comes_for_a_while_the_hasher_rests_twice() {
+    let stage = Stage::of_times(HashPool::LONGEST_WAIT, Duration::from_millis(1));
+    let rests = || [(); 2].map(|()| stage.rests.recv().unwrap());
+    rests();
+    stage.let_go(1);
+    assert!(stage.pool.reserve(Lane::Ordinary).unwrap().hash(password("x")).await.is_ok());
+    rests();
+    drop(stage.pool);
+    assert_eq!(stage.rests.iter().count(), 0);
 }
 
 #[test]

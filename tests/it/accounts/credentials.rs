@@ -230,6 +230,15 @@ fn logins_that_find_no_place_are_told_to_come_back() {
     assert_eq!(gateway.send(&Request::get("/app")).status, 401);
 }
 
+#[test]
+fn memory_that_hashing_took_is_given_back_when_nobody_logs_in() {
+    let cost = "argon2 = { memory = \"128MiB\", iterations = 1, parallelism = 1 }\n";
+    let gateway = Gateway::start(&format!("[passwords]\nthreads = 1\n{cost}"));
+    gateway.try_login("nobody");
+    assert!(gateway.memory_kib("VmHWM") > 128 << 10);
+    eventually("the memory", || (gateway.memory_kib("VmRSS") < 96 << 10).then_some(()));
+}
+
 fn post(gateway: &Gateway, path: &str, body: &Value) -> Answer {
     gateway.send(&Request::post(path).json(body))
 }
