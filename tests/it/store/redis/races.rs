@@ -2,6 +2,7 @@
 
 use super::*;
 use authgate::model::user::UserChange;
+use authgate::store::PasswordChange;
 use redis::AsyncTypedCommands;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -278,4 +279,49 @@ async fn every_change_does_what_the_model_does() {
     let nobody = store.change_user(UserId(999), UserChange::Staff(true)).await.unwrap();
     assert!(nobody.is_none());
     assert!(store.user(UserId(999)).await.unwrap().is_none());
+}
+
+fn new_password(user: &User) -> PasswordChange {
+    let (from, to) = (user.password.clone(), hash("second"));
+    PasswordChange { from, keep: digest("kept"), to, user: user.id }
+}
+
+#[tokio::test]
+async fn a_crash_before_a_token_is_kept_ends_it_and_revives_no_other() {
+    let server = RedisServer::start();
+    let store = open(&server);
+    let alice = add_user(&store, "alice").await;
+    for text in ["kept", "other"] {
+        store.issue_token(new_token(&alice, text)).await.unwrap();
+    }
+    let mut raw = raw(&server).await;
+    let key = format!("authgate:token:{{{}}}", hex::encode(digest("kept").as_bytes()));
+    let before = raw.get(&key).await.unwrap().unwrap();
+    assert!(store.replace_password(new_password(&alice)).await.unwrap());
+    assert!(is_live(&store, "kept").await);
+    raw.set(&key, before).await.unwrap();
+    for _ in 0..2 {
+        assert!(!is_live(&store, "kept").await && !is_live(&store, "other").await);
+        assert_eq!(live_tokens(&store, alice.id).await, 0);
+        store.sweep(SystemClock.now()).await.unwrap();
+    }
+    let after = store.user(alice.id).await.unwrap().unwrap();
+    store.issue_token(new_token(&after, "next")).await.unwrap();
+    assert_eq!(live_tokens(&store, alice.id).await, 1);
+}
+
+#[tokio::test]
+async fn a_new_password_that_is_written_again_ends_no_token() {
+    let server = RedisServer::start();
+    let store = open(&server);
+    let alice = add_user(&store, "alice").await;
+    store.issue_token(new_token(&alice, "kept")).await.unwrap();
+    // As when the answer to the first was lost.
+    for _ in 0..2 {
+        assert!(store.replace_password(new_password(&alice)).await.unwrap());
+        assert!(is_live(&store, "kept").await);
+    }
+    let after = store.user(alice.id).await.unwrap().unwrap();
+    assert_eq!(after.epoch, alice.epoch + 1);
+    assert_eq!(live_tokens(&store, alice.id).await, 1);
 }
