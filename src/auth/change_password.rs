@@ -36,7 +36,7 @@ impl Auth {
         let username = caller.names.username();
         let guess = Typed { from, password: &old, username };
         // Once the old one is known to be right, the guess was: whatever becomes of the new one.
-        let judged = self.count_guess(username, from, async |seat: &mut Seat<'_>| {
+        let judged = self.count_guess(guess, async |seat: &mut Seat<'_>| {
             for _ in 0..ROUNDS {
                 let user = self.check_password(seat, guess).await?;
                 if user.id != caller.user {
@@ -48,14 +48,16 @@ impl Auth {
                 }
                 let to = seat.hash(Arc::clone(&new)).await?;
                 let from = user.password.clone();
-                let change = PasswordChange { from, keep: token.digest(), to, user: user.id };
+                let changed = User { password: to.clone(), ..user };
+                let change = PasswordChange { from, keep: token.digest(), to, user: changed.id };
                 if self.store.replace_password(change).await? {
-                    return Ok(Ok(user));
+                    return Ok(Ok(changed));
                 }
             }
             Err(AuthError::Busy)
         });
         let user = judged.await.map_err(ChangeError::of_the_old)??;
+        self.limits.acquaint(&user, from).await;
         self.tell_of(EventName::PasswordChanged, &user, from);
         Ok(())
     }

@@ -4,6 +4,7 @@
 use super::hash_queue::{Job, Queues, Work};
 use super::{AuthError, HashError, PasswordHasher, Verdict};
 use crate::metrics::Metrics;
+use crate::model::network::Network;
 use crate::model::password::{Password, PasswordHash};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -18,8 +19,8 @@ pub struct HashPool {
     shared: Arc<Shared>,
 }
 
-/// Who waits for a hash. A free thread takes the last kind first, and each kind has places of its own,
-/// so that a flood of one never shuts the others out.
+/// Who waits for a hash. A free thread takes operators first, and the other kinds by turns; each kind
+/// has places of its own, so that a flood of one never shuts the others out.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Lane {
     /// Anyone.
@@ -86,13 +87,20 @@ impl HashPool {
         Ok(pool)
     }
 
-    /// Takes a place, or fails at once if all of that lane are taken. Never waits.
-    pub fn reserve(&self, lane: Lane) -> Result<Seat<'_>, AuthError> {
-        let is_free = self.shared.queues().take_seat(lane);
+    /// Takes a place, or fails at once if there is none: all of that lane are taken, or as many as
+    /// clients of one network may hold. Never waits.
+    pub fn reserve(&self, lane: Lane, network: Option<Network>) -> Result<Seat<'_>, AuthError> {
+        let is_free = self.shared.queues().take_seat(lane, network);
         if !is_free {
             return Err(self.refuse());
         }
-        Ok(Seat { lane, pool: self })
+        Ok(Seat { lane, network, pool: self })
+    }
+
+    /// Fails at once if a client of a network finds no place in whichever lane it is to wait.
+    pub(super) fn look(&self, network: Option<Network>) -> Result<(), AuthError> {
+        let is_full = self.shared.queues().is_full(network);
+        if is_full { Err(self.refuse()) } else { Ok(()) }
     }
 
     fn refuse(&self) -> AuthError {
@@ -115,6 +123,7 @@ impl Drop for HashPool {
 /// A place in the queue, until it is dropped: for one password after another.
 pub struct Seat<'p> {
     lane: Lane,
+    network: Option<Network>,
     pool: &'p HashPool,
 }
 
@@ -138,7 +147,7 @@ impl Seat<'_> {
         &mut self,
         work: impl FnOnce(&dyn PasswordHasher) -> T + Send + 'static,
     ) -> Result<T, AuthError> {
-        let Self { lane, pool } = *self;
+        let Self { lane, pool, .. } = *self;
         let (caller, mut answer) = oneshot::channel();
         let job = move |hasher: &dyn PasswordHasher, metrics: &Metrics| {
             let began = Instant::now();
@@ -165,7 +174,7 @@ impl Seat<'_> {
 
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
-        self.pool.shared.queues().free_seat(self.lane);
+        self.pool.shared.queues().free_seat(self.lane, self.network);
     }
 }
 

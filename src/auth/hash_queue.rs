@@ -3,7 +3,8 @@
 use super::PasswordHasher;
 use super::hash_pool::Lane;
 use crate::metrics::Metrics;
-use std::collections::VecDeque;
+use crate::model::network::Network;
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 /// The queues of all lanes.
@@ -11,6 +12,8 @@ pub(super) struct Queues {
     console: Queue,
     familiar: Queue,
     ordinary: Queue,
+    /// Whether the last job that was not an operator's was a familiar one.
+    was_familiar: bool,
     /// Whether the pool is gone.
     pub is_closed: bool,
     last_id: u64,
@@ -33,15 +36,28 @@ pub(super) struct Job {
 
 #[derive(Default)]
 struct Queue {
+    /// How many places each network holds.
+    by_network: HashMap<Network, usize>,
     most: usize,
     /// How many hold a place, whether or not their job is here yet.
     seats: usize,
     waiting: VecDeque<Job>,
 }
 
+impl Queue {
+    fn has_room(&self, network: Option<Network>) -> bool {
+        let share = (self.most / Queues::SHARE).max(1);
+        let of_network = network.and_then(|network| self.by_network.get(&network)).copied();
+        self.seats < self.most && of_network.unwrap_or(0) < share
+    }
+}
+
 impl Queues {
     /// Refusals are told once in so long.
     const TOLD_EVERY: Duration = Duration::from_secs(1);
+
+    /// Which part of a lane's places one network may hold: nobody takes them all.
+    const SHARE: usize = 4;
 
     pub(super) fn new(threads: usize) -> Self {
         let queue = |lane: Lane| Queue {
@@ -52,6 +68,7 @@ impl Queues {
             console: queue(Lane::Console),
             familiar: queue(Lane::Familiar),
             ordinary: queue(Lane::Ordinary),
+            was_familiar: false,
             is_closed: false,
             last_id: 0,
             told: None,
@@ -59,18 +76,35 @@ impl Queues {
         }
     }
 
-    /// Takes a place; `false` if none is free.
-    pub(super) fn take_seat(&mut self, lane: Lane) -> bool {
+    /// Takes a place, for a client of a network if it is not exempt; `false` if none is free.
+    pub(super) fn take_seat(&mut self, lane: Lane, network: Option<Network>) -> bool {
         let queue = self.of(lane);
-        let is_free = queue.seats < queue.most;
-        queue.seats += usize::from(is_free);
-        is_free
+        if !queue.has_room(network) {
+            return false;
+        }
+        queue.seats += 1;
+        if let Some(network) = network {
+            *queue.by_network.entry(network).or_default() += 1;
+        }
+        true
+    }
+
+    /// Whether a client of a network finds no place, neither as one that is known nor as a stranger.
+    pub(super) fn is_full(&self, network: Option<Network>) -> bool {
+        !self.familiar.has_room(network) && !self.ordinary.has_room(network)
     }
 
     /// Gives a place back.
-    pub(super) fn free_seat(&mut self, lane: Lane) {
+    pub(super) fn free_seat(&mut self, lane: Lane, network: Option<Network>) {
         let queue = self.of(lane);
         queue.seats = queue.seats.saturating_sub(1);
+        let Some(network) = network else { return };
+        if let Some(seats) = queue.by_network.get_mut(&network) {
+            *seats = seats.saturating_sub(1);
+            if *seats == 0 {
+                queue.by_network.remove(&network);
+            }
+        }
     }
 
     /// Puts a job at the end of its lane, and returns the number by which it can be taken back.
@@ -99,8 +133,19 @@ impl Queues {
         if self.is_closed {
             return None;
         }
-        let lanes = [&mut self.console, &mut self.familiar, &mut self.ordinary];
-        lanes.into_iter().find_map(|queue| queue.waiting.pop_front())
+        let Self { console, familiar, ordinary, was_familiar, .. } = self;
+        if let Some(job) = console.waiting.pop_front() {
+            return Some(job);
+        }
+        // By turns, so that not even those who are known shut the others out.
+        let first_two = if *was_familiar { [ordinary, familiar] } else { [familiar, ordinary] };
+        let is_familiar = [!*was_familiar, *was_familiar];
+        let mut lanes = first_two.into_iter().zip(is_familiar);
+        lanes.find_map(|(queue, is_familiar)| {
+            let job = queue.waiting.pop_front()?;
+            *was_familiar = is_familiar;
+            Some(job)
+        })
     }
 
     /// Counts a refusal. How many are to be told now, if any.

@@ -18,7 +18,7 @@ impl Auth {
         let LoginAttempt { password, username } = attempt;
         let password = Arc::new(password);
         let guess = Typed { from, password: &password, username: &username };
-        let issued = self.count_guess(&username, from, async |seat: &mut Seat<'_>| {
+        let issued = self.count_guess(guess, async |seat: &mut Seat<'_>| {
             for _ in 0..ROUNDS {
                 let user = self.check_password(seat, guess).await?;
                 if let Some(issued) = self.issue(user, self.login_terms()).await? {
@@ -36,25 +36,40 @@ impl Auth {
     /// count; nor does one that nobody could judge.
     pub(super) async fn count_guess<T>(
         &self,
-        username: &str,
-        from: IpAddr,
+        typed: Typed<'_>,
         judge: impl AsyncFnOnce(&mut Seat<'_>) -> Result<T, AuthError>,
     ) -> Result<T, AuthError> {
+        let Typed { from, password, username } = typed;
+        if password.expose().len() > LONGEST_PASSWORD {
+            // No guess: no user has it.
+            return Err(AuthError::BadCredentials);
+        }
         let limits = self.limits.login(username, from);
         limits.look()?;
-        let familiarity = limits.familiarity().await?;
+        let network = self.limits.share_of(from);
+        self.passwords.look(network)?;
+        let user = self.find(username).await?;
+        let familiarity = limits.familiarity(user.as_ref()).await?;
         let lane = if familiarity.is_known() { Lane::Familiar } else { Lane::Ordinary };
         // Before it is counted: whoever finds all places taken has not guessed.
-        let mut seat = self.passwords.reserve(lane)?;
+        let mut seat = self.passwords.reserve(lane, network)?;
         let guess = limits.count(familiarity).await?;
         let outcome = judge(&mut seat).await;
+        drop(seat);
         match &outcome {
-            Ok(_) | Err(AuthError::TokenLimit) => guess.was_right().await,
+            Ok(_) | Err(AuthError::TokenLimit) => guess.was_right(user.as_ref()).await,
             // It stays counted.
             Err(AuthError::BadCredentials) => {}
             Err(_) => guess.was_not_judged().await,
         }
         outcome
+    }
+
+    async fn find(&self, username: &str) -> Result<Option<User>, AuthError> {
+        Ok(match Username::existing(username) {
+            Some(name) => self.store.user_by_name(&name).await?,
+            None => None,
+        })
     }
 
     /// The user, if this is their password and they are not locked out.
@@ -64,17 +79,10 @@ impl Auth {
         typed: Typed<'_>,
     ) -> Result<User, AuthError> {
         let Typed { from, password, username } = typed;
-        let user = match Username::existing(username) {
-            Some(name) => self.store.user_by_name(&name).await?,
-            None => None,
-        };
+        let user = self.find(username).await?;
         // A name that nobody has costs a hash too, or the time taken would tell which names exist.
         let against = user.as_ref().map_or(&self.decoy, |user| &user.password).clone();
-        let verdict = if password.expose().len() > LONGEST_PASSWORD {
-            Verdict::Mismatch
-        } else {
-            seat.verify(Arc::clone(password), against).await?
-        };
+        let verdict = seat.verify(Arc::clone(password), against).await?;
         match (user, verdict) {
             (Some(user), Verdict::Match) if user.is_active => Ok(user),
             (Some(user), Verdict::MatchOutdated) if user.is_active => {

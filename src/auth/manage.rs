@@ -19,7 +19,7 @@ impl Auth {
         is_staff: bool,
         by: Actor,
     ) -> Result<User, RegisterError> {
-        let seat = self.passwords.reserve(Lane::Console)?;
+        let seat = self.passwords.reserve(Lane::Console, None)?;
         let user = self.create(registration, is_staff, seat).await?;
         let event = self.event(EventName::UserCreated, by).of(&user);
         self.events.record(if is_staff { event.with("staff") } else { event });
@@ -79,7 +79,7 @@ impl Auth {
         if !weaknesses.is_empty() {
             return Err(ManageError::WeakPassword(weaknesses));
         }
-        let hash = self.passwords.reserve(Lane::Console)?.hash(Arc::new(password)).await?;
+        let hash = self.passwords.reserve(Lane::Console, None)?.hash(Arc::new(password)).await?;
         self.change(user, UserChange::Password(hash), EventName::PasswordChanged, by).await
     }
 

@@ -30,7 +30,7 @@ impl Auth {
     /// Lets someone register, unless too many passwords wait or too many have registered from there.
     /// Counted before anything of the registration is looked at: it tells which names are taken.
     pub async fn begin_registration(&self, from: IpAddr) -> Result<Seat<'_>, AuthError> {
-        let seat = self.passwords.reserve(Lane::Ordinary)?;
+        let seat = self.passwords.reserve(Lane::Ordinary, self.limits.share_of(from))?;
         self.limits.registration(from).await?;
         Ok(seat)
     }
@@ -66,7 +66,7 @@ impl Auth {
     ) -> Result<Issued, RegisterError> {
         let user = self.create(registration, false, seat).await?;
         self.tell_of(EventName::Registered, &user, from);
-        self.limits.acquaint(user.username.as_str(), from).await;
+        self.limits.acquaint(&user, from).await;
         let lifetime = self.settings.load().tokens.lifetime;
         let terms = Terms { is_login: false, lifetime, limit: None };
         let issued = self.issue(user, terms).await?;

@@ -8,7 +8,7 @@ use pingora::protocols::l4::socket::SocketAddr;
 use pingora::proxy::Session;
 use pingora::{ErrorType, OrErr, Result};
 use rand::RngExt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -139,13 +139,20 @@ fn random_id() -> HeaderValue {
 /// The addresses of all `X-Forwarded-For` headers, from the left. What stands left of something
 /// that is no address cannot be believed.
 fn forwarded_for(request: &RequestHeader) -> Vec<IpAddr> {
-    let values = request.headers.get_all("x-forwarded-for").iter();
-    let values: Vec<_> = values.filter_map(|value| value.to_str().ok()).collect();
-    let parts = values.iter().rev().flat_map(|value| value.rsplit(','));
-    let addresses = parts.map_while(|part| part.trim().parse::<IpAddr>().ok());
+    let values: Vec<_> = request.headers.get_all("x-forwarded-for").iter().collect();
+    let parts = values.iter().rev().flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b','));
+    let addresses = parts.map_while(|part| address_of(str::from_utf8(part).ok()?.trim()));
     let mut addresses: Vec<_> = addresses.map(|address| address.to_canonical()).collect();
     addresses.reverse();
     addresses
+}
+
+/// An address, perhaps in brackets or with the port that some proxies write.
+fn address_of(text: &str) -> Option<IpAddr> {
+    let bare = || text.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok();
+    let with_port = || text.parse::<std::net::SocketAddr>().ok();
+    let address = text.parse().ok().or_else(|| bare().map(IpAddr::V6));
+    address.or_else(|| with_port().map(|address| address.ip()))
 }
 
 /// Whether some app takes a header, whose name is folded, for the client's address, or for a host,
@@ -206,6 +213,29 @@ mod tests {
         let client = behind("10.0.0.1", &["203.0.113.66, 198.51.100.9", "10.0.0.2"]);
         assert_eq!(client.address.to_string(), "198.51.100.9");
         assert_eq!(client.forwarded_for, "203.0.113.66, 198.51.100.9, 10.0.0.2, 10.0.0.1");
+    }
+
+    #[test]
+    fn an_address_may_have_a_port() {
+        for (written, expected) in [
+            ("198.51.100.9:4711", "198.51.100.9"),
+            ("[2001:db8::9]:4711", "2001:db8::9"),
+            ("[2001:db8::9]", "2001:db8::9"),
+        ] {
+            let client = behind("10.0.0.1", &["203.0.113.66", written]);
+            assert_eq!(client.address.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_end_what_is_believed() {
+        let mut request = request(&[("X-Forwarded-For", "203.0.113.66")]);
+        let odd = HeaderValue::from_bytes(b"\xff, 198.51.100.9").unwrap();
+        request.append_header("X-Forwarded-For", odd).unwrap();
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        let client = Client::behind("10.0.0.1".parse().unwrap(), &request, &trusted);
+        assert_eq!(client.address.to_string(), "198.51.100.9");
+        assert_eq!(client.forwarded_for, "198.51.100.9, 10.0.0.1");
     }
 
     #[test]

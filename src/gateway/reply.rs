@@ -146,8 +146,10 @@ pub(super) fn titled(name: &HeaderName) -> String {
     if *name == header::WWW_AUTHENTICATE {
         return "WWW-Authenticate".to_owned();
     }
-    if let Some(rest) = name.as_str().strip_prefix("ratelimit") {
-        return format!("RateLimit{}", if rest.is_empty() { "" } else { "-Policy" });
+    for own in ["RateLimit", "RateLimit-Policy"] {
+        if name.as_str().eq_ignore_ascii_case(own) {
+            return own.to_owned();
+        }
     }
     let mut begins = true;
     let title = |char: char| {
@@ -187,7 +189,15 @@ mod tests {
 
     #[test]
     fn names_are_written_as_servers_write_them() {
-        for name in ["WWW-Authenticate", "X-Frame-Options", "Cross-Origin-Opener-Policy", "Allow"] {
+        for name in [
+            "WWW-Authenticate",
+            "X-Frame-Options",
+            "Cross-Origin-Opener-Policy",
+            "Allow",
+            "RateLimit",
+            "RateLimit-Policy",
+            "Ratelimit-Limit",
+        ] {
             assert_eq!(titled(&name.parse().unwrap()), name);
         }
     }

@@ -1,7 +1,7 @@
 //! Limits: how much of something one may have, and in which time.
 
 use super::network::Network;
-use super::user::UserId;
+use super::user::{User, UserId, Username};
 use crate::clock::Timestamp;
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -112,11 +112,10 @@ impl Rule {
     /// Gives one back.
     pub fn give_back(self, taken: Taken) -> Taken {
         match self {
-            Self::Delay(delay) => {
-                let level = taken.level.saturating_sub(1);
-                let is_free = level < delay.free;
-                let until = if is_free { Timestamp::from_micros(0) } else { taken.until };
-                Taken { level, until, ..taken }
+            Self::Delay(_) => {
+                // Nor does anyone wait for it.
+                let until = Timestamp::from_micros(0);
+                Taken { level: taken.level.saturating_sub(1), until, ..taken }
             }
             Self::Quota(quota) => {
                 let back = |moment: Timestamp| {
@@ -252,21 +251,32 @@ impl fmt::Display for LimitKey {
 pub struct AccountKey([u8; 16]);
 
 impl AccountKey {
-    /// The account of this very name.
-    pub fn exactly(name: &str) -> Self {
-        let hash = Sha256::digest(name);
-        let mut key = [0; 16];
-        key.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
-        Self(key)
+    /// No user's name has more bytes.
+    const LONGEST: usize = Username::MAX_CHARS * char::MAX.len_utf8();
+
+    /// The account of a user, as long as they have this password.
+    pub fn of(user: &User) -> Self {
+        Self::hash(&[user.username.as_str(), user.password.expose()].join("\0"))
     }
 
     /// All accounts whose names differ from this one in case, in the form of Unicode or in blanks
     /// round them.
     pub fn like(name: &str) -> Self {
+        // What no user can have is not worth the time: it is all one.
+        if name.len() > Self::LONGEST {
+            return Self::hash("");
+        }
         let fold = |text: &str| text.nfkc().flat_map(char::to_lowercase).collect::<String>();
         // Small letters may have another normal form.
         let folded: String = fold(name.trim()).nfkc().collect();
-        Self::exactly(folded.trim())
+        Self::hash(folded.trim())
+    }
+
+    fn hash(text: &str) -> Self {
+        let hash = Sha256::digest(text);
+        let mut key = [0; 16];
+        key.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+        Self(key)
     }
 }
 
@@ -280,16 +290,10 @@ impl fmt::Display for AccountKey {
 /// An account, and a network from which it has logged in.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Familiar {
-    /// The account of the very name: one with a like name could be anybody's.
+    /// The account, under its present password.
     pub account: AccountKey,
     /// The network.
     pub network: Network,
-}
-
-impl fmt::Display for Familiar {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.account, self.network)
-    }
 }
 
 #[cfg(test)]
@@ -348,6 +352,21 @@ mod tests {
             taken = taken.map(|taken| rule.give_back(taken));
             assert_eq!(take_all(rule, &mut taken, at(0)).0, 1, "{rule:?}");
         }
+    }
+
+    #[test]
+    fn a_wait_ends_with_what_is_given_back() {
+        let (rule, mut taken) = (delay(2, 60), None);
+        take_all(rule, &mut taken, at(0));
+        taken = taken.map(|taken| rule.give_back(taken));
+        assert_eq!(take_all(rule, &mut taken, at(0)), (1, Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_name_that_no_user_can_have_costs_no_time() {
+        let long = "\u{fdfa}".repeat(340_000);
+        assert_eq!(AccountKey::like(&long), AccountKey::like(&"a".repeat(601)));
+        assert_ne!(AccountKey::like(&"a".repeat(600)), AccountKey::like(&long));
     }
 
     #[test]

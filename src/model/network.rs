@@ -2,21 +2,28 @@
 
 use ipnet::IpNet;
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What one client has of an address: all of IPv4, and 64 bits of IPv6.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Network(IpAddr);
 
 impl Network {
-    /// The network of an address.
+    /// The network of an address. Behind NAT64 (RFC 6052) that is the address of IPv4 in it.
     pub fn of(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
+            IpAddr::V6(ip) if ip.to_bits() >> 32 == NAT64 => {
+                let [.., a, b, c, d] = ip.octets();
+                Ipv4Addr::new(a, b, c, d).into()
+            }
             IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX)).into(),
             v4 @ IpAddr::V4(_) => v4,
         })
     }
 }
+
+/// `64:ff9b::/96`, without the bits of the IPv4 address.
+const NAT64: u128 = 0x0064_ff9b << 64;
 
 /// An address of IPv4 as it is, a network of IPv6 as `2001:db8::/64`.
 impl fmt::Display for Network {
@@ -86,6 +93,7 @@ mod tests {
     fn of_ipv4_an_address_however_it_is_written() {
         assert_eq!(network("192.0.2.7"), "192.0.2.7");
         assert_eq!(network("::ffff:192.0.2.7"), "192.0.2.7");
+        assert_eq!(network("64:ff9b::192.0.2.7"), "192.0.2.7");
     }
 
     fn treatment(exceptions: &Exceptions, address: &str) -> Treatment {

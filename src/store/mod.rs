@@ -80,7 +80,8 @@ pub trait Store: Send + Sync {
     async fn limits(&self, now: Timestamp) -> Result<Vec<(String, Taken)>, StoreError>;
     /// Forgets what has been taken of limits, and says of how many.
     async fn clear_limits(&self, keys: Vec<String>) -> Result<u64, StoreError>;
-    /// Remembers that an account has logged in from a network, until a moment.
+    /// Remembers that an account has logged in from a network, until a moment. Of each account a few
+    /// networks are remembered, those for the longest.
     async fn make_familiar(&self, familiar: Familiar, until: Timestamp) -> Result<(), StoreError>;
     /// Until when it is remembered that an account has logged in from a network; `None` if it is not.
     async fn familiar_until(
@@ -166,15 +167,18 @@ pub enum Inserted {
     NameTaken,
 }
 
+/// From how many networks an account is remembered to have logged in.
+const FAMILIAR_NETWORKS: u16 = 16;
+
 /// Whether something was taken of limits.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Counted {
     /// It was. How the last of them stands.
     Done(Standing),
     /// It was not.
     Refused {
-        /// Which of them has nothing left, counted from 0.
-        by: usize,
+        /// Which of them has nothing left.
+        charge: Charge,
         /// How long to wait.
         wait: Duration,
     },

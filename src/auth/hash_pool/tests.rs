@@ -80,7 +80,8 @@ async fn submit(job: &mut (impl Future<Output = Result<PasswordHash, AuthError>>
 async fn a_free_thread_takes_operators_first_then_those_who_are_known() {
     let stage = Stage::new();
     let lanes = [Lane::Ordinary, Lane::Ordinary, Lane::Familiar, Lane::Console];
-    let mut seats: Vec<_> = lanes.iter().map(|lane| stage.pool.reserve(*lane).unwrap()).collect();
+    let mut seats: Vec<_> =
+        lanes.iter().map(|lane| stage.pool.reserve(*lane, None).unwrap()).collect();
     let names = ["first", "anyone", "known", "operator"];
     let mut jobs = Vec::new();
     for (seat, name) in seats.iter_mut().zip(names) {
@@ -106,21 +107,21 @@ async fn a_full_lane_refuses_at_once_and_shuts_no_other_out() {
     let mut seats = Vec::new();
     for (lane, most) in lanes {
         for _ in 0..most {
-            seats.push(stage.pool.reserve(lane).unwrap());
+            seats.push(stage.pool.reserve(lane, None).unwrap());
         }
-        assert!(matches!(stage.pool.reserve(lane), Err(AuthError::Busy)));
+        assert!(matches!(stage.pool.reserve(lane, None), Err(AuthError::Busy)));
     }
     assert!(stage.shows("authgate_hash_refusals_total 3"));
     seats.clear();
     for (lane, _) in lanes {
-        assert!(stage.pool.reserve(lane).is_ok());
+        assert!(stage.pool.reserve(lane, None).is_ok());
     }
 }
 
 #[tokio::test]
 async fn whoever_has_waited_too_long_is_told_though_no_thread_is_free() {
     let stage = Stage::of_times(Duration::from_millis(20), HashPool::RESTS_AFTER);
-    let mut seats = [(); 2].map(|()| stage.pool.reserve(Lane::Ordinary).unwrap());
+    let mut seats = [(); 2].map(|()| stage.pool.reserve(Lane::Ordinary, None).unwrap());
     let [first, second] = &mut seats;
     let mut running = Box::pin(first.hash(password("running")));
     submit(&mut running).await;
@@ -138,12 +139,12 @@ async fn whoever_has_waited_too_long_is_told_though_no_thread_is_free() {
 #[tokio::test]
 async fn who_goes_away_leaves_nothing_behind() {
     let stage = Stage::new();
-    let mut busy = stage.pool.reserve(Lane::Ordinary).unwrap();
+    let mut busy = stage.pool.reserve(Lane::Ordinary, None).unwrap();
     let mut running = Box::pin(busy.hash(password("running")));
     submit(&mut running).await;
     assert_eq!(stage.begun.recv().unwrap(), "running");
     for _ in 0..100 {
-        let mut seat = stage.pool.reserve(Lane::Ordinary).unwrap();
+        let mut seat = stage.pool.reserve(Lane::Ordinary, None).unwrap();
         let mut gone = Box::pin(seat.hash(password("gone")));
         submit(&mut gone).await;
     }
@@ -156,7 +157,7 @@ async fn who_goes_away_leaves_nothing_behind() {
 #[tokio::test]
 async fn a_crash_costs_one_answer_and_no_thread() {
     let stage = Stage::new();
-    let mut seat = stage.pool.reserve(Lane::Ordinary).unwrap();
+    let mut seat = stage.pool.reserve(Lane::Ordinary, None).unwrap();
     stage.let_go(9);
     for _ in 0..8 {
         assert!(matches!(seat.hash(password("crash")).await, Err(AuthError::Hash(_))));
@@ -168,7 +169,7 @@ async fn a_crash_costs_one_answer_and_no_thread() {
 async fn one_seat_serves_for_a_check_and_a_new_hash() {
     let stage = Stage::new();
     stage.let_go(2);
-    let mut seat = stage.pool.reserve(Lane::Console).unwrap();
+    let mut seat = stage.pool.reserve(Lane::Console, None).unwrap();
     let old = PasswordHash::new("old".to_owned());
     assert_eq!(seat.verify(password("x"), old).await.unwrap(), Verdict::Match);
     assert!(seat.hash(password("x")).await.is_ok());
@@ -180,7 +181,7 @@ async fn where_no_password_comes_for_a_while_the_hasher_rests_twice() {
     let rests = || [(); 2].map(|()| stage.rests.recv().unwrap());
     rests();
     stage.let_go(1);
-    assert!(stage.pool.reserve(Lane::Ordinary).unwrap().hash(password("x")).await.is_ok());
+    assert!(stage.pool.reserve(Lane::Ordinary, None).unwrap().hash(password("x")).await.is_ok());
     rests();
     drop(stage.pool);
     assert_eq!(stage.rests.iter().count(), 0);
@@ -193,5 +194,21 @@ fn threads_end_with_the_pool() {
     drop(stage);
     while hasher.upgrade().is_some() {
         thread::yield_now();
+    }
+}
+
+#[tokio::test]
+async fn one_network_holds_a_part_of_the_places_and_others_find_theirs() {
+    let stage = Stage::new();
+    let [one, other] =
+        ["192.0.2.1", "192.0.2.2"].map(|text| Some(Network::of(text.parse().unwrap())));
+    for (lane, share) in [(Lane::Ordinary, 8), (Lane::Familiar, 4)] {
+        let seats: Vec<_> =
+            std::iter::from_fn(|| stage.pool.reserve(lane, one).ok()).take(100).collect();
+        assert_eq!(seats.len(), share);
+        assert!(stage.pool.reserve(lane, other).is_ok());
+        assert!(stage.pool.reserve(lane, None).is_ok());
+        drop(seats);
+        assert!(stage.pool.reserve(lane, one).is_ok());
     }
 }

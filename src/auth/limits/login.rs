@@ -1,19 +1,21 @@
 //! Failed logins. Each attempt is counted before its password is looked at, so that no number of
 //! guesses at once gets past; one that turns out right is given back.
 
-use super::{Book, Limits, Throttle};
+use super::{Limits, Throttle};
+use crate::auth::AuthError;
 use crate::model::limit::{AccountKey, Charge, Familiar, LimitKey, Rule};
 use crate::model::network::Network;
+use crate::model::user::User;
 use crate::store::StoreError;
 use std::net::IpAddr;
 
 /// The limits of one who wants to log in.
 pub(in super::super) struct LoginLimits<'a> {
     account: AccountKey,
-    familiar: Familiar,
     from: IpAddr,
     is_exempt: bool,
     limits: &'a Limits,
+    network: Network,
 }
 
 /// Whether an account has logged in from a network lately.
@@ -37,38 +39,31 @@ impl Familiarity {
 /// A login that is counted as a failure until it is known better.
 #[must_use = "a login that is right is to be given back"]
 pub(in super::super) struct Guess<'a> {
-    book: Book,
     charges: Vec<Charge>,
-    familiar: Familiar,
     familiarity: Familiarity,
     limits: &'a Limits,
+    network: Network,
 }
 
 impl Limits {
     /// The limits of someone who types this name.
     pub(in super::super) fn login(&self, name: &str, from: IpAddr) -> LoginLimits<'_> {
-        LoginLimits {
-            account: AccountKey::like(name),
-            familiar: familiar(name, from),
-            from,
-            is_exempt: self.is_exempt(from),
-            limits: self,
-        }
-    }
-}
-
-impl Limits {
-    /// Remembers that an account has come into being from an address: its owner is there.
-    pub(in super::super) async fn acquaint(&self, name: &str, from: IpAddr) {
-        self.make_familiar(familiar(name, from)).await;
+        let (account, network) = (AccountKey::like(name), Network::of(from));
+        LoginLimits { account, from, is_exempt: self.is_exempt(from), limits: self, network }
     }
 
-    async fn make_familiar(&self, familiar: Familiar) {
-        let familiar_for = self.settings.load().familiar_for;
-        if familiar_for.is_zero() || !self.settings.load().enabled {
+    /// Remembers that a user's owner is at an address, as long as they keep their password.
+    pub(in super::super) async fn acquaint(&self, user: &User, from: IpAddr) {
+        self.make_familiar(user, Network::of(from)).await;
+    }
+
+    async fn make_familiar(&self, user: &User, network: Network) {
+        let settings = self.settings.load_full();
+        if settings.familiar_for.is_zero() || !settings.enabled {
             return;
         }
-        let until = self.clock.now().plus(familiar_for);
+        let familiar = Familiar { account: AccountKey::of(user), network };
+        let until = self.clock.now().plus(settings.familiar_for);
         if let Err(error) = self.store.make_familiar(familiar, until).await {
             let error = &error as &dyn std::error::Error;
             tracing::debug!(error, "a network from which someone logged in is not remembered");
@@ -81,24 +76,27 @@ impl<'a> LoginLimits<'a> {
     /// in.
     pub(in super::super) fn look(&self) -> Result<(), Throttle> {
         let charges = self.charges(Familiarity::Known);
-        let now = self.limits.clock.instant();
-        match self.limits.refusals.still(&charges, now) {
-            Some((by, wait)) => Err(self.limits.refused(&charges, by, wait)),
-            None => Ok(()),
-        }
+        let still = self.limits.refusals.still(&charges, self.limits.clock.instant());
+        still.map_or(Ok(()), |(charge, wait)| Err(self.limits.refused(charge, wait)))
     }
 
     /// Whether the account has logged in from this network lately: an attack from elsewhere then does
-    /// not delay it.
-    pub(in super::super) async fn familiarity(&self) -> Result<Familiarity, StoreError> {
+    /// not delay it. For a name that nobody has the store is asked too, which takes as long.
+    pub(in super::super) async fn familiarity(
+        &self,
+        user: Option<&User>,
+    ) -> Result<Familiarity, StoreError> {
         /// How much of its time may pass until it is noted again.
         const STALE: u32 = 10;
-        if !self.limits.settings.load().enabled {
+        let settings = self.limits.settings.load_full();
+        let whole = settings.familiar_for;
+        if !settings.enabled || whole.is_zero() {
             return Ok(Familiarity::Stranger);
         }
         let now = self.limits.clock.now();
-        let until = self.limits.store.familiar_until(self.familiar, now).await?;
-        let whole = self.limits.settings.load().familiar_for;
+        let account = user.map_or(self.account, AccountKey::of);
+        let familiar = Familiar { account, network: self.network };
+        let until = self.limits.store.familiar_until(familiar, now).await?;
         Ok(match until {
             None => Familiarity::Stranger,
             Some(until) if until.since(now) > whole / STALE * (STALE - 1) => Familiarity::Fresh,
@@ -110,14 +108,12 @@ impl<'a> LoginLimits<'a> {
     pub(in super::super) async fn count(
         self,
         familiarity: Familiarity,
-    ) -> Result<Guess<'a>, Throttle> {
+    ) -> Result<Guess<'a>, AuthError> {
         let charges = self.charges(familiarity);
-        let book = if charges.is_empty() {
-            Book::Local
-        } else {
-            self.limits.take(&charges, Book::Store, self.from).await?.1
-        };
-        Ok(Guess { book, charges, familiar: self.familiar, familiarity, limits: self.limits })
+        if !charges.is_empty() {
+            self.limits.take(&charges, self.from).await?;
+        }
+        Ok(Guess { charges, familiarity, limits: self.limits, network: self.network })
     }
 
     fn charges(&self, familiarity: Familiarity) -> Vec<Charge> {
@@ -125,14 +121,11 @@ impl<'a> LoginLimits<'a> {
             return Vec::new();
         }
         let settings = self.limits.settings.load();
-        let (account, network) = (self.account, self.familiar.network);
-        let of_from = settings.logins_of_from.map(|quota| Charge {
-            key: LimitKey::LoginsOfFrom(account, network),
-            rule: Rule::Quota(quota),
-        });
-        let from = settings
-            .logins_from
-            .map(|quota| Charge { key: LimitKey::LoginsFrom(network), rule: Rule::Quota(quota) });
+        let Self { account, network, .. } = *self;
+        let quota = |key, quota| Charge { key, rule: Rule::Quota(quota) };
+        let of_from = LimitKey::LoginsOfFrom(account, network);
+        let of_from = settings.logins_of_from.map(|most| quota(of_from, most));
+        let from = settings.logins_from.map(|most| quota(LimitKey::LoginsFrom(network), most));
         let delay = settings.logins_of.filter(|_| !familiarity.is_known());
         let of = delay
             .map(|delay| Charge { key: LimitKey::LoginsOf(account), rule: Rule::Delay(delay) });
@@ -140,23 +133,29 @@ impl<'a> LoginLimits<'a> {
     }
 }
 
-fn familiar(name: &str, from: IpAddr) -> Familiar {
-    Familiar { account: AccountKey::exactly(name), network: Network::of(from) }
-}
-
 impl Guess<'_> {
-    /// It was right: it was no failure, and the account knows the network from now on.
-    pub(in super::super) async fn was_right(self) {
+    /// It was right: it was no failure, and the user's owner is known there from now on.
+    pub(in super::super) async fn was_right(self, user: Option<&User>) {
         let familiar = async {
-            if self.familiarity != Familiarity::Fresh {
-                self.limits.make_familiar(self.familiar).await;
+            if let Some(user) = user.filter(|_| self.familiarity != Familiarity::Fresh) {
+                self.limits.make_familiar(user, self.network).await;
             }
         };
-        tokio::join!(self.limits.give_back(&self.charges, self.book), familiar);
+        tokio::join!(self.give_back(), familiar);
     }
 
     /// Nobody looked at it.
     pub(in super::super) async fn was_not_judged(self) {
-        self.limits.give_back(&self.charges, self.book).await;
+        self.give_back().await;
+    }
+
+    async fn give_back(&self) {
+        if self.charges.is_empty() {
+            return;
+        }
+        if let Err(error) = self.limits.store.give_back(&self.charges).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::debug!(error, "a login that succeeded stays counted as a failure");
+        }
     }
 }

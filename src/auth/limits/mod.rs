@@ -2,20 +2,23 @@
 
 mod local;
 mod login;
+mod outage;
 mod refusals;
 mod view;
 
 pub use self::view::LimitView;
 
 use self::local::Local;
+use self::outage::Outage;
 use self::refusals::Refusals;
+use super::AuthError;
 use super::events::Events;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::model::event::{Actor, Event, EventName};
 use crate::model::limit::{Charge, Delay, LimitKey, Quota, Rule, Standing, Subject};
 use crate::model::network::{Exceptions, Network, Treatment};
-use crate::store::{Counted, Store, StoreError};
+use crate::store::{Counted, Store};
 use arc_swap::ArcSwap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -81,21 +84,12 @@ pub(super) struct Limits {
     clock: Arc<dyn Clock>,
     events: Arc<Events>,
     has_hinted: AtomicBool,
-    is_degraded: AtomicBool,
     local: Local,
     metrics: Arc<Metrics>,
+    outage: Outage,
     refusals: Refusals,
     settings: ArcSwap<LimitSettings>,
     store: Arc<dyn Store>,
-}
-
-/// Where something was counted.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Book {
-    /// Here, where no other gateway knows of it.
-    Local,
-    /// In the store.
-    Store,
 }
 
 impl Limits {
@@ -108,8 +102,8 @@ impl Limits {
     ) -> Self {
         Self {
             has_hinted: AtomicBool::new(false),
-            is_degraded: AtomicBool::new(false),
             local: Local::new(Arc::clone(&clock)),
+            outage: Outage::default(),
             refusals: Refusals::default(),
             settings: ArcSwap::from_pointee(settings),
             clock,
@@ -124,16 +118,20 @@ impl Limits {
     }
 
     /// Counts a registration.
-    pub(super) async fn registration(&self, from: IpAddr) -> Result<(), Throttle> {
+    pub(super) async fn registration(&self, from: IpAddr) -> Result<(), AuthError> {
+        let quota = self.settings.load().registrations_from.filter(|_| !self.is_exempt(from));
+        let Some(quota) = quota else { return Ok(()) };
         let key = LimitKey::RegistrationsFrom(Network::of(from));
-        self.count_one(key, |settings| settings.registrations_from, Book::Store, from).await
+        let charge = Charge { key, rule: Rule::Quota(quota) };
+        self.take(slice::from_ref(&charge), from).await
     }
 
     /// Counts a token that nobody has.
     pub(super) async fn unknown_token(&self, from: IpAddr) -> Result<(), Throttle> {
+        let quota = self.settings.load().unknown_tokens_from.filter(|_| !self.is_exempt(from));
+        let Some(quota) = quota else { return Ok(()) };
         let key = LimitKey::UnknownTokensFrom(Network::of(from));
-        let book = self.book_of_many();
-        self.count_one(key, |settings| settings.unknown_tokens_from, book, from).await
+        self.take_often(key, quota, from).await.map(drop)
     }
 
     /// Counts a request of a class. `None` if the class does not hold for the client.
@@ -148,22 +146,7 @@ impl Limits {
             return Ok(None);
         }
         let key = LimitKey::Requests(Arc::clone(class), subject);
-        let charge = Charge { key, rule: Rule::Quota(quota) };
-        let (standing, _) = self.take(slice::from_ref(&charge), self.book_of_many(), from).await?;
-        Ok(Some(standing))
-    }
-
-    async fn count_one(
-        &self,
-        key: LimitKey,
-        quota: impl FnOnce(&LimitSettings) -> Option<Quota>,
-        book: Book,
-        from: IpAddr,
-    ) -> Result<(), Throttle> {
-        let quota = quota(&self.settings.load()).filter(|_| !self.is_exempt(from));
-        let Some(quota) = quota else { return Ok(()) };
-        let charge = Charge { key, rule: Rule::Quota(quota) };
-        self.take(slice::from_ref(&charge), book, from).await.map(drop)
+        self.take_often(key, quota, from).await.map(Some)
     }
 
     fn is_exempt(&self, from: IpAddr) -> bool {
@@ -171,94 +154,87 @@ impl Limits {
         !settings.enabled || settings.exceptions.treatment(from) == Treatment::Allowed
     }
 
-    /// Where what comes with many requests is counted: a file of one's own is no place for it.
-    fn book_of_many(&self) -> Book {
-        if self.store.is_shared() { Book::Store } else { Book::Local }
+    /// The network whose part of the places for hashing a client may have; `None` for any number.
+    pub(super) fn share_of(&self, from: IpAddr) -> Option<Network> {
+        (!self.is_exempt(from)).then(|| Network::of(from))
     }
 
-    /// Takes one of each, or none of any, and says how the last of them stands.
-    async fn take(
-        &self,
-        charges: &[Charge],
-        book: Book,
-        from: IpAddr,
-    ) -> Result<(Standing, Book), Throttle> {
-        if let Some((by, wait)) = self.refusals.still(charges, self.clock.instant()) {
-            return Err(self.refused(charges, by, wait));
+    /// Takes one of each, or none of any: of what changes the store anyway. If the store cannot count,
+    /// it could not do that either.
+    async fn take(&self, charges: &[Charge], from: IpAddr) -> Result<(), AuthError> {
+        if let Some((charge, wait)) = self.refusals.still(charges, self.clock.instant()) {
+            return Err(self.refused(charge, wait).into());
         }
-        let (outcome, book) = match book {
-            Book::Local => (self.local.take(charges), Book::Local),
-            Book::Store => match self.store.take(charges, self.clock.now()).await {
-                Ok(counted) => {
-                    if self.is_degraded.swap(false, Ordering::Relaxed) {
-                        tracing::info!("limits are counted in the store again");
-                    }
-                    (counted, Book::Store)
-                }
-                Err(error) => {
-                    self.metrics.limiter_degraded();
-                    self.tell_of_degraded(&error);
-                    (self.local.take(&self.parts(charges)), Book::Local)
-                }
-            },
+        match self.store.take(charges, self.clock.now()).await? {
+            Counted::Done(_) => Ok(()),
+            Counted::Refused { charge, wait } => Err(self.refuse(&charge, wait, from).into()),
+        }
+    }
+
+    /// Takes one of what comes with many requests, and says how it stands: together with the other
+    /// gateways, if there are any, else by oneself.
+    async fn take_often(
+        &self,
+        key: LimitKey,
+        quota: Quota,
+        from: IpAddr,
+    ) -> Result<Standing, Throttle> {
+        let charge = Charge { key, rule: Rule::Quota(quota) };
+        let charges = slice::from_ref(&charge);
+        if let Some((charge, wait)) = self.refusals.still(charges, self.clock.instant()) {
+            return Err(self.refused(charge, wait));
+        }
+        let taken = match self.take_together(charges).await {
+            Some(Counted::Done(standing)) => Ok(standing),
+            Some(Counted::Refused { wait, .. }) => Err(wait),
+            None if self.store.is_shared() => {
+                self.metrics.limiter_degraded();
+                self.local.take(&charge.key, self.part(quota))
+            }
+            None => self.local.take(&charge.key, quota),
         };
-        match outcome {
-            Counted::Done(standing) => Ok((standing, book)),
-            Counted::Refused { by, wait } => {
-                if let Some(charge) = charges.get(by)
-                    && self.refusals.note(&charge.key, wait, self.clock.instant())
-                {
-                    self.tell_of_reached(&charge.key, from);
+        taken.map_err(|wait| self.refuse(&charge, wait, from))
+    }
+
+    /// What the store says that all gateways share; `None` if this one counts by itself.
+    async fn take_together(&self, charges: &[Charge]) -> Option<Counted> {
+        if !self.store.is_shared() || self.outage.is_on(self.clock.instant()) {
+            return None;
+        }
+        match self.store.take(charges, self.clock.now()).await {
+            Ok(counted) => {
+                if self.outage.ends() {
+                    tracing::info!("limits are counted together again");
                 }
-                Err(self.refused(charges, by, wait))
+                Some(counted)
+            }
+            Err(error) => {
+                if self.outage.begins(self.clock.instant()) {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "limiter degraded: this gateway counts by itself");
+                }
+                None
             }
         }
     }
 
     /// What this gateway alone allows while it cannot count together with the others.
-    fn parts(&self, charges: &[Charge]) -> Vec<Charge> {
-        let gateways = self.settings.load().gateways;
-        let part = |count: u32| count.div_ceil(gateways.get());
-        let parts = charges.iter().map(|charge| {
-            let rule = match charge.rule {
-                Rule::Quota(quota) => {
-                    let count = NonZeroU32::new(part(quota.count.get())).unwrap_or(quota.count);
-                    Rule::Quota(Quota { count, ..quota })
-                }
-                Rule::Delay(delay) => Rule::Delay(Delay { free: part(delay.free), ..delay }),
-            };
-            Charge { key: charge.key.clone(), rule }
-        });
-        parts.collect()
+    fn part(&self, quota: Quota) -> Quota {
+        let part = quota.count.get().div_ceil(self.settings.load().gateways.get());
+        Quota { count: NonZeroU32::new(part).unwrap_or(quota.count), ..quota }
     }
 
-    fn refused(&self, charges: &[Charge], by: usize, wait: Duration) -> Throttle {
-        let charge = charges.get(by).or(charges.first());
-        let (limit, rule) = match charge {
-            Some(charge) => (charge.key.limit().to_owned(), charge.rule),
-            None => (String::new(), Rule::Quota(Quota { count: NonZeroU32::MIN, period: wait })),
-        };
+    fn refuse(&self, charge: &Charge, wait: Duration, from: IpAddr) -> Throttle {
+        if self.refusals.note(&charge.key, wait, self.clock.instant()) {
+            self.tell_of_reached(&charge.key, from);
+        }
+        self.refused(charge, wait)
+    }
+
+    fn refused(&self, charge: &Charge, wait: Duration) -> Throttle {
+        let limit = charge.key.limit().to_owned();
         self.metrics.throttled(&limit);
-        Throttle { limit, rule, wait }
-    }
-
-    async fn give_back(&self, charges: &[Charge], book: Book) {
-        match book {
-            Book::Local => self.local.give_back(&self.parts(charges)),
-            Book::Store => {
-                if let Err(error) = self.store.give_back(charges).await {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::debug!(error, "a login that succeeded stays counted as a failure");
-                }
-            }
-        }
-    }
-
-    fn tell_of_degraded(&self, error: &StoreError) {
-        if !self.is_degraded.swap(true, Ordering::Relaxed) {
-            let error = error as &dyn std::error::Error;
-            tracing::warn!(error, "limiter degraded: this gateway counts alone");
-        }
+        Throttle { limit, rule: charge.rule, wait }
     }
 
     fn tell_of_reached(&self, key: &LimitKey, from: IpAddr) {

@@ -43,17 +43,20 @@ impl Refusals {
     const QUIET: Duration = Duration::from_mins(1);
 
     /// Which of the charges is refused for sure, and for how long.
-    pub(super) fn still(&self, charges: &[Charge], now: Instant) -> Option<(usize, Duration)> {
+    pub(super) fn still<'c>(
+        &self,
+        charges: &'c [Charge],
+        now: Instant,
+    ) -> Option<(&'c Charge, Duration)> {
         if !self.are_there.load(Ordering::Relaxed) {
             return None;
         }
         let mut known = self.lock();
-        let mut places = charges.iter().enumerate();
-        places.find_map(|(place, charge)| {
+        charges.iter().find_map(|charge| {
             let refused = known.get_mut(&charge.key).filter(|refused| refused.ask_again > now)?;
             refused.count += 1;
             refused.last = now;
-            Some((place, refused.ends - now))
+            Some((charge, refused.ends - now))
         })
     }
 
@@ -115,9 +118,9 @@ mod tests {
         refusals.note(&charge(1).key, Duration::from_millis(500), start);
         refusals.note(&charge(2).key, Duration::from_mins(9), start);
         let both = [charge(1), charge(2)];
-        assert_eq!(refusals.still(&both, start), Some((0, Duration::from_millis(500))));
+        assert_eq!(refusals.still(&both, start), Some((&both[0], Duration::from_millis(500))));
         let later = after(start, 600);
-        assert_eq!(refusals.still(&both, later), Some((1, Duration::from_millis(539_400))));
+        assert_eq!(refusals.still(&both, later), Some((&both[1], Duration::from_millis(539_400))));
         assert_eq!(refusals.still(&both, after(start, 1_000)), None);
         assert_eq!(refusals.still(&[charge(3)], start), None);
     }

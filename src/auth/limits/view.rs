@@ -30,6 +30,16 @@ impl Auth {
         name: Option<&str>,
         address: Option<IpAddr>,
     ) -> Result<Vec<LimitView>, ManageError> {
+        let mut views = self.find_limits(name, address).await?;
+        self.name_accounts(&mut views).await?;
+        Ok(views)
+    }
+
+    async fn find_limits(
+        &self,
+        name: Option<&str>,
+        address: Option<IpAddr>,
+    ) -> Result<Vec<LimitView>, ManageError> {
         let now = self.clock.now();
         let found = self.store.limits(now).await?;
         let views = found.into_iter().filter_map(|(key, taken)| {
@@ -39,9 +49,7 @@ impl Auth {
             Some(LimitView { limit, username: None, wait, whose })
         });
         let wanted = Wanted::new(name, address);
-        let mut views: Vec<_> = views.filter(|view| wanted.has(view)).collect();
-        self.name_accounts(&mut views).await?;
-        Ok(views)
+        Ok(views.filter(|view| wanted.has(view)).collect())
     }
 
     /// Forgets what counts against limits: of all, or only of an account or a network. Says of how
@@ -51,7 +59,7 @@ impl Auth {
         name: Option<&str>,
         address: Option<IpAddr>,
     ) -> Result<u64, ManageError> {
-        let found = self.limits(name, address).await?;
+        let found = self.find_limits(name, address).await?;
         let keys = found.iter().map(|view| format!("{}/{}", view.limit, view.whose)).collect();
         let cleared = self.store.clear_limits(keys).await?;
         let event = Event::new(EventName::LimitsCleared, Actor::CommandLine, self.clock.now());

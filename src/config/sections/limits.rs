@@ -18,7 +18,8 @@ const MINUTE: Duration = Duration::from_mins(1);
 pub(super) fn limits(section: &mut Section<'_>) -> (LimitSettings, Vec<Arc<RateClass>>) {
     let mut quota =
         |key, count, period| section.read(key, quota_of(count, period), values::rate_or_off);
-    let logins_of_from = quota("login_failures_per_account_and_network", 20, 10 * MINUTE);
+    let logins_of_from =
+        quota("login_failures_per_account_and_network", 20, Duration::from_hours(1));
     let logins_from = quota("login_failures_per_network", 100, MINUTE);
     let registrations_from = quota("registrations_per_network", 60, MINUTE);
     let unknown_tokens_from = quota("unknown_tokens_per_network", 300, MINUTE);
@@ -53,6 +54,9 @@ fn delay(section: &mut Section<'_>) -> Option<Delay> {
     let free = section.read("free", 20, values::number(0..=1_000_000));
     let first = section.read("delay", Duration::from_secs(1), values::duration_or_zero);
     let longest = section.read("max_delay", 15 * MINUTE, values::duration_or_zero);
+    if first.is_zero() && !longest.is_zero() {
+        section.reject("delay", "must be longer than nothing; max_delay = \"0s\" is no limit");
+    }
     if longest < first {
         section.reject("max_delay", "must not be shorter than the first delay");
     }

@@ -47,6 +47,9 @@ fn delays_must_fit_each_other() {
     let line = "login_failures_per_account = { delay = \"2m\", max_delay = \"1m\" }";
     let expected = "login_failures_per_account.max_delay: must not be shorter than the first delay";
     assert_eq!(problem(line), expected);
+    let expected = "login_failures_per_account.delay: must be longer than nothing; \
+                    max_delay = \"0s\" is no limit";
+    assert_eq!(problem("login_failures_per_account = { delay = \"0s\" }"), expected);
     let off = "[limits]\nlogin_failures_per_account = { delay = \"0s\", max_delay = \"0s\" }\n";
     assert_eq!(Written::file(off).load().auth.limits.logins_of, None);
 }
@@ -57,6 +60,8 @@ fn a_network_is_allowed_or_denied() {
     assert_eq!(mistakes, "deny: \"10.0.0.0/8\" is in limits.allow too");
     let config = Written::file("[limits]\ndeny = [\"::/0\", \"192.0.2.1\"]\n").load();
     assert_eq!(config.gateway.exceptions.deny.len(), 2);
+    let mapped = Written::file("[limits]\ndeny = [\"::ffff:10.0.0.0/104\"]\n").load();
+    assert_eq!(mapped.gateway.exceptions.deny, ["10.0.0.0/8".parse().unwrap()]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::super::written::Value;
 use super::{number, text};
 use crate::server::redirect::Redirect;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// An address to listen on.
@@ -47,7 +47,20 @@ pub(in super::super) fn network_or_all(value: &Value) -> Result<IpNet, String> {
     let network = network.map_err(|_| {
         format!(r#"{text:?} is not a network; write one such as "10.0.0.0/8", or an address"#)
     })?;
-    Ok(network.trunc())
+    Ok(canonical(network).trunc())
+}
+
+/// A network of IPv4 that is written as one of IPv6: clients have the addresses of IPv4.
+fn canonical(network: IpNet) -> IpNet {
+    const MAPPED: u8 = 96;
+    let mapped = match network {
+        IpNet::V6(network) if network.prefix_len() >= MAPPED => {
+            let address = network.addr().to_ipv4_mapped();
+            address.and_then(|ip| Ipv4Net::new(ip, network.prefix_len() - MAPPED).ok())
+        }
+        IpNet::V4(_) | IpNet::V6(_) => None,
+    };
+    mapped.map_or(network, IpNet::V4)
 }
 
 /// Whether this is the name of a host, or its address as a URL has it.

@@ -1,7 +1,7 @@
 //! What the keys are called. The part in braces decides where a Redis Cluster keeps a key.
 
 use crate::model::event::Trail;
-use crate::model::limit::{Familiar, LimitKey};
+use crate::model::limit::{AccountKey, LimitKey};
 use crate::model::token::TokenDigest;
 use crate::model::user::{UserId, Username};
 use crate::store::Change;
@@ -54,9 +54,9 @@ pub(super) fn limit_of(key: &str) -> Option<&str> {
     Some(key.strip_prefix("authgate:limit:{")?.split_once("}:")?.1)
 }
 
-/// An account and a network from which it has logged in.
-pub(super) fn familiar(familiar: &Familiar) -> String {
-    format!("authgate:familiar:{{{familiar}}}")
+/// The networks from which an account has logged in, with the end of their memory as the score.
+pub(super) fn familiar(account: &AccountKey) -> String {
+    format!("authgate:familiar:{{{account}}}")
 }
 
 /// A trail of events, as a stream.

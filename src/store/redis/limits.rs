@@ -4,7 +4,7 @@ use super::link::Request;
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
 use crate::model::limit::{Charge, Familiar, Rule, Standing, Taken, micros};
-use crate::store::{Counted, StoreError};
+use crate::store::{Counted, FAMILIAR_NETWORKS, StoreError};
 use redis::{Cmd, pipe};
 use std::time::Duration;
 
@@ -32,15 +32,16 @@ impl RedisStore {
         }
         // Asked twice it may count twice, which only errs on the safe side.
         let answer: Vec<u64> = self.link.ask(Request::Script(&script)).await?;
+        let place = |number: u64| usize::try_from(number.checked_sub(1)?).ok();
         match answer[..] {
             [0, left, reset] => Ok(Counted::Done(Standing {
                 left: u32::try_from(left).unwrap_or(u32::MAX),
                 reset: Duration::from_micros(reset),
             })),
-            [number, wait] if number > 0 => Ok(Counted::Refused {
-                by: usize::try_from(number - 1).unwrap_or(usize::MAX),
-                wait: Duration::from_micros(wait),
-            }),
+            [number, wait] if let Some(charge) = place(number).and_then(|at| charges.get(at)) => {
+                let wait = Duration::from_micros(wait);
+                Ok(Counted::Refused { charge: charge.clone(), wait })
+            }
             _ => {
                 let problem = format!("the answer has {} numbers", answer.len());
                 Err(StoreError::Corrupt { what: "limit", problem })
@@ -53,8 +54,8 @@ impl RedisStore {
         for charge in charges {
             script.key(keys::limit(&charge.key));
             match charge.rule {
-                Rule::Quota(quota) => script.arg("quota").arg(quota.every()),
-                Rule::Delay(delay) => script.arg("delay").arg(delay.free),
+                Rule::Quota(quota) => script.arg(quota.every()),
+                Rule::Delay(_) => script.arg(0),
             };
         }
         // Once: given back twice, there would be more than there was.
@@ -119,17 +120,25 @@ impl RedisStore {
         familiar: Familiar,
         until: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut set = Cmd::set(keys::familiar(&familiar), until.micros());
-        set.arg("PXAT").arg(until.millis_up());
-        self.link.ask(Request::Command(&set)).await
+        let key = keys::familiar(&familiar.account);
+        let most = isize::try_from(FAMILIAR_NETWORKS).unwrap_or(isize::MAX);
+        let mut note = pipe();
+        note.atomic().zadd(&key, familiar.network.to_string(), until.micros());
+        note.zremrangebyrank(&key, 0, -most - 1);
+        note.cmd("PEXPIREAT").arg(&key).arg(until.millis_up());
+        self.link.ask(Request::Batch(note.ignore())).await
     }
 
     pub(super) async fn read_familiar(
         &self,
         familiar: Familiar,
+        now: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError> {
-        let get = Cmd::get(keys::familiar(&familiar));
-        let until: Option<i64> = self.link.ask(Request::Command(&get)).await?;
-        Ok(until.map(Timestamp::from_micros))
+        let key = keys::familiar(&familiar.account);
+        let score = Cmd::zscore(key, familiar.network.to_string());
+        let until: Option<f64> = self.link.ask(Request::Command(&score)).await?;
+        #[expect(clippy::cast_possible_truncation, reason = "microseconds of this age fit exactly")]
+        let until = until.map(|until| Timestamp::from_micros(until as i64));
+        Ok(until.filter(|until| *until > now))
     }
 }

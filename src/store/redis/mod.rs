@@ -187,9 +187,9 @@ impl Store for RedisStore {
     async fn familiar_until(
         &self,
         familiar: Familiar,
-        _: Timestamp,
+        now: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError> {
-        self.read_familiar(familiar).await
+        self.read_familiar(familiar, now).await
     }
 
     fn is_shared(&self) -> bool {

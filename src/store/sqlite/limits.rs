@@ -3,9 +3,12 @@
 use super::rows;
 use crate::clock::Timestamp;
 use crate::model::limit::{Charge, Familiar, Standing, Taken};
-use crate::store::{Counted, StoreError};
+use crate::store::{Counted, FAMILIAR_NETWORKS, StoreError};
 use rusqlite::{Connection, Row, params};
 use std::time::Duration;
+
+/// How many rows are deleted at a time: a few milliseconds of the writer's time.
+const SWEEP_BATCH: u32 = 1_000;
 
 pub(super) fn take(
     db: &Connection,
@@ -14,14 +17,14 @@ pub(super) fn take(
 ) -> Result<Counted, StoreError> {
     let mut last = Standing { left: 0, reset: Duration::ZERO };
     let mut written = Vec::with_capacity(charges.len());
-    for (by, charge) in charges.iter().enumerate() {
+    for charge in charges {
         let key = charge.key.to_string();
         match charge.rule.take(find(db, &key)?, now) {
             Ok((taken, standing)) => {
                 written.push((key, taken));
                 last = standing;
             }
-            Err(wait) => return Ok(Counted::Refused { by, wait }),
+            Err(wait) => return Ok(Counted::Refused { charge: charge.clone(), wait }),
         }
     }
     for (key, taken) in written {
@@ -58,9 +61,15 @@ pub(super) fn make_familiar(
     familiar: Familiar,
     until: Timestamp,
 ) -> Result<(), StoreError> {
-    let sql = "INSERT INTO familiar (key, forget) VALUES (?1, ?2)
-               ON CONFLICT (key) DO UPDATE SET forget = max(forget, excluded.forget)";
-    rows::execute(db, sql, params![familiar.to_string(), until]).map(drop)
+    let Familiar { account, network } = familiar;
+    let (account, network) = (account.to_string(), network.to_string());
+    let sql = "INSERT INTO familiar (account, network, forget) VALUES (?1, ?2, ?3)
+               ON CONFLICT (account, network) DO UPDATE SET forget = max(forget, excluded.forget)";
+    rows::execute(db, sql, params![account, network, until])?;
+    let sql = "DELETE FROM familiar WHERE account = ?1 AND network IN (
+                   SELECT network FROM familiar WHERE account = ?1
+                   ORDER BY forget DESC LIMIT -1 OFFSET ?2)";
+    rows::execute(db, sql, params![account, FAMILIAR_NETWORKS]).map(drop)
 }
 
 pub(super) fn familiar_until(
@@ -68,16 +77,20 @@ pub(super) fn familiar_until(
     familiar: Familiar,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, StoreError> {
-    let sql = "SELECT forget FROM familiar WHERE key = ?1 AND forget > ?2";
-    rows::first(db, sql, params![familiar.to_string(), now], |row| {
-        Ok(Timestamp::from_micros(row.get("forget")?))
-    })
+    let Familiar { account, network } = familiar;
+    let sql = "SELECT forget FROM familiar WHERE account = ?1 AND network = ?2 AND forget > ?3";
+    let columns = params![account.to_string(), network.to_string(), now];
+    rows::first(db, sql, columns, |row| Ok(Timestamp::from_micros(row.get("forget")?)))
 }
 
-/// Deletes what is forgotten by `now`.
-pub(super) fn sweep(db: &Connection, now: Timestamp) -> Result<(), StoreError> {
-    rows::execute(db, "DELETE FROM limits WHERE forget <= ?1", [now])?;
-    rows::execute(db, "DELETE FROM familiar WHERE forget <= ?1", [now]).map(drop)
+/// Deletes some of what is forgotten by `now`, and says how much.
+pub(super) fn sweep(db: &Connection, now: Timestamp) -> Result<usize, StoreError> {
+    let sql = "DELETE FROM limits WHERE key IN (
+                   SELECT key FROM limits WHERE forget <= ?1 LIMIT ?2)";
+    let limits = rows::execute(db, sql, params![now, SWEEP_BATCH])?;
+    let sql = "DELETE FROM familiar WHERE (account, network) IN (
+                   SELECT account, network FROM familiar WHERE forget <= ?1 LIMIT ?2)";
+    Ok(limits + rows::execute(db, sql, params![now, SWEEP_BATCH])?)
 }
 
 fn find(db: &Connection, key: &str) -> Result<Option<Taken>, StoreError> {

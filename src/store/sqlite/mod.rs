@@ -182,7 +182,7 @@ impl Store for SqliteStore {
         while let Some(deleted) = self.sweep_some(now).await? {
             total += deleted;
         }
-        self.write(move |db, _| limits::sweep(db, now)).await?;
+        while self.write(move |db, _| limits::sweep(db, now)).await? > 0 {}
         Ok(total)
     }
 

@@ -13,8 +13,10 @@ CREATE INDEX limits_by_end ON limits (forget);
 
 -- From which networks each account has logged in.
 CREATE TABLE familiar (
-    key    TEXT NOT NULL PRIMARY KEY,
-    forget INTEGER NOT NULL
+    account TEXT NOT NULL,
+    network TEXT NOT NULL,
+    forget  INTEGER NOT NULL,
+    PRIMARY KEY (account, network)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX familiar_by_end ON familiar (forget);

@@ -16,7 +16,7 @@ fn network(host: u32) -> Network {
 }
 
 fn account(name: &str) -> AccountKey {
-    AccountKey::exactly(name)
+    AccountKey::like(name)
 }
 
 /// Logins from a network, so many in a time.
@@ -43,7 +43,7 @@ async fn taken(store: &dyn Store, charges: &[Charge]) -> usize {
 
 async fn wait(store: &dyn Store, charge: &Charge) -> Duration {
     match store.take(std::slice::from_ref(charge), now()).await.unwrap() {
-        Counted::Refused { by: 0, wait } => wait,
+        Counted::Refused { wait, charge: refused } if refused == *charge => wait,
         other => panic!("{other:?}"),
     }
 }
@@ -160,4 +160,18 @@ pub(super) async fn a_familiar_network_is_remembered_until_its_end(fixture: Fixt
     tokio::time::sleep(Duration::from_millis(350)).await;
     store.sweep(now()).await.unwrap();
     assert_eq!(store.familiar_until(familiar, now()).await.unwrap(), None);
+}
+
+pub(super) async fn of_each_account_a_few_networks_are_remembered(fixture: Fixture) {
+    let store = fixture.store();
+    let at = |number: u32| Familiar { account: account("ada"), network: network(number) };
+    for number in 0..20 {
+        let until = now().plus(Duration::from_mins(10 + u64::from(number)));
+        store.make_familiar(at(number), until).await.unwrap();
+    }
+    let mut known = Vec::new();
+    for number in 0..20 {
+        known.extend(store.familiar_until(at(number), now()).await.unwrap().map(|_| number));
+    }
+    assert_eq!(known, (4..20).collect::<Vec<_>>());
 }
