@@ -68,8 +68,9 @@ impl Program {
             child.map_err(|error| format!("{} does not start: {error}", self.path.display()))?;
         let child = Starting(Some(child));
         let said = match give(&ours, sockets) {
-            Ok(()) => timeout(LONGEST_START, listen_to(ours)).await.unwrap_or_default(),
-            Err(error) => error.to_string(),
+            // One that has ended takes nothing, but may have said why.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => error.to_string(),
+            Ok(()) | Err(_) => timeout(LONGEST_START, listen_to(ours)).await.unwrap_or_default(),
         };
         if said.as_bytes() == SERVING {
             return child.serves().ok_or_else(|| "the new process is gone".to_owned());
