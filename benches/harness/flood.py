@@ -101,7 +101,7 @@ class Target:
         """How many logins a second the gateway can answer, and what memory it had before the first."""
         self.load(1)
         self.first = self.program.resident_bytes()
-        with LoginClients(self.port, 12, self.options.users) as clients:
+        with LoginClients(self.port, 6, self.options.users) as clients:
             time.sleep(WARM_UP)
             started, before = time.monotonic(), clients.done
             time.sleep(CALIBRATION)

@@ -57,7 +57,7 @@ impl Queues {
     const TOLD_EVERY: Duration = Duration::from_secs(1);
 
     /// Which part of a lane's places one network may hold: nobody takes them all.
-    const SHARE: usize = 4;
+    const SHARE: usize = 2;
 
     pub(super) fn new(threads: usize) -> Self {
         let queue = |lane: Lane| Queue {

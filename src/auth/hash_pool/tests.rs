@@ -202,7 +202,7 @@ async fn one_network_holds_a_part_of_the_places_and_others_find_theirs() {
     let stage = Stage::new();
     let [one, other] =
         ["192.0.2.1", "192.0.2.2"].map(|text| Some(Network::of(text.parse().unwrap())));
-    for (lane, share) in [(Lane::Ordinary, 8), (Lane::Familiar, 4)] {
+    for (lane, share) in [(Lane::Ordinary, 16), (Lane::Familiar, 8)] {
         let seats: Vec<_> =
             std::iter::from_fn(|| stage.pool.reserve(lane, one).ok()).take(100).collect();
         assert_eq!(seats.len(), share);
