@@ -4,7 +4,7 @@ use super::BodyError;
 use super::rate_limit::{rate_limit_fields, seconds_up};
 use crate::auth::{AuthError, ChangeError, RegisterError, Throttle, Weakness};
 use crate::policy::{AmbiguousPath, Refusal};
-use http::{HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use rand::RngExt;
 use serde_json::{Map, Value, json};
 
@@ -77,20 +77,23 @@ impl Problem {
             let scheme = HeaderValue::from_str(scheme);
             headers.extend(scheme.ok().map(|scheme| (header::WWW_AUTHENTICATE, scheme)));
         }
-        if let Self::Throttled(throttle) = self {
-            let Throttle { limit, rule, wait } = throttle;
-            headers.insert(header::RETRY_AFTER, seconds_up(*wait).into());
-            headers.extend(rate_limit_fields(limit, *rule, 0, *wait));
-        }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, self.retry_after().into());
-        }
+        self.tell_when(headers);
         response
     }
 
-    /// Seconds. Those who were too many at once must not come again all at once.
-    fn retry_after(&self) -> u16 {
-        if matches!(self, Self::Busy) { rand::rng().random_range(1..=5) } else { 1 }
+    /// Tells when to come again, where that may help.
+    pub(super) fn tell_when(&self, headers: &mut HeaderMap) {
+        let seconds = match self {
+            // Those who were too many at once must not come again all at once.
+            Self::Busy => rand::rng().random_range(1..=5),
+            Self::Throttled(Throttle { limit, rule, wait }) => {
+                headers.extend(rate_limit_fields(limit, *rule, 0, *wait));
+                seconds_up(*wait)
+            }
+            Self::Unavailable => 1,
+            _ => return,
+        };
+        headers.insert(header::RETRY_AFTER, seconds.into());
     }
 
     /// Whether an endpoint says so, which then also says what it allows. The others are said before

@@ -37,6 +37,7 @@ impl Problem {
         headers.insert(STATUS, (self.grpc_code() as u16).into());
         let words = utf8_percent_encode(&self.words(), NOT_PLAIN).to_string();
         headers.extend(HeaderValue::try_from(words).ok().map(|words| (MESSAGE, words)));
+        self.tell_when(headers);
         response
     }
 

@@ -48,16 +48,16 @@ impl Auth {
                 }
                 let to = seat.hash(Arc::clone(&new)).await?;
                 let from = user.password.clone();
-                let changed = User { password: to.clone(), ..user };
-                let change = PasswordChange { from, keep: token.digest(), to, user: changed.id };
+                let change = PasswordChange { from, keep: token.digest(), to, user: user.id };
                 if self.store.replace_password(change).await? {
-                    return Ok(Ok(changed));
+                    return Ok(Ok(user));
                 }
             }
             Err(AuthError::Busy)
         });
         let user = judged.await.map_err(ChangeError::of_the_old)??;
-        self.limits.acquaint(&user, from).await;
+        self.limits.estrange(user.id).await;
+        self.limits.acquaint(user.id, from).await;
         self.tell_of(EventName::PasswordChanged, &user, from);
         Ok(())
     }

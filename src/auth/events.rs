@@ -40,6 +40,8 @@ impl Events {
     const QUEUE: usize = 4_096;
     /// How many are written at a time.
     const BATCH: usize = 256;
+    /// How many of one trail may be held for the store.
+    const HELD: usize = 1_024;
     /// How long others may join a batch: it spares the store many small writes.
     const GATHER: Duration = Duration::from_millis(50);
     /// How long the store is left alone when it did not take a batch; longer each time.
@@ -74,20 +76,25 @@ impl Events {
 
 impl Waiting {
     /// Waits for events, and for those that come soon after.
-    async fn gather(&mut self) {
+    async fn gather(&mut self, metrics: &Metrics) {
         if self.batch.is_empty() {
             self.queue.recv_many(&mut self.batch, Events::BATCH).await;
             sleep(Events::GATHER).await;
         }
-        self.take();
+        self.take(metrics);
     }
 
-    /// Fills the batch with what is there.
-    fn take(&mut self) {
-        while self.batch.len() < Events::BATCH
-            && let Ok(event) = self.queue.try_recv()
-        {
-            self.batch.push(event);
+    /// Adds what is there to the batch. Of a trail that the store does not keep no more than so many
+    /// wait, so that the others get on.
+    fn take(&mut self, metrics: &Metrics) {
+        for _ in 0..Events::BATCH {
+            let Ok(event) = self.queue.try_recv() else { return };
+            let of_trail = self.batch.iter().filter(|one| one.trail() == event.trail());
+            if of_trail.count() < Events::HELD {
+                self.batch.push(event);
+            } else {
+                metrics.event_dropped();
+            }
         }
     }
 }
@@ -104,7 +111,7 @@ impl Auth {
         let mut waiting = self.events.waiting.lock().await;
         let mut pause = Events::SHORTEST_PAUSE;
         loop {
-            waiting.gather().await;
+            waiting.gather(&self.metrics).await;
             match self.write_batch(&mut waiting).await {
                 Ok(()) => pause = Events::SHORTEST_PAUSE,
                 Err(error) => {
@@ -125,7 +132,7 @@ impl Auth {
         let outcome = timeout(within, async {
             let mut waiting = self.events.waiting.lock().await;
             loop {
-                waiting.take();
+                waiting.take(&self.metrics);
                 if waiting.batch.is_empty() {
                     return Ok(());
                 }
@@ -205,7 +212,7 @@ mod tests {
         let text = metrics.render().unwrap();
         assert!(text.contains("authgate_events_dropped_total 3\n"), "{text}");
         let mut waiting = events.waiting.lock().await;
-        waiting.take();
+        waiting.take(&metrics);
         assert_eq!((waiting.batch.len(), &waiting.batch[0]), (Events::BATCH, &event(0)));
     }
 }

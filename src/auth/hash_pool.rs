@@ -6,6 +6,7 @@ use super::{AuthError, HashError, PasswordHasher, Verdict};
 use crate::metrics::Metrics;
 use crate::model::network::Network;
 use crate::model::password::{Password, PasswordHash};
+use crate::model::user::UserId;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -40,6 +41,15 @@ impl Lane {
             Self::Console => 1,
         }
     }
+}
+
+/// Of whose part of a lane's places one is taken: nobody may have them all.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Share {
+    /// Clients of a network together may have half.
+    pub network: Network,
+    /// All who log in as a user may have a quarter.
+    pub user: Option<UserId>,
 }
 
 /// What the threads and those who wait for them share.
@@ -88,18 +98,18 @@ impl HashPool {
     }
 
     /// Takes a place, or fails at once if there is none: all of that lane are taken, or as many as
-    /// clients of one network may hold. Never waits.
-    pub fn reserve(&self, lane: Lane, network: Option<Network>) -> Result<Seat<'_>, AuthError> {
-        let is_free = self.shared.queues().take_seat(lane, network);
+    /// its share. Never waits.
+    pub fn reserve(&self, lane: Lane, share: Option<Share>) -> Result<Seat<'_>, AuthError> {
+        let is_free = self.shared.queues().take_seat(lane, share);
         if !is_free {
             return Err(self.refuse());
         }
-        Ok(Seat { lane, network, pool: self })
+        Ok(Seat { lane, pool: self, share })
     }
 
-    /// Fails at once if a client of a network finds no place in whichever lane it is to wait.
-    pub(super) fn look(&self, network: Option<Network>) -> Result<(), AuthError> {
-        let is_full = self.shared.queues().is_full(network);
+    /// Fails at once if there is no place in whichever lane one is to wait.
+    pub(super) fn look(&self, share: Option<Share>) -> Result<(), AuthError> {
+        let is_full = self.shared.queues().is_full(share);
         if is_full { Err(self.refuse()) } else { Ok(()) }
     }
 
@@ -123,8 +133,8 @@ impl Drop for HashPool {
 /// A place in the queue, until it is dropped: for one password after another.
 pub struct Seat<'p> {
     lane: Lane,
-    network: Option<Network>,
     pool: &'p HashPool,
+    share: Option<Share>,
 }
 
 impl Seat<'_> {
@@ -174,7 +184,7 @@ impl Seat<'_> {
 
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
-        self.pool.shared.queues().free_seat(self.lane, self.network);
+        self.pool.shared.queues().free_seat(self.lane, self.share);
     }
 }
 

@@ -1,9 +1,10 @@
 //! Who waits for a thread that hashes, and who is next.
 
 use super::PasswordHasher;
-use super::hash_pool::Lane;
+use super::hash_pool::{Lane, Share};
 use crate::metrics::Metrics;
 use crate::model::network::Network;
+use crate::model::user::UserId;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -36,28 +37,43 @@ pub(super) struct Job {
 
 #[derive(Default)]
 struct Queue {
-    /// How many places each network holds.
-    by_network: HashMap<Network, usize>,
+    /// How many places each of those holds that may not have all.
+    held: HashMap<Holder, usize>,
     most: usize,
     /// How many hold a place, whether or not their job is here yet.
     seats: usize,
     waiting: VecDeque<Job>,
 }
 
+/// Who may not have all the places of a lane.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+enum Holder {
+    Network(Network),
+    User(UserId),
+}
+
+impl Holder {
+    fn all(share: Option<Share>) -> impl Iterator<Item = Self> {
+        let network = share.map(|share| Self::Network(share.network));
+        let user = share.and_then(|share| share.user).map(Self::User);
+        network.into_iter().chain(user)
+    }
+}
+
 impl Queue {
-    fn has_room(&self, network: Option<Network>) -> bool {
-        let share = (self.most / Queues::SHARE).max(1);
-        let of_network = network.and_then(|network| self.by_network.get(&network)).copied();
-        self.seats < self.most && of_network.unwrap_or(0) < share
+    fn has_room(&self, share: Option<Share>) -> bool {
+        let most = |holder: Holder| match holder {
+            Holder::Network(_) => (self.most / 2).max(1),
+            Holder::User(_) => (self.most / 4).max(1),
+        };
+        let held = |holder| self.held.get(&holder).copied().unwrap_or(0);
+        self.seats < self.most && Holder::all(share).all(|holder| held(holder) < most(holder))
     }
 }
 
 impl Queues {
     /// Refusals are told once in so long.
     const TOLD_EVERY: Duration = Duration::from_secs(1);
-
-    /// Which part of a lane's places one network may hold: nobody takes them all.
-    const SHARE: usize = 2;
 
     pub(super) fn new(threads: usize) -> Self {
         let queue = |lane: Lane| Queue {
@@ -76,33 +92,32 @@ impl Queues {
         }
     }
 
-    /// Takes a place, for a client of a network if it is not exempt; `false` if none is free.
-    pub(super) fn take_seat(&mut self, lane: Lane, network: Option<Network>) -> bool {
+    /// Takes a place; `false` if none is free, or none of the share.
+    pub(super) fn take_seat(&mut self, lane: Lane, share: Option<Share>) -> bool {
         let queue = self.of(lane);
-        if !queue.has_room(network) {
+        if !queue.has_room(share) {
             return false;
         }
         queue.seats += 1;
-        if let Some(network) = network {
-            *queue.by_network.entry(network).or_default() += 1;
-        }
+        Holder::all(share).for_each(|holder| *queue.held.entry(holder).or_default() += 1);
         true
     }
 
-    /// Whether a client of a network finds no place, neither as one that is known nor as a stranger.
-    pub(super) fn is_full(&self, network: Option<Network>) -> bool {
-        !self.familiar.has_room(network) && !self.ordinary.has_room(network)
+    /// Whether there is no place, neither for one that is known nor for a stranger.
+    pub(super) fn is_full(&self, share: Option<Share>) -> bool {
+        !self.familiar.has_room(share) && !self.ordinary.has_room(share)
     }
 
     /// Gives a place back.
-    pub(super) fn free_seat(&mut self, lane: Lane, network: Option<Network>) {
+    pub(super) fn free_seat(&mut self, lane: Lane, share: Option<Share>) {
         let queue = self.of(lane);
         queue.seats = queue.seats.saturating_sub(1);
-        let Some(network) = network else { return };
-        if let Some(seats) = queue.by_network.get_mut(&network) {
-            *seats = seats.saturating_sub(1);
-            if *seats == 0 {
-                queue.by_network.remove(&network);
+        for holder in Holder::all(share) {
+            if let Some(held) = queue.held.get_mut(&holder) {
+                *held = held.saturating_sub(1);
+                if *held == 0 {
+                    queue.held.remove(&holder);
+                }
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Name and password → token.
 
 use super::issue::Terms;
-use super::{Auth, AuthError, Issued, Lane, Seat, Verdict};
+use super::{Auth, AuthError, Issued, Lane, Seat, Share, Verdict};
 use crate::model::event::{Actor, Event, EventName};
 use crate::model::password::Password;
 use crate::model::user::{User, UserChange, Username};
@@ -21,8 +21,13 @@ impl Auth {
         let issued = self.count_guess(guess, async |seat: &mut Seat<'_>| {
             for _ in 0..ROUNDS {
                 let user = self.check_password(seat, guess).await?;
-                if let Some(issued) = self.issue(user, self.login_terms()).await? {
-                    return Ok(issued);
+                match self.issue(user.clone(), self.login_terms()).await {
+                    Ok(None) => {}
+                    Ok(Some(issued)) => return Ok(issued),
+                    Err(error) => {
+                        self.tell_of_useless(&user, &error, from);
+                        return Err(error);
+                    }
                 }
             }
             Err(AuthError::Busy)
@@ -46,13 +51,15 @@ impl Auth {
         }
         let limits = self.limits.login(username, from);
         limits.look()?;
-        let network = self.limits.share_of(from);
-        self.passwords.look(network)?;
+        let share = self.limits.share_of(from);
+        self.passwords.look(share)?;
         let user = self.find(username).await?;
         let familiarity = limits.familiarity(user.as_ref()).await?;
         let lane = if familiarity.is_known() { Lane::Familiar } else { Lane::Ordinary };
         // Before it is counted: whoever finds all places taken has not guessed.
-        let mut seat = self.passwords.reserve(lane, network)?;
+        let user_id = user.as_ref().map(|user| user.id);
+        let share = share.map(|share| Share { user: user_id, ..share });
+        let mut seat = self.passwords.reserve(lane, share)?;
         let guess = limits.count(familiarity).await?;
         let outcome = judge(&mut seat).await;
         drop(seat);
@@ -103,6 +110,16 @@ impl Auth {
             Some(user) if !user.is_active => event.of(user).with("the user is locked out"),
             Some(user) => event.of(user),
         });
+    }
+
+    /// The password was right, which is worth telling although nothing came of it.
+    fn tell_of_useless(&self, user: &User, why: &AuthError, from: IpAddr) {
+        let event = Event::new(EventName::LoginFailed, Actor::Client(from), self.clock.now());
+        let detail = match why {
+            AuthError::TokenLimit => "right, but the user has as many tokens as they may have",
+            _ => "right, but no token could be issued",
+        };
+        self.events.record(event.of(user).with(detail));
     }
 
     /// Tells what a client has done with its account.

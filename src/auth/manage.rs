@@ -80,7 +80,10 @@ impl Auth {
             return Err(ManageError::WeakPassword(weaknesses));
         }
         let hash = self.passwords.reserve(Lane::Console, None)?.hash(Arc::new(password)).await?;
-        self.change(user, UserChange::Password(hash), EventName::PasswordChanged, by).await
+        let change = UserChange::Password(hash);
+        let changed = self.change(user, change, EventName::PasswordChanged, by).await?;
+        self.limits.estrange(user.id).await;
+        Ok(changed)
     }
 
     /// Deletes a user with all their tokens.

@@ -23,7 +23,7 @@ pub use self::cache::CacheSettings;
 pub use self::change_password::{ChangeError, NewPassword};
 pub use self::checks::{PasswordChecks, Weakness};
 pub use self::events::EventSettings;
-pub use self::hash_pool::{HashPool, Lane, Seat};
+pub use self::hash_pool::{HashPool, Lane, Seat, Share};
 pub use self::hasher::{Argon2Hasher, HashCost, HashError, PasswordHasher, Verdict};
 pub use self::issue::{Issued, Refresh, TokenSettings};
 pub use self::limits::{LimitSettings, LimitView, Throttle};

@@ -50,10 +50,12 @@ impl Auth {
         if !self.settings.load().refuse_look_alikes {
             return Ok(false);
         }
-        match name.ascii_twin() {
-            Some(twin) => self.is_taken(&twin).await,
-            None => Ok(false),
+        for twin in name.ascii_twins() {
+            if self.is_taken(&twin).await? {
+                return Ok(true);
+            }
         }
+        Ok(false)
     }
 
     /// Makes an ordinary user and issues their first token, which counts against the limit of
@@ -66,7 +68,7 @@ impl Auth {
     ) -> Result<Issued, RegisterError> {
         let user = self.create(registration, false, seat).await?;
         self.tell_of(EventName::Registered, &user, from);
-        self.limits.acquaint(&user, from).await;
+        self.limits.acquaint(user.id, from).await;
         let lifetime = self.settings.load().tokens.lifetime;
         let terms = Terms { is_login: false, lifetime, limit: None };
         let issued = self.issue(user, terms).await?;

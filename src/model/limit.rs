@@ -1,7 +1,7 @@
 //! Limits: how much of something one may have, and in which time.
 
 use super::network::Network;
-use super::user::{User, UserId, Username};
+use super::user::{UserId, Username};
 use crate::clock::Timestamp;
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -183,6 +183,8 @@ pub enum LimitKey {
     LoginsOfFrom(AccountKey, Network),
     /// Failed logins from a network.
     LoginsFrom(Network),
+    /// Logins of an account from a network, those that succeed too.
+    AllLoginsOfFrom(AccountKey, Network),
     /// Registrations from a network.
     RegistrationsFrom(Network),
     /// Requests of a class.
@@ -206,6 +208,7 @@ impl LimitKey {
     /// What is limited, by the name that it has in the settings.
     pub fn limit(&self) -> &str {
         match self {
+            Self::AllLoginsOfFrom(..) => "logins_per_account_and_network",
             Self::LoginsOf(_) => "login_failures_per_account",
             Self::LoginsOfFrom(..) => "login_failures_per_account_and_network",
             Self::LoginsFrom(_) => "login_failures_per_network",
@@ -220,7 +223,9 @@ impl LimitKey {
     pub fn told(&self) -> String {
         match self {
             Self::LoginsOf(_) => self.limit().to_owned(),
-            Self::LoginsOfFrom(_, network) => format!("{}/{network}", self.limit()),
+            Self::AllLoginsOfFrom(_, network) | Self::LoginsOfFrom(_, network) => {
+                format!("{}/{network}", self.limit())
+            }
             Self::LoginsFrom(_)
             | Self::RegistrationsFrom(_)
             | Self::Requests(..)
@@ -235,7 +240,9 @@ impl fmt::Display for LimitKey {
         write!(f, "{}/", self.limit())?;
         match self {
             Self::LoginsOf(account) => write!(f, "{account}"),
-            Self::LoginsOfFrom(account, network) => write!(f, "{account} {network}"),
+            Self::AllLoginsOfFrom(account, network) | Self::LoginsOfFrom(account, network) => {
+                write!(f, "{account} {network}")
+            }
             Self::LoginsFrom(network)
             | Self::RegistrationsFrom(network)
             | Self::Requests(_, Subject::Network(network))
@@ -253,11 +260,6 @@ pub struct AccountKey([u8; 16]);
 impl AccountKey {
     /// No user's name has more bytes.
     const LONGEST: usize = Username::MAX_CHARS * char::MAX.len_utf8();
-
-    /// The account of a user, as long as they have this password.
-    pub fn of(user: &User) -> Self {
-        Self::hash(&[user.username.as_str(), user.password.expose()].join("\0"))
-    }
 
     /// All accounts whose names differ from this one in case, in the form of Unicode or in blanks
     /// round them.
@@ -287,13 +289,13 @@ impl fmt::Display for AccountKey {
     }
 }
 
-/// An account, and a network from which it has logged in.
+/// A user, and a network from which they have logged in.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Familiar {
-    /// The account, under its present password.
-    pub account: AccountKey,
     /// The network.
     pub network: Network,
+    /// The user.
+    pub user: UserId,
 }
 
 #[cfg(test)]

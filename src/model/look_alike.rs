@@ -24,26 +24,40 @@ impl Username {
         all.is_empty() && !(others.hanb || others.jpan || others.kore)
     }
 
-    /// The name of ASCII characters alone that looks the same. `None` if it is of those itself, or
-    /// if a character of it looks like none of them.
-    pub fn ascii_twin(&self) -> Option<Self> {
+    /// The names of ASCII characters alone that look the same: more than one where a character looks
+    /// like several, such as I, l and 1, and then the likeliest. None if it is of those itself, or if
+    /// a character of it looks like none of them.
+    pub fn ascii_twins(&self) -> Vec<Self> {
+        /// Each is looked up.
+        const MOST: usize = 16;
         if self.as_str().is_ascii() {
-            return None;
+            return Vec::new();
         }
-        let prototypes: Vec<_> = ('!'..='~').map(|char| (char, prototype(char))).collect();
-        let twin = |char: char| {
-            if char.is_ascii() {
-                return Some(char);
-            }
-            let wanted = prototype(char);
-            let alike = prototypes.iter().filter(|(_, prototype)| *prototype == wanted);
-            // I, l and 1 look alike: the one of the same kind comes first.
-            let kind = char.general_category();
-            alike.map(|(char, _)| *char).min_by_key(|one| is_unlike(kind, *one))
-        };
-        let twin: Option<String> = self.as_str().chars().map(twin).collect();
-        Self::parse(&twin?).ok()
+        let in_names = |char: &char| char.is_ascii_alphanumeric() || "@.+-_".contains(*char);
+        let ascii = ('!'..='~').filter(in_names);
+        let prototypes: Vec<_> = ascii.map(|char| (char, prototype(char))).collect();
+        let mut twins = vec![String::new()];
+        for char in self.as_str().chars() {
+            let alike = alike(char, &prototypes);
+            let longer =
+                twins.iter().flat_map(|twin| alike.iter().map(move |char| format!("{twin}{char}")));
+            twins = longer.take(MOST).collect();
+        }
+        twins.iter().filter_map(|twin| Self::parse(twin).ok()).collect()
     }
+}
+
+/// The characters of ASCII that look like this one, those of the same kind first.
+fn alike(char: char, prototypes: &[(char, String)]) -> Vec<char> {
+    if char.is_ascii() {
+        return vec![char];
+    }
+    let wanted = prototype(char);
+    let alike = prototypes.iter().filter(|(_, prototype)| *prototype == wanted);
+    let mut alike: Vec<_> = alike.map(|(char, _)| *char).collect();
+    let kind = char.general_category();
+    alike.sort_by_key(|one| is_unlike(kind, *one));
+    alike
 }
 
 fn is_letter(char: char) -> bool {
@@ -108,15 +122,24 @@ mod tests {
             ("ІО", "IO"),
             ("u۱", "u1"),
         ] {
-            assert_eq!(name(text).ascii_twin(), Some(name(twin)), "{text}");
+            assert_eq!(name(text).ascii_twins().first(), Some(&name(twin)), "{text}");
         }
+    }
+
+    #[test]
+    fn a_character_that_looks_like_several_has_a_twin_for_each() {
+        for text in ["раураӏ", "раураӀ", "раура\u{661}"] {
+            let twins = name(text).ascii_twins();
+            assert!(twins.contains(&name("paypal")), "{text}: {twins:?}");
+        }
+        assert_eq!(name(&"Ӏ".repeat(100)).ascii_twins().len(), 16);
     }
 
     #[test]
     fn most_names_have_no_twin() {
         for text in ["admin", "Admin", "I1l0O", "josé", "Иван", "山田太郎", "straße", "ｗｉｄｅ"]
         {
-            assert_eq!(name(text).ascii_twin(), None, "{text}");
+            assert_eq!(name(text).ascii_twins(), [], "{text}");
         }
     }
 }

@@ -80,15 +80,17 @@ pub trait Store: Send + Sync {
     async fn limits(&self, now: Timestamp) -> Result<Vec<(String, Taken)>, StoreError>;
     /// Forgets what has been taken of limits, and says of how many.
     async fn clear_limits(&self, keys: Vec<String>) -> Result<u64, StoreError>;
-    /// Remembers that an account has logged in from a network, until a moment. Of each account a few
+    /// Remembers that a user has logged in from a network, until a moment. Of each user a few
     /// networks are remembered, those for the longest.
     async fn make_familiar(&self, familiar: Familiar, until: Timestamp) -> Result<(), StoreError>;
-    /// Until when it is remembered that an account has logged in from a network; `None` if it is not.
+    /// Until when it is remembered that a user has logged in from a network; `None` if it is not.
     async fn familiar_until(
         &self,
         familiar: Familiar,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError>;
+    /// Forgets from which networks a user has logged in.
+    async fn forget_familiar(&self, user: UserId) -> Result<(), StoreError>;
     /// Whether more than one gateway may use the store, so that all must count in it.
     fn is_shared(&self) -> bool;
 
@@ -167,7 +169,7 @@ pub enum Inserted {
     NameTaken,
 }
 
-/// From how many networks an account is remembered to have logged in.
+/// From how many networks a user is remembered to have logged in.
 const FAMILIAR_NETWORKS: u16 = 16;
 
 /// Whether something was taken of limits.

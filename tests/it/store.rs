@@ -85,7 +85,7 @@ macro_rules! contract {
             limits_are_listed_and_cleared
             what_is_whole_again_is_not_listed
             a_familiar_network_is_remembered_until_its_end
-            of_each_account_a_few_networks_are_remembered
+            of_each_user_a_few_networks_are_remembered
         }
         whole! { feed:
             a_feed_begins_with_everything

@@ -198,17 +198,48 @@ fn threads_end_with_the_pool() {
 }
 
 #[tokio::test]
-async fn one_network_holds_a_part_of_the_places_and_others_find_theirs() {
+async fn nobody_holds_more_than_their_share_and_others_find_their_places() {
     let stage = Stage::new();
-    let [one, other] =
-        ["192.0.2.1", "192.0.2.2"].map(|text| Some(Network::of(text.parse().unwrap())));
-    for (lane, share) in [(Lane::Ordinary, 16), (Lane::Familiar, 8)] {
-        let seats: Vec<_> =
-            std::iter::from_fn(|| stage.pool.reserve(lane, one).ok()).take(100).collect();
-        assert_eq!(seats.len(), share);
+    let share = |address: &str, user: Option<u64>| {
+        let network = Network::of(address.parse().unwrap());
+        Some(Share { network, user: user.map(UserId) })
+    };
+    let (one, other) = (share("192.0.2.1", None), share("192.0.2.2", None));
+    let user = [1, 2].map(|host| share(&format!("198.51.100.{host}"), Some(7)));
+    for (lane, most) in [(Lane::Ordinary, 16), (Lane::Familiar, 8)] {
+        let seats = |share| -> Vec<_> {
+            std::iter::from_fn(|| stage.pool.reserve(lane, share).ok()).take(100).collect()
+        };
+        let of_network = seats(one);
+        assert_eq!(of_network.len(), most);
+        let of_user = seats(user[0]);
+        assert_eq!(of_user.len(), most / 2);
+        assert!(stage.pool.reserve(lane, user[1]).is_err());
         assert!(stage.pool.reserve(lane, other).is_ok());
-        assert!(stage.pool.reserve(lane, None).is_ok());
-        drop(seats);
+        drop((of_network, of_user));
         assert!(stage.pool.reserve(lane, one).is_ok());
+        assert!(stage.pool.reserve(lane, user[1]).is_ok());
     }
+}
+
+#[tokio::test]
+async fn the_known_and_the_strangers_take_turns() {
+    let stage = Stage::new();
+    let lanes = [Lane::Ordinary, Lane::Ordinary, Lane::Ordinary, Lane::Familiar, Lane::Familiar];
+    let mut seats: Vec<_> =
+        lanes.iter().map(|lane| stage.pool.reserve(*lane, None).unwrap()).collect();
+    let names = ["first", "stranger", "another stranger", "known", "also known"];
+    let mut jobs = Vec::new();
+    for (seat, name) in seats.iter_mut().zip(names) {
+        let mut job = Box::pin(seat.hash(password(name)));
+        submit(&mut job).await;
+        if name == "first" {
+            assert_eq!(stage.begun.recv().unwrap(), "first");
+        }
+        jobs.push(job);
+    }
+    stage.let_go(5);
+    join_all(jobs).await;
+    let begun: Vec<_> = stage.begun.try_iter().collect();
+    assert_eq!(begun, ["known", "stranger", "also known", "another stranger"]);
 }

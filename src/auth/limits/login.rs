@@ -5,7 +5,7 @@ use super::{Limits, Throttle};
 use crate::auth::AuthError;
 use crate::model::limit::{AccountKey, Charge, Familiar, LimitKey, Rule};
 use crate::model::network::Network;
-use crate::model::user::User;
+use crate::model::user::{User, UserId};
 use crate::store::StoreError;
 use std::net::IpAddr;
 
@@ -52,17 +52,24 @@ impl Limits {
         LoginLimits { account, from, is_exempt: self.is_exempt(from), limits: self, network }
     }
 
-    /// Remembers that a user's owner is at an address, as long as they keep their password.
-    pub(in super::super) async fn acquaint(&self, user: &User, from: IpAddr) {
-        self.make_familiar(user, Network::of(from)).await;
+    /// Remembers that a user's owner is at an address.
+    pub(in super::super) async fn acquaint(&self, user: UserId, from: IpAddr) {
+        self.make_familiar(Familiar { network: Network::of(from), user }).await;
     }
 
-    async fn make_familiar(&self, user: &User, network: Network) {
+    /// Forgets from where a user has logged in, since it may have been someone else.
+    pub(in super::super) async fn estrange(&self, user: UserId) {
+        if let Err(error) = self.store.forget_familiar(user).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, %user, "the networks of a user with another password stay known");
+        }
+    }
+
+    async fn make_familiar(&self, familiar: Familiar) {
         let settings = self.settings.load_full();
         if settings.familiar_for.is_zero() || !settings.enabled {
             return;
         }
-        let familiar = Familiar { account: AccountKey::of(user), network };
         let until = self.clock.now().plus(settings.familiar_for);
         if let Err(error) = self.store.make_familiar(familiar, until).await {
             let error = &error as &dyn std::error::Error;
@@ -94,8 +101,9 @@ impl<'a> LoginLimits<'a> {
             return Ok(Familiarity::Stranger);
         }
         let now = self.limits.clock.now();
-        let account = user.map_or(self.account, AccountKey::of);
-        let familiar = Familiar { account, network: self.network };
+        // There is no number 0.
+        let user = user.map_or(UserId(0), |user| user.id);
+        let familiar = Familiar { network: self.network, user };
         let until = self.limits.store.familiar_until(familiar, now).await?;
         Ok(match until {
             None => Familiarity::Stranger,
@@ -129,7 +137,9 @@ impl<'a> LoginLimits<'a> {
         let delay = settings.logins_of.filter(|_| !familiarity.is_known());
         let of = delay
             .map(|delay| Charge { key: LimitKey::LoginsOf(account), rule: Rule::Delay(delay) });
-        [of_from, from, of].into_iter().flatten().collect()
+        let all_of_from = LimitKey::AllLoginsOfFrom(account, network);
+        let all_of_from = settings.all_logins_of_from.map(|most| quota(all_of_from, most));
+        [of_from, from, of, all_of_from].into_iter().flatten().collect()
     }
 }
 
@@ -138,7 +148,8 @@ impl Guess<'_> {
     pub(in super::super) async fn was_right(self, user: Option<&User>) {
         let familiar = async {
             if let Some(user) = user.filter(|_| self.familiarity != Familiarity::Fresh) {
-                self.limits.make_familiar(user, self.network).await;
+                let familiar = Familiar { network: self.network, user: user.id };
+                self.limits.make_familiar(familiar).await;
             }
         };
         tokio::join!(self.give_back(), familiar);
@@ -150,10 +161,13 @@ impl Guess<'_> {
     }
 
     async fn give_back(&self) {
-        if self.charges.is_empty() {
+        let stays = |key: &LimitKey| matches!(key, LimitKey::AllLoginsOfFrom(..));
+        let failures = self.charges.iter().filter(|charge| !stays(&charge.key));
+        let failures: Vec<_> = failures.cloned().collect();
+        if failures.is_empty() {
             return;
         }
-        if let Err(error) = self.limits.store.give_back(&self.charges).await {
+        if let Err(error) = self.limits.store.give_back(&failures).await {
             let error = &error as &dyn std::error::Error;
             tracing::debug!(error, "a login that succeeded stays counted as a failure");
         }

@@ -11,8 +11,8 @@ pub use self::view::LimitView;
 use self::local::Local;
 use self::outage::Outage;
 use self::refusals::Refusals;
-use super::AuthError;
 use super::events::Events;
+use super::{AuthError, Share};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::model::event::{Actor, Event, EventName};
@@ -38,6 +38,8 @@ pub struct LimitSettings {
     pub familiar_for: Duration,
     /// How many gateways share the store: each allows its part while the store is away.
     pub gateways: NonZeroU32,
+    /// Logins of one account from one network, those that succeed too.
+    pub all_logins_of_from: Option<Quota>,
     /// Failed logins of one account, from wherever it has not logged in lately.
     pub logins_of: Option<Delay>,
     /// Failed logins of one account from one network.
@@ -54,6 +56,7 @@ impl LimitSettings {
     /// No limits.
     pub fn off() -> Self {
         Self {
+            all_logins_of_from: None,
             enabled: false,
             exceptions: Arc::default(),
             familiar_for: Duration::ZERO,
@@ -154,9 +157,9 @@ impl Limits {
         !settings.enabled || settings.exceptions.treatment(from) == Treatment::Allowed
     }
 
-    /// The network whose part of the places for hashing a client may have; `None` for any number.
-    pub(super) fn share_of(&self, from: IpAddr) -> Option<Network> {
-        (!self.is_exempt(from)).then(|| Network::of(from))
+    /// Of whose part of the places for hashing a client may take; `None` for any number.
+    pub(super) fn share_of(&self, from: IpAddr) -> Option<Share> {
+        (!self.is_exempt(from)).then(|| Share { network: Network::of(from), user: None })
     }
 
     /// Takes one of each, or none of any: of what changes the store anyway. If the store cannot count,

@@ -20,6 +20,7 @@ pub(super) fn limits(section: &mut Section<'_>) -> (LimitSettings, Vec<Arc<RateC
         |key, count, period| section.read(key, quota_of(count, period), values::rate_or_off);
     let logins_of_from =
         quota("login_failures_per_account_and_network", 20, Duration::from_hours(1));
+    let all_logins_of_from = quota("logins_per_account_and_network", 300, MINUTE);
     let logins_from = quota("login_failures_per_network", 100, MINUTE);
     let registrations_from = quota("registrations_per_network", 60, MINUTE);
     let unknown_tokens_from = quota("unknown_tokens_per_network", 300, MINUTE);
@@ -33,6 +34,7 @@ pub(super) fn limits(section: &mut Section<'_>) -> (LimitSettings, Vec<Arc<RateC
         ),
         gateways: gateways(section),
         exceptions: Arc::new(exceptions(section)),
+        all_logins_of_from,
         logins_from,
         logins_of_from,
         registrations_from,

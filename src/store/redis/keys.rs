@@ -1,7 +1,7 @@
 //! What the keys are called. The part in braces decides where a Redis Cluster keeps a key.
 
 use crate::model::event::Trail;
-use crate::model::limit::{AccountKey, LimitKey};
+use crate::model::limit::LimitKey;
 use crate::model::token::TokenDigest;
 use crate::model::user::{UserId, Username};
 use crate::store::Change;
@@ -45,7 +45,7 @@ pub(super) fn limit(key: &LimitKey) -> String {
 
 /// The limit of that name.
 pub(super) fn limit_named(name: &str) -> String {
-    let slot = if name.starts_with("login_") { "login" } else { name };
+    let slot = if name.starts_with("login") { "login" } else { name };
     format!("authgate:limit:{{{slot}}}:{name}")
 }
 
@@ -54,9 +54,9 @@ pub(super) fn limit_of(key: &str) -> Option<&str> {
     Some(key.strip_prefix("authgate:limit:{")?.split_once("}:")?.1)
 }
 
-/// The networks from which an account has logged in, with the end of their memory as the score.
-pub(super) fn familiar(account: &AccountKey) -> String {
-    format!("authgate:familiar:{{{account}}}")
+/// The networks from which a user has logged in, with the end of their memory as the score.
+pub(super) fn familiar(user: UserId) -> String {
+    format!("authgate:familiar:{{{user}}}")
 }
 
 /// A trail of events, as a stream.

@@ -4,6 +4,7 @@ use super::link::Request;
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
 use crate::model::limit::{Charge, Familiar, Rule, Standing, Taken, micros};
+use crate::model::user::UserId;
 use crate::store::{Counted, FAMILIAR_NETWORKS, StoreError};
 use redis::{Cmd, pipe};
 use std::time::Duration;
@@ -120,7 +121,7 @@ impl RedisStore {
         familiar: Familiar,
         until: Timestamp,
     ) -> Result<(), StoreError> {
-        let key = keys::familiar(&familiar.account);
+        let key = keys::familiar(familiar.user);
         let most = isize::try_from(FAMILIAR_NETWORKS).unwrap_or(isize::MAX);
         let mut note = pipe();
         note.atomic().zadd(&key, familiar.network.to_string(), until.micros());
@@ -134,11 +135,15 @@ impl RedisStore {
         familiar: Familiar,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError> {
-        let key = keys::familiar(&familiar.account);
+        let key = keys::familiar(familiar.user);
         let score = Cmd::zscore(key, familiar.network.to_string());
         let until: Option<f64> = self.link.ask(Request::Command(&score)).await?;
         #[expect(clippy::cast_possible_truncation, reason = "microseconds of this age fit exactly")]
         let until = until.map(|until| Timestamp::from_micros(until as i64));
         Ok(until.filter(|until| *until > now))
+    }
+
+    pub(super) async fn drop_familiar(&self, user: UserId) -> Result<(), StoreError> {
+        self.link.ask(Request::Command(&Cmd::del(keys::familiar(user)))).await
     }
 }

@@ -192,6 +192,10 @@ impl Store for RedisStore {
         self.read_familiar(familiar, now).await
     }
 
+    async fn forget_familiar(&self, user: UserId) -> Result<(), StoreError> {
+        self.drop_familiar(user).await
+    }
+
     fn is_shared(&self) -> bool {
         true
     }

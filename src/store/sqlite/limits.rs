@@ -3,6 +3,7 @@
 use super::rows;
 use crate::clock::Timestamp;
 use crate::model::limit::{Charge, Familiar, Standing, Taken};
+use crate::model::user::UserId;
 use crate::store::{Counted, FAMILIAR_NETWORKS, StoreError};
 use rusqlite::{Connection, Row, params};
 use std::time::Duration;
@@ -61,15 +62,14 @@ pub(super) fn make_familiar(
     familiar: Familiar,
     until: Timestamp,
 ) -> Result<(), StoreError> {
-    let Familiar { account, network } = familiar;
-    let (account, network) = (account.to_string(), network.to_string());
-    let sql = "INSERT INTO familiar (account, network, forget) VALUES (?1, ?2, ?3)
-               ON CONFLICT (account, network) DO UPDATE SET forget = max(forget, excluded.forget)";
-    rows::execute(db, sql, params![account, network, until])?;
-    let sql = "DELETE FROM familiar WHERE account = ?1 AND network IN (
-                   SELECT network FROM familiar WHERE account = ?1
+    let Familiar { network, user } = familiar;
+    let sql = "INSERT INTO familiar (user_id, network, forget) VALUES (?1, ?2, ?3)
+               ON CONFLICT (user_id, network) DO UPDATE SET forget = max(forget, excluded.forget)";
+    rows::execute(db, sql, params![user, network.to_string(), until])?;
+    let sql = "DELETE FROM familiar WHERE user_id = ?1 AND network IN (
+                   SELECT network FROM familiar WHERE user_id = ?1
                    ORDER BY forget DESC LIMIT -1 OFFSET ?2)";
-    rows::execute(db, sql, params![account, FAMILIAR_NETWORKS]).map(drop)
+    rows::execute(db, sql, params![user, FAMILIAR_NETWORKS]).map(drop)
 }
 
 pub(super) fn familiar_until(
@@ -77,10 +77,14 @@ pub(super) fn familiar_until(
     familiar: Familiar,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, StoreError> {
-    let Familiar { account, network } = familiar;
-    let sql = "SELECT forget FROM familiar WHERE account = ?1 AND network = ?2 AND forget > ?3";
-    let columns = params![account.to_string(), network.to_string(), now];
+    let Familiar { network, user } = familiar;
+    let sql = "SELECT forget FROM familiar WHERE user_id = ?1 AND network = ?2 AND forget > ?3";
+    let columns = params![user, network.to_string(), now];
     rows::first(db, sql, columns, |row| Ok(Timestamp::from_micros(row.get("forget")?)))
+}
+
+pub(super) fn forget_familiar(db: &Connection, user: UserId) -> Result<(), StoreError> {
+    rows::execute(db, "DELETE FROM familiar WHERE user_id = ?1", [user]).map(drop)
 }
 
 /// Deletes some of what is forgotten by `now`, and says how much.
@@ -88,8 +92,8 @@ pub(super) fn sweep(db: &Connection, now: Timestamp) -> Result<usize, StoreError
     let sql = "DELETE FROM limits WHERE key IN (
                    SELECT key FROM limits WHERE forget <= ?1 LIMIT ?2)";
     let limits = rows::execute(db, sql, params![now, SWEEP_BATCH])?;
-    let sql = "DELETE FROM familiar WHERE (account, network) IN (
-                   SELECT account, network FROM familiar WHERE forget <= ?1 LIMIT ?2)";
+    let sql = "DELETE FROM familiar WHERE (user_id, network) IN (
+                   SELECT user_id, network FROM familiar WHERE forget <= ?1 LIMIT ?2)";
     Ok(limits + rows::execute(db, sql, params![now, SWEEP_BATCH])?)
 }
 

@@ -216,6 +216,10 @@ impl Store for SqliteStore {
         self.read(move |db| limits::familiar_until(db, familiar, now)).await
     }
 
+    async fn forget_familiar(&self, user: UserId) -> Result<(), StoreError> {
+        self.write(move |db, _| limits::forget_familiar(db, user)).await
+    }
+
     /// Another process may have the file for a while, but not another machine.
     fn is_shared(&self) -> bool {
         false

@@ -11,12 +11,12 @@ CREATE TABLE limits (
 
 CREATE INDEX limits_by_end ON limits (forget);
 
--- From which networks each account has logged in.
+-- From which networks each user has logged in.
 CREATE TABLE familiar (
-    account TEXT NOT NULL,
+    user_id INTEGER NOT NULL,
     network TEXT NOT NULL,
     forget  INTEGER NOT NULL,
-    PRIMARY KEY (account, network)
+    PRIMARY KEY (user_id, network)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX familiar_by_end ON familiar (forget);

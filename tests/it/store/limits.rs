@@ -4,6 +4,7 @@ use super::{Fixture, now};
 use authgate::clock::Timestamp;
 use authgate::model::limit::{AccountKey, Charge, Delay, Familiar, LimitKey, Quota, Rule};
 use authgate::model::network::Network;
+use authgate::model::user::UserId;
 use authgate::store::{Counted, Store};
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
@@ -144,16 +145,14 @@ pub(super) async fn what_is_whole_again_is_not_listed(fixture: Fixture) {
 
 pub(super) async fn a_familiar_network_is_remembered_until_its_end(fixture: Fixture) {
     let (store, another) = (fixture.store(), fixture.another());
-    let familiar = Familiar { account: account("ada"), network: network(1) };
+    let familiar = Familiar { network: network(1), user: UserId(7) };
     let soon = now().plus(Duration::from_millis(300));
     store.make_familiar(familiar, soon).await.unwrap();
     // Stores may keep it by the millisecond.
     let until = another.familiar_until(familiar, now()).await.unwrap();
     assert_eq!(until.map(Timestamp::millis_up), Some(soon.millis_up()));
-    let others = [
-        Familiar { network: network(2), ..familiar },
-        Familiar { account: account("bob"), ..familiar },
-    ];
+    let others =
+        [Familiar { network: network(2), ..familiar }, Familiar { user: UserId(8), ..familiar }];
     for other in others {
         assert_eq!(store.familiar_until(other, now()).await.unwrap(), None);
     }
@@ -162,9 +161,9 @@ pub(super) async fn a_familiar_network_is_remembered_until_its_end(fixture: Fixt
     assert_eq!(store.familiar_until(familiar, now()).await.unwrap(), None);
 }
 
-pub(super) async fn of_each_account_a_few_networks_are_remembered(fixture: Fixture) {
+pub(super) async fn of_each_user_a_few_networks_are_remembered(fixture: Fixture) {
     let store = fixture.store();
-    let at = |number: u32| Familiar { account: account("ada"), network: network(number) };
+    let at = |number: u32| Familiar { network: network(number), user: UserId(7) };
     for number in 0..20 {
         let until = now().plus(Duration::from_mins(10 + u64::from(number)));
         store.make_familiar(at(number), until).await.unwrap();
@@ -174,4 +173,6 @@ pub(super) async fn of_each_account_a_few_networks_are_remembered(fixture: Fixtu
         known.extend(store.familiar_until(at(number), now()).await.unwrap().map(|_| number));
     }
     assert_eq!(known, (4..20).collect::<Vec<_>>());
+    store.forget_familiar(UserId(7)).await.unwrap();
+    assert_eq!(store.familiar_until(at(19), now()).await.unwrap(), None);
 }

@@ -203,6 +203,48 @@ fn a_password_that_no_user_can_have_is_no_guess() {
 }
 
 #[test]
+fn logins_that_succeed_have_a_limit_of_their_own() {
+    on_each_store("logins_per_account_and_network = \"4/1h\"\n", |gateway| {
+        register_from(gateway, "alice", &address(1));
+        let statuses = (0..6).map(|_| sign_in(gateway, "alice", &address(1)).status);
+        assert_eq!(statuses.collect::<Vec<_>>(), [200, 200, 200, 200, 429, 429]);
+        assert_eq!(sign_in(gateway, "alice", &address(2)).status, 200);
+    });
+}
+
+#[test]
+fn a_name_that_nobody_has_asks_redis_as_often_as_one_that_somebody_has() {
+    let (upstream, redis) = (Upstream::start(), RedisServer::start());
+    let gateway = Gateway::start(&(upstream.settings() + ROUTES + &redis.settings()));
+    gateway.register("alice");
+    let asked = |name: &str| {
+        let calls = || ["get", "hgetall", "zscore"].map(|command| redis.calls(command));
+        let before = calls();
+        assert_eq!(gateway.send(&login(name, "wrong")).status, 400);
+        calls().iter().zip(before).map(|(after, before)| after - before).collect::<Vec<_>>()
+    };
+    assert_eq!(asked("alice"), asked("nobody"));
+}
+
+#[test]
+fn a_network_stays_known_when_the_cost_of_hashes_changes() {
+    let upstream = Upstream::start();
+    let settings = |more: &str| {
+        let limits = "[limits]\nlogin_failures_per_account = { free = 1, delay = \"10m\" }\n";
+        upstream.settings() + ROUTES + super::BEHIND_A_PROXY + limits + more
+    };
+    let mut gateway = Gateway::start(&settings(""));
+    register_from(&gateway, "alice", &address(1));
+    let dearer = "[passwords]\nargon2 = { memory = \"64KiB\", iterations = 2, parallelism = 1 }\n";
+    gateway.configure(&settings(dearer));
+    gateway.restart();
+    guess(&gateway, "alice", &address(2));
+    for _ in 0..3 {
+        assert_eq!(sign_in(&gateway, "alice", &address(1)).status, 200);
+    }
+}
+
+#[test]
 fn a_network_is_a_strangers_once_the_password_is_another() {
     let limits = WIDE.to_owned() + "login_failures_per_account = { free = 2, delay = \"10m\" }\n";
     on_each_store(&limits, |gateway| {
