@@ -81,6 +81,11 @@ def disable_in_sqlite(store, name):
     database.close()
 
 
+def disable_in_redis(database, number):
+    """Disables an account."""
+    send_to_redis(database, [("HSET", f"authgate:user:{{{number}}}", "is_active", 0)])
+
+
 def start_redis(stage, core=places.PROXY_CORE):
     """A Redis of our own, empty, which writes nothing to disk."""
     command = ["redis-server", "--port", places.REDIS_PORT, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",

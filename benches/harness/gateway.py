@@ -46,6 +46,7 @@ def limits(by_both="1000000/1m"):
     """The table of limits that are at work but are not met, or only that of failures by account and network."""
     return f"""[limits]
 login_failures_per_account_and_network = "{by_both}"
+logins_per_account_and_network = "1000000/1m"
 login_failures_per_network = "1000000/1m"
 login_failures_per_account = {{ free = 1000000, delay = "1s", max_delay = "15m" }}
 registrations_per_network = "1000000/1m"
