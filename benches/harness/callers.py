@@ -1,58 +1,41 @@
 """Clients that notice every request that fails: on kept connections and on fresh ones."""
 
 import collections
-import multiprocessing
-import signal
 import threading
 import time
 
+from harness.beside import Beside
 from harness.connection import Connection, request
 
 PATIENCE = 30  # seconds for an answer
 PAUSE = 0.02  # seconds between the requests of a kept connection, so that it is idle at times too
 
 
-class Callers:
+class Callers(Beside):
     """Calls from another process, so that counting there disturbs nobody, until the `with` block ends.
 
-    Then `counts` has how often each kind of client saw what: "200", another status, or how the
+    Then `seen` has how often each kind of client saw what: "200", another status, or how the
     request failed. A client that was told `Connection: close` reconnects; one whose connection is
     closed before that has failed, though it could try again.
     """
 
     def __init__(self, port, token, kept, fresh):
-        self.counts = {}
-        self.end = multiprocessing.Event()
-        self.results, theirs = multiprocessing.Pipe(duplex=False)
-        arguments = (port, token, kept, fresh, theirs, self.end)
-        self.process = multiprocessing.Process(target=call, args=arguments, daemon=True)
-
-    def __enter__(self):
-        self.process.start()
-        return self
-
-    def __exit__(self, kind, *_):
-        self.end.set()
-        if not kind and self.results.poll(2 * PATIENCE):
-            self.counts = self.results.recv()
-        self.process.join(timeout=1)
-        self.process.kill()
+        super().__init__(call, port, token, kept, fresh, patience=2 * PATIENCE)
 
     def answered(self):
         """How many requests were answered well."""
-        return sum(counts.get("200", 0) for counts in self.counts.values())
+        return sum(counts.get("200", 0) for counts in self.seen.values())
 
     def failures(self):
         """What went wrong, as lines; a client of which nothing is known has failed."""
-        if not self.counts:
+        if not self.seen:
             return ["the callers themselves ended"]
-        return [f"{kind}: {count} times {what}" for kind, counts in self.counts.items()
+        return [f"{kind}: {count} times {what}" for kind, counts in self.seen.items()
                 for what, count in counts.items() if what != "200"]
 
 
 def call(port, token, kept, fresh, results, end):
     """What the other process does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one
     asking = request("GET", "/", token)
     counts = {"kept": collections.Counter(), "fresh": collections.Counter()}
     workers = [*((call_kept, counts["kept"]) for _ in range(kept)), *((call_fresh, counts["fresh"]) for _ in range(fresh))]

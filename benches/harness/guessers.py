@@ -3,12 +3,11 @@
 import collections
 import itertools
 import json
-import multiprocessing
-import signal
 import threading
 import time
 
 from harness import proxy_protocol
+from harness.beside import Beside
 from harness.connection import Connection, request
 
 PATIENCE = 30  # seconds for an answer
@@ -16,7 +15,7 @@ TRIES = 4  # by each connection
 REFUSED_LOGIN = "Unable to log in"
 
 
-class Guessers:
+class Guessers(Beside):
     """So many at once, from so many addresses in turn, until the `with` block ends.
 
     Then `seen` counts what the guesses were answered by, and has the seconds at which a guess got
@@ -24,27 +23,11 @@ class Guessers:
     """
 
     def __init__(self, ports, name, addresses, at_once, rest=0):
-        self.seen = {}
-        self.end = multiprocessing.Event()
-        self.results, theirs = multiprocessing.Pipe(duplex=False)
-        arguments = (ports, name, addresses, at_once, rest, theirs, self.end)
-        self.process = multiprocessing.Process(target=guess, args=arguments, daemon=True)
-
-    def __enter__(self):
-        self.process.start()
-        return self
-
-    def __exit__(self, kind, *_):
-        self.end.set()
-        if not kind and self.results.poll(2 * PATIENCE):
-            self.seen = self.results.recv()
-        self.process.join(timeout=1)
-        self.process.kill()
+        super().__init__(guess, ports, name, addresses, at_once, rest, patience=2 * PATIENCE)
 
 
 def guess(ports, name, addresses, at_once, rest, results, end):
     """What the other process does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one
     attack = Attack(ports, name, rest, end)
     threads = [threading.Thread(target=attack.work, args=(first, at_once, addresses), daemon=True)
                for first in range(at_once)]

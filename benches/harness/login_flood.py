@@ -2,20 +2,19 @@
 
 import collections
 import json
-import multiprocessing
 import selectors
-import signal
 import socket
 import time
 
 from harness import accounts
+from harness.beside import Beside
 from harness.connection import request
 
 MOST_CONNECTIONS = 900
 PATIENCE = 15  # seconds for what is in flight at the end
 
 
-class LoginFlood:
+class LoginFlood(Beside):
     """Logs in at names that nobody has, until `stop`; the rate is kept (open loop).
 
     Each login takes a kept connection that waits for nothing, or a new one. `seen` then has the
@@ -24,14 +23,7 @@ class LoginFlood:
 
     def __init__(self, port, rate, users):
         # Names beyond those of the users: nobody is known by them at the flood's network.
-        self.seen = {}
-        self.end = multiprocessing.Event()
-        self.results, theirs = multiprocessing.Pipe(duplex=False)
-        self.process = multiprocessing.Process(target=flood, args=(port, rate, users, theirs, self.end), daemon=True)
-
-    def __enter__(self):
-        self.process.start()
-        return self
+        super().__init__(flood, port, rate, users, patience=2 * PATIENCE)
 
     def __exit__(self, *_):
         self.process.kill()
@@ -44,14 +36,13 @@ class LoginFlood:
     def wait(self):
         """Waits for the last answers; returns what was seen."""
         self.stop()
-        if self.results.poll(2 * PATIENCE):
+        if self.results.poll(self.patience):
             self.seen = self.results.recv()
         return self.seen
 
 
 def flood(port, rate, users, results, end):
     """What the other process does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one
     sender = Sender(port, users)
     started = due = time.monotonic()
     while not end.is_set():

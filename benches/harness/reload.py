@@ -45,7 +45,7 @@ def run(options):
             got = wrk.stop()
         after = program.resident_bytes() / 2**20
     measured = {"reloads": len(took), "seconds": took, "requests": got.requests + callers.answered(),
-                "rate": got.rate, "p99": got.p99, "failed_of_wrk": got.failed, "callers": callers.counts,
+                "rate": got.rate, "p99": got.p99, "failed_of_wrk": got.failed, "callers": callers.seen,
                 "complaints": complaints, "memory": [before, after]}
     report.save(options.out, options, measured)
     failures = [*complaints, *callers.failures(), *([f"wrk: {got.failed} failed"] if got.failed else [])]

@@ -46,12 +46,12 @@ def run(options):
             took, complaints = upgrade_often(options, control)
             got = wrk.stop()
     measured = {"seconds": took, "requests": got.requests + callers.answered(), "rate": got.rate, "p99": got.p99,
-                "failed_of_wrk": got.failed, "callers": callers.counts, "complaints": complaints}
+                "failed_of_wrk": got.failed, "callers": callers.seen, "complaints": complaints}
     report.save(options.out, options, measured)
     failures = [*complaints, *callers.failures(), *([f"wrk: {got.failed} failed"] if got.failed else [])]
     print(f"{len(took)} upgrades ({statistics.median(took) * 1e3:.0f} ms each) under {options.connections} busy "
           f"connections, {options.kept} with pauses and {options.fresh} clients with a connection for each request: "
-          f"{measured['requests']} requests answered, {callers.counts.get('fresh', {}).get('200', 0)} of them on fresh "
+          f"{measured['requests']} requests answered, {callers.seen.get('fresh', {}).get('200', 0)} of them on fresh "
           f"connections, {len(failures)} kinds of failure")
     for failure in failures[:20]:
         print(failure)
