@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Tells the time.
@@ -81,13 +82,13 @@ impl Timestamp {
     /// The moment `span` after this one; the last possible moment if there is none.
     #[must_use]
     pub fn plus(self, span: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)))
+        Self(self.0.saturating_add(micros(span)))
     }
 
     /// The moment `span` before this one; the first possible moment if there is none.
     #[must_use]
     pub fn minus(self, span: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)))
+        Self(self.0.saturating_sub(micros(span)))
     }
 
     /// How long after `earlier` this moment is; zero if it is not.
@@ -95,6 +96,42 @@ impl Timestamp {
         let micros = self.0.saturating_sub(earlier.0);
         Duration::from_micros(u64::try_from(micros).unwrap_or(0))
     }
+}
+
+/// What happens often, and is told once a second at most.
+#[derive(Debug, Default)]
+pub struct OnceASecond(Mutex<Untold>);
+
+#[derive(Debug, Default)]
+struct Untold {
+    /// When it was told last.
+    last: Option<Instant>,
+    number: u64,
+}
+
+impl OnceASecond {
+    const EVERY: Duration = Duration::from_secs(1);
+
+    /// Counts one. How many are to be told now, if any.
+    pub fn count(&self, now: Instant) -> Option<u64> {
+        let mut untold = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        untold.number += 1;
+        if untold.last.is_some_and(|last| now < last + Self::EVERY) {
+            return None;
+        }
+        untold.last = Some(now);
+        Some(std::mem::take(&mut untold.number))
+    }
+}
+
+/// A span in whole microseconds; the longest that there is, if it is longer.
+pub fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// A span in whole seconds, rounded up: for whoever has to wait.
+pub fn seconds_up(span: Duration) -> u64 {
+    span.as_secs() + u64::from(span.subsec_nanos() > 0)
 }
 
 /// As Django REST framework writes a moment (ISO 8601, UTC): `2026-11-24T07:01:34.123456Z`, without
@@ -121,6 +158,16 @@ mod tests {
     fn a_whole_second_has_no_fraction() {
         let moment = Timestamp::from_micros(1_795_503_694_000_000);
         assert_eq!(moment.to_string(), "2026-11-24T07:01:34Z");
+    }
+
+    #[test]
+    fn what_happens_often_is_told_once_a_second_with_its_number() {
+        let (often, start) = (OnceASecond::default(), Instant::now());
+        let told = |millis| often.count(start + Duration::from_millis(millis));
+        assert_eq!(
+            [0, 1, 999, 1000, 1001, 5000].map(told),
+            [Some(1), None, None, Some(3), None, Some(2)]
+        );
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Django REST framework's words: every refusal becomes a response here, and nowhere else.
 
 use super::BodyError;
-use super::rate_limit::{rate_limit_fields, seconds_up};
+use super::rate_limit::rate_limit_fields;
 use crate::auth::{AuthError, ChangeError, RegisterError, Throttle, Weakness};
+use crate::clock::seconds_up;
 use crate::policy::{AmbiguousPath, Refusal};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use rand::RngExt;

@@ -1,6 +1,7 @@
 //! What clients are told of a limit: `RateLimit-Policy` and `RateLimit`
 //! (draft-ietf-httpapi-ratelimit-headers-10).
 
+use crate::clock::seconds_up;
 use crate::model::limit::Rule;
 use http::{HeaderName, HeaderValue};
 use std::time::Duration;
@@ -27,11 +28,6 @@ pub fn rate_limit_fields(
     let state = format!("\"{limit}\";r={left};t={}", seconds_up(wait));
     let fields = [(POLICY, policy), (LIMIT, state)];
     fields.into_iter().filter_map(|(name, value)| Some((name, HeaderValue::try_from(value).ok()?)))
-}
-
-/// A span in whole seconds, rounded up.
-pub(super) fn seconds_up(span: Duration) -> u64 {
-    span.as_secs() + u64::from(span.subsec_nanos() > 0)
 }
 
 #[cfg(test)]

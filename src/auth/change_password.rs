@@ -1,6 +1,6 @@
 //! A new password, by its owner.
 
-use super::checks::weaknesses;
+use super::checks::{in_words, weaknesses};
 use super::login::{ROUNDS, Typed};
 use super::{Auth, AuthError, Seat, Weakness};
 use crate::model::event::EventName;
@@ -36,9 +36,9 @@ impl Auth {
         let username = caller.names.username();
         let guess = Typed { from, password: &old, username };
         // Once the old one is known to be right, the guess was: whatever becomes of the new one.
-        let judged = self.count_guess(guess, async |seat: &mut Seat<'_>| {
+        let judged = self.count_guess(guess, async |seat: &mut Seat<'_>, mut found| {
             for _ in 0..ROUNDS {
-                let user = self.check_password(seat, guess).await?;
+                let user = self.check_password(seat, guess, found).await?;
                 if user.id != caller.user {
                     return Err(AuthError::InvalidToken);
                 }
@@ -52,6 +52,7 @@ impl Auth {
                 if self.store.replace_password(change).await? {
                     return Ok(Ok(user));
                 }
+                found = self.find(username).await?;
             }
             Err(AuthError::Busy)
         });
@@ -62,7 +63,8 @@ impl Auth {
         Ok(())
     }
 
-    fn weaknesses_for(&self, user: &User, new: &Password) -> Vec<Weakness> {
+    /// What is wrong with a password for a user who exists.
+    pub(super) fn weaknesses_for(&self, user: &User, new: &Password) -> Vec<Weakness> {
         let settings = self.settings.load();
         weaknesses(&settings.password_checks, new, &user.username, &user.email)
     }
@@ -75,7 +77,7 @@ pub enum ChangeError {
     #[error(transparent)]
     Auth(#[from] AuthError),
     /// The new one is too easy to guess.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))]
+    #[error("{}", in_words(.0))]
     WeakPassword(Vec<Weakness>),
     /// The present one is another.
     #[error("the old password is wrong")]

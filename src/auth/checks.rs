@@ -64,6 +64,11 @@ pub(super) fn weaknesses(
     found
 }
 
+/// All that is wrong, in a line.
+pub(super) fn in_words(weaknesses: &[Weakness]) -> String {
+    weaknesses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
 /// 19,640 passwords that leaked most often, lower case, sorted by their bytes: the public list by
 /// which Django judges.
 const COMMON: &str = include_str!("common_passwords.txt");

@@ -1,11 +1,12 @@
 //! What happened is told: a line in the log each, at once, and soon after in the store.
 
 use super::Auth;
+use crate::clock::OnceASecond;
 use crate::metrics::Metrics;
 use crate::model::event::{Event, Trail};
 use crate::store::{EventBounds, EventQuery, StoreError};
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -21,8 +22,8 @@ pub struct EventSettings {
 
 /// Tells what happens.
 pub(super) struct Events {
-    /// When it was said last that events are dropped.
-    complaint: Mutex<Option<Instant>>,
+    /// That events are dropped.
+    complaint: OnceASecond,
     metrics: Arc<Metrics>,
     queue: mpsc::Sender<Event>,
     waiting: tokio::sync::Mutex<Waiting>,
@@ -47,13 +48,11 @@ impl Events {
     /// How long the store is left alone when it did not take a batch; longer each time.
     const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
     const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-    /// How often it is said that events are dropped.
-    const COMPLAINT: Duration = Duration::from_secs(1);
 
     pub(super) fn new(metrics: Arc<Metrics>) -> Self {
         let (sender, queue) = mpsc::channel(Self::QUEUE);
         let waiting = Waiting { batch: Vec::new(), queue };
-        Self { complaint: Mutex::default(), metrics, queue: sender, waiting: waiting.into() }
+        Self { complaint: OnceASecond::default(), metrics, queue: sender, waiting: waiting.into() }
     }
 
     /// Tells it, and waits for nobody. Where too many wait for the store, it is in the log alone.
@@ -61,15 +60,9 @@ impl Events {
         write_line(&event);
         if self.queue.try_send(event).is_err() {
             self.metrics.event_dropped();
-            self.complain();
-        }
-    }
-
-    fn complain(&self) {
-        let mut last = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.is_none_or(|last| last.elapsed() >= Self::COMPLAINT) {
-            *last = Some(Instant::now());
-            tracing::warn!("more events than the store takes: some are in the log alone");
+            if self.complaint.count(Instant::now()).is_some() {
+                tracing::warn!("more events than the store takes: some are in the log alone");
+            }
         }
     }
 }

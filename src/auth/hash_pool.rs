@@ -3,6 +3,7 @@
 
 use super::hash_queue::{Job, Queues, Work};
 use super::{AuthError, HashError, PasswordHasher, Verdict};
+use crate::clock::OnceASecond;
 use crate::metrics::Metrics;
 use crate::model::network::Network;
 use crate::model::password::{Password, PasswordHash};
@@ -17,6 +18,7 @@ use tokio::sync::oneshot;
 /// is worth.
 pub struct HashPool {
     longest_wait: Duration,
+    refusals: OnceASecond,
     shared: Arc<Shared>,
 }
 
@@ -86,7 +88,7 @@ impl HashPool {
         let work = Condvar::new();
         let shared = Arc::new(Shared { hasher, metrics, queues, rests_after, work });
         // Made first: should a thread not start, the others end.
-        let pool = Self { longest_wait, shared };
+        let pool = Self { longest_wait, refusals: OnceASecond::default(), shared };
         for _ in 0..threads {
             let shared = Arc::clone(&pool.shared);
             thread::Builder::new()
@@ -115,8 +117,7 @@ impl HashPool {
 
     fn refuse(&self) -> AuthError {
         self.shared.metrics.hash_refused();
-        let refused = self.shared.queues().refused(Instant::now());
-        if let Some(refused) = refused {
+        if let Some(refused) = self.refusals.count(Instant::now()) {
             tracing::warn!(refused, "hash_queue_full");
         }
         AuthError::Busy

@@ -6,7 +6,7 @@ use crate::metrics::Metrics;
 use crate::model::network::Network;
 use crate::model::user::UserId;
 use std::collections::{HashMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// The queues of all lanes.
 pub(super) struct Queues {
@@ -18,10 +18,6 @@ pub(super) struct Queues {
     /// Whether the pool is gone.
     pub is_closed: bool,
     last_id: u64,
-    /// When refusals were told last.
-    told: Option<Instant>,
-    /// How many refusals have not been told yet.
-    untold: u64,
 }
 
 /// What is done with a password.
@@ -72,9 +68,6 @@ impl Queue {
 }
 
 impl Queues {
-    /// Refusals are told once in so long.
-    const TOLD_EVERY: Duration = Duration::from_secs(1);
-
     pub(super) fn new(threads: usize) -> Self {
         let queue = |lane: Lane| Queue {
             most: lane.seats_per_thread() * threads.max(1),
@@ -87,8 +80,6 @@ impl Queues {
             was_familiar: false,
             is_closed: false,
             last_id: 0,
-            told: None,
-            untold: 0,
         }
     }
 
@@ -163,38 +154,11 @@ impl Queues {
         })
     }
 
-    /// Counts a refusal. How many are to be told now, if any.
-    pub(super) fn refused(&mut self, now: Instant) -> Option<u64> {
-        self.untold += 1;
-        let is_early = self.told.is_some_and(|told| now < told + Self::TOLD_EVERY);
-        if is_early {
-            return None;
-        }
-        self.told = Some(now);
-        Some(std::mem::take(&mut self.untold))
-    }
-
     fn of(&mut self, lane: Lane) -> &mut Queue {
         match lane {
             Lane::Console => &mut self.console,
             Lane::Familiar => &mut self.familiar,
             Lane::Ordinary => &mut self.ordinary,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn refusals_are_told_once_a_second_with_their_number() {
-        let mut queues = Queues::new(1);
-        let start = Instant::now();
-        let told = |millis| queues.refused(start + Duration::from_millis(millis));
-        assert_eq!(
-            [0, 1, 999, 1000, 1001, 5000].map(told),
-            [Some(1), None, None, Some(3), None, Some(2)]
-        );
     }
 }

@@ -18,11 +18,11 @@ impl Auth {
         let LoginAttempt { password, username } = attempt;
         let password = Arc::new(password);
         let guess = Typed { from, password: &password, username: &username };
-        let issued = self.count_guess(guess, async |seat: &mut Seat<'_>| {
+        let issued = self.count_guess(guess, async |seat: &mut Seat<'_>, mut found| {
             for _ in 0..ROUNDS {
-                let user = self.check_password(seat, guess).await?;
+                let user = self.check_password(seat, guess, found).await?;
                 match self.issue(user.clone(), self.login_terms()).await {
-                    Ok(None) => {}
+                    Ok(None) => found = self.find(&username).await?,
                     Ok(Some(issued)) => return Ok(issued),
                     Err(error) => {
                         self.tell_of_useless(&user, &error, from);
@@ -37,12 +37,13 @@ impl Auth {
         Ok(issued)
     }
 
-    /// Lets a password be judged, unless there have been too many guesses. One that is right does not
+    /// Lets a password be judged, for the user of that name as they were found, unless there have been
+    /// too many guesses. One that is right does not
     /// count; nor does one that nobody could judge.
     pub(super) async fn count_guess<T>(
         &self,
         typed: Typed<'_>,
-        judge: impl AsyncFnOnce(&mut Seat<'_>) -> Result<T, AuthError>,
+        judge: impl AsyncFnOnce(&mut Seat<'_>, Option<User>) -> Result<T, AuthError>,
     ) -> Result<T, AuthError> {
         let Typed { from, password, username } = typed;
         if password.expose().len() > LONGEST_PASSWORD {
@@ -61,7 +62,7 @@ impl Auth {
         let share = share.map(|share| Share { user: user_id, ..share });
         let mut seat = self.passwords.reserve(lane, share)?;
         let guess = limits.count(familiarity).await?;
-        let outcome = judge(&mut seat).await;
+        let outcome = judge(&mut seat, user.clone()).await;
         drop(seat);
         match &outcome {
             Ok(_) | Err(AuthError::TokenLimit) => guess.was_right(user.as_ref()).await,
@@ -72,21 +73,21 @@ impl Auth {
         outcome
     }
 
-    async fn find(&self, username: &str) -> Result<Option<User>, AuthError> {
+    pub(super) async fn find(&self, username: &str) -> Result<Option<User>, AuthError> {
         Ok(match Username::existing(username) {
             Some(name) => self.store.user_by_name(&name).await?,
             None => None,
         })
     }
 
-    /// The user, if this is their password and they are not locked out.
+    /// The user who was found, if this is their password and they are not locked out.
     pub(super) async fn check_password(
         &self,
         seat: &mut Seat<'_>,
         typed: Typed<'_>,
+        user: Option<User>,
     ) -> Result<User, AuthError> {
-        let Typed { from, password, username } = typed;
-        let user = self.find(username).await?;
+        let Typed { from, password, .. } = typed;
         // A name that nobody has costs a hash too, or the time taken would tell which names exist.
         let against = user.as_ref().map_or(&self.decoy, |user| &user.password).clone();
         let verdict = seat.verify(Arc::clone(password), against).await?;

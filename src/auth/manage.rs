@@ -1,6 +1,6 @@
 //! What operators do with accounts and tokens: the one behaviour behind every way to manage them.
 
-use super::checks::weaknesses;
+use super::checks::in_words;
 use super::issue::Terms;
 use super::{Auth, AuthError, HashError, Issued, Lane, RegisterError, Registration, Weakness};
 use crate::model::event::{Actor, Event, EventName};
@@ -73,9 +73,7 @@ impl Auth {
         password: Password,
         by: Actor,
     ) -> Result<User, ManageError> {
-        let settings = self.settings.load_full();
-        let checks = &settings.password_checks;
-        let weaknesses = weaknesses(checks, &password, &user.username, &user.email);
+        let weaknesses = self.weaknesses_for(user, &password);
         if !weaknesses.is_empty() {
             return Err(ManageError::WeakPassword(weaknesses));
         }
@@ -222,7 +220,7 @@ pub enum ManageError {
     #[error("there is no user {0:?}")]
     NoSuchUser(String),
     /// The password is too easy to guess.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))]
+    #[error("{}", in_words(.0))]
     WeakPassword(Vec<Weakness>),
 }
 

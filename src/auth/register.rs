@@ -1,6 +1,6 @@
 //! Making accounts.
 
-use super::checks::weaknesses;
+use super::checks::{in_words, weaknesses};
 use super::issue::Terms;
 use super::{Auth, AuthError, HashError, Issued, Lane, Seat, Weakness};
 use crate::model::email::Email;
@@ -110,7 +110,7 @@ pub enum RegisterError {
     #[error("a user with that username already exists")]
     NameTaken,
     /// The password is too easy to guess.
-    #[error("{}", join(.0))]
+    #[error("{}", in_words(.0))]
     WeakPassword(Vec<Weakness>),
 }
 
@@ -124,8 +124,4 @@ impl From<HashError> for RegisterError {
     fn from(error: HashError) -> Self {
         Self::Auth(error.into())
     }
-}
-
-fn join(weaknesses: &[Weakness]) -> String {
-    weaknesses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }

@@ -2,6 +2,7 @@
 
 use super::{Failure, SettingsFile, output};
 use crate::auth::LimitView;
+use crate::clock::seconds_up;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -75,7 +76,7 @@ impl Show {
             return Ok(());
         }
         let rows = found.iter().map(|limit| {
-            let wait = limit.wait.map_or_else(String::new, |wait| format!("{}s", seconds(wait)));
+            let wait = limit.wait.map_or_else(String::new, |wait| format!("{}s", seconds_up(wait)));
             [limit.limit.clone(), whose(limit), wait]
         });
         let none = "Nothing counts against a limit.";
@@ -100,11 +101,6 @@ fn as_json(limit: &LimitView) -> Value {
         "limit": limit.limit,
         "whose": limit.whose,
         "user": limit.username,
-        "refused_for": limit.wait.map(seconds),
+        "refused_for": limit.wait.map(seconds_up),
     })
-}
-
-/// Whole seconds, rounded up.
-fn seconds(span: std::time::Duration) -> u64 {
-    span.as_secs() + u64::from(span.subsec_nanos() > 0)
 }

@@ -5,22 +5,23 @@ use super::connections::Connections;
 use super::listening::Listener;
 use super::worker::Workers;
 use super::{Limits, StartError};
+use crate::clock::OnceASecond;
 use crate::gateway::Guard;
 use crate::metrics::Metrics;
 use arc_swap::ArcSwap;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::io::unix::AsyncFd;
 use tokio::net::TcpSocket;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 /// What all listeners share.
 pub(super) struct Reception {
     /// When it was last said that nobody can be accepted.
-    pub complaint: Mutex<Option<Instant>>,
+    pub complaint: OnceASecond,
     pub connections: Arc<Connections>,
     pub guard: Arc<Guard>,
     pub limits: ArcSwap<Limits>,
@@ -147,20 +148,10 @@ impl Reception {
             return;
         }
         self.metrics.accepting_paused();
-        if self.may_complain() {
+        // Whatever the number of listeners.
+        if self.complaint.count(Instant::now()).is_some() {
             tracing::error!(%error, "no connection can be accepted for now");
         }
         sleep(PAUSE).await;
-    }
-
-    /// True once a second at most, whatever the number of listeners.
-    fn may_complain(&self) -> bool {
-        const EVERY: Duration = Duration::from_secs(1);
-        let mut last = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
-        let may = last.is_none_or(|last| last.elapsed() >= EVERY);
-        if may {
-            *last = Some(Instant::now());
-        }
-        may
     }
 }

@@ -14,6 +14,7 @@ use super::watch::FileWatch;
 use super::worker::Workers;
 use super::{Limits, Settings, Start, StartError, descriptors, notify, small, upkeep};
 use crate::auth::Auth;
+use crate::clock::OnceASecond;
 use crate::config::{Config, Source};
 use crate::gateway::{Gateway, Guard};
 use crate::metrics::Metrics;
@@ -21,7 +22,7 @@ use crate::store::{self, StoreError};
 use arc_swap::ArcSwap;
 use pingora::apps::http_app::HttpServer;
 use std::os::fd::AsFd;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::sync::watch::{self, channel};
@@ -80,30 +81,14 @@ impl Gate {
     fn start_tasks(&mut self) {
         let Running { auth, gateway, reception, .. } = &self.running;
         let keeper = gateway.clone();
-        self.tasks.spawn(async move {
-            let never = keeper.keep_upstreams().await;
-            match never {}
-        });
-        let feed = Arc::clone(auth);
-        self.tasks.spawn(async move {
-            let never = feed.follow_store().await;
-            match never {}
-        });
-        let limiter = Arc::clone(auth);
-        self.tasks.spawn(async move {
-            let never = limiter.keep_limits().await;
-            match never {}
-        });
-        let refresher = Arc::clone(auth);
-        self.tasks.spawn(async move { refresher.refresh_tokens().await });
-        let recorder = Arc::clone(auth);
-        self.tasks.spawn(async move {
-            let never = recorder.keep_events().await;
-            match never {}
-        });
-        let sweeper = Arc::clone(auth);
-        self.tasks.spawn(async move { upkeep::sweep(&sweeper).await });
+        let [feed, limiter, recorder, refresher, sweeper] = [(); 5].map(|()| Arc::clone(auth));
         self.tasks.spawn(notify::watchdog(Arc::clone(reception)));
+        self.run_beside(async move { match keeper.keep_upstreams().await {} });
+        self.run_beside(async move { match feed.follow_store().await {} });
+        self.run_beside(async move { match limiter.keep_limits().await {} });
+        self.run_beside(async move { match recorder.keep_events().await {} });
+        self.run_beside(async move { refresher.refresh_tokens().await });
+        self.run_beside(async move { upkeep::sweep(&sweeper).await });
     }
 
     fn open_doors(&mut self) -> Result<(), StartError> {
@@ -249,7 +234,7 @@ async fn put_together(
     let guard = Guard::new(gateway.clone());
     guard.limit_streams(limits.streams());
     let reception = Arc::new(Reception {
-        complaint: Mutex::default(),
+        complaint: OnceASecond::default(),
         connections: Arc::default(),
         guard: Arc::new(guard),
         limits: ArcSwap::from_pointee(limits),

@@ -39,7 +39,8 @@ impl Familiarity {
 /// A login that is counted as a failure until it is known better.
 #[must_use = "a login that is right is to be given back"]
 pub(in super::super) struct Guess<'a> {
-    charges: Vec<Charge>,
+    /// What it was charged with that a right one is not.
+    failures: Vec<Charge>,
     familiarity: Familiarity,
     limits: &'a Limits,
     network: Network,
@@ -117,11 +118,12 @@ impl<'a> LoginLimits<'a> {
         self,
         familiarity: Familiarity,
     ) -> Result<Guess<'a>, AuthError> {
-        let charges = self.charges(familiarity);
+        let mut charges = self.charges(familiarity);
         if !charges.is_empty() {
             self.limits.take(&charges, self.from).await?;
         }
-        Ok(Guess { charges, familiarity, limits: self.limits, network: self.network })
+        charges.retain(|charge| !matches!(charge.key, LimitKey::AllLoginsOfFrom(..)));
+        Ok(Guess { failures: charges, familiarity, limits: self.limits, network: self.network })
     }
 
     fn charges(&self, familiarity: Familiarity) -> Vec<Charge> {
@@ -161,13 +163,10 @@ impl Guess<'_> {
     }
 
     async fn give_back(&self) {
-        let stays = |key: &LimitKey| matches!(key, LimitKey::AllLoginsOfFrom(..));
-        let failures = self.charges.iter().filter(|charge| !stays(&charge.key));
-        let failures: Vec<_> = failures.cloned().collect();
-        if failures.is_empty() {
+        if self.failures.is_empty() {
             return;
         }
-        if let Err(error) = self.limits.store.give_back(&failures).await {
+        if let Err(error) = self.limits.store.give_back(&self.failures).await {
             let error = &error as &dyn std::error::Error;
             tracing::debug!(error, "a login that succeeded stays counted as a failure");
         }

@@ -2,8 +2,8 @@
 
 use super::link::Request;
 use super::{RedisStore, keys};
-use crate::clock::Timestamp;
-use crate::model::limit::{Charge, Familiar, Rule, Standing, Taken, micros};
+use crate::clock::{Timestamp, micros};
+use crate::model::limit::{Charge, Familiar, Rule, Standing, Taken};
 use crate::model::user::UserId;
 use crate::store::{Counted, FAMILIAR_NETWORKS, StoreError};
 use redis::{Cmd, pipe};
