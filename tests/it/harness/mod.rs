@@ -41,11 +41,12 @@ pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> 
 /// An address of this machine that nobody listens on, and that no other test is given.
 ///
 /// A port that the system picks is free only until it is let go. So each process has a loopback
-/// address of its own, made of its number, and counts its ports.
+/// address of its own, made of its number, and counts its ports. No two numbers may make one
+/// address: two tests that run side by side would meet there.
 pub(crate) fn free_address() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(20_000);
     let [_, high, middle, low] = process::id().to_be_bytes();
-    let address = Ipv4Addr::new(127, 100 + high % 100, middle, low.max(1));
+    let address = Ipv4Addr::new(127, 100 + high % 100, middle, low);
     SocketAddr::from((address, NEXT.fetch_add(1, Ordering::Relaxed)))
 }
 
