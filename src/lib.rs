@@ -63,6 +63,7 @@
 //! `server` and `cli` know Pingora. No part below `config` knows that a file exists: each has a
 //! `Settings` of its own.
 
+pub mod admin;
 pub mod api;
 pub mod auth;
 pub mod cli;

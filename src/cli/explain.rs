@@ -201,6 +201,7 @@ fn tell(explained: &Explanation, upstreams: &[UpstreamSettings]) {
     }
     match &explained.outcome {
         Outcome::Answered(response) => tell_answer(response),
+        Outcome::Console => println!("answer:   from authgate: this is its console"),
         Outcome::Endpoint => println!("answer:   from authgate: this is one of its endpoints"),
         Outcome::Forwarded(Forwarded { headers, method, target, upstream }) => {
             let upstream = upstreams.get(*upstream);
@@ -250,7 +251,9 @@ fn in_json(explained: &Explanation, upstreams: &[UpstreamSettings]) -> Value {
             let headers = headers(response.headers());
             (json!({ "status": status, "headers": headers, "body": body }), Value::Null)
         }
-        Outcome::Endpoint => (json!({ "status": null, "headers": {}, "body": null }), Value::Null),
+        Outcome::Console | Outcome::Endpoint => {
+            (json!({ "status": null, "headers": {}, "body": null }), Value::Null)
+        }
         Outcome::Forwarded(sent) => {
             let upstream = explained.route.as_ref().and_then(|route| upstream_of(route, upstreams));
             let headers = headers(&sent.headers);

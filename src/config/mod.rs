@@ -20,12 +20,14 @@ pub use self::mistake::{Mistake, Mistakes, Place};
 use self::report::Report;
 use self::written::Value;
 use crate::server::log::LogSettings;
-use crate::{auth, gateway, server, store};
+use crate::{admin, auth, gateway, server, store};
 use std::time::Duration;
 
 /// The settings of every part. May hold a password, so it has no Debug.
 #[derive(Clone)]
 pub struct Config {
+    /// Of the console; `None` if there is none.
+    pub admin: Option<admin::Settings>,
     /// Of accounts and tokens.
     pub auth: auth::Settings,
     /// Of the proxy.

@@ -14,13 +14,23 @@ use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+/// What becomes of a request.
+pub(super) enum Admitted {
+    /// It is answered.
+    Answered(Response<Vec<u8>>),
+    /// It goes to the app.
+    Passes,
+    /// It goes to the console, for this path.
+    ToConsole(String),
+}
+
 impl Gateway {
     /// Admits a request. Where that panics the request fails, and no other.
     pub(super) async fn try_to_admit(
         &self,
         session: &mut Session,
         ctx: &mut RequestCtx,
-    ) -> Result<Option<Response<Vec<u8>>>, Problem> {
+    ) -> Result<Admitted, Problem> {
         let admitted = AssertUnwindSafe(self.admit(session, ctx)).catch_unwind().await;
         admitted.unwrap_or_else(|_| {
             self.metrics.panicked();
@@ -30,18 +40,19 @@ impl Gateway {
         })
     }
 
-    /// Answers a request (`Some`), or permits it to pass (`None`).
+    /// Answers a request, or permits it to pass.
     async fn admit(
         &self,
         session: &mut Session,
         ctx: &mut RequestCtx,
-    ) -> Result<Option<Response<Vec<u8>>>, Problem> {
+    ) -> Result<Admitted, Problem> {
         let live = Arc::clone(&ctx.live);
         let client = Client::of(session, &live.settings.trusted_proxies);
         ctx.request_id = client.request_id(session.req_header());
         let client = &*ctx.client.insert(client);
         let from = client.address;
-        let judge = Judge { live: &live, witness: Witness::Accounts(&self.auth, from) };
+        let judge =
+            Judge { face: self.face, live: &live, witness: Witness::Accounts(&self.auth, from) };
         let header = session.req_header();
         ctx.asked = Some((header.method.clone(), header.uri.clone()));
         if guard::is_surplus() {
@@ -53,11 +64,18 @@ impl Gateway {
         let named = ServerName::of(session);
         let head = judge.read(header, &Arrival { called: named, client, raw: &raw })?;
         let route = match judge.locate(header, &head)? {
+            Destination::Console => {
+                ctx.place = Place::Console;
+                return Ok(Admitted::ToConsole(head.path.as_str().to_owned()));
+            }
             Destination::Endpoint(endpoint) => {
                 ctx.place = Place::Endpoint;
-                return Ok(Some(self.answer(session, endpoint, &live.settings, from).await));
+                let response = self.answer(session, endpoint, &live.settings, from).await;
+                return Ok(Admitted::Answered(response));
             }
-            Destination::Preflight(preflight, cors) => return Ok(Some(preflight.answer(cors))),
+            Destination::Preflight(preflight, cors) => {
+                return Ok(Admitted::Answered(preflight.answer(cors)));
+            }
             Destination::Route(route) => route,
         };
         ctx.place = Place::Route(Arc::clone(route));
@@ -73,7 +91,7 @@ impl Gateway {
         ctx.target = target;
         reply::invite_body(session).await?;
         head.make_canonical(session.req_header_mut())?;
-        Ok(None)
+        Ok(Admitted::Passes)
     }
 
     async fn answer(

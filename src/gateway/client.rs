@@ -93,6 +93,15 @@ impl Client {
         given.filter(is_sane).cloned().unwrap_or_else(random_id)
     }
 
+    /// The host and port that the browser has asked for, and whether it speaks TLS.
+    pub(super) fn site(&self, request: &RequestHeader) -> (String, bool) {
+        let Asked { host, protocol } = self.asked_for(&request.headers);
+        let authority = request.uri.authority().map(|authority| authority.as_str().to_owned());
+        let host = host.and_then(|host| host.to_str().ok().map(str::to_owned)).or(authority);
+        let is_secure = protocol.map_or(self.is_secure, |protocol| protocol == "https");
+        (host.unwrap_or_default(), is_secure)
+    }
+
     /// What a trusted proxy says of the protocol and the host that were asked for; by default, what
     /// we know ourselves.
     pub(super) fn asked_for(&self, headers: &HeaderMap) -> Asked {

@@ -82,13 +82,15 @@ impl RequestCtx {
         match &self.place {
             Place::Endpoint => self.live.settings.cors.as_ref(),
             Place::Route(route) => route.cors.as_ref(),
-            Place::Unknown => None,
+            Place::Console | Place::Unknown => None,
         }
     }
 }
 
 /// Where a request leads, as far as is known.
 pub(super) enum Place {
+    /// To the console.
+    Console,
     /// To one of the endpoints.
     Endpoint,
     /// To what this route leads to, if its policy permits.

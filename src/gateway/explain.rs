@@ -2,6 +2,7 @@
 //! that serve requests, but goes nowhere.
 
 use super::client::{Client, ServerName};
+use super::console::Face;
 use super::cors;
 use super::judge::{Arrival, Destination, Judge, Pass, Witness, question, question_to_come};
 use super::live::{Live, Settings};
@@ -58,6 +59,8 @@ pub struct Explanation {
 pub enum Outcome {
     /// The gateway answers it.
     Answered(Response<Vec<u8>>),
+    /// The console answers it.
+    Console,
     /// The gateway answers it, after it has read its body and asked the accounts.
     Endpoint,
     /// An app gets it.
@@ -98,7 +101,7 @@ pub async fn explain(
         }
     };
     let mut explained = Explained { caller: None, considered: Vec::new(), route: None };
-    let judge = Judge { live: &live, witness };
+    let judge = Judge { face: Face::Public, live: &live, witness };
     let client = Client::behind(peer, &request, &live.settings.trusted_proxies);
     let client = client.over_tls(is_secure);
     let raw = written(&request, &target);
@@ -174,6 +177,7 @@ impl Explained {
         let head = judge.read(request, arrival)?;
         self.consider(live, &question(request, &head));
         let route = match judge.locate(request, &head)? {
+            Destination::Console => return Ok(Outcome::Console),
             Destination::Endpoint(_) => return Ok(Outcome::Endpoint),
             Destination::Preflight(preflight, cors) => {
                 if let Some(method) = preflight.method() {

@@ -2,6 +2,7 @@
 //! of `authgate explain`.
 
 use super::client::{Client, ServerName};
+use super::console::{ConsoleMount, Face};
 use super::cors::Preflight;
 use super::guard;
 use super::head::Head;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 /// Judges requests by the settings at work.
 #[derive(Clone, Copy)]
 pub(super) struct Judge<'a> {
+    pub face: Face,
     pub live: &'a Live,
     pub witness: Witness<'a>,
 }
@@ -47,6 +49,8 @@ pub(super) struct Arrival<'a> {
 
 /// Where a request leads.
 pub(super) enum Destination<'a> {
+    /// To the console.
+    Console,
     /// To one of the endpoints.
     Endpoint(Endpoint),
     /// Nowhere: a browser asks whether it may send another one.
@@ -90,6 +94,10 @@ impl<'a> Judge<'a> {
         head: &Head,
     ) -> Result<Destination<'a>, Problem> {
         let settings = &self.live.settings;
+        let is_consoles = |mount: &ConsoleMount| mount.takes(self.face, head.path.as_str());
+        if settings.console.as_ref().is_some_and(is_consoles) {
+            return Ok(Destination::Console);
+        }
         let preflight = Preflight::of(request);
         if let Some(endpoint) = settings.endpoints.at(head.path.as_str()) {
             return Ok(match (preflight, &settings.cors) {

@@ -1,5 +1,6 @@
 //! What the settings make of the gateway: swapped as a whole when they change.
 
+use super::console::ConsoleMount;
 use super::identity_headers::{Identification, IdentityHeaders};
 use super::upstream::{Upstream, UpstreamSettings};
 use crate::api::Endpoints;
@@ -15,6 +16,8 @@ use std::time::Duration;
 pub struct Settings {
     /// How long the body of a request to an endpoint may take to arrive.
     pub body_timeout: Duration,
+    /// Where the console is, if there is one.
+    pub console: Option<ConsoleMount>,
     /// What browsers may do with the answers of the endpoints on other sites' behalf.
     pub cors: Option<Cors>,
     /// What the gateway answers itself.
@@ -105,6 +108,7 @@ mod tests {
             ["x-user", "x-id", "x-email", "x-staff"].map(|name| name.parse().unwrap());
         Settings {
             body_timeout: Duration::from_secs(1),
+            console: None,
             cors: None,
             endpoints: Endpoints::default(),
             exceptions: Arc::default(),

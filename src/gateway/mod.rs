@@ -4,6 +4,7 @@ mod access_log;
 mod admit;
 mod bodies;
 mod client;
+mod console;
 mod context;
 mod cors;
 mod explain;
@@ -24,6 +25,7 @@ mod tally;
 mod upstream;
 mod wire;
 
+pub use self::console::{Console, ConsoleAnswer, ConsoleMount, ConsoleRequest, Face};
 pub use self::explain::{Explanation, Forwarded, Inquiry, Outcome, Sender, explain};
 pub use self::guard::{Guard, Guarded, Patience, StreamLimits};
 pub use self::head::fold;
@@ -55,6 +57,8 @@ use tokio::sync::Notify;
 pub struct Gateway {
     auth: Arc<Auth>,
     bodies: Arc<BodyMemory>,
+    console: Option<Arc<dyn Console>>,
+    face: Face,
     live: Arc<ArcSwap<Live>>,
     metrics: Arc<Metrics>,
     /// Wakes whoever keeps the upstreams.
@@ -65,7 +69,27 @@ impl Gateway {
     /// Puts the parts together.
     pub fn new(auth: Arc<Auth>, metrics: Arc<Metrics>, settings: Settings) -> Self {
         let live = Arc::new(ArcSwap::from_pointee(Live::new(settings, None)));
-        Self { auth, bodies: Arc::default(), live, metrics, wake: Arc::default() }
+        Self {
+            auth,
+            bodies: Arc::default(),
+            console: None,
+            face: Face::Public,
+            live,
+            metrics,
+            wake: Arc::default(),
+        }
+    }
+
+    /// The same gateway, with a console.
+    #[must_use]
+    pub fn with_console(self, console: Arc<dyn Console>) -> Self {
+        Self { console: Some(console), ..self }
+    }
+
+    /// The same gateway as it is on a listener.
+    #[must_use]
+    pub fn showing(&self, face: Face) -> Self {
+        Self { face, ..self.clone() }
     }
 
     /// Serves the requests that begin from now on by other settings.

@@ -1,5 +1,6 @@
 //! One short method for each phase of Pingora.
 
+use super::admit::Admitted;
 use super::context::{Place, RequestCtx};
 use super::live::Live;
 use super::outgoing::Told;
@@ -32,8 +33,9 @@ impl ProxyHttp for Gateway {
     async fn request_filter(&self, session: &mut Session, ctx: &mut RequestCtx) -> Result<bool> {
         reply::set_terms(session, &ctx.live.settings);
         match self.try_to_admit(session, ctx).await {
-            Ok(None) => return Ok(false),
-            Ok(Some(response)) => self.reply(session, ctx, response).await?,
+            Ok(Admitted::Passes) => return Ok(false),
+            Ok(Admitted::Answered(response)) => self.reply(session, ctx, response).await?,
+            Ok(Admitted::ToConsole(path)) => self.serve_console(session, ctx, path).await?,
             Err(problem) => self.refuse(session, ctx, &problem).await?,
         }
         Ok(true)

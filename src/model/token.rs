@@ -4,6 +4,7 @@ use super::user::UserId;
 use crate::clock::Timestamp;
 use sha2::{Digest, Sha512};
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 use zeroize::Zeroizing;
 
@@ -97,6 +98,27 @@ pub struct TokenRecord {
     pub expires: Option<Timestamp>,
     /// Whose it is.
     pub user: UserId,
+}
+
+/// What operators want to know of a token, beside what decides whether it is good.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct TokenAbout {
+    /// From where it was issued.
+    pub address: Option<IpAddr>,
+    /// The operator who issued it; `None` if it was its user by a login.
+    pub issued_by: Option<String>,
+    /// When it was last used, to the minute, and from where; `None` if it never was.
+    pub last_used: Option<(Timestamp, IpAddr)>,
+    /// What an operator calls it.
+    pub name: Option<String>,
+    /// With what program its user logged in: what that said of itself, cut to
+    /// [`TokenAbout::LONGEST`] characters.
+    pub user_agent: Option<String>,
+}
+
+impl TokenAbout {
+    /// The most characters that are kept of a name or a user agent.
+    pub const LONGEST: usize = 200;
 }
 
 impl TokenRecord {

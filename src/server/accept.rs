@@ -132,7 +132,7 @@ fn hand_over(
     let Some(worker) = reception.workers.next() else { return };
     let place = reception.connections.enter(&reception.metrics);
     let (listener, reception) = (Arc::clone(listener), Arc::clone(reception));
-    let proxy = Arc::clone(&worker.proxy);
+    let proxy = worker.proxy(listener.how().settings.face);
     worker.handle.spawn(async move {
         let arrived = connection::Arrived { peer, place, stream };
         connection::serve(arrived, &listener, &reception, proxy).await;

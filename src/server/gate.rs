@@ -13,10 +13,11 @@ use super::stop::{Doors, Ending};
 use super::watch::FileWatch;
 use super::worker::Workers;
 use super::{Limits, Settings, Start, StartError, descriptors, notify, small, upkeep};
+use crate::admin::Console;
 use crate::auth::Auth;
 use crate::clock::OnceASecond;
 use crate::config::{Config, Source};
-use crate::gateway::{Gateway, Guard};
+use crate::gateway::{self, Gateway, Guard};
 use crate::metrics::Metrics;
 use crate::store::{self, StoreError};
 use arc_swap::ArcSwap;
@@ -230,6 +231,9 @@ async fn put_together(
     let metrics = Arc::new(Metrics::default());
     let auth = Arc::new(Auth::open(store, Arc::clone(&metrics), config.auth.clone())?);
     let gateway = Gateway::new(Arc::clone(&auth), Arc::clone(&metrics), config.gateway.clone());
+    let console = Console::new(Arc::clone(&auth), gateway.clone(), config.admin.clone());
+    let console = Arc::new(console);
+    let gateway = gateway.with_console(Arc::clone(&console) as Arc<dyn gateway::Console>);
     let limits = Limits::of(&config);
     let guard = Guard::new(gateway.clone());
     guard.limit_streams(limits.streams());
@@ -247,6 +251,7 @@ async fn put_together(
     let Settings { grace, upgrade_grace, .. } = config.server;
     Ok(Running {
         auth,
+        console,
         gateway,
         grace,
         listeners,

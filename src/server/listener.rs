@@ -2,6 +2,7 @@
 
 use super::redirect::Redirect;
 use super::tls::TlsSettings;
+use crate::gateway::Face;
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,6 +12,8 @@ use std::time::Duration;
 pub struct ListenerSettings {
     /// Where.
     pub address: SocketAddr,
+    /// What is served there.
+    pub face: Face,
     /// Whether a client without TLS may speak HTTP/2 from its first byte.
     pub h2c: bool,
     /// Whose connections begin with a PROXY protocol header.
@@ -24,7 +27,14 @@ pub struct ListenerSettings {
 impl ListenerSettings {
     /// A plain listener, for HTTP/1 alone.
     pub fn plain(address: SocketAddr) -> Self {
-        Self { address, h2c: false, proxy_protocol: Vec::new(), redirect: None, tls: None }
+        Self {
+            address,
+            face: Face::Public,
+            h2c: false,
+            proxy_protocol: Vec::new(),
+            redirect: None,
+            tls: None,
+        }
     }
 
     /// Whether it is for HTTP/1 alone, and has no rules of its own.

@@ -5,6 +5,7 @@ use super::accept::Reception;
 use super::listener::ListenerSettings;
 use super::listening::{How, Listener};
 use super::log::Log;
+use crate::admin::Console;
 use crate::auth::Auth;
 use crate::config::{Config, Source};
 use crate::gateway::Gateway;
@@ -14,6 +15,7 @@ use std::time::Duration;
 /// A gateway at work, and the settings that it works by.
 pub(super) struct Running {
     pub auth: Arc<Auth>,
+    pub console: Arc<Console>,
     pub gateway: Gateway,
     /// How long requests in flight may take once it is told to stop.
     pub grace: Duration,
@@ -71,6 +73,7 @@ impl Running {
         self.grace = config.server.grace;
         self.upgrade_grace = config.server.upgrade_grace;
         self.auth.apply(config.auth);
+        self.console.apply(config.admin);
         self.gateway.apply(config.gateway);
         Ok(done(&fixed))
     }

@@ -1,6 +1,7 @@
 //! Stopping: no new connections, what is in flight is finished, and no second is lost.
 
 use super::accept::{Door, Reception};
+use crate::gateway::Face;
 use pingora::apps::HttpServerApp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,6 +76,8 @@ const FAREWELL: Duration = Duration::from_millis(250);
 
 async fn end_idle(reception: &Reception) {
     for worker in reception.workers.iter() {
-        worker.proxy.http_cleanup().await;
+        for face in [Face::Console, Face::Public] {
+            worker.proxy(face).http_cleanup().await;
+        }
     }
 }

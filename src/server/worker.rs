@@ -1,7 +1,7 @@
 //! The threads that serve. A connection stays on one of them with all that belongs to it, those to
 //! the app included, so that no request wakes another thread.
 
-use crate::gateway::Gateway;
+use crate::gateway::{Face, Gateway};
 use pingora::proxy::{HttpProxy, http_proxy};
 use pingora::server::configuration::ServerConf;
 use std::future::pending;
@@ -19,8 +19,20 @@ pub(super) type Proxy = HttpProxy<Gateway>;
 pub(super) struct Worker {
     /// Where to run what it serves.
     pub handle: Handle,
+    /// What it serves with where only the console is.
+    console: Arc<Proxy>,
     /// What it serves with.
-    pub proxy: Arc<Proxy>,
+    public: Arc<Proxy>,
+}
+
+impl Worker {
+    /// What it serves with on a listener.
+    pub(super) fn proxy(&self, face: Face) -> Arc<Proxy> {
+        Arc::clone(match face {
+            Face::Console => &self.console,
+            Face::Public => &self.public,
+        })
+    }
 }
 
 /// All workers. They take turns.
@@ -34,8 +46,9 @@ impl Workers {
     pub(super) fn start(count: usize, gateway: &Gateway) -> io::Result<Self> {
         let settings = Arc::new(pingora_settings());
         let workers = (0..count).map(|number| {
-            let proxy = Arc::new(http_proxy(&settings, gateway.clone()));
-            Ok(Worker { handle: start_thread(number)?, proxy })
+            let [console, public] = [Face::Console, Face::Public]
+                .map(|face| Arc::new(http_proxy(&settings, gateway.showing(face))));
+            Ok(Worker { console, handle: start_thread(number)?, public })
         });
         Ok(Self { next: AtomicUsize::new(0), workers: workers.collect::<io::Result<_>>()? })
     }

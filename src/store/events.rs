@@ -44,6 +44,8 @@ pub(super) struct Written {
     pub(super) at: i64,
     pub(super) detail: Option<String>,
     pub(super) name: String,
+    /// The name of the operator who did it.
+    pub(super) operator: Option<String>,
     pub(super) user: Option<(u64, String)>,
 }
 
@@ -51,12 +53,12 @@ impl Written {
     /// Reads it. `None` if it means nothing to this version: one bad event, or the first of a newer
     /// version, must not hide all others.
     pub(super) fn read(self) -> Option<Event> {
-        let Self { actor, address, at, detail, name, user } = self;
+        let Self { actor, address, at, detail, name, operator, user } = self;
         let user = match user {
             Some((id, name)) => Some((UserId(id), Username::existing(&name)?)),
             None => None,
         };
-        let actor = Actor::read(&actor, address.as_deref())?;
+        let actor = Actor::read(&actor, address.as_deref(), operator.as_deref())?;
         let at = Timestamp::from_micros(at);
         Some(Event { actor, at, detail, name: name.parse().ok()?, user })
     }

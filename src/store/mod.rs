@@ -1,12 +1,21 @@
 //! Where users and tokens are kept: one trait, and a module for each place.
 
+mod counts;
 mod events;
 mod feed;
+mod items;
+mod listing;
 pub mod redis;
 pub mod sqlite;
 
+pub use self::counts::{Count, Series};
 pub use self::events::{EventBounds, EventQuery};
 pub use self::feed::{Change, Watcher};
+pub use self::items::{Item, ItemKind};
+pub use self::listing::{
+    Census, Cursor, ListedToken, ListedUser, TokenPage, TokenUse, UserColumn, UserOrder, UserPage,
+    UserQuery,
+};
 
 use crate::clock::Timestamp;
 use crate::model::event::Event;
@@ -101,6 +110,45 @@ pub trait Store: Send + Sync {
     async fn events(&self, query: &EventQuery) -> Result<Vec<Event>, StoreError>;
     /// Lets go of all events beyond the bounds.
     async fn sweep_events(&self, bounds: EventBounds) -> Result<(), StoreError>;
+
+    /// A page of the users that were asked for.
+    async fn find_users(&self, query: &UserQuery, now: Timestamp) -> Result<UserPage, StoreError>;
+    /// A page of the tokens of all users that are good at `now`, those that were used or issued last
+    /// first.
+    async fn find_tokens(
+        &self,
+        after: Option<&Cursor>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<TokenPage, StoreError>;
+    /// Notes when and from where tokens were used. Those that have ended meanwhile are passed over.
+    async fn note_uses(&self, uses: &[TokenUse]) -> Result<(), StoreError>;
+    /// How many users and tokens there are.
+    async fn census(&self, now: Timestamp) -> Result<Census, StoreError>;
+
+    /// Keeps an item, in place of one with its key.
+    async fn put_item(&self, item: &Item) -> Result<(), StoreError>;
+    /// Keeps an item, if there is none with its key at `now`; says whether it did.
+    async fn add_item(&self, item: &Item, now: Timestamp) -> Result<bool, StoreError>;
+    /// Keeps an item in place of the one with its key, if that one still has this value; says whether
+    /// it did.
+    async fn replace_item(&self, value: &str, item: &Item) -> Result<bool, StoreError>;
+    /// The item of that key.
+    async fn item(
+        &self,
+        kind: ItemKind,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<Item>, StoreError>;
+    /// All items of a kind, in order of key.
+    async fn items(&self, kind: ItemKind, now: Timestamp) -> Result<Vec<Item>, StoreError>;
+    /// Lets go of an item and says whether it was there. Of many who ask at once, one is told so.
+    async fn remove_item(&self, kind: ItemKind, key: &str) -> Result<bool, StoreError>;
+
+    /// Adds to what was counted in some minutes.
+    async fn add_counts(&self, counts: &[Count]) -> Result<(), StoreError>;
+    /// What was counted since a moment of the last day.
+    async fn counts(&self, since: Timestamp) -> Result<Vec<Count>, StoreError>;
 
     /// Tells of every change that [`Store::token`] would show, whoever makes it, until the feed
     /// breaks; then says why. Begins with [`Change::Everything`], and proves once a `beat` that it is

@@ -13,6 +13,7 @@ mod accounts;
 mod clients;
 mod command_line;
 mod connections;
+mod console;
 mod contract;
 mod control;
 mod events;

@@ -9,8 +9,9 @@ use authgate::model::limit::{Charge, Familiar, Taken};
 use authgate::model::token::{TokenDigest, TokenRecord};
 use authgate::model::user::{NewUser, User, UserChange, UserId, Username};
 use authgate::store::{
-    Change, Counted, EventBounds, EventQuery, Inserted, Inspection, Issue, NewToken,
-    PasswordChange, Store, StoreError, Watcher,
+    Census, Change, Count, Counted, Cursor, EventBounds, EventQuery, Inserted, Inspection, Issue,
+    Item, ItemKind, NewToken, PasswordChange, Store, StoreError, TokenPage, TokenUse, UserPage,
+    UserQuery, Watcher,
 };
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -195,6 +196,59 @@ impl Store for Handle {
 
     async fn sweep_events(&self, _: EventBounds) -> Result<(), StoreError> {
         unimplemented!("nobody sweeps")
+    }
+
+    async fn find_users(&self, _: &UserQuery, _: Timestamp) -> Result<UserPage, StoreError> {
+        unimplemented!("nobody lists users")
+    }
+
+    async fn find_tokens(
+        &self,
+        _: Option<&Cursor>,
+        _: usize,
+        _: Timestamp,
+    ) -> Result<TokenPage, StoreError> {
+        unimplemented!("nobody lists tokens")
+    }
+
+    async fn note_uses(&self, _: &[TokenUse]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn census(&self, _: Timestamp) -> Result<Census, StoreError> {
+        unimplemented!("nobody counts")
+    }
+
+    async fn put_item(&self, _: &Item) -> Result<(), StoreError> {
+        unimplemented!("there is no console")
+    }
+
+    async fn add_item(&self, _: &Item, _: Timestamp) -> Result<bool, StoreError> {
+        unimplemented!("there is no console")
+    }
+
+    async fn replace_item(&self, _: &str, _: &Item) -> Result<bool, StoreError> {
+        unimplemented!("there is no console")
+    }
+
+    async fn item(&self, _: ItemKind, _: &str, _: Timestamp) -> Result<Option<Item>, StoreError> {
+        unimplemented!("there is no console")
+    }
+
+    async fn items(&self, _: ItemKind, _: Timestamp) -> Result<Vec<Item>, StoreError> {
+        unimplemented!("there is no console")
+    }
+
+    async fn remove_item(&self, _: ItemKind, _: &str) -> Result<bool, StoreError> {
+        unimplemented!("there is no console")
+    }
+
+    async fn add_counts(&self, _: &[Count]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn counts(&self, _: Timestamp) -> Result<Vec<Count>, StoreError> {
+        unimplemented!("nobody counts")
     }
 
     async fn watch(&self, watcher: Arc<dyn Watcher>, _: Duration) -> StoreError {

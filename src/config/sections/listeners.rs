@@ -3,6 +3,7 @@
 use super::super::mistake::Place;
 use super::super::section::Section;
 use super::super::values;
+use crate::gateway::Face;
 use crate::server::listener::ListenerSettings;
 use crate::server::redirect::Redirect;
 use crate::server::tls::{CertificateFiles, ClientCa, TlsError, TlsSettings};
@@ -52,6 +53,7 @@ fn listener(section: &mut Section<'_>) -> Option<(Place, ListenerSettings)> {
     }
     let listener = ListenerSettings {
         address: address?,
+        face: Face::Public,
         h2c,
         proxy_protocol: networks.into_iter().map(|(_, network)| network).collect(),
         redirect: redirect.map(|port| Redirect { port }),

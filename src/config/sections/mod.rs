@@ -1,6 +1,7 @@
 //! The keys of each section, their defaults and what they mean: in the order of `conf/authgate.toml`.
 
 mod accounts;
+mod admin;
 mod cors;
 mod limits;
 mod listeners;
@@ -25,15 +26,18 @@ use std::time::Duration;
 /// Makes each part's settings of what is written.
 pub(super) fn read(written: Table, report: &mut Report) -> Config {
     let mut root = Section::root(written, report);
-    let (server, answers) = process::server(&mut root);
+    let (mut server, answers) = process::server(&mut root);
     let (store, cache) = root.section("store", |section| (store(section), cache(section)));
     let (limits, classes) = root.section("limits", limits::limits);
     let exceptions = Arc::clone(&limits.exceptions);
     let (auth, shown) = accounts::auth(&mut root, cache, limits);
-    let gateway = proxy::gateway(&mut root, answers, shown, Limits { classes, exceptions });
+    let console = admin::read(&mut root, &mut server);
+    let mount = console.as_ref().map(|(_, mount)| mount.clone());
+    let admin = console.map(|(settings, _)| settings);
+    let gateway = proxy::gateway(&mut root, answers, shown, Limits { classes, exceptions }, mount);
     let log = root.section("log", process::log);
     root.finish();
-    Config { auth, gateway, log, server, store, warnings: Vec::new() }
+    Config { admin, auth, gateway, log, server, store, warnings: Vec::new() }
 }
 
 fn store(section: &mut Section<'_>) -> store::Settings {

@@ -5,7 +5,7 @@ use super::super::values;
 use super::accounts::Shown;
 use super::routes::Known;
 use super::{cors, routes, upstreams};
-use crate::gateway::{Identification, IdentityHeaders, Settings, fold};
+use crate::gateway::{ConsoleMount, Identification, IdentityHeaders, Settings, fold};
 use crate::model::network::Exceptions;
 use crate::policy::RateClass;
 use http::HeaderName;
@@ -72,6 +72,7 @@ pub(super) fn gateway(
     answers: Answers,
     shown: Shown,
     limits: Limits,
+    console: Option<ConsoleMount>,
 ) -> Settings {
     let Shown { endpoints, scheme } = shown;
     let identity = root.section("identity", identity);
@@ -82,6 +83,7 @@ pub(super) fn gateway(
     let known = Known { classes: &limits.classes, endpoints, upstreams: &upstreams };
     let routes = routes::routes(root, &known, &identification);
     Settings {
+        console,
         cors,
         endpoints,
         exceptions: limits.exceptions,

@@ -15,7 +15,8 @@ pub(super) use self::headers::{
     field_name, field_value, origin, reserved_in_answers, reserved_in_requests,
 };
 pub(super) use self::names::{
-    class_name, header_name, host, method, name, route_path, scheme, store_url, token_prefix,
+    class_name, console_path, header_name, host, method, name, route_path, scheme, store_url,
+    token_prefix,
 };
 pub(super) use self::net::{address, address_or_off, network, network_or_all, redirect_port};
 pub(super) use self::servers::{

@@ -111,6 +111,16 @@ pub(in super::super) fn method(value: &Value) -> Result<Method, String> {
     Method::from_bytes(text.as_bytes()).map_err(|_| format!("{text:?} is not a method"))
 }
 
+/// The path that the console is at, without its final slash.
+pub(in super::super) fn console_path(value: &Value) -> Result<String, String> {
+    let path = route_path(value)?;
+    let path = path.trim_end_matches('/');
+    if path.is_empty() {
+        return Err("would take every path; write one such as \"/admin/\"".to_owned());
+    }
+    Ok(path.to_owned())
+}
+
 /// A path as requests have it after cleaning, for no other would ever match.
 pub(in super::super) fn route_path(value: &Value) -> Result<String, String> {
     let text = text(value)?;

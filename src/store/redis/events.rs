@@ -115,6 +115,7 @@ fn fields(event: &Event) -> Vec<(&'static str, String)> {
         ("actor", event.actor.kind().to_owned()),
     ];
     fields.extend(event.actor.address().map(|address| ("address", address.to_string())));
+    fields.extend(event.actor.operator().map(|name| ("operator", name.to_string())));
     if let Some((id, name)) = &event.user {
         fields.extend([("user_id", id.to_string()), ("user", name.to_string())]);
     }
@@ -134,6 +135,7 @@ fn written(mut fields: HashMap<String, String>) -> Option<Written> {
         at: fields.remove("at")?.parse().ok()?,
         detail: fields.remove("detail"),
         name: fields.remove("name")?,
+        operator: fields.remove("operator"),
         user,
     })
 }

@@ -22,8 +22,9 @@ use self::link::Link;
 use self::scripts::Scripts;
 use super::feed::Listener;
 use super::{
-    Change, Counted, EventBounds, EventQuery, Inserted, Inspection, Issue, NewToken,
-    PasswordChange, Store, StoreError, Watcher,
+    Census, Change, Count, Counted, Cursor, EventBounds, EventQuery, Inserted, Inspection, Issue,
+    Item, ItemKind, NewToken, PasswordChange, Store, StoreError, TokenPage, TokenUse, UserPage,
+    UserQuery, Watcher,
 };
 use crate::clock::Timestamp;
 use crate::model::event::Event;
@@ -210,6 +211,59 @@ impl Store for RedisStore {
 
     async fn sweep_events(&self, bounds: EventBounds) -> Result<(), StoreError> {
         self.drop_events(bounds).await
+    }
+
+    async fn find_users(&self, _: &UserQuery, _: Timestamp) -> Result<UserPage, StoreError> {
+        Err(StoreError::Unsuitable("not yet".to_owned()))
+    }
+
+    async fn find_tokens(
+        &self,
+        _: Option<&Cursor>,
+        _: usize,
+        _: Timestamp,
+    ) -> Result<TokenPage, StoreError> {
+        Err(StoreError::Unsuitable("not yet".to_owned()))
+    }
+
+    async fn note_uses(&self, _: &[TokenUse]) -> Result<(), StoreError> {
+        Err(StoreError::Unsuitable("not yet".to_owned()))
+    }
+
+    async fn census(&self, _: Timestamp) -> Result<Census, StoreError> {
+        Err(StoreError::Unsuitable("not yet".to_owned()))
+    }
+
+    async fn add_counts(&self, _: &[Count]) -> Result<(), StoreError> {
+        Err(StoreError::Unsuitable("not yet".to_owned()))
+    }
+
+    async fn counts(&self, _: Timestamp) -> Result<Vec<Count>, StoreError> {
+        Err(StoreError::Unsuitable("not yet".to_owned()))
+    }
+
+    async fn put_item(&self, _: &Item) -> Result<(), StoreError> {
+        Err(StoreError::Unsuitable("not yet".to_owned()))
+    }
+
+    async fn add_item(&self, _: &Item, _: Timestamp) -> Result<bool, StoreError> {
+        Err(StoreError::Unsuitable("not yet".to_owned()))
+    }
+
+    async fn replace_item(&self, _: &str, _: &Item) -> Result<bool, StoreError> {
+        Err(StoreError::Unsuitable("not yet".to_owned()))
+    }
+
+    async fn item(&self, _: ItemKind, _: &str, _: Timestamp) -> Result<Option<Item>, StoreError> {
+        Err(StoreError::Unsuitable("not yet".to_owned()))
+    }
+
+    async fn items(&self, _: ItemKind, _: Timestamp) -> Result<Vec<Item>, StoreError> {
+        Err(StoreError::Unsuitable("not yet".to_owned()))
+    }
+
+    async fn remove_item(&self, _: ItemKind, _: &str) -> Result<bool, StoreError> {
+        Err(StoreError::Unsuitable("not yet".to_owned()))
     }
 
     async fn watch(&self, watcher: Arc<dyn Watcher>, beat: Duration) -> StoreError {

@@ -26,11 +26,11 @@ pub(super) fn keep(
 fn insert(db: &Connection, event: &Event) -> Result<(), StoreError> {
     let sql = "INSERT INTO events
                SELECT ?1, (SELECT coalesce(max(number), 0) + 1 FROM events WHERE trail = ?1),
-                      ?2, ?3, ?4, ?5, ?6, ?7, ?8
+                      ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
                WHERE NOT EXISTS (
                    SELECT 1 FROM events
                    WHERE at = ?2 AND name = ?3 AND actor = ?4 AND address IS ?5
-                         AND user_id IS ?6 AND username IS ?7 AND detail IS ?8)";
+                         AND user_id IS ?6 AND username IS ?7 AND detail IS ?8 AND operator IS ?9)";
     let (user, username) = event.user.as_ref().map(|(id, name)| (*id, name.as_str())).unzip();
     let columns = params![
         event.trail().as_str(),
@@ -41,6 +41,7 @@ fn insert(db: &Connection, event: &Event) -> Result<(), StoreError> {
         user,
         username,
         event.detail,
+        event.actor.operator().map(Username::as_str),
     ];
     rows::execute(db, sql, columns).map(drop)
 }
@@ -72,6 +73,7 @@ fn written(row: &Row<'_>) -> Result<Written, StoreError> {
         at: row.get("at")?,
         detail: row.get("detail")?,
         name: row.get("name")?,
+        operator: row.get("operator")?,
         user: user.zip(row.get("username")?),
     })
 }

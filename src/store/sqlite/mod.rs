@@ -6,6 +6,7 @@
 mod events;
 mod feed;
 mod file;
+mod items;
 mod limits;
 mod queue;
 mod readers;
@@ -16,8 +17,9 @@ mod writer;
 
 use super::feed::Listener;
 use super::{
-    Change, Counted, EventBounds, EventQuery, Inserted, Inspection, Issue, NewToken,
-    PasswordChange, Store, StoreError, Watcher,
+    Census, Change, Count, Counted, Cursor, EventBounds, EventQuery, Inserted, Inspection, Issue,
+    Item, ItemKind, NewToken, PasswordChange, Store, StoreError, TokenPage, TokenUse, UserPage,
+    UserQuery, Watcher,
 };
 use crate::clock::Timestamp;
 use crate::model::event::Event;
@@ -183,6 +185,7 @@ impl Store for SqliteStore {
             total += deleted;
         }
         while self.write(move |db, _| limits::sweep(db, now)).await? > 0 {}
+        self.write(move |db, _| items::sweep(db, now)).await?;
         Ok(total)
     }
 
@@ -238,6 +241,69 @@ impl Store for SqliteStore {
     async fn sweep_events(&self, bounds: EventBounds) -> Result<(), StoreError> {
         while self.write(move |db, _| events::sweep_some(db, bounds)).await? > 0 {}
         Ok(())
+    }
+
+    async fn find_users(&self, _: &UserQuery, _: Timestamp) -> Result<UserPage, StoreError> {
+        Err(StoreError::Unsuitable("not yet".to_owned()))
+    }
+
+    async fn find_tokens(
+        &self,
+        _: Option<&Cursor>,
+        _: usize,
+        _: Timestamp,
+    ) -> Result<TokenPage, StoreError> {
+        Err(StoreError::Unsuitable("not yet".to_owned()))
+    }
+
+    async fn note_uses(&self, _: &[TokenUse]) -> Result<(), StoreError> {
+        Err(StoreError::Unsuitable("not yet".to_owned()))
+    }
+
+    async fn census(&self, _: Timestamp) -> Result<Census, StoreError> {
+        Err(StoreError::Unsuitable("not yet".to_owned()))
+    }
+
+    async fn add_counts(&self, _: &[Count]) -> Result<(), StoreError> {
+        Err(StoreError::Unsuitable("not yet".to_owned()))
+    }
+
+    async fn counts(&self, _: Timestamp) -> Result<Vec<Count>, StoreError> {
+        Err(StoreError::Unsuitable("not yet".to_owned()))
+    }
+
+    async fn put_item(&self, item: &Item) -> Result<(), StoreError> {
+        let item = item.clone();
+        self.write(move |db, _| items::put(db, &item)).await
+    }
+
+    async fn add_item(&self, item: &Item, now: Timestamp) -> Result<bool, StoreError> {
+        let item = item.clone();
+        self.write(move |db, _| items::add(db, &item, now)).await
+    }
+
+    async fn replace_item(&self, value: &str, item: &Item) -> Result<bool, StoreError> {
+        let (value, item) = (value.to_owned(), item.clone());
+        self.write(move |db, _| items::replace(db, &value, &item)).await
+    }
+
+    async fn item(
+        &self,
+        kind: ItemKind,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<Item>, StoreError> {
+        let key = key.to_owned();
+        self.read(move |db| items::find(db, kind, &key, now)).await
+    }
+
+    async fn items(&self, kind: ItemKind, now: Timestamp) -> Result<Vec<Item>, StoreError> {
+        self.read(move |db| items::list(db, kind, now)).await
+    }
+
+    async fn remove_item(&self, kind: ItemKind, key: &str) -> Result<bool, StoreError> {
+        let key = key.to_owned();
+        self.write(move |db, _| items::remove(db, kind, &key)).await
     }
 
     async fn watch(&self, watcher: Arc<dyn Watcher>, beat: Duration) -> StoreError {

@@ -5,7 +5,7 @@ use crate::model::email::Email;
 use crate::model::password::PasswordHash;
 use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{User, UserId, Username};
-use crate::store::StoreError;
+use crate::store::{ItemKind, StoreError};
 use rusqlite::types::{ToSql, ToSqlOutput};
 use rusqlite::{Connection, Params, Row};
 
@@ -92,6 +92,12 @@ impl ToSql for UserId {
 impl ToSql for Timestamp {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(self.micros().into())
+    }
+}
+
+impl ToSql for ItemKind {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.as_str().into())
     }
 }
 

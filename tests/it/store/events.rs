@@ -15,7 +15,7 @@ pub(super) async fn events_read_back_as_they_were_kept(store: Arc<dyn Store>) {
     let mut kept = Vec::new();
     for (index, what) in EventName::ALL.iter().enumerate() {
         let minute = index as u64;
-        let bare = Event::new(*what, actors[index % 4], at(minute));
+        let bare = Event::new(*what, actors[index % 4].clone(), at(minute));
         let user = Some((UserId(minute), name(&format!("josé{minute}"))));
         let full = Event { user, ..bare.clone() }.with("a detail: \"é\" 山");
         kept.push(if index % 3 == 0 { bare } else { full });

@@ -1,0 +1,144 @@
+//! The console: pages for operators, and the same over HTTP for programs.
+//!
+//! A request comes in as a [`ConsoleRequest`], from whichever listener. [`Console::answer`] finds out
+//! who sends it; each page is a function of a [`site::Site`] in a file of its own, and says what it
+//! has to say with [`page`]. Nothing here knows Pingora, and nothing but [`crate::auth`] changes
+//! anything.
+
+mod asked;
+mod assets;
+mod overview;
+mod page;
+mod refusal;
+mod sign_in;
+mod site;
+
+use self::asked::Asked;
+use self::refusal::Refusal;
+use self::site::{Entrance, Site};
+use crate::auth::{Auth, SessionSettings};
+use crate::gateway::{self, ConsoleAnswer, ConsoleRequest, Gateway};
+use arc_swap::ArcSwapOption;
+use async_trait::async_trait;
+use http::{HeaderValue, Method, Response, header};
+use ipnet::IpNet;
+use std::sync::Arc;
+
+/// What an operator may set of the console.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Settings {
+    /// From where it may be reached; from anywhere, if there are none.
+    pub networks: Vec<IpNet>,
+    /// The path that it is at and below, without a final slash.
+    pub path: String,
+    /// Whether all who sign in need an authenticator app.
+    pub require_totp: bool,
+    /// How long sessions hold.
+    pub sessions: SessionSettings,
+}
+
+/// The console of a gateway.
+pub struct Console {
+    auth: Arc<Auth>,
+    gateway: Gateway,
+    settings: ArcSwapOption<Settings>,
+}
+
+impl Console {
+    /// The console of this gateway; with no settings there is none.
+    pub fn new(auth: Arc<Auth>, gateway: Gateway, settings: Option<Settings>) -> Self {
+        Self { auth, gateway, settings: ArcSwapOption::new(settings.map(Arc::new)) }
+    }
+
+    /// Works by other settings from now on.
+    pub fn apply(&self, settings: Option<Settings>) {
+        self.settings.store(settings.map(Arc::new));
+    }
+
+    async fn respond(&self, settings: &Settings, asked: &Asked) -> Result<ConsoleAnswer, Refusal> {
+        if !settings.networks.is_empty()
+            && !settings.networks.iter().any(|network| network.contains(&asked.from))
+        {
+            return Err(Refusal::Forbidden("The console cannot be reached from here."));
+        }
+        // Tokens are for the apps. Nobody should think that one opened anything here.
+        if asked.has_token() {
+            return Err(Refusal::Forbidden("A token opens no door of the console."));
+        }
+        let Some(below) = asked.path.strip_prefix(settings.path.as_str()) else {
+            return Ok(page::redirect(&format!("{}/", settings.path)));
+        };
+        let segments: Vec<&str> = below.split('/').filter(|part| !part.is_empty()).collect();
+        if let ["assets", name] = segments.as_slice() {
+            return assets::answer(asked, name);
+        }
+        let entrance = Entrance { asked, console: self, settings };
+        if let ["login"] = segments.as_slice() {
+            return sign_in::answer(entrance).await;
+        }
+        let site = entrance.enter().await?;
+        let answer = Self::route(&site, &segments).await;
+        answer.or_else(|refusal| refusal.within(&site))
+    }
+
+    /// Each page of those who are signed in.
+    async fn route(site: &Site<'_>, segments: &[&str]) -> Result<ConsoleAnswer, Refusal> {
+        match segments {
+            [] => overview::answer(site).await,
+            ["logout"] => sign_in::leave(site).await,
+            _ => Err(Refusal::NotFound),
+        }
+    }
+}
+
+#[async_trait]
+impl gateway::Console for Console {
+    async fn answer(&self, request: ConsoleRequest) -> ConsoleAnswer {
+        let Some(settings) = self.settings.load_full() else {
+            return ConsoleAnswer::Whole(crate::api::Problem::NotFound.response(""));
+        };
+        let asked = Asked::read(request);
+        let answer = self.respond(&settings, &asked).await;
+        let mut answer = answer.unwrap_or_else(|refusal| refusal.answer(&settings, &asked));
+        harden(&mut answer);
+        answer
+    }
+}
+
+/// Tells the browser what it must not do with what it gets, whatever that is.
+fn harden(answer: &mut ConsoleAnswer) {
+    const TERMS: [(header::HeaderName, &str); 6] = [
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
+             connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // Not `no-referrer`: with it a browser sends forms with the origin `null`.
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ];
+    let headers = match answer {
+        ConsoleAnswer::Stream(response, _) => response.headers_mut(),
+        ConsoleAnswer::Whole(response) => response.headers_mut(),
+    };
+    for (name, value) in TERMS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    let no_store = || HeaderValue::from_static("no-store");
+    headers.entry(header::CACHE_CONTROL).or_insert_with(no_store);
+}
+
+/// Whether a method only reads.
+fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// An answer without a body, yet.
+fn empty(status: http::StatusCode) -> Response<Vec<u8>> {
+    let mut response = Response::new(Vec::new());
+    *response.status_mut() = status;
+    response
+}

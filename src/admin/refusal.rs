@@ -1,0 +1,192 @@
+//! Every way in which the console says no, and the page that says so.
+
+use super::asked::Asked;
+use super::page::{self, Nav};
+use super::site::Site;
+use super::{Settings, empty};
+use crate::api::BodyError;
+use crate::auth::{AuthError, ManageError, RegisterError};
+use crate::clock::seconds_up;
+use crate::gateway::ConsoleAnswer;
+use http::{StatusCode, header};
+use maud::html;
+
+/// Why a page is not shown, or nothing was changed.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// The request makes no sense; in which way.
+    BadRequest(String),
+    /// Its body did not arrive.
+    Body(BodyError),
+    /// More work waits than can be done in time.
+    Busy,
+    /// It does not come from one of our pages.
+    Forged,
+    /// Whoever sends it may not; why.
+    Forbidden(&'static str),
+    /// There is no such method here.
+    MethodNotAllowed,
+    /// There is no such page.
+    NotFound,
+    /// What was wanted cannot be; why.
+    Refused(String),
+    /// Nobody is signed in.
+    SignIn,
+    /// Someone has tried too much: how many seconds to wait.
+    Throttled(u64),
+    /// The store could not tell.
+    Unavailable,
+}
+
+impl Refusal {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::BadRequest(_) | Self::Body(BodyError::Incomplete) | Self::Refused(_) => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::Body(BodyError::TooLarge(_)) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Body(BodyError::TooSlow) => StatusCode::REQUEST_TIMEOUT,
+            Self::Body(BodyError::NoRoom) | Self::Busy | Self::Unavailable => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::Forged | Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::SignIn => StatusCode::FOUND,
+            Self::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
+        }
+    }
+
+    /// What it says, for people.
+    pub(super) fn words(&self) -> String {
+        match self {
+            Self::BadRequest(words) | Self::Refused(words) => words.clone(),
+            Self::Body(BodyError::TooLarge(most)) => {
+                format!("That is too much: at most {most} bytes can be sent at once.")
+            }
+            Self::Body(_) => "What was sent did not arrive whole. Please try again.".to_owned(),
+            Self::Busy => "The gateway is busy. Please try again in a few seconds.".to_owned(),
+            Self::Forged => {
+                "This request did not come from a page of the console, or its page is too old. \
+                 Nothing was changed."
+                    .to_owned()
+            }
+            Self::Forbidden(words) => (*words).to_owned(),
+            Self::MethodNotAllowed => "This page does not take such a request.".to_owned(),
+            Self::NotFound => "There is no such page.".to_owned(),
+            Self::SignIn => "Please sign in.".to_owned(),
+            Self::Throttled(1) => "Too many attempts. Please wait for a second.".to_owned(),
+            Self::Throttled(seconds) => {
+                format!("Too many attempts. Please wait for {seconds} seconds.")
+            }
+            Self::Unavailable => {
+                "The store of accounts does not answer. Nothing was changed; those whose tokens are \
+                 in memory are served still."
+                    .to_owned()
+            }
+        }
+    }
+
+    fn title(&self) -> &'static str {
+        match self {
+            Self::Forged | Self::Forbidden(_) => "Not permitted",
+            Self::NotFound => "Not found",
+            Self::Busy | Self::Unavailable => "Unavailable",
+            _ => "Not done",
+        }
+    }
+
+    /// The answer to one who is signed in: within the console's frame.
+    pub(super) fn within(self, site: &Site<'_>) -> Result<ConsoleAnswer, Self> {
+        if let Self::SignIn = self {
+            return Err(self);
+        }
+        let body = html! {
+            p.alert role="alert" { (self.words()) }
+            p { a href=(site.link("/")) { "Back to the overview" } }
+        };
+        Ok(self.finish(site.page(Nav::None, self.title(), &body)))
+    }
+
+    /// The answer to anyone else.
+    pub(super) fn answer(&self, settings: &Settings, asked: &Asked) -> ConsoleAnswer {
+        if let Self::SignIn = self {
+            let target = asked.target();
+            let next: String = form_urlencoded::byte_serialize(target.as_bytes()).collect();
+            return page::redirect(&format!("{}/login/?next={next}", settings.path));
+        }
+        let body = html! {
+            h1 { (self.title()) }
+            p.alert role="alert" { (self.words()) }
+        };
+        self.finish(page::plain(&settings.path, self.title(), &body))
+    }
+
+    fn finish(&self, answer: ConsoleAnswer) -> ConsoleAnswer {
+        let ConsoleAnswer::Whole(mut response) = answer else { return answer };
+        *response.status_mut() = self.status();
+        let seconds = match self {
+            Self::Busy | Self::Unavailable => 2,
+            Self::Throttled(seconds) => *seconds,
+            _ => return ConsoleAnswer::Whole(response),
+        };
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        ConsoleAnswer::Whole(response)
+    }
+}
+
+impl From<AuthError> for Refusal {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Busy => Self::Busy,
+            AuthError::Throttled(throttle) => Self::Throttled(seconds_up(throttle.wait)),
+            AuthError::Store(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(error, "the console cannot be served");
+                Self::Unavailable
+            }
+            AuthError::Hash(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "not hashed");
+                Self::Unavailable
+            }
+            error @ (AuthError::BadCredentials
+            | AuthError::InactiveUser
+            | AuthError::InvalidToken
+            | AuthError::TokenLimit) => Self::Refused(sentence(&error.to_string())),
+        }
+    }
+}
+
+impl From<ManageError> for Refusal {
+    fn from(error: ManageError) -> Self {
+        match error {
+            ManageError::Auth(error) => error.into(),
+            error => Self::Refused(sentence(&error.to_string())),
+        }
+    }
+}
+
+impl From<RegisterError> for Refusal {
+    fn from(error: RegisterError) -> Self {
+        match error {
+            RegisterError::Auth(error) => error.into(),
+            error => Self::Refused(sentence(&error.to_string())),
+        }
+    }
+}
+
+/// An error's words as a sentence.
+fn sentence(words: &str) -> String {
+    let mut chars = words.chars();
+    let first = chars.next().map(char::to_uppercase).into_iter().flatten();
+    let mut sentence: String = first.chain(chars).collect();
+    if !sentence.ends_with('.') {
+        sentence.push('.');
+    }
+    sentence
+}
+
+/// What is not there.
+pub(super) fn nothing() -> ConsoleAnswer {
+    ConsoleAnswer::Whole(empty(StatusCode::NOT_FOUND))
+}

@@ -1,0 +1,184 @@
+//! What is served beside the proxy, below a path of its own: the admin console.
+
+use super::Gateway;
+use super::context::RequestCtx;
+use super::reply;
+use crate::api::{BodyError, Problem};
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::{HeaderMap, Method, Response};
+use pingora::Result;
+use pingora::http::ResponseHeader;
+use pingora::proxy::Session;
+use std::net::{IpAddr, Ipv4Addr};
+use std::panic::AssertUnwindSafe;
+use tokio::sync::mpsc;
+
+/// Answers what comes in below its path.
+#[async_trait]
+pub trait Console: Send + Sync {
+    /// Answers a request.
+    async fn answer(&self, request: ConsoleRequest) -> ConsoleAnswer;
+}
+
+/// Where the console is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ConsoleMount {
+    /// Whether it has a listener of its own, and is on no other.
+    pub is_apart: bool,
+    /// The path that it is at and below, without a final slash: `/admin`.
+    pub path: String,
+}
+
+/// What a gateway serves on a listener.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Face {
+    /// The console alone.
+    Console,
+    /// The endpoints, the apps, and the console if it has no listener of its own.
+    #[default]
+    Public,
+}
+
+/// A request to the console.
+pub struct ConsoleRequest {
+    /// The body, or why there is none.
+    pub body: Result<Bytes, BodyError>,
+    /// The address of the client.
+    pub from: IpAddr,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// The host and port that were asked for, as the browser has them.
+    pub host: String,
+    /// Whether the browser speaks TLS, with us or with a trusted proxy.
+    pub is_secure: bool,
+    /// The method.
+    pub method: Method,
+    /// The path, cleaned.
+    pub path: String,
+    /// The query, as sent.
+    pub query: String,
+}
+
+/// What the console answers.
+pub enum ConsoleAnswer {
+    /// All at once.
+    Whole(Response<Vec<u8>>),
+    /// A head, and then piece by piece until there are no more, or until the gateway stops: it looks
+    /// at each piece, so there should be one every second or so.
+    Stream(Response<()>, mpsc::Receiver<Bytes>),
+}
+
+impl ConsoleMount {
+    /// Whether a request for this path on a listener is the console's.
+    pub(super) fn takes(&self, face: Face, path: &str) -> bool {
+        let is_below = || {
+            path.strip_prefix(&self.path)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        match face {
+            Face::Console => true,
+            Face::Public => !self.is_apart && is_below(),
+        }
+    }
+}
+
+impl Gateway {
+    /// Has the console answer a request, and sends what it says.
+    pub(super) async fn serve_console(
+        &self,
+        session: &mut Session,
+        ctx: &RequestCtx,
+        path: String,
+    ) -> Result<()> {
+        let answer = match &self.console {
+            Some(console) => {
+                let request = self.console_request(session, ctx, path).await;
+                // Where it panics the request fails, and no other.
+                let answered = AssertUnwindSafe(console.answer(request)).catch_unwind().await;
+                answered.unwrap_or_else(|_| {
+                    self.metrics.panicked();
+                    session.set_keepalive(None);
+                    ConsoleAnswer::Whole(Problem::Internal.response(""))
+                })
+            }
+            None => ConsoleAnswer::Whole(Problem::NotFound.response("")),
+        };
+        match answer {
+            ConsoleAnswer::Whole(response) => reply::send(session, response, &ctx.request_id).await,
+            ConsoleAnswer::Stream(head, pieces) => stream(session, head, pieces, ctx).await,
+        }
+    }
+
+    async fn console_request(
+        &self,
+        session: &mut Session,
+        ctx: &RequestCtx,
+        path: String,
+    ) -> ConsoleRequest {
+        let settings = &ctx.live.settings;
+        let mut share = self.bodies.share();
+        let (most, limit) = (settings.max_body, settings.body_timeout);
+        let body = reply::read_body(session, &mut share, most, limit).await;
+        let header = session.req_header();
+        let client = ctx.client.as_ref();
+        let (host, is_secure) = client.map_or_else(Default::default, |client| client.site(header));
+        ConsoleRequest {
+            body,
+            from: client.map_or(Ipv4Addr::LOCALHOST.into(), |client| client.address),
+            headers: header.headers.clone(),
+            host,
+            is_secure,
+            method: header.method.clone(),
+            path,
+            query: header.uri.query().unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+async fn stream(
+    session: &mut Session,
+    head: Response<()>,
+    mut pieces: mpsc::Receiver<Bytes>,
+    ctx: &RequestCtx,
+) -> Result<()> {
+    let (parts, ()) = head.into_parts();
+    let mut header = ResponseHeader::build(parts.status, Some(parts.headers.len() + 2))?;
+    for (name, value) in &parts.headers {
+        header.append_header(reply::titled(name), value)?;
+    }
+    header.insert_header(reply::TITLED_REQUEST_ID, &ctx.request_id)?;
+    session.set_keepalive(None);
+    session.write_response_header(Box::new(header), false).await?;
+    while let Some(piece) = pieces.recv().await {
+        if session.is_process_shutting_down() {
+            break;
+        }
+        session.write_response_body(Some(piece), false).await?;
+    }
+    session.write_response_body(None, true).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_console_has_its_path_and_all_below_it() {
+        let mount = ConsoleMount { is_apart: false, path: "/admin".to_owned() };
+        for path in ["/admin", "/admin/", "/admin/users/7"] {
+            assert!(mount.takes(Face::Public, path), "{path}");
+        }
+        for path in ["/", "/administrator", "/Admin/", "/app/admin/"] {
+            assert!(!mount.takes(Face::Public, path), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_listener_of_its_own_has_nothing_else_and_others_do_not_have_it() {
+        let mount = ConsoleMount { is_apart: true, path: "/admin".to_owned() };
+        assert!(!mount.takes(Face::Public, "/admin/"));
+        assert!(mount.takes(Face::Console, "/app"));
+    }
+}

@@ -1,0 +1,62 @@
+//! Small things that are kept for the console: of each kind few, and each of a size that nobody
+//! outside decides.
+
+use crate::clock::Timestamp;
+use crate::model::user::UserId;
+
+/// Something small that is kept under a key of its kind.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Item {
+    /// From when on it is not there any more; `None` is never.
+    pub expires: Option<Timestamp>,
+    /// What it is found by. Whatever must stay secret is in it as a digest only.
+    pub key: String,
+    /// What it is.
+    pub kind: ItemKind,
+    /// Whose it is, if it goes with a user.
+    pub owner: Option<UserId>,
+    /// What it says: JSON, which only the part of `auth` understands that keeps it.
+    pub value: String,
+}
+
+/// What is kept so.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum ItemKind {
+    /// What a program calls the console's API with.
+    ApiKey,
+    /// Something that only one may do at a time.
+    Lock,
+    /// A network that operators allow or deny.
+    Network,
+    /// Someone who is signed in at the console.
+    Session,
+    /// The right to make the first operator.
+    Setup,
+    /// What an operator's authenticator app shares with us.
+    Totp,
+}
+
+impl ItemKind {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::ApiKey, Self::Lock, Self::Network, Self::Session, Self::Setup, Self::Totp];
+
+    /// What stores call it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ApiKey => "api_key",
+            Self::Lock => "lock",
+            Self::Network => "network",
+            Self::Session => "session",
+            Self::Setup => "setup",
+            Self::Totp => "totp",
+        }
+    }
+}
+
+impl Item {
+    /// Whether it is there at `now`.
+    pub(super) fn lives(&self, now: Timestamp) -> bool {
+        self.expires.is_none_or(|end| end > now)
+    }
+}

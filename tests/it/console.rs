@@ -1,0 +1,88 @@
+//! The admin console, as a browser has it.
+
+mod sign_in;
+
+use crate::harness::gateway::{Gateway, PASSWORD};
+use crate::harness::http::{Answer, Connection, HOST, Request};
+use std::net::SocketAddr;
+
+/// A browser without scripts: it keeps the cookie, and sends forms as pages have them.
+pub(crate) struct Browser {
+    address: SocketAddr,
+    cookie: Option<String>,
+    /// The key of the forms of the page that it got last.
+    form_key: String,
+}
+
+impl Browser {
+    /// A browser that has been nowhere.
+    pub(crate) fn of(gateway: &Gateway) -> Self {
+        Self { address: gateway.address, cookie: None, form_key: String::new() }
+    }
+
+    /// A browser in which an operator is signed in, whom it makes.
+    pub(crate) fn signed_in(gateway: &Gateway, name: &str) -> Self {
+        gateway
+            .run_with_input(&["user", "create", name, "--staff", "--password-stdin"], PASSWORD)
+            .done();
+        let mut browser = Self::of(gateway);
+        browser.sign_in(name);
+        browser
+    }
+
+    /// Signs in.
+    pub(crate) fn sign_in(&mut self, name: &str) {
+        let answer = self.try_sign_in(name, PASSWORD);
+        assert_eq!(answer.status, 302, "{}", answer.text());
+    }
+
+    /// Tries to.
+    pub(crate) fn try_sign_in(&mut self, name: &str, password: &str) -> Answer {
+        self.get("/admin/login/");
+        self.post("/admin/login/", &[("username", name), ("password", password)])
+    }
+
+    /// Gets a page.
+    pub(crate) fn get(&mut self, path: &str) -> Answer {
+        self.send(Request::get(path))
+    }
+
+    /// Sends a form, with the key of the last page.
+    pub(crate) fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let form_key = self.form_key.clone();
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("form_key", &form_key).extend_pairs(fields);
+        let request = Request::post(path)
+            .with("Content-Type", "application/x-www-form-urlencoded")
+            .with("Origin", &format!("http://{HOST}"))
+            .with("Sec-Fetch-Site", "same-origin")
+            .body(form.finish());
+        self.send(request)
+    }
+
+    /// Sends a request with the cookie, and keeps what comes back.
+    pub(crate) fn send(&mut self, request: Request) -> Answer {
+        let request = match &self.cookie {
+            Some(cookie) => request.with("Cookie", cookie),
+            None => request,
+        };
+        let answer = Connection::open(self.address).send(request.bytes()).answer();
+        if let Some(set) = answer.header("Set-Cookie") {
+            self.cookie = set.split(';').next().map(str::to_owned);
+        }
+        if let Some(key) = between(&answer.text(), "name=\"form_key\" value=\"", "\"") {
+            self.form_key = key;
+        }
+        answer
+    }
+
+    /// The cookie that it shows.
+    pub(crate) fn cookie(&self) -> Option<&str> {
+        self.cookie.as_deref()
+    }
+}
+
+/// What stands between two texts.
+pub(crate) fn between(text: &str, before: &str, after: &str) -> Option<String> {
+    Some(text.split_once(before)?.1.split_once(after)?.0.to_owned())
+}
