@@ -6,14 +6,14 @@ use super::reply;
 use crate::api::{BodyError, Problem};
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::FutureExt;
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt, StreamExt};
 use http::{HeaderMap, Method, Response};
 use pingora::Result;
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use std::net::{IpAddr, Ipv4Addr};
 use std::panic::AssertUnwindSafe;
-use tokio::sync::mpsc;
 
 /// Answers what comes in below its path.
 #[async_trait]
@@ -61,13 +61,17 @@ pub struct ConsoleRequest {
     pub query: String,
 }
 
+/// The pieces of a long answer, made as they are sent: `stream::unfold(state, next).boxed()`.
+pub type Pieces = BoxStream<'static, Bytes>;
+
 /// What the console answers.
 pub enum ConsoleAnswer {
     /// All at once.
     Whole(Response<Vec<u8>>),
     /// A head, and then piece by piece until there are no more, or until the gateway stops: it looks
-    /// at each piece, so there should be one every second or so.
-    Stream(Response<()>, mpsc::Receiver<Bytes>),
+    /// at each piece, so there should be one every second or so. Nothing is made before the client has
+    /// taken what came before, and nothing any more once it is gone.
+    Stream(Response<()>, Pieces),
 }
 
 impl ConsoleMount {
@@ -140,7 +144,7 @@ impl Gateway {
 async fn stream(
     session: &mut Session,
     head: Response<()>,
-    mut pieces: mpsc::Receiver<Bytes>,
+    mut pieces: Pieces,
     ctx: &RequestCtx,
 ) -> Result<()> {
     let (parts, ()) = head.into_parts();
@@ -150,8 +154,12 @@ async fn stream(
     }
     header.insert_header(reply::TITLED_REQUEST_ID, &ctx.request_id)?;
     session.set_keepalive(None);
-    session.write_response_header(Box::new(header), false).await?;
-    while let Some(piece) = pieces.recv().await {
+    let is_head = session.req_header().method == Method::HEAD;
+    session.write_response_header(Box::new(header), is_head).await?;
+    if is_head {
+        return Ok(());
+    }
+    while let Some(piece) = pieces.next().await {
         if session.is_process_shutting_down() {
             break;
         }
