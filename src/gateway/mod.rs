@@ -33,8 +33,8 @@ pub use self::identity_headers::{Identification, IdentityHeaders};
 pub use self::live::Settings;
 pub use self::tally::{Counted, Tally};
 pub use self::upstream::{
-    Authorities, Balance, ClientIdentity, Ejection, HealthCheck, Protocol, ServerSettings,
-    TlsSettings, UpstreamSettings,
+    Authorities, Balance, ClientIdentity, Ejection, Failed, HealthCheck, Protocol, ServerSettings,
+    ServerState, ServerView, TlsSettings, UpstreamSettings, UpstreamView,
 };
 pub use self::wire::{Arrivals, Wire};
 
@@ -97,6 +97,11 @@ impl Gateway {
         let live = Live::new(settings, Some(&self.live.load()));
         self.live.store(Arc::new(live));
         self.wake.notify_one();
+    }
+
+    /// How the upstreams and their servers are, as this gateway has found them.
+    pub fn upstreams(&self) -> Vec<UpstreamView> {
+        self.live.load().upstreams.iter().map(|upstream| upstream.view()).collect()
     }
 
     /// Resolves the names of upstreams and asks their servers how they are, for as long as requests
