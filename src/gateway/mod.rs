@@ -8,6 +8,7 @@ mod console;
 mod context;
 mod cors;
 mod explain;
+mod explained;
 mod failure;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -21,17 +22,22 @@ mod once;
 mod outgoing;
 mod phases;
 mod reply;
+mod routes;
 mod tally;
+mod traffic;
 mod upstream;
 mod wire;
 
 pub use self::console::{Console, ConsoleAnswer, ConsoleMount, ConsoleRequest, Face};
 pub use self::explain::{Explanation, Forwarded, Inquiry, Outcome, Sender, explain};
+pub use self::explained::shown;
 pub use self::guard::{Guard, Guarded, Patience, StreamLimits};
 pub use self::head::fold;
 pub use self::identity_headers::{Identification, IdentityHeaders};
 pub use self::live::Settings;
+pub use self::routes::{RouteView, RouteWords};
 pub use self::tally::{Counted, Tally};
+pub use self::traffic::Hour;
 pub use self::upstream::{
     Authorities, Balance, ClientIdentity, Ejection, Failed, HealthCheck, Protocol, ServerSettings,
     ServerState, ServerView, TlsSettings, UpstreamSettings, UpstreamView,
