@@ -86,8 +86,8 @@ impl Gate {
     fn start_tasks(&mut self) {
         let Running { auth, gateway, reception, .. } = &self.running;
         let keeper = gateway.clone();
-        let [counter, feed, limiter, networks, recorder, refresher, sweeper] =
-            [(); 7].map(|()| Arc::clone(auth));
+        let [counter, feed, limiter, networks, recorder, refresher, sweeper, watcher] =
+            [(); 8].map(|()| Arc::clone(auth));
         self.tasks.spawn(notify::watchdog(Arc::clone(reception)));
         self.run_beside(async move { match keeper.keep_upstreams().await {} });
         self.run_beside(async move { match feed.follow_store().await {} });
@@ -96,6 +96,7 @@ impl Gate {
         self.run_beside(async move { match networks.keep_networks().await {} });
         self.run_beside(async move { match recorder.keep_events().await {} });
         self.run_beside(async move { refresher.refresh_tokens().await });
+        self.run_beside(async move { match watcher.keep_uses().await {} });
         self.run_beside(async move { upkeep::sweep(&sweeper).await });
     }
 
@@ -216,10 +217,14 @@ impl Gate {
             // Told twice: someone is in a hurry.
             () = signals.stop_again() => {}
         }
-        // Nobody else writes events from now on.
+        // Nobody else writes to the store from now on.
         self.tasks.shutdown().await;
         auth.tell(EventName::GatewayStopped, Some(&stopped(ending)));
-        tokio::join!(auth.flush_events(LAST_EVENTS), auth.flush_series(LAST_EVENTS));
+        tokio::join!(
+            auth.flush_events(LAST_EVENTS),
+            auth.flush_series(LAST_EVENTS),
+            auth.flush_uses(LAST_EVENTS),
+        );
         log.finish();
     }
 }
