@@ -5,11 +5,14 @@
 //! has to say with [`page`]. Nothing here knows Pingora, and nothing but [`crate::auth`] changes
 //! anything.
 
+mod account;
 mod asked;
 mod assets;
 mod overview;
 mod page;
 mod refusal;
+mod second_factor;
+mod setup;
 mod sign_in;
 mod site;
 
@@ -73,10 +76,16 @@ impl Console {
             return assets::answer(asked, name);
         }
         let entrance = Entrance { asked, console: self, settings };
-        if let ["login"] = segments.as_slice() {
-            return sign_in::answer(entrance).await;
+        match segments.as_slice() {
+            ["login"] => return sign_in::answer(entrance).await,
+            ["login", "code"] => return sign_in::code(entrance).await,
+            ["setup"] => return setup::answer(entrance).await,
+            _ => {}
         }
         let site = entrance.enter().await?;
+        if let Some(page) = site.due().await?.filter(|due| !due.lets_to(&segments)) {
+            return Ok(page::redirect(&site.link(page.path())));
+        }
         let answer = Self::route(&site, &segments).await;
         answer.or_else(|refusal| refusal.within(&site))
     }
@@ -85,6 +94,7 @@ impl Console {
     async fn route(site: &Site<'_>, segments: &[&str]) -> Result<ConsoleAnswer, Refusal> {
         match segments {
             [] => overview::answer(site).await,
+            ["account", rest @ ..] => account::answer(site, rest).await,
             ["logout"] => sign_in::leave(site).await,
             _ => Err(Refusal::NotFound),
         }

@@ -51,8 +51,14 @@ impl Auth {
         active: bool,
         by: Actor,
     ) -> Result<User, ManageError> {
-        let name = if active { EventName::UserActivated } else { EventName::UserDeactivated };
-        self.change(user, UserChange::Active(active), name, by).await
+        if active {
+            return self.change(user, UserChange::Active(true), EventName::UserActivated, by).await;
+        }
+        let guard = self.keep_an_operator(user, &by).await?;
+        let change = UserChange::Active(false);
+        let changed = self.change(user, change, EventName::UserDeactivated, by).await;
+        guard.release(self).await;
+        changed
     }
 
     /// Makes a user staff, or takes that from them and ends their tokens.
@@ -62,8 +68,14 @@ impl Auth {
         staff: bool,
         by: Actor,
     ) -> Result<User, ManageError> {
-        let name = if staff { EventName::StaffGranted } else { EventName::StaffWithdrawn };
-        self.change(user, UserChange::Staff(staff), name, by).await
+        if staff {
+            return self.change(user, UserChange::Staff(true), EventName::StaffGranted, by).await;
+        }
+        let guard = self.keep_an_operator(user, &by).await?;
+        let change = UserChange::Staff(false);
+        let changed = self.change(user, change, EventName::StaffWithdrawn, by).await;
+        guard.release(self).await;
+        changed
     }
 
     /// Replaces a user's password and ends their tokens.
@@ -86,9 +98,13 @@ impl Auth {
 
     /// Deletes a user with all their tokens.
     pub async fn delete_user(&self, user: &User, by: Actor) -> Result<(), ManageError> {
-        if !self.store.delete_user(user.id).await? {
+        let guard = self.keep_an_operator(user, &by).await?;
+        let deleted = self.store.delete_user(user.id).await;
+        guard.release(self).await;
+        if !deleted? {
             return Err(ManageError::NoSuchUser(user.username.to_string()));
         }
+        self.forget_second_factor(user.id).await;
         self.events.record(self.event(EventName::UserDeleted, by).of(user));
         Ok(())
     }
@@ -173,7 +189,7 @@ impl Auth {
         Ok(changed)
     }
 
-    fn event(&self, name: EventName, by: Actor) -> Event {
+    pub(super) fn event(&self, name: EventName, by: Actor) -> Event {
         Event::new(name, by, self.clock.now())
     }
 }
@@ -213,12 +229,24 @@ pub enum ManageError {
     /// Someone changed the user at the same moment.
     #[error("{0} was changed by someone else at the same moment; try again")]
     Changed(String),
+    /// Nobody else could sign in at the console.
+    #[error(
+        "{0} is the last active staff user: make another one first, by `authgate user create NAME \
+         --staff` or `authgate user promote NAME`"
+    )]
+    LastOperator(String),
     /// There is no such token, or it has ended.
     #[error("there is no such token, or it has ended already")]
     NoSuchToken,
     /// There is no such user.
     #[error("there is no user {0:?}")]
     NoSuchUser(String),
+    /// Nobody takes their own account from themselves by mistake.
+    #[error("your own account can be deactivated, demoted or deleted by another operator only")]
+    OwnAccount,
+    /// Someone else changes who is staff at this moment.
+    #[error("someone else changes who is staff at this moment; try again")]
+    OperatorsBusy,
     /// The password is too easy to guess.
     #[error("{}", in_words(.0))]
     WeakPassword(Vec<Weakness>),
