@@ -127,9 +127,11 @@ async fn password(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
             Ok(with_cookie(there, &site.entrance().cookie(&id)))
         }
         Err(ChangeError::Auth(error)) => Err(error.into()),
-        Err(error @ (ChangeError::WeakPassword(_) | ChangeError::WrongPassword)) => {
-            again(&super::refusal::sentence(&error.to_string()))
-        }
+        Err(
+            error @ (ChangeError::SamePassword
+            | ChangeError::WeakPassword(_)
+            | ChangeError::WrongPassword),
+        ) => again(&super::refusal::sentence(&error.to_string())),
     }
 }
 
@@ -137,6 +139,9 @@ fn password_page(site: &Site<'_>, problem: Option<&str>) -> ConsoleAnswer {
     let body = html! {
         section.panel {
             @if let Some(problem) = problem { p.alert role="alert" { (problem) } }
+            @if site.session.user.must_change {
+                p.notice { "Someone else knows your password. Choose another one to go on." }
+            }
             p { "Your other sessions and all your tokens end. You stay signed in here." }
             form.stack method="post" {
                 (site.form_key())
@@ -154,7 +159,9 @@ fn password_page(site: &Site<'_>, problem: Option<&str>) -> ConsoleAnswer {
                 }
                 div.row {
                     button.primary { "Change the password" }
-                    a.button href=(site.link("/account/")) { "Cancel" }
+                    @if !site.session.user.must_change {
+                        a.button href=(site.link("/account/")) { "Cancel" }
+                    }
                 }
             }
         }

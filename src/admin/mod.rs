@@ -75,6 +75,10 @@ impl Console {
         if let ["assets", name] = segments.as_slice() {
             return assets::answer(asked, name);
         }
+        // What the pages' own script asks for, and what programs do with a key.
+        if !matches!(segments.as_slice(), ["api", ..] | ["events", "stream"]) {
+            asked.check_destination()?;
+        }
         let entrance = Entrance { asked, console: self, settings };
         match segments.as_slice() {
             ["login"] => return sign_in::answer(entrance).await,

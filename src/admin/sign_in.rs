@@ -27,6 +27,7 @@ async fn sign_in(entrance: Entrance<'_>) -> Result<ConsoleAnswer, Refusal> {
     let (shown, form) = entrance.form()?;
     let attempt = LoginAttempt {
         password: Password::new(form.get("password").unwrap_or_default().to_owned()),
+        user_agent: None,
         username: form.get("username").unwrap_or_default().to_owned(),
     };
     let auth = &entrance.console.auth;

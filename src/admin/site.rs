@@ -5,7 +5,7 @@ use super::page::{self, Nav};
 use super::refusal::Refusal;
 use super::{Console, Settings};
 use crate::auth::{Auth, Session, SessionId, Visitor};
-use crate::gateway::{ConsoleAnswer, Gateway};
+use crate::gateway::{ConsoleAnswer, Gateway, PLAIN_NAME, SECURE_NAME};
 use crate::model::event::Actor;
 use http::header;
 use maud::{Markup, html};
@@ -31,10 +31,9 @@ impl<'a> Entrance<'a> {
         SessionId::parse(self.asked.cookie(self.cookie_name())?)
     }
 
-    /// What the cookie is called. With TLS no other host, and nothing that speaks without TLS, can set
-    /// one of this name (RFC 6265bis, section 4.1.3.2).
+    /// What the cookie is called.
     fn cookie_name(self) -> &'static str {
-        if self.asked.is_secure { "__Host-authgate" } else { "authgate" }
+        if self.asked.is_secure { SECURE_NAME } else { PLAIN_NAME }
     }
 
     /// The `Set-Cookie` that gives the browser an id.
@@ -90,6 +89,8 @@ impl<'a> Entrance<'a> {
 /// What someone must do before anything else.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Due {
+    /// They must choose another password.
+    Password,
     /// They need an authenticator app.
     SecondFactor,
 }
@@ -98,6 +99,7 @@ impl Due {
     /// The page for it, below the console's path.
     pub(super) fn path(self) -> &'static str {
         match self {
+            Self::Password => "/account/password/",
             Self::SecondFactor => "/account/totp/",
         }
     }
@@ -105,11 +107,11 @@ impl Due {
     /// Whether they may go there meanwhile.
     pub(super) fn lets_to(self, segments: &[&str]) -> bool {
         match (self, segments) {
-            (_, ["logout"]) => true,
+            (_, ["logout"]) | (Self::Password, ["account", "password"]) => true,
             (Self::SecondFactor, ["account", "totp", rest @ ..]) => {
                 matches!(rest, [] | ["confirm"])
             }
-            (Self::SecondFactor, _) => false,
+            (Self::Password | Self::SecondFactor, _) => false,
         }
     }
 }
@@ -118,6 +120,9 @@ impl<'a> Site<'a> {
     /// What must be done before anything else.
     pub(super) async fn due(&self) -> Result<Option<Due>, Refusal> {
         let user = &self.session.user;
+        if user.must_change {
+            return Ok(Some(Due::Password));
+        }
         if self.settings().require_totp && !self.auth().has_second_factor(user.id).await? {
             return Ok(Some(Due::SecondFactor));
         }

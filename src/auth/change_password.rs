@@ -59,6 +59,9 @@ impl Auth {
                 if user.id != swap.user {
                     return Err(AuthError::InvalidToken);
                 }
+                if user.must_change && new.expose() == old.expose() {
+                    return Ok(Err(ChangeError::SamePassword));
+                }
                 let weaknesses = self.weaknesses_for(&user, &new);
                 if !weaknesses.is_empty() {
                     return Ok(Err(ChangeError::WeakPassword(weaknesses)));
@@ -102,6 +105,9 @@ pub enum ChangeError {
     /// For a reason that is not the passwords' own.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// The new one is the old one, of someone who is to choose another.
+    #[error("the new password must not be the old one")]
+    SamePassword,
     /// The new one is too easy to guess.
     #[error("{}", in_words(.0))]
     WeakPassword(Vec<Weakness>),

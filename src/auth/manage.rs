@@ -2,12 +2,14 @@
 
 use super::checks::in_words;
 use super::issue::Terms;
-use super::{Auth, AuthError, HashError, Issued, Lane, RegisterError, Registration, Weakness};
+use super::{
+    Auth, AuthError, HashError, Issued, Lane, NewRights, RegisterError, Registration, Weakness,
+};
 use crate::model::event::{Actor, Event, EventName};
 use crate::model::password::Password;
-use crate::model::token::{Token, TokenId, TokenRecord};
+use crate::model::token::{Token, TokenAbout, TokenId};
 use crate::model::user::{User, UserChange, UserId, Username};
-use crate::store::StoreError;
+use crate::store::{ListedToken, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,13 +18,13 @@ impl Auth {
     pub async fn create_user(
         &self,
         registration: Registration,
-        is_staff: bool,
+        rights: NewRights,
         by: Actor,
     ) -> Result<User, RegisterError> {
         let seat = self.passwords.reserve(Lane::Console, None)?;
-        let user = self.create(registration, is_staff, seat).await?;
+        let user = self.create(registration, rights, seat).await?;
         let event = self.event(EventName::UserCreated, by).of(&user);
-        self.events.record(if is_staff { event.with("staff") } else { event });
+        self.events.record(if rights.is_staff { event.with("staff") } else { event });
         Ok(user)
     }
 
@@ -78,11 +80,13 @@ impl Auth {
         changed
     }
 
-    /// Replaces a user's password and ends their tokens.
+    /// Replaces a user's password and ends their tokens. They may have to choose another one, which
+    /// the operator does not know.
     pub async fn set_password(
         &self,
         user: &User,
         password: Password,
+        must_change: bool,
         by: Actor,
     ) -> Result<User, ManageError> {
         let weaknesses = self.weaknesses_for(user, &password);
@@ -90,9 +94,25 @@ impl Auth {
             return Err(ManageError::WeakPassword(weaknesses));
         }
         let hash = self.passwords.reserve(Lane::Console, None)?.hash(Arc::new(password)).await?;
-        let change = UserChange::Password(hash);
+        let change = UserChange::Password { hash, must_change };
         let changed = self.change(user, change, EventName::PasswordChanged, by).await?;
         self.limits.estrange(user.id).await;
+        Ok(changed)
+    }
+
+    /// Says that a user must choose another password before anything else, or need not any more.
+    pub async fn set_must_change(
+        &self,
+        user: &User,
+        must_change: bool,
+        by: Actor,
+    ) -> Result<User, ManageError> {
+        let changed = self.store.change_user(user.id, UserChange::MustChange(must_change)).await?;
+        let changed = changed.ok_or_else(|| ManageError::NoSuchUser(user.username.to_string()))?;
+        let event = self.event(EventName::PasswordChangeRequired, by).of(&changed);
+        let yes_no = |yes| if yes { "yes" } else { "no" };
+        let (before, after) = (yes_no(user.must_change), yes_no(must_change));
+        self.events.record(event.with(format!("must_change: {before} → {after}")));
         Ok(changed)
     }
 
@@ -110,7 +130,7 @@ impl Auth {
     }
 
     /// The live tokens of a user, the oldest first.
-    pub async fn tokens_of(&self, user: &User) -> Result<Vec<TokenRecord>, ManageError> {
+    pub async fn tokens_of(&self, user: &User) -> Result<Vec<ListedToken>, ManageError> {
         Ok(self.store.tokens_of(user.id, self.clock.now()).await?)
     }
 
@@ -118,20 +138,28 @@ impl Auth {
     pub async fn create_token(
         &self,
         user: User,
-        lifetime: Lifetime,
+        terms: NewTokenTerms,
         by: Actor,
     ) -> Result<Issued, ManageError> {
         if !user.is_active {
             return Err(ManageError::Auth(AuthError::InactiveUser));
         }
-        let name = user.username.to_string();
-        let lifetime = match lifetime {
+        let username = user.username.to_string();
+        let lifetime = match terms.lifetime {
             Lifetime::Forever => None,
             Lifetime::Of(span) => Some(span),
             Lifetime::Usual => self.settings.load().tokens.lifetime,
         };
-        let issued = self.issue(user, Terms { is_login: false, lifetime, limit: None }).await?;
-        let issued = issued.ok_or(ManageError::Changed(name))?;
+        let issued_by = by.operator().map_or("command line", Username::as_str).to_owned();
+        let about = TokenAbout {
+            address: by.address(),
+            issued_by: Some(issued_by),
+            name: terms.name.as_deref().and_then(TokenAbout::tidy),
+            ..TokenAbout::default()
+        };
+        let terms = Terms { about, is_login: false, lifetime, limit: None };
+        let issued = self.issue(user, terms).await?;
+        let issued = issued.ok_or(ManageError::Changed(username))?;
         let event = self.event(EventName::TokenCreated, by).of(&issued.user);
         self.events.record(event.with(issued.record.id()));
         Ok(issued)
@@ -143,7 +171,8 @@ impl Auth {
             TokenName::Token(token) => token.digest(),
             TokenName::Id(id) => {
                 let tokens = self.store.tokens_of(id.user, self.clock.now()).await?;
-                let found = tokens.iter().find(|record| record.id() == *id);
+                let found =
+                    tokens.iter().map(|token| &token.record).find(|record| record.id() == *id);
                 found.ok_or(ManageError::NoSuchToken)?.digest
             }
         };
@@ -192,6 +221,15 @@ impl Auth {
     pub(super) fn event(&self, name: EventName, by: Actor) -> Event {
         Event::new(name, by, self.clock.now())
     }
+}
+
+/// What an operator decides of a new token.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct NewTokenTerms {
+    /// How long it holds.
+    pub lifetime: Lifetime,
+    /// What it is called, if anything.
+    pub name: Option<String>,
 }
 
 /// How long an operator's token holds.

@@ -132,6 +132,7 @@ async fn user(accounts: &Auth, name: &str) -> Result<Option<Identity>, Failure> 
     Ok(user.is_active.then(|| Identity {
         is_staff: user.is_staff,
         lasts: None,
+        must_change: user.must_change,
         names: Names::of(&user),
         user: user.id,
     }))

@@ -1,7 +1,7 @@
 //! `authgate user …`
 
 use super::{Failure, SettingsFile, output};
-use crate::auth::{Auth, Registration};
+use crate::auth::{Auth, ManageError, NewRights, Registration};
 use crate::clock::Timestamp;
 use crate::model::email::Email;
 use crate::model::event::Actor;
@@ -29,6 +29,12 @@ pub(super) enum User {
     Promote(Named),
     /// Makes a user an ordinary one and ends all their tokens
     Demote(Named),
+    /// Has a user choose another password before anything else
+    MustChange(Named),
+    /// Takes an operator's authenticator app from them, who has lost it
+    ResetTotp(Named),
+    /// Ends all of a user's sessions at the console and all their tokens
+    SignOut(Named),
     /// Deletes a user and all their tokens
     Delete(Named),
 }
@@ -115,6 +121,31 @@ impl User {
                 let user = accounts.set_staff(&user, false, Actor::CommandLine).await?;
                 say(&accounts, &user, "is an ordinary user; all their tokens have ended").await;
             }
+            Self::MustChange(user) => {
+                let (accounts, user) = user.find().await?;
+                let user = accounts.set_must_change(&user, true, Actor::CommandLine).await?;
+                say(&accounts, &user, "must choose another password before anything else").await;
+            }
+            Self::ResetTotp(user) => {
+                let (accounts, user) = user.find().await?;
+                let reset = accounts.reset_second_factor(&user, Actor::CommandLine).await;
+                let had = reset.map_err(ManageError::from)?;
+                say(
+                    &accounts,
+                    &user,
+                    if had {
+                        "has no authenticator app any more"
+                    } else {
+                        "has no authenticator app"
+                    },
+                )
+                .await;
+            }
+            Self::SignOut(user) => {
+                let (accounts, user) = user.find().await?;
+                accounts.revoke_tokens(&user, Actor::CommandLine).await?;
+                say(&accounts, &user, "is signed out; all their tokens have ended").await;
+            }
             Self::Delete(user) => {
                 let (accounts, user) = user.find().await?;
                 accounts.delete_user(&user, Actor::CommandLine).await?;
@@ -146,7 +177,8 @@ impl Create {
         let email = Email::parse(&email).map_err(|errors| refused(&errors))?;
         let accounts = settings.accounts()?;
         let registration = Registration { email, password: password.read()?, username };
-        let user = accounts.create_user(registration, staff, Actor::CommandLine).await?;
+        let rights = NewRights { is_staff: staff, must_change: false };
+        let user = accounts.create_user(registration, rights, Actor::CommandLine).await?;
         accounts.until_kept().await;
         println!("{} is user {}{}", user.username, user.id, if staff { ", staff" } else { "" });
         Ok(())
@@ -160,7 +192,8 @@ fn refused(errors: &[impl ToString]) -> Failure {
 impl SetPassword {
     async fn run(self) -> Result<(), Failure> {
         let (accounts, user) = self.user.find().await?;
-        let user = accounts.set_password(&user, self.password.read()?, Actor::CommandLine).await?;
+        let password = self.password.read()?;
+        let user = accounts.set_password(&user, password, false, Actor::CommandLine).await?;
         say(&accounts, &user, "has another password; all their tokens have ended").await;
         Ok(())
     }

@@ -5,6 +5,7 @@ mod admit;
 mod bodies;
 mod client;
 mod console;
+mod console_cookie;
 mod context;
 mod cors;
 mod explain;
@@ -26,6 +27,7 @@ mod upstream;
 mod wire;
 
 pub use self::console::{Console, ConsoleAnswer, ConsoleMount, ConsoleRequest, Face};
+pub use self::console_cookie::{PLAIN_NAME, SECURE_NAME};
 pub use self::explain::{Explanation, Forwarded, Inquiry, Outcome, Sender, explain};
 pub use self::guard::{Guard, Guarded, Patience, StreamLimits};
 pub use self::head::fold;

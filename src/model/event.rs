@@ -109,6 +109,8 @@ event_names! {
     LoggedOutEverywhere = "logged_out_everywhere" in Users,
     /// A password was replaced, and the tokens of its user ended.
     PasswordChanged = "password_changed" in Users,
+    /// An operator said that a user must choose another password, or need not any more.
+    PasswordChangeRequired = "password_change_required" in Operators,
     /// An operator made an account.
     UserCreated = "user_created" in Operators,
     /// An account was deleted with all its tokens.
@@ -314,7 +316,8 @@ mod tests {
     #[test]
     fn a_caller_is_the_user_of_the_event() {
         let names = Names::new("ada", "");
-        let caller = Identity { is_staff: false, lasts: None, names, user: UserId(7) };
+        let caller =
+            Identity { is_staff: false, lasts: None, must_change: false, names, user: UserId(7) };
         let (id, name) = event(Actor::Gateway).of_caller(&caller).user.unwrap();
         assert_eq!((id, name.as_str()), (UserId(7), "ada"));
     }

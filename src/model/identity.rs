@@ -11,6 +11,8 @@ pub struct Identity {
     pub is_staff: bool,
     /// For how long the token will hold; `None` is forever.
     pub lasts: Option<Duration>,
+    /// Whether they are to choose another password before anything else.
+    pub must_change: bool,
     /// What the user is called.
     pub names: Names,
     /// The user.

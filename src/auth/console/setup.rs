@@ -1,7 +1,7 @@
 //! The first operator, made by whoever has the link that the gateway's log shows.
 
 use super::super::issue::random_bytes;
-use super::super::register::{RegisterError, Registration};
+use super::super::register::{NewRights, RegisterError, Registration};
 use super::super::{Auth, AuthError, Lane, ManageError};
 use super::session::{SessionId, SessionSettings, Visitor};
 use crate::model::event::{Actor, EventName};
@@ -78,7 +78,8 @@ impl Auth {
                 return Err(SetupError::Closed);
             }
             let seat = self.passwords.reserve(Lane::Console, None).map_err(AuthError::from)?;
-            let user = self.create(registration, true, seat).await?;
+            let rights = NewRights { is_staff: true, must_change: false };
+            let user = self.create(registration, rights, seat).await?;
             self.close_setup().await;
             Ok(user)
         };

@@ -27,7 +27,7 @@ impl Auth {
         visitor: &Visitor,
         settings: SessionSettings,
     ) -> Result<SignIn, AuthError> {
-        let LoginAttempt { password, username } = attempt;
+        let LoginAttempt { password, username, .. } = attempt;
         let password = Arc::new(password);
         let from = visitor.from;
         let guess = Typed { door: Door::Console, from, password: &password, username: &username };

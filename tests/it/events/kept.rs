@@ -4,7 +4,7 @@ use super::{events, kept, log_out, names};
 use crate::harness::gateway::{Gateway, PASSWORD};
 use crate::harness::redis_server::RedisServer;
 use crate::harness::{eventually, folder};
-use authgate::auth::{Argon2Hasher, Auth, HashCost, Parts, Registration};
+use authgate::auth::{Argon2Hasher, Auth, HashCost, NewRights, Parts, Registration};
 use authgate::clock::{Clock, ManualClock, SystemClock};
 use authgate::config::{Config, Source};
 use authgate::model::email::Email;
@@ -62,7 +62,7 @@ async fn a_trail_that_cannot_be_kept_holds_up_no_other() {
     }
     let ada = create(&auth, "ada").await;
     let (names, client) = (Names::of(&ada), [127, 0, 0, 1].into());
-    let caller = Identity { is_staff: false, lasts: None, names, user: ada.id };
+    let caller = Identity { is_staff: false, lasts: None, must_change: false, names, user: ada.id };
     auth.logout_all(&caller, client).await.unwrap();
     for _ in 0..3 {
         auth.until_kept().await;
@@ -176,5 +176,5 @@ async fn create(auth: &Auth, name: &str) -> User {
         password: Password::new(PASSWORD.to_owned()),
         username: Username::parse(name).unwrap(),
     };
-    auth.create_user(registration, false, Actor::CommandLine).await.unwrap()
+    auth.create_user(registration, NewRights::default(), Actor::CommandLine).await.unwrap()
 }
