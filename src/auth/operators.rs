@@ -5,7 +5,7 @@ use super::{Auth, ManageError};
 use crate::clock::Timestamp;
 use crate::model::event::Actor;
 use crate::model::user::{User, UserId};
-use crate::store::{Item, ItemKind, StoreError};
+use crate::store::{Item, ItemKind, StoreError, UserColumn, UserOrder, UserQuery};
 use std::time::Duration;
 
 /// The key of the lock.
@@ -96,16 +96,19 @@ impl Auth {
         &self,
         user: Option<UserId>,
     ) -> Result<bool, StoreError> {
-        const PAGE: usize = 1_000;
-        let mut after = None;
+        // Staff come first. Two are enough: one of them is another.
+        let order = UserOrder { by: UserColumn::Staff, is_descending: true };
+        let (is_active, is_staff) = (Some(true), Some(true));
+        let mut query =
+            UserQuery { after: None, is_active, is_staff, limit: 2, order, prefix: None };
         loop {
-            let users = self.store.users_after(after, PAGE).await?;
-            let Some(last) = users.last() else { return Ok(false) };
-            after = Some(last.id);
-            let is_other =
-                |other: &User| other.is_active && other.is_staff && Some(other.id) != user;
-            if users.iter().any(is_other) {
+            let page = self.store.find_users(&query, self.clock.now()).await?;
+            if page.users.iter().any(|found| Some(found.user.id) != user) {
                 return Ok(true);
+            }
+            query.after = page.next;
+            if query.after.is_none() {
+                return Ok(false);
             }
         }
     }
