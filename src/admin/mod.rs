@@ -8,6 +8,8 @@
 mod account;
 mod asked;
 mod assets;
+mod fields;
+mod notice;
 mod overview;
 mod page;
 mod refusal;
@@ -15,6 +17,8 @@ mod second_factor;
 mod setup;
 mod sign_in;
 mod site;
+mod tokens;
+mod users;
 
 use self::asked::Asked;
 use self::refusal::Refusal;
@@ -100,6 +104,8 @@ impl Console {
             [] => overview::answer(site).await,
             ["account", rest @ ..] => account::answer(site, rest).await,
             ["logout"] => sign_in::leave(site).await,
+            ["tokens", rest @ ..] => tokens::answer(site, rest).await,
+            ["users", rest @ ..] => users::answer(site, rest).await,
             _ => Err(Refusal::NotFound),
         }
     }
@@ -135,7 +141,9 @@ fn harden(answer: &mut ConsoleAnswer) {
         (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ];
     let headers = match answer {
-        ConsoleAnswer::Stream(response, _) => response.headers_mut(),
+        ConsoleAnswer::Stream(response, _) | ConsoleAnswer::Drawn(response, _) => {
+            response.headers_mut()
+        }
         ConsoleAnswer::Whole(response) => response.headers_mut(),
     };
     for (name, value) in TERMS {

@@ -9,6 +9,7 @@ use crate::gateway::{ConsoleAnswer, Gateway, PLAIN_NAME, SECURE_NAME};
 use crate::model::event::Actor;
 use http::header;
 use maud::{Markup, html};
+use std::sync::Arc;
 
 /// The way in: nobody is known yet.
 #[derive(Clone, Copy)]
@@ -139,13 +140,22 @@ impl<'a> Site<'a> {
         &self.entrance.console.auth
     }
 
+    /// The accounts, for what goes on after this request was answered.
+    pub(super) fn shared_auth(&self) -> Arc<Auth> {
+        Arc::clone(&self.entrance.console.auth)
+    }
+
+    /// Lets only those requests pass that change nothing.
+    pub(super) fn reads(&self) -> Result<(), Refusal> {
+        if self.asked().is_read() { Ok(()) } else { Err(Refusal::MethodNotAllowed) }
+    }
+
     /// Who acts, for events.
     pub(super) fn actor(&self) -> Actor {
         Actor::Admin(self.session.user.username.clone(), self.asked().from)
     }
 
     /// The proxy.
-    #[expect(dead_code, reason = "the pages of routes come next")]
     pub(super) fn gateway(&self) -> &'a Gateway {
         &self.entrance.console.gateway
     }

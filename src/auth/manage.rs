@@ -1,17 +1,25 @@
 //! What operators do with accounts and tokens: the one behaviour behind every way to manage them.
 
+mod csv;
+mod find;
+mod hash_words;
+mod secrets;
+mod tokens;
+
+pub use self::csv::{csv_head, csv_row};
+pub use self::hash_words::HashWords;
+pub use self::secrets::generated_password;
+pub use self::tokens::{Lifetime, NewTokenTerms, TokenName};
+
 use super::checks::in_words;
-use super::issue::Terms;
-use super::{
-    Auth, AuthError, HashError, Issued, Lane, NewRights, RegisterError, Registration, Weakness,
-};
+use super::operators::Guard;
+use super::{Auth, AuthError, HashError, Lane, NewRights, RegisterError, Registration, Weakness};
+use crate::model::email::Email;
 use crate::model::event::{Actor, Event, EventName};
 use crate::model::password::Password;
-use crate::model::token::{Token, TokenAbout, TokenId};
-use crate::model::user::{User, UserChange, UserId, Username};
-use crate::store::{ListedToken, StoreError};
+use crate::model::user::{User, UserChange};
+use crate::store::StoreError;
 use std::sync::Arc;
-use std::time::Duration;
 
 impl Auth {
     /// Makes a user, whether or not anyone may register.
@@ -28,24 +36,6 @@ impl Auth {
         Ok(user)
     }
 
-    /// The user of that name.
-    pub async fn user_named(&self, name: &str) -> Result<User, ManageError> {
-        let found = match Username::existing(name) {
-            Some(name) => self.store.user_by_name(&name).await?,
-            None => None,
-        };
-        found.ok_or_else(|| ManageError::NoSuchUser(name.to_owned()))
-    }
-
-    /// At most `limit` users with a number above `after`, in order of number.
-    pub async fn users_after(
-        &self,
-        after: Option<UserId>,
-        limit: usize,
-    ) -> Result<Vec<User>, ManageError> {
-        Ok(self.store.users_after(after, limit).await?)
-    }
-
     /// Lets a user in, or locks them out and ends their tokens.
     pub async fn set_active(
         &self,
@@ -53,14 +43,15 @@ impl Auth {
         active: bool,
         by: Actor,
     ) -> Result<User, ManageError> {
-        if active {
-            return self.change(user, UserChange::Active(true), EventName::UserActivated, by).await;
-        }
-        let guard = self.keep_an_operator(user, &by).await?;
-        let change = UserChange::Active(false);
-        let changed = self.change(user, change, EventName::UserDeactivated, by).await;
+        let name = if active { EventName::UserActivated } else { EventName::UserDeactivated };
+        let detail = changed("is_active", yes_no(user.is_active), yes_no(active));
+        let guard = match active {
+            true => Guard::default(),
+            false => self.keep_an_operator(user, &by).await?,
+        };
+        let outcome = self.change(user, UserChange::Active(active), (name, detail), by).await;
         guard.release(self).await;
-        changed
+        outcome
     }
 
     /// Makes a user staff, or takes that from them and ends their tokens.
@@ -70,14 +61,15 @@ impl Auth {
         staff: bool,
         by: Actor,
     ) -> Result<User, ManageError> {
-        if staff {
-            return self.change(user, UserChange::Staff(true), EventName::StaffGranted, by).await;
-        }
-        let guard = self.keep_an_operator(user, &by).await?;
-        let change = UserChange::Staff(false);
-        let changed = self.change(user, change, EventName::StaffWithdrawn, by).await;
+        let name = if staff { EventName::StaffGranted } else { EventName::StaffWithdrawn };
+        let detail = changed("is_staff", yes_no(user.is_staff), yes_no(staff));
+        let guard = match staff {
+            true => Guard::default(),
+            false => self.keep_an_operator(user, &by).await?,
+        };
+        let outcome = self.change(user, UserChange::Staff(staff), (name, detail), by).await;
         guard.release(self).await;
-        changed
+        outcome
     }
 
     /// Replaces a user's password and ends their tokens. They may have to choose another one, which
@@ -95,25 +87,33 @@ impl Auth {
         }
         let hash = self.passwords.reserve(Lane::Console, None)?.hash(Arc::new(password)).await?;
         let change = UserChange::Password { hash, must_change };
-        let changed = self.change(user, change, EventName::PasswordChanged, by).await?;
+        let event = (EventName::PasswordChanged, None);
+        let changed = self.change(user, change, event, by).await?;
         self.limits.estrange(user.id).await;
         Ok(changed)
     }
 
-    /// Says that a user must choose another password before anything else, or need not any more.
+    /// Gives a user another address.
+    pub async fn set_email(
+        &self,
+        user: &User,
+        email: Email,
+        by: Actor,
+    ) -> Result<User, ManageError> {
+        let detail = changed("email", user.email.as_str(), email.as_str());
+        self.change(user, UserChange::Email(email), (EventName::UserChanged, detail), by).await
+    }
+
+    /// Says whether a user is to choose another password.
     pub async fn set_must_change(
         &self,
         user: &User,
         must_change: bool,
         by: Actor,
     ) -> Result<User, ManageError> {
-        let changed = self.store.change_user(user.id, UserChange::MustChange(must_change)).await?;
-        let changed = changed.ok_or_else(|| ManageError::NoSuchUser(user.username.to_string()))?;
-        let event = self.event(EventName::PasswordChangeRequired, by).of(&changed);
-        let yes_no = |yes| if yes { "yes" } else { "no" };
-        let (before, after) = (yes_no(user.must_change), yes_no(must_change));
-        self.events.record(event.with(format!("must_change: {before} → {after}")));
-        Ok(changed)
+        let detail = changed("must_change", yes_no(user.must_change), yes_no(must_change));
+        let event = (EventName::UserChanged, detail);
+        self.change(user, UserChange::MustChange(must_change), event, by).await
     }
 
     /// Deletes a user with all their tokens.
@@ -129,75 +129,6 @@ impl Auth {
         Ok(())
     }
 
-    /// The live tokens of a user, the oldest first.
-    pub async fn tokens_of(&self, user: &User) -> Result<Vec<ListedToken>, ManageError> {
-        Ok(self.store.tokens_of(user.id, self.clock.now()).await?)
-    }
-
-    /// Issues a token to a user.
-    pub async fn create_token(
-        &self,
-        user: User,
-        terms: NewTokenTerms,
-        by: Actor,
-    ) -> Result<Issued, ManageError> {
-        if !user.is_active {
-            return Err(ManageError::Auth(AuthError::InactiveUser));
-        }
-        let username = user.username.to_string();
-        let lifetime = match terms.lifetime {
-            Lifetime::Forever => None,
-            Lifetime::Of(span) => Some(span),
-            Lifetime::Usual => self.settings.load().tokens.lifetime,
-        };
-        let issued_by = by.operator().map_or("command line", Username::as_str).to_owned();
-        let about = TokenAbout {
-            address: by.address(),
-            issued_by: Some(issued_by),
-            name: terms.name.as_deref().and_then(TokenAbout::tidy),
-            ..TokenAbout::default()
-        };
-        let terms = Terms { about, is_login: false, lifetime, limit: None };
-        let issued = self.issue(user, terms).await?;
-        let issued = issued.ok_or(ManageError::Changed(username))?;
-        let event = self.event(EventName::TokenCreated, by).of(&issued.user);
-        self.events.record(event.with(issued.record.id()));
-        Ok(issued)
-    }
-
-    /// Ends one token.
-    pub async fn revoke_token(&self, name: &TokenName, by: Actor) -> Result<(), ManageError> {
-        let digest = match name {
-            TokenName::Token(token) => token.digest(),
-            TokenName::Id(id) => {
-                let tokens = self.store.tokens_of(id.user, self.clock.now()).await?;
-                let found =
-                    tokens.iter().map(|token| &token.record).find(|record| record.id() == *id);
-                found.ok_or(ManageError::NoSuchToken)?.digest
-            }
-        };
-        // Only the event wants it: what cannot be read can be ended all the same.
-        let found = self.store.token(digest).await.ok().flatten();
-        if !self.store.revoke_token(digest).await? {
-            return Err(ManageError::NoSuchToken);
-        }
-        let event = self.event(EventName::TokenRevoked, by);
-        self.events.record(match found {
-            Some((token, user)) => event.of(&user).with(token.id()),
-            None => event,
-        });
-        Ok(())
-    }
-
-    /// Ends all tokens of a user.
-    pub async fn revoke_tokens(&self, user: &User, by: Actor) -> Result<(), ManageError> {
-        if !self.store.revoke_tokens_of(user.id).await? {
-            return Err(ManageError::NoSuchUser(user.username.to_string()));
-        }
-        self.events.record(self.event(EventName::TokensRevoked, by).of(user));
-        Ok(())
-    }
-
     /// Deletes what is of no more use, such as expired tokens and old events, and says how many
     /// tokens.
     pub async fn sweep(&self) -> Result<u64, StoreError> {
@@ -209,12 +140,16 @@ impl Auth {
         &self,
         user: &User,
         change: UserChange,
-        name: EventName,
+        (name, detail): (EventName, Option<String>),
         by: Actor,
     ) -> Result<User, ManageError> {
         let changed = self.store.change_user(user.id, change).await?;
         let changed = changed.ok_or_else(|| ManageError::NoSuchUser(user.username.to_string()))?;
-        self.events.record(self.event(name, by).of(&changed));
+        let event = self.event(name, by).of(&changed);
+        self.events.record(match detail {
+            Some(detail) => event.with(detail),
+            None => event,
+        });
         Ok(changed)
     }
 
@@ -223,39 +158,15 @@ impl Auth {
     }
 }
 
-/// What an operator decides of a new token.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct NewTokenTerms {
-    /// How long it holds.
-    pub lifetime: Lifetime,
-    /// What it is called, if anything.
-    pub name: Option<String>,
+/// What an event says of a change; nothing where all stays as it was.
+fn changed(what: &str, from: &str, to: &str) -> Option<String> {
+    let or_nothing =
+        |text: &str| if text.is_empty() { "nothing".to_owned() } else { text.to_owned() };
+    (from != to).then(|| format!("{what}: {} → {}", or_nothing(from), or_nothing(to)))
 }
 
-/// How long an operator's token holds.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Lifetime {
-    /// It has no end.
-    Forever,
-    /// So long.
-    Of(Duration),
-    /// As long as every token.
-    Usual,
-}
-
-/// How an operator says which token they mean.
-pub enum TokenName {
-    /// By its id.
-    Id(TokenId),
-    /// By the token itself.
-    Token(Token),
-}
-
-impl TokenName {
-    /// Reads an id, or else a token.
-    pub fn parse(text: String) -> Self {
-        text.parse().map_or_else(|_| Self::Token(Token::new(text)), Self::Id)
-    }
+fn yes_no(yes: bool) -> &'static str {
+    if yes { "yes" } else { "no" }
 }
 
 /// Why nothing was changed.

@@ -30,6 +30,7 @@ pub(super) struct OperatorsLock {
 
 /// The same for a change of a user, if the change needs it.
 #[must_use = "the lock is released, or others wait until it runs out"]
+#[derive(Default)]
 pub(super) struct Guard(Option<OperatorsLock>);
 
 impl Auth {

@@ -26,7 +26,7 @@ mod tally;
 mod upstream;
 mod wire;
 
-pub use self::console::{Console, ConsoleAnswer, ConsoleMount, ConsoleRequest, Face};
+pub use self::console::{Console, ConsoleAnswer, ConsoleMount, ConsoleRequest, CutOff, Face};
 pub use self::console_cookie::{PLAIN_NAME, SECURE_NAME};
 pub use self::explain::{Explanation, Forwarded, Inquiry, Outcome, Sender, explain};
 pub use self::guard::{Guard, Guarded, Patience, StreamLimits};

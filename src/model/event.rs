@@ -109,10 +109,12 @@ event_names! {
     LoggedOutEverywhere = "logged_out_everywhere" in Users,
     /// A password was replaced, and the tokens of its user ended.
     PasswordChanged = "password_changed" in Users,
-    /// An operator said that a user must choose another password, or need not any more.
-    PasswordChangeRequired = "password_change_required" in Operators,
     /// An operator made an account.
     UserCreated = "user_created" in Operators,
+    /// An operator changed something of an account, and its tokens live on.
+    UserChanged = "user_changed" in Operators,
+    /// An operator took the list of users with them.
+    UsersExported = "users_exported" in Operators,
     /// An account was deleted with all its tokens.
     UserDeleted = "user_deleted" in Operators,
     /// A user was let in again.
