@@ -138,13 +138,11 @@ pub(super) async fn renew_codes(site: &Site<'_>) -> Result<ConsoleAnswer, Refusa
     let form = site.form()?;
     let code = form.get("code").unwrap_or_default();
     let done = site.auth().renew_recovery_codes(&site.session.user, code, site.actor()).await?;
-    Ok(match done {
-        Some(codes) => codes_page(site, "New recovery codes", &codes),
-        None => {
-            let words = "This code is wrong, or was used already. Wait for the next one.";
-            with_status(renew_page(site, Some(words)), StatusCode::BAD_REQUEST)
-        }
-    })
+    if let Some(codes) = done {
+        return Ok(codes_page(site, "New recovery codes", &codes));
+    }
+    let words = "This code is wrong, or was used already. Wait for the next one.";
+    Ok(with_status(renew_page(site, Some(words)), StatusCode::BAD_REQUEST))
 }
 
 fn renew_page(site: &Site<'_>, problem: Option<&str>) -> ConsoleAnswer {

@@ -51,10 +51,8 @@ impl<'a> Entrance<'a> {
     /// console alone.
     fn set_cookie(self, value: &str, more: &str) -> String {
         let name = self.cookie_name();
-        let (path, secure) = match self.asked.is_secure {
-            true => ("/", "; Secure"),
-            false => (self.settings.path.as_str(), ""),
-        };
+        let console = self.settings.path.as_str();
+        let (path, secure) = if self.asked.is_secure { ("/", "; Secure") } else { (console, "") };
         format!("{name}={value}; Path={path}{secure}; HttpOnly; SameSite=Strict{more}")
     }
 

@@ -45,10 +45,8 @@ impl Auth {
     ) -> Result<User, ManageError> {
         let name = if active { EventName::UserActivated } else { EventName::UserDeactivated };
         let detail = changed("is_active", yes_no(user.is_active), yes_no(active));
-        let guard = match active {
-            true => Guard::default(),
-            false => self.keep_an_operator(user, &by).await?,
-        };
+        let guard =
+            if active { Guard::default() } else { self.keep_an_operator(user, &by).await? };
         let outcome = self.change(user, UserChange::Active(active), (name, detail), by).await;
         guard.release(self).await;
         outcome
@@ -63,10 +61,7 @@ impl Auth {
     ) -> Result<User, ManageError> {
         let name = if staff { EventName::StaffGranted } else { EventName::StaffWithdrawn };
         let detail = changed("is_staff", yes_no(user.is_staff), yes_no(staff));
-        let guard = match staff {
-            true => Guard::default(),
-            false => self.keep_an_operator(user, &by).await?,
-        };
+        let guard = if staff { Guard::default() } else { self.keep_an_operator(user, &by).await? };
         let outcome = self.change(user, UserChange::Staff(staff), (name, detail), by).await;
         guard.release(self).await;
         outcome

@@ -77,7 +77,7 @@ impl Auth {
             if !self.setup_is_open(code).await? || !lock.is_usable(self) {
                 return Err(SetupError::Closed);
             }
-            let seat = self.passwords.reserve(Lane::Console, None).map_err(AuthError::from)?;
+            let seat = self.passwords.reserve(Lane::Console, None)?;
             let rights = NewRights { is_staff: true, must_change: false };
             let user = self.create(registration, rights, seat).await?;
             self.close_setup().await;

@@ -131,6 +131,7 @@ async fn events_go_once_they_are_as_old_as_the_settings_say() {
 #[test]
 fn more_than_the_bound_is_not_kept() {
     let gateway = Gateway::start("[events]\nmax = 2\n");
+    gateway.register_staff("root");
     gateway.register("alice");
     for verb in ["promote", "demote", "deactivate", "activate"] {
         gateway.run(&["user", verb, "alice"]).done();
