@@ -19,6 +19,15 @@ pub struct Identity {
     pub user: UserId,
 }
 
+impl Identity {
+    /// Who a token without an end would show to be its user.
+    pub fn of(user: &User) -> Self {
+        let names = Names::of(user);
+        let User { id, is_staff, must_change, .. } = *user;
+        Self { is_staff, lasts: None, must_change, names, user: id }
+    }
+}
+
 /// A user's name and address: one piece of memory, which all of the user's requests share.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Names(Arc<str>);
