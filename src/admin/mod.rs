@@ -5,6 +5,7 @@
 //! has to say with [`page`]. Nothing here knows Pingora, and nothing but [`crate::auth`] changes
 //! anything.
 
+mod account;
 mod asked;
 mod assets;
 mod fields;
@@ -12,6 +13,8 @@ mod notice;
 mod overview;
 mod page;
 mod refusal;
+mod second_factor;
+mod setup;
 mod sign_in;
 mod site;
 mod tokens;
@@ -76,11 +79,21 @@ impl Console {
         if let ["assets", name] = segments.as_slice() {
             return assets::answer(asked, name);
         }
+        // What the pages' own script asks for, and what programs do with a key.
+        if !matches!(segments.as_slice(), ["api", ..] | ["events", "stream"]) {
+            asked.check_destination()?;
+        }
         let entrance = Entrance { asked, console: self, settings };
-        if let ["login"] = segments.as_slice() {
-            return sign_in::answer(entrance).await;
+        match segments.as_slice() {
+            ["login"] => return sign_in::answer(entrance).await,
+            ["login", "code"] => return sign_in::code(entrance).await,
+            ["setup"] => return setup::answer(entrance).await,
+            _ => {}
         }
         let site = entrance.enter().await?;
+        if let Some(page) = site.due().await?.filter(|due| !due.lets_to(&segments)) {
+            return Ok(page::redirect(&site.link(page.path())));
+        }
         let answer = Self::route(&site, &segments).await;
         answer.or_else(|refusal| refusal.within(&site))
     }
@@ -89,6 +102,7 @@ impl Console {
     async fn route(site: &Site<'_>, segments: &[&str]) -> Result<ConsoleAnswer, Refusal> {
         match segments {
             [] => overview::answer(site).await,
+            ["account", rest @ ..] => account::answer(site, rest).await,
             ["logout"] => sign_in::leave(site).await,
             ["tokens", rest @ ..] => tokens::answer(site, rest).await,
             ["users", rest @ ..] => users::answer(site, rest).await,

@@ -12,7 +12,7 @@ use super::signals::{Signals, Told};
 use super::stop::{Doors, Ending};
 use super::watch::FileWatch;
 use super::worker::Workers;
-use super::{Limits, Settings, Start, StartError, descriptors, notify, small, upkeep};
+use super::{Limits, Settings, Start, StartError, descriptors, notify, setup, small, upkeep};
 use crate::admin::Console;
 use crate::auth::Auth;
 use crate::clock::OnceASecond;
@@ -84,7 +84,11 @@ impl Gate {
     }
 
     fn start_tasks(&mut self) {
-        let Running { auth, gateway, reception, .. } = &self.running;
+        let Running { auth, gateway, reception, started_with, .. } = &self.running;
+        if let Some(console) = setup::console_url(started_with) {
+            let auth = Arc::clone(auth);
+            self.tasks.spawn(async move { setup::offer(&auth, &console).await });
+        }
         let keeper = gateway.clone();
         let [counter, feed, limiter, networks, recorder, refresher, sweeper, watcher] =
             [(); 8].map(|()| Arc::clone(auth));
