@@ -1,6 +1,8 @@
 //! The admin console, as a browser has it.
 
 mod sign_in;
+mod tokens;
+mod users;
 
 use crate::harness::gateway::{Gateway, PASSWORD};
 use crate::harness::http::{Answer, Connection, HOST, Request};
