@@ -370,6 +370,31 @@ fn a_hostile_name_is_harmless_everywhere() {
 }
 
 #[test]
+fn a_hostile_name_in_redis_is_listed_harmlessly_and_can_be_deleted() {
+    let redis = RedisServer::start();
+    let gateway = Gateway::start(&redis.settings());
+    let mut browser = Browser::signed_in(&gateway, "ada");
+    for name in ["bob", "zoe"] {
+        gateway.register(name);
+    }
+    let path = page_of(&gateway, "bob");
+    let id = between(&path, "users/", "/").unwrap();
+    redis.ask::<u64>(&["HSET", &format!("authgate:user:{{{id}}}"), "username", HOSTILE]);
+    for there in ["/admin/users/", "/admin/users/?sort=joined", "/admin/users/export/", &path] {
+        let text = browser.get(there).text();
+        assert!(text.contains("img src=x"), "{there}: {text}");
+        assert!(there.contains("export") || !text.contains("<img"), "{there}: {text}");
+    }
+    assert!(browser.get("/admin/users/").text().contains("Select zoe"));
+    let credentials = json!({ "username": "bob", "password": PASSWORD });
+    let login = gateway.send(&Request::post("/api/login/").json(&credentials));
+    assert_ne!(login.status, 200, "{}", login.text());
+    browser.get(&format!("{path}delete/"));
+    assert_eq!(browser.post(&format!("{path}delete/"), &[]).status, 302);
+    assert_eq!(browser.get(&path).status, 404);
+}
+
+#[test]
 fn nobody_is_let_in_by_a_name_that_no_user_can_have() {
     let upstream = Upstream::start();
     let gateway = Gateway::before(&upstream);
