@@ -8,6 +8,8 @@ mod second_factor;
 mod sessions;
 mod setup;
 mod sign_in;
+mod tokens;
+mod users;
 
 use crate::harness::gateway::{Gateway, PASSWORD};
 use crate::harness::http::{Answer, Connection, HOST, Request};
