@@ -5,7 +5,10 @@ use crate::harness::gateway::Gateway;
 #[test]
 fn events_are_a_table_with_the_newest_last() {
     let gateway = Gateway::start("");
-    assert_eq!(gateway.run(&["events", "--user", "ada"]).done().stdout, "There are no such events.\n");
+    assert_eq!(
+        gateway.run(&["events", "--user", "ada"]).done().stdout,
+        "There are no such events.\n"
+    );
     promoted(&gateway, "ada");
     let shown = gateway.run(&["events", "--actor", "command_line"]).done().stdout;
     let lines: Vec<Vec<_>> = shown.lines().map(|line| line.split_whitespace().collect()).collect();
