@@ -61,10 +61,10 @@ impl Gate {
             gate.listen_for_commands(Control::listen(&path, predecessor.is_some())?);
         }
         gate.start_tasks();
-        gate.open_doors()?;
         let started =
             format!("version {}, process {}", env!("CARGO_PKG_VERSION"), std::process::id());
         gate.running.auth.tell(EventName::GatewayStarted, Some(&started));
+        gate.open_doors()?;
         if predecessor.is_some() {
             Predecessor::may_go();
         }
