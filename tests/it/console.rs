@@ -1,5 +1,6 @@
 //! The admin console, as a browser has it.
 
+mod places;
 mod sign_in;
 
 use crate::harness::gateway::{Gateway, PASSWORD};
@@ -17,7 +18,12 @@ pub(crate) struct Browser {
 impl Browser {
     /// A browser that has been nowhere.
     pub(crate) fn of(gateway: &Gateway) -> Self {
-        Self { address: gateway.address, cookie: None, form_key: String::new() }
+        Self::at(gateway.address)
+    }
+
+    /// One that goes to this listener.
+    pub(crate) fn at(address: SocketAddr) -> Self {
+        Self { address, cookie: None, form_key: String::new() }
     }
 
     /// A browser in which an operator is signed in, whom it makes.
