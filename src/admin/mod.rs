@@ -7,11 +7,15 @@
 
 mod asked;
 mod assets;
+mod fields;
+mod notice;
 mod overview;
 mod page;
 mod refusal;
 mod sign_in;
 mod site;
+mod tokens;
+mod users;
 
 use self::asked::Asked;
 use self::refusal::Refusal;
@@ -92,6 +96,8 @@ impl Console {
         match segments {
             [] => overview::answer(site).await,
             ["logout"] => sign_in::leave(site).await,
+            ["tokens", rest @ ..] => tokens::answer(site, rest).await,
+            ["users", rest @ ..] => users::answer(site, rest).await,
             _ => Err(Refusal::NotFound),
         }
     }
@@ -127,7 +133,9 @@ fn harden(answer: &mut ConsoleAnswer) {
         (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ];
     let headers = match answer {
-        ConsoleAnswer::Stream(response, _) => response.headers_mut(),
+        ConsoleAnswer::Live(response, _) | ConsoleAnswer::Stream(response, _) => {
+            response.headers_mut()
+        }
         ConsoleAnswer::Whole(response) => response.headers_mut(),
     };
     for (name, value) in TERMS {
@@ -152,13 +160,12 @@ fn empty(status: http::StatusCode) -> Response<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
-    use tokio::sync::mpsc;
+    use futures_util::StreamExt;
+    use futures_util::stream;
 
     #[test]
     fn a_stream_cannot_be_framed_or_kept_either() {
-        let (_pieces, to_come) = mpsc::channel::<Bytes>(1);
-        let mut answer = ConsoleAnswer::Stream(Response::new(()), to_come);
+        let mut answer = ConsoleAnswer::Stream(Response::new(()), stream::empty().boxed());
         harden(&mut answer);
         let ConsoleAnswer::Stream(head, _) = answer else { panic!("no stream") };
         let policy = head.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();

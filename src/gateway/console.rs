@@ -6,14 +6,14 @@ use super::reply;
 use crate::api::{BodyError, Problem};
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::FutureExt;
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt, StreamExt};
 use http::{HeaderMap, HeaderValue, Method, Response, header};
-use pingora::Result;
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
+use pingora::{Error, ErrorType, Result};
 use std::net::{IpAddr, Ipv4Addr};
 use std::panic::AssertUnwindSafe;
-use tokio::sync::mpsc;
 
 /// Answers what comes in below its path.
 #[async_trait]
@@ -61,14 +61,26 @@ pub struct ConsoleRequest {
     pub query: String,
 }
 
+/// The pieces of a long answer, made as they are sent: `stream::unfold(state, next).boxed()`. None is
+/// made before the client has taken what came before, nor once it is gone. A fault cuts the answer
+/// off, so that nobody takes a part for the whole.
+pub type Pieces = BoxStream<'static, Result<Bytes, CutOff>>;
+
 /// What the console answers.
 pub enum ConsoleAnswer {
+    /// A head, and then piece by piece for as long as the client listens and the gateway does not stop:
+    /// it looks at each piece, so there should be one every second or so.
+    Live(Response<()>, Pieces),
+    /// A head, and then piece by piece until there are no more.
+    Stream(Response<()>, Pieces),
     /// All at once.
     Whole(Response<Vec<u8>>),
-    /// A head, and then piece by piece until there are no more, or until the gateway stops: it looks
-    /// at each piece, so there should be one every second or so.
-    Stream(Response<()>, mpsc::Receiver<Bytes>),
 }
+
+/// No further piece can be made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the answer cannot be finished")]
+pub struct CutOff;
 
 impl ConsoleMount {
     /// Whether it is on a listener.
@@ -111,6 +123,11 @@ impl ConsoleMount {
 }
 
 impl Gateway {
+    /// What comes before a token in the `Authorization` header.
+    pub fn scheme(&self) -> String {
+        self.live.load().settings.scheme.clone()
+    }
+
     /// Has the console answer a request, and sends what it says.
     pub(super) async fn serve_console(
         &self,
@@ -133,7 +150,8 @@ impl Gateway {
         };
         match answer {
             ConsoleAnswer::Whole(response) => reply::send(session, response, &ctx.request_id).await,
-            ConsoleAnswer::Stream(head, pieces) => stream(session, head, pieces, ctx).await,
+            ConsoleAnswer::Live(head, pieces) => stream(session, head, pieces, true, ctx).await,
+            ConsoleAnswer::Stream(head, pieces) => stream(session, head, pieces, false, ctx).await,
         }
     }
 
@@ -177,7 +195,8 @@ fn plain(problem: &Problem) -> ConsoleAnswer {
 async fn stream(
     session: &mut Session,
     head: Response<()>,
-    mut pieces: mpsc::Receiver<Bytes>,
+    mut pieces: Pieces,
+    is_endless: bool,
     ctx: &RequestCtx,
 ) -> Result<()> {
     let (parts, ()) = head.into_parts();
@@ -192,11 +211,16 @@ async fn stream(
     if is_head {
         return Ok(());
     }
-    while let Some(piece) = pieces.recv().await {
-        if session.is_process_shutting_down() {
+    while let Some(piece) = pieces.next().await {
+        if is_endless && session.is_process_shutting_down() {
             break;
         }
-        session.write_response_body(Some(piece), false).await?;
+        let cut = |error| Error::because(ErrorType::InternalError, "an answer is cut off", error);
+        let piece = piece.map_err(cut)?;
+        // In HTTP/1 an empty one is the end.
+        if !piece.is_empty() {
+            session.write_response_body(Some(piece), false).await?;
+        }
     }
     session.write_response_body(None, true).await
 }

@@ -65,6 +65,9 @@ macro_rules! contract {
                 events_come_the_newest_first
                 a_limit_takes_the_newest_events
                 only_the_events_that_are_wanted_are_told
+                events_are_found_by_all_that_they_say
+                pages_of_events_follow_each_other
+                news_of_events_come_once_and_in_their_order
                 the_newest_events_are_kept_within_the_bounds
                 what_anyone_can_cause_flushes_nothing_else
                 what_users_do_flushes_nothing_that_operators_did
@@ -130,7 +133,7 @@ mod users;
 use authgate::clock::{Clock, SystemClock, Timestamp};
 use authgate::model::email::Email;
 use authgate::model::password::PasswordHash;
-use authgate::model::token::{Token, TokenDigest, TokenRecord};
+use authgate::model::token::{Token, TokenAbout, TokenDigest, TokenRecord};
 use authgate::model::user::{NewUser, User, UserId, Username};
 use authgate::store::{Inserted, Issue, NewToken, Store};
 use std::sync::Arc;
@@ -184,6 +187,7 @@ fn new_user(username: &str) -> NewUser {
         email: Email::parse("someone@example.com").unwrap(),
         is_staff: false,
         joined: now(),
+        must_change: false,
         password: hash("$argon2id$first"),
         username: name(username),
     }
@@ -205,6 +209,7 @@ async fn again(store: &dyn Store, id: UserId) -> User {
 fn token(user: &User, text: &str) -> NewToken {
     let created = now();
     NewToken {
+        about: TokenAbout::default(),
         record: TokenRecord {
             created,
             digest: digest(text),
@@ -231,7 +236,12 @@ async fn is_good(store: &dyn Store, text: &str) -> bool {
     })
 }
 
+/// The user's tokens that are good at a moment, in the store's order.
+async fn live(store: &dyn Store, user: UserId, at: Timestamp) -> Vec<TokenRecord> {
+    store.tokens_of(user, at).await.unwrap().into_iter().map(|token| token.record).collect()
+}
+
 /// The digests of the user's good tokens, in the store's order.
 async fn digests(store: &dyn Store, user: UserId) -> Vec<TokenDigest> {
-    store.tokens_of(user, now()).await.unwrap().iter().map(|record| record.digest).collect()
+    live(store, user, now()).await.iter().map(|record| record.digest).collect()
 }
