@@ -4,6 +4,7 @@
 use super::accept::{Door, Reception, accept_all, bind, register};
 use super::control::{Asker, Command, Control};
 use super::handover::{Listening, Predecessor, Program};
+use super::listener::ListenerSettings;
 use super::listening::Listener;
 use super::log::Log;
 use super::ops::Ops;
@@ -122,6 +123,7 @@ impl Gate {
             };
             let scheme = if listener.how().settings.tls.is_some() { "https" } else { "http" };
             tracing::info!("listening on {scheme}://{address}");
+            tell_of_the_console(&self.running, &listener.how().settings, scheme);
             let (listener, reception) = (Arc::clone(listener), Arc::clone(reception));
             let socket = register(socket)?;
             let door = self.doors.door.subscribe();
@@ -288,6 +290,15 @@ async fn put_together(
         started_with: config,
         upgrade_grace,
     })
+}
+
+/// Tells where operators find the console.
+fn tell_of_the_console(running: &Running, listener: &ListenerSettings, scheme: &str) {
+    let console = running.started_with.gateway.console.as_ref();
+    let console = console.filter(|console| console.is_on(listener.face));
+    if let (Some(console), None) = (console, &listener.redirect) {
+        tracing::info!("console at {scheme}://{}{}/", listener.address, console.path);
+    }
 }
 
 async fn next_command(commands: Option<&mut mpsc::Receiver<(Command, Asker)>>) -> (Command, Asker) {

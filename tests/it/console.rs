@@ -4,6 +4,7 @@ mod account;
 mod cookie;
 mod forgery;
 mod operators;
+mod places;
 mod second_factor;
 mod sessions;
 mod setup;
@@ -27,7 +28,12 @@ pub(crate) struct Browser {
 impl Browser {
     /// A browser that has been nowhere.
     pub(crate) fn of(gateway: &Gateway) -> Self {
-        Self { address: gateway.address, cookie: None, form_key: String::new() }
+        Self::at(gateway.address)
+    }
+
+    /// One that goes to this listener.
+    pub(crate) fn at(address: SocketAddr) -> Self {
+        Self { address, cookie: None, form_key: String::new() }
     }
 
     /// A browser in which an operator is signed in, whom it makes.
