@@ -7,6 +7,7 @@
 
 mod asked;
 mod assets;
+mod keys;
 mod overview;
 mod page;
 mod refusal;
@@ -84,6 +85,8 @@ impl Console {
     /// Each page of those who are signed in.
     async fn route(site: &Site<'_>, segments: &[&str]) -> Result<ConsoleAnswer, Refusal> {
         match segments {
+            ["account", "keys"] => keys::answer(site).await,
+            ["account", "keys", id, "revoke"] => keys::revoke(site, id).await,
             [] => overview::answer(site).await,
             ["logout"] => sign_in::leave(site).await,
             _ => Err(Refusal::NotFound),

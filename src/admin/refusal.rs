@@ -176,7 +176,7 @@ impl From<RegisterError> for Refusal {
 }
 
 /// An error's words as a sentence.
-fn sentence(words: &str) -> String {
+pub(super) fn sentence(words: &str) -> String {
     let mut chars = words.chars();
     let first = chars.next().map(char::to_uppercase).into_iter().flatten();
     let mut sentence: String = first.chain(chars).collect();

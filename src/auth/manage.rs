@@ -170,6 +170,9 @@ impl Auth {
         let changed = self.store.change_user(user.id, change).await?;
         let changed = changed.ok_or_else(|| ManageError::NoSuchUser(user.username.to_string()))?;
         self.events.record(self.event(name, by).of(&changed));
+        if matches!(name, EventName::UserDeactivated | EventName::StaffWithdrawn) {
+            self.end_keys(changed.id).await?;
+        }
         Ok(changed)
     }
 

@@ -23,7 +23,10 @@ mod shelf;
 pub use self::cache::CacheSettings;
 pub use self::change_password::{ChangeError, NewPassword};
 pub use self::checks::{PasswordChecks, Weakness};
-pub use self::console::{Session, SessionId, SessionSettings, SignIn};
+pub use self::console::{
+    ApiKey, KeyCaller, KeyError, KeySecret, KeyWish, NotARight, Resource, Right, Rights, Session,
+    SessionId, SessionSettings, SignIn,
+};
 pub use self::events::EventSettings;
 pub use self::hash_pool::{HashPool, Lane, Seat, Share};
 pub use self::hasher::{Argon2Hasher, HashCost, HashError, PasswordHasher, Verdict};
