@@ -33,7 +33,9 @@ pub use self::hasher::{Argon2Hasher, HashCost, HashError, PasswordHasher, Verdic
 pub use self::issue::{Issued, Refresh, TokenSettings};
 pub use self::limits::{LimitSettings, LimitView, Throttle};
 pub use self::login::LoginAttempt;
-pub use self::manage::{Lifetime, ManageError, TokenName};
+pub use self::manage::{
+    HashWords, Lifetime, ManageError, TokenName, csv_head, csv_row, generated_password,
+};
 pub use self::register::{RegisterError, Registration};
 
 use self::cache::Cache;
