@@ -131,7 +131,7 @@ pub(super) async fn keep_token(site: &Site<'_>, user: &User) -> Result<ConsoleAn
     }
     let id = token_in(site.asked().query.required("token")?)?;
     let others = site.auth().tokens_of(user).await?;
-    let others = others.iter().filter(|token| token.id() != id).count();
+    let others = others.iter().filter(|token| token.record.id() != id).count();
     let path = format!("{}tokens/keep/", path_of(user));
     let body = html! {
         div.panel {

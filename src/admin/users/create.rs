@@ -8,7 +8,7 @@ use super::super::refusal::Refusal;
 use super::super::site::Site;
 use super::password::{self, Chosen};
 use super::path_of;
-use crate::auth::{AccountTerms, RegisterError, Registration};
+use crate::auth::{NewRights, RegisterError, Registration};
 use crate::gateway::ConsoleAnswer;
 use crate::model::email::Email;
 use crate::model::user::Username;
@@ -30,8 +30,8 @@ pub(super) async fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     let Chosen { password, shown } = chosen;
     let registration = Registration { email, password, username };
     let is_staff = sent.is_ticked("staff");
-    let terms = AccountTerms { is_staff, must_change: sent.is_ticked("must_change") };
-    match site.auth().create_user(registration, terms, site.actor()).await {
+    let rights = NewRights { is_staff, must_change: sent.is_ticked("must_change") };
+    match site.auth().create_user(registration, rights, site.actor()).await {
         Ok(user) => Ok(match shown {
             Some(password) => password::shown_once(site, &user, "New user", &password),
             None => redirect(&site.link(&(path_of(&user) + &notice::told("user-created")))),

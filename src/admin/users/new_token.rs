@@ -7,7 +7,7 @@ use super::super::refusal::Refusal;
 use super::super::site::Site;
 use super::super::tokens::short;
 use super::{name, path_of};
-use crate::auth::{Issued, Lifetime};
+use crate::auth::{Issued, Lifetime, NewTokenTerms};
 use crate::gateway::ConsoleAnswer;
 use crate::model::token::TokenAbout;
 use crate::model::user::User;
@@ -35,7 +35,8 @@ pub(super) async fn answer(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer
     }
     let lifetime = lifetime(&sent, &mut problems).filter(|_| problems.is_empty());
     let Some(lifetime) = lifetime else { return Ok(page(site, user, &sent, &problems)) };
-    let issued = site.auth().create_token(user.clone(), label, lifetime, site.actor()).await?;
+    let terms = NewTokenTerms { lifetime, name: Some(label.to_owned()) };
+    let issued = site.auth().create_token(user.clone(), terms, site.actor()).await?;
     Ok(shown_once(site, &issued))
 }
 

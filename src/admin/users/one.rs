@@ -23,7 +23,8 @@ const MOST_TOKENS: usize = 100;
 /// `/users/ID/`
 pub(super) async fn answer(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer, Refusal> {
     site.reads()?;
-    let tokens = site.auth().token_list_of(user).await?;
+    let mut tokens = site.auth().tokens_of(user).await?;
+    tokens.reverse();
     let username = Some(user.username.clone());
     let query = EventQuery { limit: LATEST, name: None, since: None, user: username };
     let events = site.auth().events(&query).await.map_err(crate::auth::AuthError::from)?;
