@@ -132,7 +132,7 @@ impl Asked {
         if is_ours { Ok(()) } else { Err(Refusal::Forged) }
     }
 
-    /// The scheme and host that were asked for.
+    /// What was asked for, up to the path: `https://example.com`.
     pub(super) fn origin(&self) -> String {
         let scheme = if self.is_secure { "https" } else { "http" };
         format!("{scheme}://{}", self.host)

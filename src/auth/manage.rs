@@ -9,13 +9,14 @@ mod tokens;
 pub use self::csv::{csv_head, csv_row};
 pub use self::hash_words::HashWords;
 pub use self::secrets::generated_password;
-pub use self::tokens::{Lifetime, TokenName};
+pub use self::tokens::{Lifetime, NewTokenTerms, TokenName};
 
 use super::checks::in_words;
-use super::{Auth, AuthError, HashError, Lane, RegisterError, Registration, Weakness};
+use super::{Auth, AuthError, HashError, Lane, NewRights, RegisterError, Registration, Weakness};
+use crate::model::email::Email;
 use crate::model::event::{Actor, Event, EventName};
 use crate::model::password::Password;
-use crate::model::user::{User, UserChange, UserId, Username};
+use crate::model::user::{User, UserChange};
 use crate::store::StoreError;
 use std::sync::Arc;
 
@@ -24,13 +25,13 @@ impl Auth {
     pub async fn create_user(
         &self,
         registration: Registration,
-        is_staff: bool,
+        rights: NewRights,
         by: Actor,
     ) -> Result<User, RegisterError> {
         let seat = self.passwords.reserve(Lane::Console, None)?;
-        let user = self.create(registration, is_staff, seat).await?;
+        let user = self.create(registration, rights, seat).await?;
         let event = self.event(EventName::UserCreated, by).of(&user);
-        self.events.record(if is_staff { event.with("staff") } else { event });
+        self.events.record(if rights.is_staff { event.with("staff") } else { event });
         Ok(user)
     }
 
@@ -58,11 +59,13 @@ impl Auth {
         self.change(user, UserChange::Staff(staff), (name, detail), by).await
     }
 
-    /// Replaces a user's password and ends their tokens.
+    /// Replaces a user's password and ends their tokens. They may have to choose another one, which
+    /// the operator does not know.
     pub async fn set_password(
         &self,
         user: &User,
         password: Password,
+        must_change: bool,
         by: Actor,
     ) -> Result<User, ManageError> {
         let weaknesses = self.weaknesses_for(user, &password);
@@ -70,11 +73,34 @@ impl Auth {
             return Err(ManageError::WeakPassword(weaknesses));
         }
         let hash = self.passwords.reserve(Lane::Console, None)?.hash(Arc::new(password)).await?;
-        let change = UserChange::Password(hash);
+        let change = UserChange::Password { hash, must_change };
         let event = (EventName::PasswordChanged, None);
         let changed = self.change(user, change, event, by).await?;
         self.limits.estrange(user.id).await;
         Ok(changed)
+    }
+
+    /// Gives a user another address.
+    pub async fn set_email(
+        &self,
+        user: &User,
+        email: Email,
+        by: Actor,
+    ) -> Result<User, ManageError> {
+        let detail = changed("email", user.email.as_str(), email.as_str());
+        self.change(user, UserChange::Email(email), (EventName::UserChanged, detail), by).await
+    }
+
+    /// Says whether a user is to choose another password.
+    pub async fn set_must_change(
+        &self,
+        user: &User,
+        must_change: bool,
+        by: Actor,
+    ) -> Result<User, ManageError> {
+        let detail = changed("must_change", yes_no(user.must_change), yes_no(must_change));
+        let event = (EventName::UserChanged, detail);
+        self.change(user, UserChange::MustChange(must_change), event, by).await
     }
 
     /// Deletes a user with all their tokens.

@@ -34,9 +34,10 @@ pub use self::issue::{Issued, Refresh, TokenSettings};
 pub use self::limits::{LimitSettings, LimitView, Throttle};
 pub use self::login::LoginAttempt;
 pub use self::manage::{
-    HashWords, Lifetime, ManageError, TokenName, csv_head, csv_row, generated_password,
+    HashWords, Lifetime, ManageError, NewTokenTerms, TokenName, csv_head, csv_row,
+    generated_password,
 };
-pub use self::register::{RegisterError, Registration};
+pub use self::register::{NewRights, RegisterError, Registration};
 
 use self::cache::Cache;
 use self::events::Events;

@@ -28,7 +28,7 @@ mod traffic;
 mod upstream;
 mod wire;
 
-pub use self::console::{Console, ConsoleAnswer, ConsoleMount, ConsoleRequest, Face};
+pub use self::console::{Console, ConsoleAnswer, ConsoleMount, ConsoleRequest, CutOff, Face};
 pub use self::explain::{Explanation, Forwarded, Inquiry, Outcome, Sender, explain};
 pub use self::explained::shown;
 pub use self::guard::{Guard, Guarded, Patience, StreamLimits};

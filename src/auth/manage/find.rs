@@ -45,6 +45,11 @@ impl Auth {
         Ok(self.store.find_tokens(after, limit, self.clock.now()).await?)
     }
 
+    /// The day, in UTC: `2026-11-24`.
+    pub fn today(&self) -> String {
+        self.clock.now().to_string().chars().take(10).collect()
+    }
+
     /// Tells that an operator takes the list of users with them.
     pub fn tell_of_export(&self, by: Actor) {
         self.events.record(self.event(EventName::UsersExported, by));

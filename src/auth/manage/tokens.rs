@@ -4,26 +4,15 @@ use super::super::issue::Terms;
 use super::super::{Auth, AuthError, Issued};
 use super::ManageError;
 use crate::model::event::{Actor, EventName};
-use crate::model::token::{Token, TokenId, TokenRecord};
-use crate::model::user::User;
+use crate::model::token::{Token, TokenAbout, TokenId};
+use crate::model::user::{User, Username};
 use crate::store::ListedToken;
 use std::time::Duration;
 
 impl Auth {
     /// The live tokens of a user, the oldest first.
-    pub async fn tokens_of(&self, user: &User) -> Result<Vec<TokenRecord>, ManageError> {
+    pub async fn tokens_of(&self, user: &User) -> Result<Vec<ListedToken>, ManageError> {
         Ok(self.store.tokens_of(user.id, self.clock.now()).await?)
-    }
-
-    /// The live tokens of a user with all that is known of them, the newest first.
-    pub async fn token_list_of(&self, user: &User) -> Result<Vec<ListedToken>, ManageError> {
-        let tokens = self.store.tokens_of(user.id, self.clock.now()).await?;
-        let listed = |record| ListedToken {
-            about: crate::model::token::TokenAbout::default(),
-            record,
-            username: user.username.clone(),
-        };
-        Ok(tokens.into_iter().rev().map(listed).collect())
     }
 
     /// A live token, and whose it is.
@@ -37,7 +26,7 @@ impl Auth {
             TokenName::Id(id) => (*id, self.store.user(id.user).await?),
         };
         let owner = owner.ok_or(ManageError::NoSuchToken)?;
-        let tokens = self.token_list_of(&owner).await?;
+        let tokens = self.tokens_of(&owner).await?;
         tokens.into_iter().find(|token| token.record.id() == id).ok_or(ManageError::NoSuchToken)
     }
 
@@ -45,20 +34,28 @@ impl Auth {
     pub async fn create_token(
         &self,
         user: User,
-        lifetime: Lifetime,
+        terms: NewTokenTerms,
         by: Actor,
     ) -> Result<Issued, ManageError> {
         if !user.is_active {
             return Err(ManageError::Auth(AuthError::InactiveUser));
         }
-        let name = user.username.to_string();
-        let lifetime = match lifetime {
+        let username = user.username.to_string();
+        let lifetime = match terms.lifetime {
             Lifetime::Forever => None,
             Lifetime::Of(span) => Some(span),
             Lifetime::Usual => self.usual_lifetime(),
         };
-        let issued = self.issue(user, Terms { is_login: false, lifetime, limit: None }).await?;
-        let issued = issued.ok_or(ManageError::Changed(name))?;
+        let issued_by = by.operator().map_or("command line", Username::as_str).to_owned();
+        let about = TokenAbout {
+            address: by.address(),
+            issued_by: Some(issued_by),
+            name: terms.name.as_deref().and_then(TokenAbout::tidy),
+            ..TokenAbout::default()
+        };
+        let terms = Terms { about, is_login: false, lifetime, limit: None };
+        let issued = self.issue(user, terms).await?;
+        let issued = issued.ok_or(ManageError::Changed(username))?;
         let event = self.event(EventName::TokenCreated, by).of(&issued.user);
         self.events.record(event.with(issued.record.id()));
         Ok(issued)
@@ -75,7 +72,8 @@ impl Auth {
             TokenName::Token(token) => token.digest(),
             TokenName::Id(id) => {
                 let tokens = self.store.tokens_of(id.user, self.clock.now()).await?;
-                let found = tokens.iter().find(|record| record.id() == *id);
+                let mut records = tokens.iter().map(|token| &token.record);
+                let found = records.find(|record| record.id() == *id);
                 found.ok_or(ManageError::NoSuchToken)?.digest
             }
         };
@@ -110,17 +108,27 @@ impl Auth {
         by: Actor,
     ) -> Result<usize, ManageError> {
         let tokens = self.store.tokens_of(user.id, self.clock.now()).await?;
-        if !tokens.iter().any(|token| token.id() == keep) {
+        let records = || tokens.iter().map(|token| &token.record);
+        if !records().any(|record| record.id() == keep) {
             return Err(ManageError::NoSuchToken);
         }
         let mut ended = 0;
-        for token in tokens.iter().filter(|token| token.id() != keep) {
-            ended += usize::from(self.store.revoke_token(token.digest).await?);
+        for record in records().filter(|record| record.id() != keep) {
+            ended += usize::from(self.store.revoke_token(record.digest).await?);
         }
         let event = self.event(EventName::TokensRevoked, by).of(user);
         self.events.record(event.with(format_args!("all but {keep}")));
         Ok(ended)
     }
+}
+
+/// What an operator decides of a new token.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct NewTokenTerms {
+    /// How long it holds.
+    pub lifetime: Lifetime,
+    /// What it is called, if anything.
+    pub name: Option<String>,
 }
 
 /// How long an operator's token holds.
