@@ -5,9 +5,12 @@
 //! what the pages do, by [`crate::auth`].
 
 mod account;
+mod bulk;
 mod document;
 mod operation;
 mod reading;
+mod tokens;
+mod users;
 mod values;
 
 use self::operation::{Call, Served};
@@ -18,7 +21,23 @@ use crate::auth::{KeyCaller, KeySecret};
 use http::{HeaderValue, Method, Response, header};
 
 /// All that can be asked for.
-const TABLE: &[&dyn Served] = &[&account::ShowDocument, &account::ShowKey];
+const TABLE: &[&dyn Served] = &[
+    &account::ShowDocument,
+    &account::ShowKey,
+    &tokens::List,
+    &tokens::Find,
+    &tokens::Revoke,
+    &users::List,
+    &users::Create,
+    &bulk::Act,
+    &users::Show,
+    &users::Change,
+    &users::Delete,
+    &users::SetPassword,
+    &tokens::ListOf,
+    &tokens::CreateFor,
+    &tokens::RevokeAllOf,
+];
 
 /// Where it is, below the console's path.
 pub(super) const PLACE: &str = "/api/v1";

@@ -9,7 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// A whole number within bounds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Whole<const LEAST: u64, const MOST: u64>(pub u64);
 
 /// The largest number that every reader of JSON can tell from its neighbours.
@@ -89,8 +89,8 @@ impl<const LEAST: usize, const MOST: usize> JsonSchema for Line<LEAST, MOST> {
 
 impl<'de, T: FromStr + Named> Deserialize<'de> for Parsed<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let parsed = String::deserialize(deserializer)?.parse().map(Self);
-        parsed.map_err(|_| D::Error::custom(format_args!("Must be {}.", T::WORDS)))
+        let parsed = String::deserialize(deserializer)?.parse().ok().filter(T::is_sane);
+        parsed.map(Self).ok_or_else(|| D::Error::custom(format_args!("Must be {}.", T::WORDS)))
     }
 }
 
@@ -115,6 +115,11 @@ pub(super) trait Named {
 
     /// What it looks like.
     fn schema() -> Schema;
+
+    /// Whether there can be such a thing.
+    fn is_sane(&self) -> bool {
+        true
+    }
 }
 
 impl Named for std::net::IpAddr {
@@ -132,6 +137,10 @@ impl Named for crate::model::token::TokenId {
 
     fn schema() -> Schema {
         json_schema!({ "type": "string", "pattern": "^[0-9]{1,15}-[0-9a-f]{16}$" })
+    }
+
+    fn is_sane(&self) -> bool {
+        self.user.0 <= MOST_EXACT
     }
 }
 
@@ -183,4 +192,39 @@ pub(super) fn or_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
+}
+
+/// From one to so many things, each of them once.
+#[derive(Clone, Debug)]
+pub(super) struct Many<T, const MOST: usize>(pub Vec<T>);
+
+impl<'de, T: Deserialize<'de> + PartialEq, const MOST: usize> Deserialize<'de> for Many<T, MOST> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let all = Vec::<T>::deserialize(deserializer)?;
+        if !(1..=MOST).contains(&all.len()) {
+            return Err(D::Error::custom(format_args!("Must be a list of 1 to {MOST}.")));
+        }
+        let is_double = |(place, one): (usize, &T)| all.iter().skip(place + 1).any(|x| x == one);
+        if all.iter().enumerate().any(is_double) {
+            return Err(D::Error::custom("Each may be here once."));
+        }
+        Ok(Self(all))
+    }
+}
+
+impl<T: JsonSchema, const MOST: usize> JsonSchema for Many<T, MOST> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("Many_{}_{MOST}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let items = generator.subschema_for::<T>();
+        json_schema!({
+            "type": "array", "items": items, "minItems": 1, "maxItems": MOST, "uniqueItems": true,
+        })
+    }
 }
