@@ -1,5 +1,6 @@
 //! The admin console, as a browser has it.
 
+mod api;
 mod sign_in;
 
 use crate::harness::gateway::{Gateway, PASSWORD};

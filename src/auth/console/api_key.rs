@@ -76,7 +76,7 @@ pub enum KeyError {
     #[error("{0} is not staff, or locked out: a key would be good for nothing")]
     NotStaff(String),
     /// It would hold too long, or not at all.
-    #[error("a key holds for a minute at least and for a year at most")]
+    #[error("a key holds for a second at least and for a year at most")]
     Span,
     /// The owner has too many.
     #[error("{0} has as many keys as one can have: revoke one first")]
@@ -127,7 +127,7 @@ impl ApiKey {
     pub const LONGEST_NAME: usize = 100;
     /// The most keys that one operator can have.
     pub const MOST: usize = 50;
-    const SHORTEST: Duration = Duration::from_mins(1);
+    const SHORTEST: Duration = Duration::from_secs(1);
     /// How many digits of the digest make the id.
     const ID: usize = 16;
 
