@@ -15,7 +15,9 @@ mod tell;
 mod token;
 mod user;
 
-use crate::auth::{Auth, AuthError, HashError, KeyError, ManageError, RegisterError};
+use crate::auth::{
+    Auth, AuthError, HashError, KeyError, ManageError, NetworkError, RegisterError,
+};
 use crate::config::{Config, Environment, Flags, Mistakes, Source};
 use crate::server::StartError;
 use crate::server::control::{Command, TellError};
@@ -57,7 +59,8 @@ enum Verb {
     /// Manages the keys with which programs call the console's API, also while a gateway runs
     #[command(subcommand)]
     Key(key::Key),
-    /// Shows who is refused for having tried too much, and lets them in again
+    /// Shows who is refused for having tried too much, lets them in again, and allows and denies
+    /// networks
     #[command(subcommand)]
     Limits(limits::Limits),
     /// Shows what has happened to accounts: logins, failures, limits, what operators did; the newest
@@ -115,6 +118,8 @@ enum Failure {
     Manage(#[from] ManageError),
     #[error("{0}")]
     Mistakes(#[from] Mistakes),
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     #[error("{0}")]
     Refused(String),
     #[error(transparent)]

@@ -28,7 +28,9 @@ mod traffic;
 mod upstream;
 mod wire;
 
-pub use self::console::{Console, ConsoleAnswer, ConsoleMount, ConsoleRequest, CutOff, Face};
+pub use self::console::{
+    Console, ConsoleAnswer, ConsoleMount, ConsoleRequest, CutOff, Face, Pieces,
+};
 pub use self::explain::{Explanation, Forwarded, Inquiry, Outcome, Sender, explain};
 pub use self::explained::shown;
 pub use self::guard::{Guard, Guarded, Patience, StreamLimits};
