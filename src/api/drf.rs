@@ -2,7 +2,9 @@
 
 use super::BodyError;
 use super::rate_limit::rate_limit_fields;
-use crate::auth::{AuthError, ChangeError, ManageError, RegisterError, Throttle, Weakness};
+use crate::auth::{
+    AuthError, ChangeError, ManageError, NetworkError, RegisterError, Throttle, Weakness,
+};
 use crate::clock::seconds_up;
 use crate::policy::{AmbiguousPath, Refusal};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
@@ -222,6 +224,17 @@ fn sentence(words: &str) -> String {
     let mut chars = words.chars();
     let first = chars.next().map(char::to_uppercase).into_iter().flatten();
     first.chain(chars).chain(['.']).collect()
+}
+
+impl From<NetworkError> for Problem {
+    fn from(error: NetworkError) -> Self {
+        match error {
+            NetworkError::AllowedByFile(_) | NetworkError::LocksOut(_) | NetworkError::TooMany => {
+                Self::Conflict(sentence(&error.to_string()))
+            }
+            NetworkError::Store(error) => AuthError::Store(error).into(),
+        }
+    }
 }
 
 impl From<RegisterError> for Problem {

@@ -15,9 +15,7 @@ mod tell;
 mod token;
 mod user;
 
-use crate::auth::{
-    Auth, AuthError, HashError, KeyError, ManageError, NetworkError, RegisterError,
-};
+use crate::auth::{Auth, AuthError, HashError, KeyError, ManageError, NetworkError, RegisterError};
 use crate::config::{Config, Environment, Flags, Mistakes, Source};
 use crate::server::StartError;
 use crate::server::control::{Command, TellError};

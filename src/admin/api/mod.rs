@@ -7,8 +7,13 @@
 mod account;
 mod bulk;
 mod document;
+mod events;
+mod explain;
+mod limits;
+mod networks;
 mod operation;
 mod reading;
+mod routes;
 mod tokens;
 mod users;
 mod values;
@@ -24,6 +29,15 @@ use http::{HeaderValue, Method, Response, header};
 const TABLE: &[&dyn Served] = &[
     &account::ShowDocument,
     &account::ShowKey,
+    &events::List,
+    &explain::Explain,
+    &limits::List,
+    &limits::Clear,
+    &networks::List,
+    &networks::Rule,
+    &networks::Forget,
+    &routes::ListRoutes,
+    &routes::ListUpstreams,
     &tokens::List,
     &tokens::Find,
     &tokens::Revoke,

@@ -153,6 +153,14 @@ impl Named for crate::model::event::EventName {
     }
 }
 
+impl Named for ipnet::IpNet {
+    const WORDS: &str = "a network, such as 192.0.2.0/24 or 2001:db8::/32";
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[0-9A-Fa-f.:]{2,45}/[0-9]{1,3}$" })
+    }
+}
+
 impl Named for Timestamp {
     const WORDS: &str = "a moment as RFC 3339 writes it, such as 2026-11-24T07:01:34Z";
 
