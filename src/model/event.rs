@@ -135,6 +135,10 @@ event_names! {
     TokenRevoked = "token_revoked" in Operators,
     /// An operator ended all tokens of a user.
     TokensRevoked = "tokens_revoked" in Operators,
+    /// An operator made an API key.
+    ApiKeyCreated = "api_key_created" in Operators,
+    /// An operator ended an API key.
+    ApiKeyRevoked = "api_key_revoked" in Operators,
     /// A limit began to refuse.
     LimitReached = "limit_reached" in Anyone,
     /// A limit that refused has ceased to.
