@@ -36,15 +36,15 @@ fn a_part_of_the_prefix_can_be_taken_off_and_another_put_before_it() {
 fn a_path_that_is_rewritten_is_judged_as_it_was_asked_for() {
     let upstream = Upstream::start();
     let gateway = gateway(&upstream, "strip_prefix = true");
-    for path in ["/api/admin", "/api/x/../../admin", "/api/%2e%2e/admin", "/api//admin", "/api/;/x"]
+    for path in ["/api/vault", "/api/x/../../vault", "/api/%2e%2e/vault", "/api//vault", "/api/;/x"]
     {
         let status = gateway.send(&Request::get(path)).status;
-        // `/admin` of the gate is not that of the app: only the path that was asked for counts.
-        assert_eq!(status, if path == "/api/admin" { 200 } else { 400 }, "{path}");
+        // `/vault` of the gate is not that of the app: only the path that was asked for counts.
+        assert_eq!(status, if path == "/api/vault" { 200 } else { 400 }, "{path}");
     }
-    assert_eq!(upstream.only_request().target(), "/admin");
-    assert_eq!(gateway.send(&Request::get("/admin")).status, 401);
-    assert_eq!(gateway.send(&Request::get("/apiadmin")).status, 404);
+    assert_eq!(upstream.only_request().target(), "/vault");
+    assert_eq!(gateway.send(&Request::get("/vault")).status, 401);
+    assert_eq!(gateway.send(&Request::get("/apivault")).status, 404);
     assert!(upstream.take().is_empty());
 }
 
@@ -56,8 +56,8 @@ fn the_log_has_the_path_that_was_asked_for() {
     crate::harness::eventually("the line", || gateway.log().contains("/api/users").then_some(()));
 }
 
-/// A gateway whose public route `/api` has these settings too, beside a guarded `/admin`.
+/// A gateway whose public route `/api` has these settings too, beside a guarded `/vault`.
 fn gateway(upstream: &Upstream, settings: &str) -> Gateway {
-    let routes = route("/api", "public") + settings + "\n" + &route("/admin", "user");
+    let routes = route("/api", "public") + settings + "\n" + &route("/vault", "user");
     Gateway::start(&(upstream.settings() + &routes))
 }
