@@ -9,6 +9,7 @@ await flow(async ({ gateway, operator, step }) => {
     gateway.createUser("ada", "--staff");
     await ada.visit("/settings/");
     await ada.sees("Sign in");
+    await ada.hasNoBarriers();
     await ada.fill({ Username: "ada", Password: PASSWORD });
     await ada.press("Sign in");
     await ada.page.waitForURL("**/admin/settings/");
@@ -26,6 +27,7 @@ await flow(async ({ gateway, operator, step }) => {
   await step("a wrong password is told, and the form is there for another try", async () => {
     await ada.signIn("ada", { password: "wrong" });
     await ada.reads("Please enter the correct username and password for a staff account.");
+    await ada.hasNoBarriers();
     await ada.fill({ Username: "ada", Password: PASSWORD });
     await ada.press("Sign in");
     await ada.sees("Overview");
