@@ -57,6 +57,27 @@ export class Operator {
     await within.getByRole("link", { name, exact: true }).click();
   }
 
+  // Goes on from field to link to button, as the Tab key does, to the one of that name.
+  async tabTo(name) {
+    const passed = [];
+    while (passed.length < 100) {
+      await this.page.keyboard.press("Tab");
+      const reached = await this.page.evaluate(() => {
+        const element = document.activeElement;
+        const label = element.getAttribute("aria-label") ?? element.labels?.[0]?.innerText;
+        return (label ?? element.innerText).trim();
+      });
+      if (reached === name) return;
+      passed.push(reached);
+    }
+    assert.fail(`the Tab key reaches no ${name}, but ${passed}`);
+  }
+
+  // Types on the keyboard: text, or with `press` a key.
+  get keyboard() {
+    return this.page.keyboard;
+  }
+
   // Fails unless the page has this heading.
   async sees(heading) {
     await this.page.getByRole("heading", { level: 1, name: heading, exact: true }).waitFor();
