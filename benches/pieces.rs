@@ -4,7 +4,9 @@
 
 use authgate::api::Credentials;
 use authgate::auth::{Argon2Hasher, Auth, CacheSettings, EventSettings, HashCost, Lifetime, Parts};
-use authgate::auth::{LimitSettings, PasswordChecks, Registration, Settings, TokenSettings};
+use authgate::auth::{
+    LimitSettings, NewRights, NewTokenTerms, PasswordChecks, Registration, Settings, TokenSettings,
+};
 use authgate::clock::SystemClock;
 use authgate::gateway::{Identification, IdentityHeaders};
 use authgate::model::email::Email;
@@ -72,8 +74,10 @@ fn memory(criterion: &mut Criterion) {
             password: Password::new("correct horse battery staple".to_owned()),
             username: Username::parse("ada").unwrap(),
         };
-        let user = auth.create_user(registration, false, Actor::CommandLine).await.unwrap();
-        let issued = auth.create_token(user, Lifetime::Forever, Actor::CommandLine).await.unwrap();
+        let user =
+            auth.create_user(registration, NewRights::default(), Actor::CommandLine).await.unwrap();
+        let terms = NewTokenTerms { lifetime: Lifetime::Forever, name: None };
+        let issued = auth.create_token(user, terms, Actor::CommandLine).await.unwrap();
         issued.token.digest()
     });
     // The first asks the store; a later one, once the feed is heard, does not.

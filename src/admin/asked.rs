@@ -116,11 +116,16 @@ impl Asked {
         if site.is_some_and(|site| site != "same-origin") {
             return Err(Refusal::Forged);
         }
-        let scheme = if self.is_secure { "https" } else { "http" };
-        let ours = format!("{scheme}://{}", self.host);
+        let ours = self.origin();
         let origin = self.headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
         let is_ours = origin.is_some_and(|origin| origin.eq_ignore_ascii_case(&ours));
         if is_ours { Ok(()) } else { Err(Refusal::Forged) }
+    }
+
+    /// What was asked for, up to the path: `https://example.com`.
+    pub(super) fn origin(&self) -> String {
+        let scheme = if self.is_secure { "https" } else { "http" };
+        format!("{scheme}://{}", self.host)
     }
 
     /// The path and query that were asked for.

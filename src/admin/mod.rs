@@ -7,11 +7,15 @@
 
 mod asked;
 mod assets;
+mod fields;
+mod notice;
 mod overview;
 mod page;
 mod refusal;
 mod sign_in;
 mod site;
+mod tokens;
+mod users;
 
 use self::asked::Asked;
 use self::refusal::Refusal;
@@ -86,6 +90,8 @@ impl Console {
         match segments {
             [] => overview::answer(site).await,
             ["logout"] => sign_in::leave(site).await,
+            ["tokens", rest @ ..] => tokens::answer(site, rest).await,
+            ["users", rest @ ..] => users::answer(site, rest).await,
             _ => Err(Refusal::NotFound),
         }
     }
@@ -121,7 +127,9 @@ fn harden(answer: &mut ConsoleAnswer) {
         (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ];
     let headers = match answer {
-        ConsoleAnswer::Stream(response, _) => response.headers_mut(),
+        ConsoleAnswer::Stream(response, _) | ConsoleAnswer::Drawn(response, _) => {
+            response.headers_mut()
+        }
         ConsoleAnswer::Whole(response) => response.headers_mut(),
     };
     for (name, value) in TERMS {

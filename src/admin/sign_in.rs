@@ -32,6 +32,7 @@ async fn sign_in(entrance: Entrance<'_>) -> Result<ConsoleAnswer, Refusal> {
     let form_sent = entrance.asked.form(&id.form_key())?;
     let attempt = LoginAttempt {
         password: Password::new(form_sent.get("password").unwrap_or_default().to_owned()),
+        user_agent: None,
         username: form_sent.get("username").unwrap_or_default().to_owned(),
     };
     let (from, sessions) = (entrance.asked.from, entrance.settings.sessions);

@@ -8,6 +8,7 @@ use crate::auth::{Auth, Session, SessionId};
 use crate::gateway::{ConsoleAnswer, Gateway};
 use crate::model::event::Actor;
 use maud::{Markup, html};
+use std::sync::Arc;
 
 /// The way in: nobody is known yet.
 #[derive(Clone, Copy)]
@@ -72,13 +73,22 @@ impl<'a> Site<'a> {
         &self.entrance.console.auth
     }
 
+    /// The accounts, for what goes on after this request was answered.
+    pub(super) fn shared_auth(&self) -> Arc<Auth> {
+        Arc::clone(&self.entrance.console.auth)
+    }
+
+    /// Lets only those requests pass that change nothing.
+    pub(super) fn reads(&self) -> Result<(), Refusal> {
+        if self.asked().is_read() { Ok(()) } else { Err(Refusal::MethodNotAllowed) }
+    }
+
     /// Who acts, for events.
     pub(super) fn actor(&self) -> Actor {
         Actor::Admin(self.session.user.username.clone(), self.asked().from)
     }
 
     /// The proxy.
-    #[expect(dead_code, reason = "the pages of routes come next")]
     pub(super) fn gateway(&self) -> &'a Gateway {
         &self.entrance.console.gateway
     }

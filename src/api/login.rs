@@ -13,6 +13,7 @@ pub(super) async fn login(
     auth: &Auth,
     mut form: Form,
     from: IpAddr,
+    user_agent: Option<String>,
 ) -> Result<Response<Vec<u8>>, Problem> {
     let username = text(&mut form, "username", Rules::TEXT);
     let password = text(&mut form, "password", Rules { trim: false, ..Rules::TEXT });
@@ -21,7 +22,7 @@ pub(super) async fn login(
     };
     // What else was in it must not wait for a hash too.
     drop(form);
-    let attempt = LoginAttempt { password: Password::new(password), username };
+    let attempt = LoginAttempt { password: Password::new(password), user_agent, username };
     let issued = auth.login(attempt, from).await?;
     let expiry = issued.record.expires.map(|moment| moment.to_string());
     let body = json!({ "expiry": expiry, "token": issued.token.expose() });

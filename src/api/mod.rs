@@ -39,6 +39,8 @@ pub struct ApiRequest {
     pub from: IpAddr,
     /// The method.
     pub method: Method,
+    /// With what program the client asks, as [`crate::model::token::TokenAbout::tidy`] keeps it.
+    pub user_agent: Option<String>,
 }
 
 /// Why a body could not be read.
@@ -104,7 +106,8 @@ pub async fn answer(auth: &Auth, request: ApiRequest, scheme: &str) -> Response<
 }
 
 async fn respond(auth: &Auth, request: ApiRequest) -> Result<Response<Vec<u8>>, Problem> {
-    let ApiRequest { body, content_type, credentials, endpoint, from, method } = request;
+    let ApiRequest { body, content_type, credentials, endpoint, from, method, user_agent } =
+        request;
     let caller = identify(auth, credentials?, from).await?;
     let caller = match endpoint {
         Endpoint::Login | Endpoint::Register => None,
@@ -124,9 +127,12 @@ async fn respond(auth: &Auth, request: ApiRequest) -> Result<Response<Vec<u8>>, 
             change_password::change_password(auth, (&token, &caller), form, from).await
         }
         (Endpoint::Login, _) => {
-            login::login(auth, form::read(&content_type, body).await?, from).await
+            login::login(auth, form::read(&content_type, body).await?, from, user_agent).await
         }
-        (Endpoint::Register, _) => register::register(auth, &content_type, body, from).await,
+        (Endpoint::Register, _) => {
+            let form = register::read(auth, &content_type, body).await?;
+            register::register(auth, form, from, user_agent).await
+        }
         (Endpoint::Logout, Some((token, caller))) => {
             logout::logout(auth, &token, &caller, from).await
         }

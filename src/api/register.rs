@@ -11,16 +11,24 @@ use http::{Response, StatusCode};
 use serde_json::json;
 use std::net::IpAddr;
 
-pub(super) async fn register(
+/// Reads what was sent, if anyone may register.
+pub(super) async fn read(
     auth: &Auth,
     content_type: &str,
     body: Result<Bytes, BodyError>,
-    from: IpAddr,
-) -> Result<Response<Vec<u8>>, Problem> {
+) -> Result<Form, Problem> {
     if !auth.registration_is_open() {
         return Err(Problem::RegistrationClosed);
     }
-    let mut form = form::read(content_type, body).await?;
+    form::read(content_type, body).await
+}
+
+pub(super) async fn register(
+    auth: &Auth,
+    mut form: Form,
+    from: IpAddr,
+    user_agent: Option<String>,
+) -> Result<Response<Vec<u8>>, Problem> {
     let seat = auth.begin_registration(from).await?;
     let username = username(auth, &mut form).await?;
     let email = email(&mut form);
@@ -30,7 +38,8 @@ pub(super) async fn register(
     };
     // What else was in it must not wait for a hash too.
     drop(form);
-    let issued = auth.register(Registration { email, password, username }, seat, from).await?;
+    let registration = Registration { email, password, username };
+    let issued = auth.register(registration, seat, from, user_agent).await?;
     let user = &issued.user;
     let (name, email) = (user.username.as_str(), user.email.as_str());
     let user = json!({ "id": user.id.0, "username": name, "email": email });

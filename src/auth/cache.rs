@@ -292,6 +292,7 @@ mod tests {
             is_staff: false,
             joined: Timestamp::from_micros(0),
             last_login: None,
+            must_change: false,
             password: PasswordHash::new(String::new()),
             username: Username::parse("ada").unwrap(),
         }

@@ -2,7 +2,7 @@
 
 use super::{Auth, AuthError, HashError};
 use crate::model::password::Password;
-use crate::model::token::{Token, TokenRecord};
+use crate::model::token::{Token, TokenAbout, TokenRecord};
 use crate::model::user::User;
 use crate::store::{Issue, NewToken, TokenLimit};
 use rand::TryRng;
@@ -42,8 +42,10 @@ pub struct Issued {
 }
 
 /// How a token comes into being.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Terms {
+    /// What operators may want to know of it.
+    pub about: TokenAbout,
     /// Whether the user has just logged in.
     pub is_login: bool,
     /// How long it holds; `None` is forever.
@@ -68,8 +70,9 @@ impl Auth {
             expires: terms.lifetime.map(|lifetime| created.plus(lifetime)),
             user: user.id,
         };
-        let Terms { is_login, limit, .. } = terms;
-        match self.store.issue_token(NewToken { record: record.clone(), limit, is_login }).await? {
+        let Terms { about, is_login, limit, .. } = terms;
+        let new = NewToken { about, is_login, limit, record: record.clone() };
+        match self.store.issue_token(new).await? {
             Issue::Done => Ok(Some(Issued { record, token, user })),
             Issue::LimitReached => Err(AuthError::TokenLimit),
             Issue::UserChanged => Ok(None),

@@ -4,6 +4,7 @@ use super::issue::Terms;
 use super::{Auth, AuthError, Issued, Lane, Seat, Share, Verdict};
 use crate::model::event::{Actor, Event, EventName};
 use crate::model::password::Password;
+use crate::model::token::TokenAbout;
 use crate::model::user::{User, UserChange, Username};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,13 +16,14 @@ impl Auth {
     /// still as they were when the password was checked; otherwise the password is checked again, so
     /// a password that was changed or tokens that were ended meanwhile win.
     pub async fn login(&self, attempt: LoginAttempt, from: IpAddr) -> Result<Issued, AuthError> {
-        let LoginAttempt { password, username } = attempt;
+        let LoginAttempt { password, user_agent, username } = attempt;
+        let about = TokenAbout { address: Some(from), user_agent, ..TokenAbout::default() };
         let password = Arc::new(password);
         let guess = Typed { from, password: &password, username: &username };
         let issued = self.count_guess(guess, async |seat: &mut Seat<'_>, mut found| {
             for _ in 0..ROUNDS {
                 let user = self.check_password(seat, guess, found).await?;
-                match self.issue(user.clone(), self.login_terms()).await {
+                match self.issue(user.clone(), self.login_terms(about.clone())).await {
                     Ok(None) => found = self.find(&username).await?,
                     Ok(Some(issued)) => return Ok(issued),
                     Err(error) => {
@@ -142,10 +144,10 @@ impl Auth {
         Ok(user)
     }
 
-    fn login_terms(&self) -> Terms {
+    fn login_terms(&self, about: TokenAbout) -> Terms {
         let settings = self.settings.load();
         let tokens = &settings.tokens;
-        Terms { is_login: true, lifetime: tokens.lifetime, limit: tokens.limit }
+        Terms { about, is_login: true, lifetime: tokens.lifetime, limit: tokens.limit }
     }
 }
 
@@ -153,6 +155,8 @@ impl Auth {
 pub struct LoginAttempt {
     /// The password.
     pub password: Password,
+    /// With what program, as [`TokenAbout::tidy`] keeps it.
+    pub user_agent: Option<String>,
     /// The name, which need not be one that a user can have.
     pub username: String,
 }

@@ -1,47 +1,38 @@
 //! What operators do with accounts and tokens: the one behaviour behind every way to manage them.
 
+mod csv;
+mod find;
+mod hash_words;
+mod secrets;
+mod tokens;
+
+pub use self::csv::{csv_head, csv_row};
+pub use self::hash_words::HashWords;
+pub use self::secrets::generated_password;
+pub use self::tokens::{Lifetime, NewTokenTerms, TokenName};
+
 use super::checks::in_words;
-use super::issue::Terms;
-use super::{Auth, AuthError, HashError, Issued, Lane, RegisterError, Registration, Weakness};
+use super::{Auth, AuthError, HashError, Lane, NewRights, RegisterError, Registration, Weakness};
+use crate::model::email::Email;
 use crate::model::event::{Actor, Event, EventName};
 use crate::model::password::Password;
-use crate::model::token::{Token, TokenId, TokenRecord};
-use crate::model::user::{User, UserChange, UserId, Username};
+use crate::model::user::{User, UserChange};
 use crate::store::StoreError;
 use std::sync::Arc;
-use std::time::Duration;
 
 impl Auth {
     /// Makes a user, whether or not anyone may register.
     pub async fn create_user(
         &self,
         registration: Registration,
-        is_staff: bool,
+        rights: NewRights,
         by: Actor,
     ) -> Result<User, RegisterError> {
         let seat = self.passwords.reserve(Lane::Console, None)?;
-        let user = self.create(registration, is_staff, seat).await?;
+        let user = self.create(registration, rights, seat).await?;
         let event = self.event(EventName::UserCreated, by).of(&user);
-        self.events.record(if is_staff { event.with("staff") } else { event });
+        self.events.record(if rights.is_staff { event.with("staff") } else { event });
         Ok(user)
-    }
-
-    /// The user of that name.
-    pub async fn user_named(&self, name: &str) -> Result<User, ManageError> {
-        let found = match Username::existing(name) {
-            Some(name) => self.store.user_by_name(&name).await?,
-            None => None,
-        };
-        found.ok_or_else(|| ManageError::NoSuchUser(name.to_owned()))
-    }
-
-    /// At most `limit` users with a number above `after`, in order of number.
-    pub async fn users_after(
-        &self,
-        after: Option<UserId>,
-        limit: usize,
-    ) -> Result<Vec<User>, ManageError> {
-        Ok(self.store.users_after(after, limit).await?)
     }
 
     /// Lets a user in, or locks them out and ends their tokens.
@@ -52,7 +43,8 @@ impl Auth {
         by: Actor,
     ) -> Result<User, ManageError> {
         let name = if active { EventName::UserActivated } else { EventName::UserDeactivated };
-        self.change(user, UserChange::Active(active), name, by).await
+        let detail = changed("is_active", yes_no(user.is_active), yes_no(active));
+        self.change(user, UserChange::Active(active), (name, detail), by).await
     }
 
     /// Makes a user staff, or takes that from them and ends their tokens.
@@ -63,14 +55,17 @@ impl Auth {
         by: Actor,
     ) -> Result<User, ManageError> {
         let name = if staff { EventName::StaffGranted } else { EventName::StaffWithdrawn };
-        self.change(user, UserChange::Staff(staff), name, by).await
+        let detail = changed("is_staff", yes_no(user.is_staff), yes_no(staff));
+        self.change(user, UserChange::Staff(staff), (name, detail), by).await
     }
 
-    /// Replaces a user's password and ends their tokens.
+    /// Replaces a user's password and ends their tokens. They may have to choose another one, which
+    /// the operator does not know.
     pub async fn set_password(
         &self,
         user: &User,
         password: Password,
+        must_change: bool,
         by: Actor,
     ) -> Result<User, ManageError> {
         let weaknesses = self.weaknesses_for(user, &password);
@@ -78,10 +73,34 @@ impl Auth {
             return Err(ManageError::WeakPassword(weaknesses));
         }
         let hash = self.passwords.reserve(Lane::Console, None)?.hash(Arc::new(password)).await?;
-        let change = UserChange::Password(hash);
-        let changed = self.change(user, change, EventName::PasswordChanged, by).await?;
+        let change = UserChange::Password { hash, must_change };
+        let event = (EventName::PasswordChanged, None);
+        let changed = self.change(user, change, event, by).await?;
         self.limits.estrange(user.id).await;
         Ok(changed)
+    }
+
+    /// Gives a user another address.
+    pub async fn set_email(
+        &self,
+        user: &User,
+        email: Email,
+        by: Actor,
+    ) -> Result<User, ManageError> {
+        let detail = changed("email", user.email.as_str(), email.as_str());
+        self.change(user, UserChange::Email(email), (EventName::UserChanged, detail), by).await
+    }
+
+    /// Says whether a user is to choose another password.
+    pub async fn set_must_change(
+        &self,
+        user: &User,
+        must_change: bool,
+        by: Actor,
+    ) -> Result<User, ManageError> {
+        let detail = changed("must_change", yes_no(user.must_change), yes_no(must_change));
+        let event = (EventName::UserChanged, detail);
+        self.change(user, UserChange::MustChange(must_change), event, by).await
     }
 
     /// Deletes a user with all their tokens.
@@ -90,66 +109,6 @@ impl Auth {
             return Err(ManageError::NoSuchUser(user.username.to_string()));
         }
         self.events.record(self.event(EventName::UserDeleted, by).of(user));
-        Ok(())
-    }
-
-    /// The live tokens of a user, the oldest first.
-    pub async fn tokens_of(&self, user: &User) -> Result<Vec<TokenRecord>, ManageError> {
-        Ok(self.store.tokens_of(user.id, self.clock.now()).await?)
-    }
-
-    /// Issues a token to a user.
-    pub async fn create_token(
-        &self,
-        user: User,
-        lifetime: Lifetime,
-        by: Actor,
-    ) -> Result<Issued, ManageError> {
-        if !user.is_active {
-            return Err(ManageError::Auth(AuthError::InactiveUser));
-        }
-        let name = user.username.to_string();
-        let lifetime = match lifetime {
-            Lifetime::Forever => None,
-            Lifetime::Of(span) => Some(span),
-            Lifetime::Usual => self.settings.load().tokens.lifetime,
-        };
-        let issued = self.issue(user, Terms { is_login: false, lifetime, limit: None }).await?;
-        let issued = issued.ok_or(ManageError::Changed(name))?;
-        let event = self.event(EventName::TokenCreated, by).of(&issued.user);
-        self.events.record(event.with(issued.record.id()));
-        Ok(issued)
-    }
-
-    /// Ends one token.
-    pub async fn revoke_token(&self, name: &TokenName, by: Actor) -> Result<(), ManageError> {
-        let digest = match name {
-            TokenName::Token(token) => token.digest(),
-            TokenName::Id(id) => {
-                let tokens = self.store.tokens_of(id.user, self.clock.now()).await?;
-                let found = tokens.iter().find(|record| record.id() == *id);
-                found.ok_or(ManageError::NoSuchToken)?.digest
-            }
-        };
-        // Only the event wants it: what cannot be read can be ended all the same.
-        let found = self.store.token(digest).await.ok().flatten();
-        if !self.store.revoke_token(digest).await? {
-            return Err(ManageError::NoSuchToken);
-        }
-        let event = self.event(EventName::TokenRevoked, by);
-        self.events.record(match found {
-            Some((token, user)) => event.of(&user).with(token.id()),
-            None => event,
-        });
-        Ok(())
-    }
-
-    /// Ends all tokens of a user.
-    pub async fn revoke_tokens(&self, user: &User, by: Actor) -> Result<(), ManageError> {
-        if !self.store.revoke_tokens_of(user.id).await? {
-            return Err(ManageError::NoSuchUser(user.username.to_string()));
-        }
-        self.events.record(self.event(EventName::TokensRevoked, by).of(user));
         Ok(())
     }
 
@@ -164,12 +123,16 @@ impl Auth {
         &self,
         user: &User,
         change: UserChange,
-        name: EventName,
+        (name, detail): (EventName, Option<String>),
         by: Actor,
     ) -> Result<User, ManageError> {
         let changed = self.store.change_user(user.id, change).await?;
         let changed = changed.ok_or_else(|| ManageError::NoSuchUser(user.username.to_string()))?;
-        self.events.record(self.event(name, by).of(&changed));
+        let event = self.event(name, by).of(&changed);
+        self.events.record(match detail {
+            Some(detail) => event.with(detail),
+            None => event,
+        });
         Ok(changed)
     }
 
@@ -178,30 +141,15 @@ impl Auth {
     }
 }
 
-/// How long an operator's token holds.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Lifetime {
-    /// It has no end.
-    Forever,
-    /// So long.
-    Of(Duration),
-    /// As long as every token.
-    Usual,
+/// What an event says of a change; nothing where all stays as it was.
+fn changed(what: &str, from: &str, to: &str) -> Option<String> {
+    let or_nothing =
+        |text: &str| if text.is_empty() { "nothing".to_owned() } else { text.to_owned() };
+    (from != to).then(|| format!("{what}: {} → {}", or_nothing(from), or_nothing(to)))
 }
 
-/// How an operator says which token they mean.
-pub enum TokenName {
-    /// By its id.
-    Id(TokenId),
-    /// By the token itself.
-    Token(Token),
-}
-
-impl TokenName {
-    /// Reads an id, or else a token.
-    pub fn parse(text: String) -> Self {
-        text.parse().map_or_else(|_| Self::Token(Token::new(text)), Self::Id)
-    }
+fn yes_no(yes: bool) -> &'static str {
+    if yes { "yes" } else { "no" }
 }
 
 /// Why nothing was changed.

@@ -30,8 +30,11 @@ pub use self::hasher::{Argon2Hasher, HashCost, HashError, PasswordHasher, Verdic
 pub use self::issue::{Issued, Refresh, TokenSettings};
 pub use self::limits::{LimitSettings, LimitView, Throttle};
 pub use self::login::LoginAttempt;
-pub use self::manage::{Lifetime, ManageError, TokenName};
-pub use self::register::{RegisterError, Registration};
+pub use self::manage::{
+    HashWords, Lifetime, ManageError, NewTokenTerms, TokenName, csv_head, csv_row,
+    generated_password,
+};
+pub use self::register::{NewRights, RegisterError, Registration};
 
 use self::cache::Cache;
 use self::events::Events;

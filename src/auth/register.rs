@@ -6,6 +6,7 @@ use super::{Auth, AuthError, HashError, Issued, Lane, Seat, Weakness};
 use crate::model::email::Email;
 use crate::model::event::EventName;
 use crate::model::password::Password;
+use crate::model::token::TokenAbout;
 use crate::model::user::{NewUser, User, Username};
 use crate::store::{Inserted, StoreError};
 use std::net::IpAddr;
@@ -19,6 +20,15 @@ pub struct Registration {
     pub password: Password,
     /// Their name.
     pub username: Username,
+}
+
+/// What an operator decides of a new user.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct NewRights {
+    /// Whether they are staff.
+    pub is_staff: bool,
+    /// Whether they are to choose another password, because someone else knows theirs.
+    pub must_change: bool,
 }
 
 impl Auth {
@@ -65,12 +75,15 @@ impl Auth {
         registration: Registration,
         seat: Seat<'_>,
         from: IpAddr,
+        user_agent: Option<String>,
     ) -> Result<Issued, RegisterError> {
-        let user = self.create(registration, false, seat).await?;
+        let rights = NewRights { is_staff: false, must_change: false };
+        let user = self.create(registration, rights, seat).await?;
         self.tell_of(EventName::Registered, &user, from);
         self.limits.acquaint(user.id, from).await;
         let lifetime = self.settings.load().tokens.lifetime;
-        let terms = Terms { is_login: false, lifetime, limit: None };
+        let about = TokenAbout { address: Some(from), user_agent, ..TokenAbout::default() };
+        let terms = Terms { about, is_login: false, lifetime, limit: None };
         let issued = self.issue(user, terms).await?;
         // Locked out within the same moment: the account stands, its owner cannot have a token.
         issued.ok_or(RegisterError::Auth(AuthError::InactiveUser))
@@ -80,7 +93,7 @@ impl Auth {
     pub(super) async fn create(
         &self,
         registration: Registration,
-        is_staff: bool,
+        rights: NewRights,
         mut seat: Seat<'_>,
     ) -> Result<User, RegisterError> {
         let Registration { email, password, username } = registration;
@@ -92,7 +105,8 @@ impl Auth {
         let password = seat.hash(Arc::new(password)).await?;
         drop(seat);
         let joined = self.clock.now();
-        let user = NewUser { email, is_staff, joined, password, username };
+        let NewRights { is_staff, must_change } = rights;
+        let user = NewUser { email, is_staff, joined, must_change, password, username };
         match self.store.insert_user(user).await? {
             Inserted::Done(user) => Ok(user),
             Inserted::NameTaken => Err(RegisterError::NameTaken),

@@ -1,7 +1,7 @@
 //! `authgate token …`
 
 use super::{Failure, SettingsFile, output};
-use crate::auth::{Lifetime, TokenName};
+use crate::auth::{Lifetime, NewTokenTerms, TokenName};
 use crate::clock::Timestamp;
 use crate::config;
 use crate::model::event::Actor;
@@ -93,6 +93,7 @@ impl List {
         let accounts = self.settings.accounts()?;
         let user = accounts.user_named(&self.user).await?;
         let tokens = accounts.tokens_of(&user).await?;
+        let tokens: Vec<_> = tokens.into_iter().map(|token| token.record).collect();
         if self.json {
             output::json(&tokens.iter().map(as_json).collect());
             return Ok(());
@@ -111,7 +112,8 @@ impl Create {
         let accounts = self.settings.accounts()?;
         let user = accounts.user_named(&self.user).await?;
         let lifetime = self.lifetime.unwrap_or(Lifetime::Usual);
-        let issued = accounts.create_token(user, lifetime, Actor::CommandLine).await?;
+        let terms = NewTokenTerms { lifetime, name: None };
+        let issued = accounts.create_token(user, terms, Actor::CommandLine).await?;
         accounts.until_kept().await;
         if self.json {
             let mut object = as_json(&issued.record);

@@ -1,7 +1,7 @@
 //! `authgate user …`
 
 use super::{Failure, SettingsFile, output};
-use crate::auth::{Auth, Registration};
+use crate::auth::{Auth, NewRights, Registration};
 use crate::clock::Timestamp;
 use crate::model::email::Email;
 use crate::model::event::Actor;
@@ -146,7 +146,8 @@ impl Create {
         let email = Email::parse(&email).map_err(|errors| refused(&errors))?;
         let accounts = settings.accounts()?;
         let registration = Registration { email, password: password.read()?, username };
-        let user = accounts.create_user(registration, staff, Actor::CommandLine).await?;
+        let rights = NewRights { is_staff: staff, must_change: false };
+        let user = accounts.create_user(registration, rights, Actor::CommandLine).await?;
         accounts.until_kept().await;
         println!("{} is user {}{}", user.username, user.id, if staff { ", staff" } else { "" });
         Ok(())
@@ -160,7 +161,8 @@ fn refused(errors: &[impl ToString]) -> Failure {
 impl SetPassword {
     async fn run(self) -> Result<(), Failure> {
         let (accounts, user) = self.user.find().await?;
-        let user = accounts.set_password(&user, self.password.read()?, Actor::CommandLine).await?;
+        let password = self.password.read()?;
+        let user = accounts.set_password(&user, password, false, Actor::CommandLine).await?;
         say(&accounts, &user, "has another password; all their tokens have ended").await;
         Ok(())
     }

@@ -5,6 +5,7 @@ use super::context::{Place, RequestCtx};
 use super::judge::{self, Arrival, Destination, Judge, Pass, Witness};
 use super::{Gateway, Settings, cors, guard, reply};
 use crate::api::{self, ApiRequest, Endpoint, Problem};
+use crate::model::token::TokenAbout;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Response, header};
@@ -106,16 +107,18 @@ impl Gateway {
         let mut share = self.bodies.share();
         let body = reply::read_body(session, &mut share, *max_body, *body_timeout).await;
         let header = session.req_header();
-        let content_type = header.headers.get(header::CONTENT_TYPE);
+        let sent = |name| {
+            let value = header.headers.get(name).map(|value| value.as_bytes());
+            String::from_utf8_lossy(value.unwrap_or_default())
+        };
         let request = ApiRequest {
             body,
-            content_type: content_type
-                .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-                .unwrap_or_default(),
+            content_type: sent(header::CONTENT_TYPE).into_owned(),
             credentials: judge::credentials(header, scheme),
             endpoint,
             from,
             method: header.method.clone(),
+            user_agent: TokenAbout::tidy(&sent(header::USER_AGENT)),
         };
         api::answer(&self.auth, request, scheme).await
     }

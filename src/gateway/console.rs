@@ -6,11 +6,12 @@ use super::reply;
 use crate::api::{BodyError, Problem};
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::FutureExt;
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt, StreamExt};
 use http::{HeaderMap, Method, Response};
-use pingora::Result;
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
+use pingora::{Error, ErrorType, Result};
 use std::net::{IpAddr, Ipv4Addr};
 use std::panic::AssertUnwindSafe;
 use tokio::sync::mpsc;
@@ -68,7 +69,15 @@ pub enum ConsoleAnswer {
     /// A head, and then piece by piece until there are no more, or until the gateway stops: it looks
     /// at each piece, so there should be one every second or so.
     Stream(Response<()>, mpsc::Receiver<Bytes>),
+    /// A head, and then piece by piece, each made once the client has taken the one before: what is
+    /// too large to be held. A fault cuts it off, so that nobody takes a part for the whole.
+    Drawn(Response<()>, BoxStream<'static, Result<Bytes, CutOff>>),
 }
+
+/// No further piece can be made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the answer cannot be finished")]
+pub struct CutOff;
 
 impl ConsoleMount {
     /// Whether a request for this path on a listener is the console's.
@@ -85,6 +94,11 @@ impl ConsoleMount {
 }
 
 impl Gateway {
+    /// What comes before a token in the `Authorization` header.
+    pub fn scheme(&self) -> String {
+        self.live.load().settings.scheme.clone()
+    }
+
     /// Has the console answer a request, and sends what it says.
     pub(super) async fn serve_console(
         &self,
@@ -108,6 +122,7 @@ impl Gateway {
         match answer {
             ConsoleAnswer::Whole(response) => reply::send(session, response, &ctx.request_id).await,
             ConsoleAnswer::Stream(head, pieces) => stream(session, head, pieces, ctx).await,
+            ConsoleAnswer::Drawn(head, pieces) => draw(session, head, pieces, ctx).await,
         }
     }
 
@@ -143,14 +158,7 @@ async fn stream(
     mut pieces: mpsc::Receiver<Bytes>,
     ctx: &RequestCtx,
 ) -> Result<()> {
-    let (parts, ()) = head.into_parts();
-    let mut header = ResponseHeader::build(parts.status, Some(parts.headers.len() + 2))?;
-    for (name, value) in &parts.headers {
-        header.append_header(reply::titled(name), value)?;
-    }
-    header.insert_header(reply::TITLED_REQUEST_ID, &ctx.request_id)?;
-    session.set_keepalive(None);
-    session.write_response_header(Box::new(header), false).await?;
+    send_head(session, head, ctx).await?;
     while let Some(piece) = pieces.recv().await {
         if session.is_process_shutting_down() {
             break;
@@ -158,6 +166,36 @@ async fn stream(
         session.write_response_body(Some(piece), false).await?;
     }
     session.write_response_body(None, true).await
+}
+
+async fn draw(
+    session: &mut Session,
+    head: Response<()>,
+    mut pieces: BoxStream<'static, Result<Bytes, CutOff>>,
+    ctx: &RequestCtx,
+) -> Result<()> {
+    let is_head = session.req_header().method == Method::HEAD;
+    send_head(session, head, ctx).await?;
+    while !is_head && let Some(piece) = pieces.next().await {
+        let cut = |error| Error::because(ErrorType::InternalError, "an answer is cut off", error);
+        let piece = piece.map_err(cut)?;
+        // In HTTP/1 an empty one is the end.
+        if !piece.is_empty() {
+            session.write_response_body(Some(piece), false).await?;
+        }
+    }
+    session.write_response_body(None, true).await
+}
+
+async fn send_head(session: &mut Session, head: Response<()>, ctx: &RequestCtx) -> Result<()> {
+    let (parts, ()) = head.into_parts();
+    let mut header = ResponseHeader::build(parts.status, Some(parts.headers.len() + 2))?;
+    for (name, value) in &parts.headers {
+        header.append_header(reply::titled(name), value)?;
+    }
+    header.insert_header(reply::TITLED_REQUEST_ID, &ctx.request_id)?;
+    session.set_keepalive(None);
+    session.write_response_header(Box::new(header), false).await
 }
 
 #[cfg(test)]

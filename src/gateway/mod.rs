@@ -25,7 +25,7 @@ mod tally;
 mod upstream;
 mod wire;
 
-pub use self::console::{Console, ConsoleAnswer, ConsoleMount, ConsoleRequest, Face};
+pub use self::console::{Console, ConsoleAnswer, ConsoleMount, ConsoleRequest, CutOff, Face};
 pub use self::explain::{Explanation, Forwarded, Inquiry, Outcome, Sender, explain};
 pub use self::guard::{Guard, Guarded, Patience, StreamLimits};
 pub use self::head::fold;

@@ -93,6 +93,10 @@ event_names! {
     PasswordChanged = "password_changed" in Users,
     /// An operator made an account.
     UserCreated = "user_created" in Operators,
+    /// An operator changed something of an account, and its tokens live on.
+    UserChanged = "user_changed" in Operators,
+    /// An operator took the list of users with them.
+    UsersExported = "users_exported" in Operators,
     /// An account was deleted with all its tokens.
     UserDeleted = "user_deleted" in Operators,
     /// A user was let in again.

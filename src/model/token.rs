@@ -119,6 +119,14 @@ pub struct TokenAbout {
 impl TokenAbout {
     /// The most characters that are kept of a name or a user agent.
     pub const LONGEST: usize = 200;
+
+    /// What is kept of a name or a user agent: so many characters of it, each control character
+    /// replaced; `None` if it is blank.
+    pub fn tidy(text: &str) -> Option<String> {
+        let shown = |char: char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char };
+        let text = text.trim();
+        (!text.is_empty()).then(|| text.chars().take(Self::LONGEST).map(shown).collect())
+    }
 }
 
 impl TokenRecord {

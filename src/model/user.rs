@@ -105,6 +105,8 @@ pub struct User {
     pub joined: Timestamp,
     /// When they last logged in.
     pub last_login: Option<Timestamp>,
+    /// Whether they are to choose another password, because someone else knows theirs.
+    pub must_change: bool,
     /// Their hashed password.
     pub password: PasswordHash,
     /// Their name.
@@ -120,6 +122,8 @@ pub struct NewUser {
     pub is_staff: bool,
     /// When they are created.
     pub joined: Timestamp,
+    /// Whether they are to choose another password.
+    pub must_change: bool,
     /// Their hashed password.
     pub password: PasswordHash,
     /// Their name.
@@ -131,8 +135,17 @@ pub struct NewUser {
 pub enum UserChange {
     /// Lets them in, or locks them out and ends their tokens.
     Active(bool),
+    /// Replaces their address. Tokens live on.
+    Email(Email),
+    /// Says whether they are to choose another password. Tokens live on.
+    MustChange(bool),
     /// Replaces the password and ends their tokens.
-    Password(PasswordHash),
+    Password {
+        /// The new one.
+        hash: PasswordHash,
+        /// Whether they are to choose another, because someone else knows this one.
+        must_change: bool,
+    },
     /// Replaces one hash of a password by another hash of the same password, unless it has been
     /// replaced already. Tokens live on.
     Rehash {
@@ -151,8 +164,8 @@ impl UserChange {
         match self {
             Self::Active(active) => !active,
             Self::Staff(staff) => !staff,
-            Self::Password(_) => true,
-            Self::Rehash { .. } => false,
+            Self::Password { .. } => true,
+            Self::Email(_) | Self::MustChange(_) | Self::Rehash { .. } => false,
         }
     }
 
@@ -161,7 +174,12 @@ impl UserChange {
         match self {
             Self::Active(active) => user.is_active = *active,
             Self::Staff(staff) => user.is_staff = *staff,
-            Self::Password(hash) => user.password = hash.clone(),
+            Self::Email(email) => user.email = email.clone(),
+            Self::MustChange(must_change) => user.must_change = *must_change,
+            Self::Password { hash, must_change } => {
+                user.password = hash.clone();
+                user.must_change = *must_change;
+            }
             Self::Rehash { from, to } if user.password == *from => user.password = to.clone(),
             Self::Rehash { .. } => {}
         }

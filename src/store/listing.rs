@@ -3,6 +3,7 @@
 use crate::clock::Timestamp;
 use crate::model::token::{TokenAbout, TokenDigest, TokenRecord};
 use crate::model::user::{User, UserId, Username};
+use std::fmt::Display;
 use std::net::IpAddr;
 
 /// Which users are wanted, and in which order.
@@ -51,9 +52,30 @@ pub enum UserColumn {
 }
 
 /// A place in an order of users or tokens, after which the next page begins. What it says only the
-/// store knows that gave it, for the query that it came from.
+/// store knows that gave it, for the query that it came from. One that the store cannot read, as it
+/// may be in an address that someone has typed, stands for the place before the first page.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Cursor(pub String);
+
+impl Cursor {
+    /// The place of what has this value, and among equals this name.
+    pub(super) fn at(name: impl Display, value: impl Display) -> Self {
+        Self(format!("{name}~{value}"))
+    }
+
+    /// The name and the value.
+    pub(super) fn read(&self) -> Option<(&str, &str)> {
+        self.0.split_once('~')
+    }
+}
+
+impl UserQuery {
+    /// What names and addresses are to begin with, if anything, in lower case.
+    pub(super) fn folded_prefix(&self) -> Option<String> {
+        let prefix = self.prefix.as_deref().filter(|prefix| !prefix.is_empty());
+        prefix.map(str::to_ascii_lowercase)
+    }
+}
 
 /// Some of the users who were asked for.
 pub struct UserPage {

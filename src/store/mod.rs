@@ -21,7 +21,7 @@ use crate::clock::Timestamp;
 use crate::model::event::Event;
 use crate::model::limit::{Charge, Familiar, Standing, Taken};
 use crate::model::password::PasswordHash;
-use crate::model::token::{TokenDigest, TokenRecord};
+use crate::model::token::{TokenAbout, TokenDigest, TokenRecord};
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
 use async_trait::async_trait;
 use std::error::Error;
@@ -52,9 +52,9 @@ pub trait Store: Send + Sync {
     -> Result<Option<User>, StoreError>;
     /// Replaces a user's password and ends their tokens, but one that is good; says whether it did.
     /// It does not if the user is gone or locked out, or if their password is not the one that was
-    /// verified. The token that stays may be refused while this goes on.
+    /// verified. They need not choose another then. The token that stays may be refused while this goes on.
     async fn replace_password(&self, change: PasswordChange) -> Result<bool, StoreError>;
-    /// Deletes a user with all their tokens.
+    /// Deletes a user with all their tokens and items.
     async fn delete_user(&self, id: UserId) -> Result<bool, StoreError>;
 
     /// Adds a token, if its user is as the caller last saw them. One of the same digest is replaced.
@@ -63,7 +63,7 @@ pub trait Store: Send + Sync {
     async fn token(&self, digest: TokenDigest) -> Result<Option<(TokenRecord, User)>, StoreError>;
     /// The tokens of a user that are good at `now`, the oldest first.
     async fn tokens_of(&self, user: UserId, now: Timestamp)
-    -> Result<Vec<TokenRecord>, StoreError>;
+    -> Result<Vec<ListedToken>, StoreError>;
     /// Moves a token's end, never to an earlier moment, and says whether there is such a token. One
     /// that is gone stays gone.
     async fn extend_token(
@@ -182,6 +182,8 @@ pub struct PasswordChange {
 /// A token to be added.
 #[derive(Clone)]
 pub struct NewToken {
+    /// What operators may want to know of it.
+    pub about: TokenAbout,
     /// Its user, number and epoch: nothing is added if the epoch has moved on.
     pub record: TokenRecord,
     /// How many live tokens a user may have; `None` is any number.

@@ -130,7 +130,7 @@ mod users;
 use authgate::clock::{Clock, SystemClock, Timestamp};
 use authgate::model::email::Email;
 use authgate::model::password::PasswordHash;
-use authgate::model::token::{Token, TokenDigest, TokenRecord};
+use authgate::model::token::{Token, TokenAbout, TokenDigest, TokenRecord};
 use authgate::model::user::{NewUser, User, UserId, Username};
 use authgate::store::{Inserted, Issue, NewToken, Store};
 use std::sync::Arc;
@@ -184,6 +184,7 @@ fn new_user(username: &str) -> NewUser {
         email: Email::parse("someone@example.com").unwrap(),
         is_staff: false,
         joined: now(),
+        must_change: false,
         password: hash("$argon2id$first"),
         username: name(username),
     }
@@ -205,6 +206,7 @@ async fn again(store: &dyn Store, id: UserId) -> User {
 fn token(user: &User, text: &str) -> NewToken {
     let created = now();
     NewToken {
+        about: TokenAbout::default(),
         record: TokenRecord {
             created,
             digest: digest(text),
@@ -231,7 +233,12 @@ async fn is_good(store: &dyn Store, text: &str) -> bool {
     })
 }
 
+/// The user's tokens that are good at a moment, in the store's order.
+async fn live(store: &dyn Store, user: UserId, at: Timestamp) -> Vec<TokenRecord> {
+    store.tokens_of(user, at).await.unwrap().into_iter().map(|token| token.record).collect()
+}
+
 /// The digests of the user's good tokens, in the store's order.
 async fn digests(store: &dyn Store, user: UserId) -> Vec<TokenDigest> {
-    store.tokens_of(user, now()).await.unwrap().iter().map(|record| record.digest).collect()
+    live(store, user, now()).await.iter().map(|record| record.digest).collect()
 }

@@ -2,7 +2,7 @@
 
 use crate::judge::Use;
 use crate::server::{Attempt, Gate};
-use authgate::auth::{Auth, AuthError, Lifetime, ManageError};
+use authgate::auth::{Auth, AuthError, Lifetime, ManageError, NewTokenTerms};
 use authgate::model::event::Actor;
 use authgate::model::identity::{Identity, Names};
 use authgate::model::token::{Token, TokenDigest};
@@ -76,7 +76,10 @@ impl Does for Auth {
                 None => return Outcome::Nothing,
             },
             Deed::Issue(user, lifetime) => match self.finds(user).await {
-                Some(user) => match self.create_token(user, lifetime, Actor::CommandLine).await {
+                Some(user) => match self
+                    .create_token(user, NewTokenTerms { lifetime, name: None }, Actor::CommandLine)
+                    .await
+                {
                     Ok(issued) => return Outcome::Issued(issued.token.expose().to_owned()),
                     Err(error) => Err(error),
                 },

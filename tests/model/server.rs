@@ -108,6 +108,7 @@ impl Tables {
             is_staff: false,
             joined: Timestamp::from_micros(0),
             last_login: None,
+            must_change: false,
             password: PasswordHash::new(String::new()),
             username: Username::parse(name).unwrap(),
         };

@@ -10,8 +10,8 @@ use authgate::model::token::{TokenDigest, TokenRecord};
 use authgate::model::user::{NewUser, User, UserChange, UserId, Username};
 use authgate::store::{
     Census, Change, Count, Counted, Cursor, EventBounds, EventQuery, Inserted, Inspection, Issue,
-    Item, ItemKind, NewToken, PasswordChange, Store, StoreError, TokenPage, TokenUse, UserPage,
-    UserQuery, Watcher,
+    Item, ItemKind, ListedToken, NewToken, PasswordChange, Store, StoreError, TokenPage, TokenUse,
+    UserPage, UserQuery, Watcher,
 };
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -129,7 +129,7 @@ impl Store for Handle {
         Ok(user.map(|user| (token, user)))
     }
 
-    async fn tokens_of(&self, _: UserId, _: Timestamp) -> Result<Vec<TokenRecord>, StoreError> {
+    async fn tokens_of(&self, _: UserId, _: Timestamp) -> Result<Vec<ListedToken>, StoreError> {
         unimplemented!("nobody lists tokens")
     }
 

@@ -30,6 +30,14 @@ pub(super) fn user_tokens(id: UserId) -> String {
     format!("authgate:user-tokens:{{{id}}}")
 }
 
+/// What is noted of a user's tokens, as a hash. In the same slot as the user.
+pub(super) fn token_notes(id: UserId) -> String {
+    format!("authgate:token-notes:{{{id}}}")
+}
+
+/// The tokens of all users, with the moment of their last use or else of their issue as the score.
+pub(super) const RECENT: &str = "authgate:recent-tokens";
+
 /// A token.
 pub(super) fn token(digest: &TokenDigest) -> String {
     format!("{TOKEN_PREFIX}{{{}}}", hex(digest))

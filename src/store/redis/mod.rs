@@ -11,6 +11,7 @@ mod inspect;
 mod keys;
 mod limits;
 mod link;
+mod notes;
 mod password;
 mod record;
 mod scripts;
@@ -23,8 +24,8 @@ use self::scripts::Scripts;
 use super::feed::Listener;
 use super::{
     Census, Change, Count, Counted, Cursor, EventBounds, EventQuery, Inserted, Inspection, Issue,
-    Item, ItemKind, NewToken, PasswordChange, Store, StoreError, TokenPage, TokenUse, UserPage,
-    UserQuery, Watcher,
+    Item, ItemKind, ListedToken, NewToken, PasswordChange, Store, StoreError, TokenPage, TokenUse,
+    UserPage, UserQuery, Watcher,
 };
 use crate::clock::Timestamp;
 use crate::model::event::Event;
@@ -140,7 +141,7 @@ impl Store for RedisStore {
         &self,
         user: UserId,
         now: Timestamp,
-    ) -> Result<Vec<TokenRecord>, StoreError> {
+    ) -> Result<Vec<ListedToken>, StoreError> {
         self.list_tokens(user, now).await
     }
 

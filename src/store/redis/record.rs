@@ -22,6 +22,7 @@ pub(super) fn user_fields(user: &User) -> Vec<(&'static str, String)> {
         ("is_active", flag(user.is_active).to_owned()),
         ("is_staff", flag(user.is_staff).to_owned()),
         ("joined", user.joined.micros().to_string()),
+        ("must_change", flag(user.must_change).to_owned()),
         ("epoch", user.epoch.to_string()),
     ];
     fields.extend(user.last_login.map(|moment| ("last_login", moment.micros().to_string())));
@@ -47,6 +48,8 @@ pub(super) fn user(id: UserId, fields: &Fields) -> Result<Option<User>, StoreErr
         is_staff: number::<u8>(fields, "is_staff")? == 1,
         joined: Timestamp::from_micros(number(fields, "joined")?),
         last_login: optional_number(fields, "last_login")?.map(Timestamp::from_micros),
+        // One that an older gateway has written says nothing of it.
+        must_change: optional_number::<u8>(fields, "must_change")? == Some(1),
         password: PasswordHash::new(text(fields, "password")?.to_owned()),
         username: Username::existing(name).ok_or_else(|| bad_field("username"))?,
     }))
@@ -170,6 +173,7 @@ mod tests {
             is_staff: false,
             joined: Timestamp::from_micros(1_795_503_694_000_121),
             last_login: None,
+            must_change: true,
             password: PasswordHash::new("$argon2id$x".to_owned()),
             username: Username::parse("josé").unwrap(),
         }

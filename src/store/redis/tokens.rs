@@ -6,7 +6,7 @@ use super::{RedisStore, keys};
 use crate::clock::Timestamp;
 use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{User, UserId};
-use crate::store::{Change, Issue, NewToken, OnLimit, StoreError};
+use crate::store::{Change, Issue, ListedToken, NewToken, OnLimit, StoreError};
 use redis::{Cmd, pipe};
 
 /// How many keys are read or deleted at once.
@@ -18,7 +18,7 @@ impl RedisStore {
     pub(super) async fn add_token(&self, new: &NewToken) -> Result<Issue, StoreError> {
         for _ in 0..ATTEMPTS {
             let victims = match self.list_token(new).await? {
-                Listing::Done => return self.write_token(&new.record).await,
+                Listing::Done => return self.write_token(new).await,
                 Listing::Refused(issue) => return Ok(issue),
                 Listing::MakeRoom(victims) => victims,
             };
@@ -52,7 +52,8 @@ impl RedisStore {
 
     /// Writes a token that is on the list. If it is not any more, another login has evicted it
     /// in between, perhaps before there was anything to delete.
-    async fn write_token(&self, token: &TokenRecord) -> Result<Issue, StoreError> {
+    async fn write_token(&self, new: &NewToken) -> Result<Issue, StoreError> {
+        let token = &new.record;
         let mut set = Cmd::set(keys::token(&token.digest), record::token_text(token));
         if let Some(expires) = token.expires {
             set.arg("PXAT").arg(record::forget_at(expires));
@@ -62,6 +63,8 @@ impl RedisStore {
         let listed: Option<String> = self.link.ask(Request::Command(&listed)).await?;
         if listed.is_none() {
             self.remove_keys(&[Entry::of(token)]).await?;
+        } else if let Err(error) = self.note_issue(new).await {
+            tracing::warn!(user = %token.user, %error, "a token was issued, but not noted");
         }
         Ok(Issue::Done)
     }
@@ -88,7 +91,7 @@ impl RedisStore {
         &self,
         user: UserId,
         now: Timestamp,
-    ) -> Result<Vec<TokenRecord>, StoreError> {
+    ) -> Result<Vec<ListedToken>, StoreError> {
         let Some(user) = self.read_user(user).await? else { return Ok(Vec::new()) };
         let entries = self.entries(user.id, &format!("({}", now.micros())).await?;
         let mut tokens = Vec::new();
@@ -106,7 +109,12 @@ impl RedisStore {
         }
         tokens.retain(|token| token.epoch == user.epoch && !token.has_expired(now));
         tokens.sort_by_key(|token| token.created);
-        Ok(tokens)
+        let abouts = self.read_notes(user.id, &tokens).await?;
+        let listed = tokens.into_iter().zip(abouts).map(|(record, about)| {
+            let username = user.username.clone();
+            ListedToken { about, record, username }
+        });
+        Ok(listed.collect())
     }
 
     /// The list comes first: if it has a later end than the key, nothing is lost; if it had an
@@ -180,7 +188,7 @@ impl RedisStore {
             let remove = Cmd::zrem(keys::user_tokens(user), texts);
             self.link.ask::<()>(Request::Command(&remove)).await?;
         }
-        Ok(())
+        self.drop_notes(user, entries).await
     }
 }
 

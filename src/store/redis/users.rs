@@ -147,14 +147,24 @@ impl RedisStore {
         id: UserId,
         change: &UserChange,
     ) -> Result<Option<User>, StoreError> {
-        let (field, value, replaces) = match change {
-            UserChange::Active(active) => ("is_active", record::flag(*active), None),
-            UserChange::Staff(staff) => ("is_staff", record::flag(*staff), None),
-            UserChange::Password(hash) => ("password", hash.expose(), None),
-            UserChange::Rehash { from, to } => ("password", to.expose(), Some(from.expose())),
+        let (values, replaces) = match change {
+            UserChange::Active(active) => (vec![("is_active", record::flag(*active))], None),
+            UserChange::Email(email) => (vec![("email", email.as_str())], None),
+            UserChange::MustChange(must) => (vec![("must_change", record::flag(*must))], None),
+            UserChange::Password { hash, must_change } => {
+                let must_change = ("must_change", record::flag(*must_change));
+                (vec![("password", hash.expose()), must_change], None)
+            }
+            UserChange::Rehash { from, to } => {
+                (vec![("password", to.expose())], Some(from.expose()))
+            }
+            UserChange::Staff(staff) => (vec![("is_staff", record::flag(*staff))], None),
         };
         let mut script = self.scripts.change_user.key(keys::user(id));
-        script.arg(field).arg(value).arg(record::flag(change.ends_tokens())).arg(replaces);
+        script.arg(record::flag(change.ends_tokens())).arg(replaces.unwrap_or_default());
+        for (field, value) in values {
+            script.arg(field).arg(value);
+        }
         let fields: Fields = self.link.ask(Request::Script(&script)).await?;
         record::user(id, &fields)
     }
@@ -191,6 +201,7 @@ fn with_id(id: UserId, new: NewUser) -> User {
         is_staff: new.is_staff,
         joined: new.joined,
         last_login: None,
+        must_change: new.must_change,
         password: new.password,
         username: new.username,
     }

@@ -3,9 +3,12 @@
 //! Writes go to one thread, which commits what has queued up in one transaction; reads go to a few
 //! threads with a connection each. Other processes may use the file at the same time.
 
+mod counts;
 mod events;
 mod feed;
 mod file;
+mod find_tokens;
+mod find_users;
 mod items;
 mod limits;
 mod queue;
@@ -18,8 +21,8 @@ mod writer;
 use super::feed::Listener;
 use super::{
     Census, Change, Count, Counted, Cursor, EventBounds, EventQuery, Inserted, Inspection, Issue,
-    Item, ItemKind, NewToken, PasswordChange, Store, StoreError, TokenPage, TokenUse, UserPage,
-    UserQuery, Watcher,
+    Item, ItemKind, ListedToken, NewToken, PasswordChange, Store, StoreError, TokenPage, TokenUse,
+    UserPage, UserQuery, Watcher,
 };
 use crate::clock::Timestamp;
 use crate::model::event::Event;
@@ -151,7 +154,7 @@ impl Store for SqliteStore {
         &self,
         user: UserId,
         now: Timestamp,
-    ) -> Result<Vec<TokenRecord>, StoreError> {
+    ) -> Result<Vec<ListedToken>, StoreError> {
         self.read(move |db| tokens::list(db, user, now)).await
     }
 
@@ -243,33 +246,38 @@ impl Store for SqliteStore {
         Ok(())
     }
 
-    async fn find_users(&self, _: &UserQuery, _: Timestamp) -> Result<UserPage, StoreError> {
-        Err(StoreError::Unsuitable("not yet".to_owned()))
+    async fn find_users(&self, query: &UserQuery, now: Timestamp) -> Result<UserPage, StoreError> {
+        let query = query.clone();
+        self.read(move |db| find_users::page(db, &query, now)).await
     }
 
     async fn find_tokens(
         &self,
-        _: Option<&Cursor>,
-        _: usize,
-        _: Timestamp,
+        after: Option<&Cursor>,
+        limit: usize,
+        now: Timestamp,
     ) -> Result<TokenPage, StoreError> {
-        Err(StoreError::Unsuitable("not yet".to_owned()))
+        let after = after.cloned();
+        self.read(move |db| find_tokens::page(db, after.as_ref(), limit, now)).await
     }
 
-    async fn note_uses(&self, _: &[TokenUse]) -> Result<(), StoreError> {
-        Err(StoreError::Unsuitable("not yet".to_owned()))
+    /// Tells no watcher: a use changes nothing that decides.
+    async fn note_uses(&self, uses: &[TokenUse]) -> Result<(), StoreError> {
+        let uses = uses.to_vec();
+        self.write(move |db, _| find_tokens::note_uses(db, &uses)).await
     }
 
-    async fn census(&self, _: Timestamp) -> Result<Census, StoreError> {
-        Err(StoreError::Unsuitable("not yet".to_owned()))
+    async fn census(&self, now: Timestamp) -> Result<Census, StoreError> {
+        self.read(move |db| find_tokens::census(db, now)).await
     }
 
-    async fn add_counts(&self, _: &[Count]) -> Result<(), StoreError> {
-        Err(StoreError::Unsuitable("not yet".to_owned()))
+    async fn add_counts(&self, counts: &[Count]) -> Result<(), StoreError> {
+        let counts = counts.to_vec();
+        self.write(move |db, _| counts::add(db, &counts)).await
     }
 
-    async fn counts(&self, _: Timestamp) -> Result<Vec<Count>, StoreError> {
-        Err(StoreError::Unsuitable("not yet".to_owned()))
+    async fn counts(&self, since: Timestamp) -> Result<Vec<Count>, StoreError> {
+        self.read(move |db| counts::list(db, since)).await
     }
 
     async fn put_item(&self, item: &Item) -> Result<(), StoreError> {

@@ -3,11 +3,12 @@
 use crate::clock::Timestamp;
 use crate::model::email::Email;
 use crate::model::password::PasswordHash;
-use crate::model::token::{TokenDigest, TokenRecord};
+use crate::model::token::{TokenAbout, TokenDigest, TokenRecord};
 use crate::model::user::{User, UserId, Username};
-use crate::store::{ItemKind, StoreError};
+use crate::store::{ItemKind, ListedToken, StoreError};
 use rusqlite::types::{ToSql, ToSqlOutput};
 use rusqlite::{Connection, Params, Row};
+use std::net::IpAddr;
 
 /// Reads the first row.
 pub(super) fn first<T>(
@@ -43,8 +44,7 @@ pub(super) fn execute(
 /// Reads a user from the columns of `users`.
 pub(super) fn user(row: &Row<'_>) -> Result<User, StoreError> {
     let id = UserId(count(row, "id")?);
-    let name: String = row.get("username")?;
-    let username = Username::existing(&name).ok_or_else(|| StoreError::Corrupt {
+    let username = username(row).map_err(|_| StoreError::Corrupt {
         what: "user",
         problem: format!("number {id} has a name that no user can have"),
     })?;
@@ -56,6 +56,7 @@ pub(super) fn user(row: &Row<'_>) -> Result<User, StoreError> {
         is_staff: row.get("is_staff")?,
         joined: Timestamp::from_micros(row.get("joined")?),
         last_login: row.get::<_, Option<i64>>("last_login")?.map(Timestamp::from_micros),
+        must_change: row.get("must_change")?,
         password: PasswordHash::new(row.get("password")?),
         username,
     })
@@ -72,7 +73,37 @@ pub(super) fn token(row: &Row<'_>) -> Result<TokenRecord, StoreError> {
     })
 }
 
-fn count(row: &Row<'_>, column: &'static str) -> Result<u64, StoreError> {
+/// Reads a token and what operators want to know of it from the columns of `tokens` and the name of
+/// its user.
+pub(super) fn listed_token(row: &Row<'_>) -> Result<ListedToken, StoreError> {
+    let address = |column| {
+        let text: Option<String> = row.get(column)?;
+        Ok::<_, StoreError>(text.and_then(|text| text.parse::<IpAddr>().ok()))
+    };
+    let used = row.get::<_, Option<i64>>("used")?.map(Timestamp::from_micros);
+    Ok(ListedToken {
+        about: TokenAbout {
+            address: address("address")?,
+            issued_by: row.get("issued_by")?,
+            last_used: used.zip(address("used_from")?),
+            name: row.get("name")?,
+            user_agent: row.get("user_agent")?,
+        },
+        record: token(row)?,
+        username: username(row)?,
+    })
+}
+
+fn username(row: &Row<'_>) -> Result<Username, StoreError> {
+    let name: String = row.get("username")?;
+    Username::existing(&name).ok_or_else(|| StoreError::Corrupt {
+        what: "user",
+        problem: "someone has a name that no user can have".to_owned(),
+    })
+}
+
+/// Reads a number that is not negative.
+pub(super) fn count(row: &Row<'_>, column: &'static str) -> Result<u64, StoreError> {
     let number: i64 = row.get(column)?;
     u64::try_from(number)
         .map_err(|_| StoreError::Corrupt { what: column, problem: format!("{number} is negative") })

@@ -4,7 +4,7 @@ use super::{rows, users};
 use crate::clock::Timestamp;
 use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{User, UserId};
-use crate::store::{Change, Issue, NewToken, OnLimit, StoreError, TokenLimit};
+use crate::store::{Change, Issue, ListedToken, NewToken, OnLimit, StoreError, TokenLimit};
 use rusqlite::{Connection, params};
 
 /// How many useless tokens are deleted at a time: a few milliseconds of the writer's time.
@@ -26,7 +26,7 @@ pub(super) fn issue(
         return Ok(Issue::LimitReached);
     }
     changes.push(Change::Token(record.digest));
-    insert(db, record)?;
+    insert(db, new)?;
     if new.is_login {
         let sql = "UPDATE users SET last_login = ?2 WHERE id = ?1";
         rows::execute(db, sql, params![record.user, record.created])?;
@@ -50,7 +50,7 @@ fn make_room(
         OnLimit::EvictOldest if most == 0 => Ok(false),
         OnLimit::EvictOldest => {
             for oldest in live.iter().take(excess) {
-                revoke(db, &oldest.digest, changes)?;
+                revoke(db, &oldest.record.digest, changes)?;
             }
             Ok(true)
         }
@@ -58,11 +58,27 @@ fn make_room(
 }
 
 /// Adds a token, in place of the same token if that was added before, as by an import run twice.
-fn insert(db: &Connection, record: &TokenRecord) -> Result<(), StoreError> {
-    let sql = "INSERT OR REPLACE INTO tokens (digest, user_id, created, expires, user_epoch)
-               VALUES (?1, ?2, ?3, ?4, ?5)";
-    let epoch = rows::integer(record.epoch);
-    let columns = params![record.digest, record.user, record.created, record.expires, epoch];
+fn insert(db: &Connection, new: &NewToken) -> Result<(), StoreError> {
+    let NewToken { about, record, .. } = new;
+    // Not by a replacement, which fires no trigger for what it deletes.
+    rows::execute(db, "DELETE FROM tokens WHERE digest = ?1", [record.digest])?;
+    let sql = "INSERT INTO tokens (digest, user_id, created, expires, user_epoch, address,
+                                   issued_by, name, user_agent, used, used_from)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    let (used, used_from) = about.last_used.unzip();
+    let columns = params![
+        record.digest,
+        record.user,
+        record.created,
+        record.expires,
+        rows::integer(record.epoch),
+        about.address.map(|address| address.to_string()),
+        about.issued_by,
+        about.name,
+        about.user_agent,
+        used,
+        used_from.map(|address| address.to_string()),
+    ];
     rows::execute(db, sql, columns).map(drop)
 }
 
@@ -78,11 +94,12 @@ pub(super) fn list(
     db: &Connection,
     user: UserId,
     now: Timestamp,
-) -> Result<Vec<TokenRecord>, StoreError> {
-    let sql = "SELECT tokens.* FROM users JOIN tokens ON user_id = id AND user_epoch = epoch
+) -> Result<Vec<ListedToken>, StoreError> {
+    let sql =
+        "SELECT tokens.*, username FROM users JOIN tokens ON user_id = id AND user_epoch = epoch
                WHERE id = ?1 AND (expires IS NULL OR expires > ?2)
                ORDER BY created, digest";
-    rows::all(db, sql, params![user, now], rows::token)
+    rows::all(db, sql, params![user, now], rows::listed_token)
 }
 
 pub(super) fn extend(

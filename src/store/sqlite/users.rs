@@ -6,8 +6,8 @@ use crate::store::{Change, Inserted, PasswordChange, StoreError};
 use rusqlite::{Connection, params};
 
 pub(super) fn insert(db: &Connection, new: &NewUser) -> Result<Inserted, StoreError> {
-    let sql = "INSERT INTO users (username, email, password, is_active, is_staff, joined, epoch)
-               VALUES (?1, ?2, ?3, TRUE, ?4, ?5, 0)
+    let sql = "INSERT INTO users (username, email, password, is_active, is_staff, joined, epoch, must_change)
+               VALUES (?1, ?2, ?3, TRUE, ?4, ?5, 0, ?6)
                ON CONFLICT (username) DO NOTHING
                RETURNING *";
     let columns = params![
@@ -16,6 +16,7 @@ pub(super) fn insert(db: &Connection, new: &NewUser) -> Result<Inserted, StoreEr
         new.password.expose(),
         new.is_staff,
         new.joined,
+        new.must_change,
     ];
     let added = rows::first(db, sql, columns, rows::user)?;
     Ok(added.map_or(Inserted::NameTaken, Inserted::Done))
@@ -50,10 +51,19 @@ pub(super) fn change(
         return Ok(None);
     };
     change.apply(&mut user);
-    let sql = "UPDATE users SET password = ?2, is_active = ?3, is_staff = ?4, epoch = ?5
+    let sql = "UPDATE users SET password = ?2, is_active = ?3, is_staff = ?4, epoch = ?5,
+                                email = ?6, must_change = ?7
                WHERE id = ?1";
     let epoch = rows::integer(user.epoch);
-    let columns = params![id, user.password.expose(), user.is_active, user.is_staff, epoch];
+    let columns = params![
+        id,
+        user.password.expose(),
+        user.is_active,
+        user.is_staff,
+        epoch,
+        user.email.as_str(),
+        user.must_change,
+    ];
     rows::execute(db, sql, columns)?;
     Ok(Some(user))
 }
@@ -66,7 +76,7 @@ pub(super) fn replace_password(
 ) -> Result<bool, StoreError> {
     let PasswordChange { from, keep, to, user } = change;
     changes.extend([Change::Token(*keep), Change::User(*user)]);
-    let sql = "UPDATE users SET password = ?3, epoch = epoch + 1
+    let sql = "UPDATE users SET password = ?3, epoch = epoch + 1, must_change = FALSE
                WHERE id = ?1 AND password = ?2 AND is_active
                RETURNING epoch";
     let columns = params![user, from.expose(), to.expose()];
@@ -82,5 +92,6 @@ pub(super) fn replace_password(
 
 /// Deletes a user; their tokens go with them by the schema.
 pub(super) fn delete(db: &Connection, id: UserId) -> Result<bool, StoreError> {
+    rows::execute(db, "DELETE FROM items WHERE owner = ?1", [id])?;
     Ok(rows::execute(db, "DELETE FROM users WHERE id = ?1", [id])? > 0)
 }

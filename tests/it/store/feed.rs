@@ -160,7 +160,7 @@ async fn changes_of_a_user_are_told(store: &dyn Store, watched: &Watched, id: Us
     for change in [
         UserChange::Staff(true),
         UserChange::Staff(false),
-        UserChange::Password(hash("$argon2id$second")),
+        UserChange::Password { hash: hash("$argon2id$second"), must_change: false },
         UserChange::Active(false),
         UserChange::Active(true),
     ] {

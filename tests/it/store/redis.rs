@@ -7,6 +7,7 @@ mod settings;
 use super::{Fixture, digest, hash, name, new_user};
 use crate::harness::redis_server::RedisServer;
 use authgate::clock::{Clock, SystemClock, Timestamp};
+use authgate::model::token::TokenAbout;
 use authgate::model::token::TokenRecord;
 use authgate::model::user::{User, UserId};
 use authgate::store::redis::RedisStore;
@@ -53,7 +54,7 @@ fn new_token(user: &User, text: &str) -> NewToken {
         expires: Some(in_an_hour()),
         user: user.id,
     };
-    NewToken { record, limit: None, is_login: true }
+    NewToken { about: TokenAbout::default(), record, limit: None, is_login: true }
 }
 
 fn limited(user: &User, text: &str, most: u32, on_limit: OnLimit) -> NewToken {

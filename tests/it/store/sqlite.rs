@@ -145,7 +145,7 @@ async fn a_sweep_takes_tokens_of_a_past_epoch() {
         logins.spawn(async move { issue(&*store, &alice, &format!("token{number}")).await });
     }
     assert_eq!(logins.join_all().await.len(), 2_500);
-    let change = UserChange::Password(hash("second"));
+    let change = UserChange::Password { hash: hash("second"), must_change: false };
     let changed = store.change_user(alice.id, change).await.unwrap().unwrap();
     issue(store, &changed, "new").await;
     assert!(store.token(digest("token0")).await.unwrap().is_some());
@@ -283,7 +283,7 @@ fn a_newer_schema_is_refused() {
     let folder = folder();
     drop(open(&file_in(&folder)));
     tamper(&file_in(&folder), "PRAGMA user_version = 99");
-    let expected = "its schema has version 99, and this program knows none after 2";
+    let expected = "its schema has version 99, and this program knows none after 3";
     assert!(refusal(&file_in(&folder)).ends_with(expected));
 }
 

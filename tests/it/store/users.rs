@@ -1,8 +1,8 @@
 //! What a store promises of users.
 
 use super::{
-    Store, add, again, digest, digests, hash, in_minutes, is_good, issue, name, new_user, now,
-    token,
+    Store, add, again, digest, digests, hash, in_minutes, is_good, issue, live, name, new_user,
+    now, token,
 };
 use authgate::clock::Timestamp;
 use authgate::model::email::Email;
@@ -123,7 +123,7 @@ pub(super) async fn a_locked_out_user_keeps_nothing_but_the_account(store: Arc<d
 pub(super) async fn a_new_password_ends_the_tokens(store: Arc<dyn Store>) {
     let alice = add(&*store, "alice").await;
     issue(&*store, &alice, "token").await;
-    let change = UserChange::Password(hash("second"));
+    let change = UserChange::Password { hash: hash("second"), must_change: false };
     let changed = store.change_user(alice.id, change).await.unwrap().unwrap();
     assert!(changed.password == hash("second") && changed.epoch > alice.epoch);
     assert!(again(&*store, alice.id).await == changed);
@@ -188,7 +188,7 @@ pub(super) async fn an_owners_new_password_ends_all_tokens_but_the_one_that_is_k
     assert!(after.password == hash("second") && after.epoch > alice.epoch);
     assert!(is_good(&*store, "kept").await);
     assert!(!is_good(&*store, "other").await);
-    let listed = store.tokens_of(alice.id, now()).await.unwrap();
+    let listed = live(&*store, alice.id, now()).await;
     let expected = TokenRecord { epoch: after.epoch, ..kept };
     assert!(listed == [expected.clone()]);
     assert!(store.token(expected.digest).await.unwrap() == Some((expected, after.clone())));
@@ -208,7 +208,7 @@ pub(super) async fn a_kept_token_is_prolonged_and_ended_as_before(store: Arc<dyn
     let end = in_minutes(90);
     assert!(store.extend_token(digest("kept"), end).await.unwrap());
     store.sweep(now()).await.unwrap();
-    let listed = store.tokens_of(alice.id, now()).await.unwrap();
+    let listed = live(&*store, alice.id, now()).await;
     assert_eq!(listed.iter().map(|token| token.expires).collect::<Vec<_>>(), [Some(end)]);
     assert!(store.revoke_token(digest("kept")).await.unwrap());
     assert!(digests(&*store, alice.id).await.is_empty());
@@ -216,7 +216,7 @@ pub(super) async fn a_kept_token_is_prolonged_and_ended_as_before(store: Arc<dyn
 
 pub(super) async fn a_password_that_was_replaced_meanwhile_stays(store: Arc<dyn Store>) {
     let alice = add(&*store, "alice").await;
-    let change = UserChange::Password(hash("by an operator"));
+    let change = UserChange::Password { hash: hash("by an operator"), must_change: false };
     let seen = store.change_user(alice.id, change).await.unwrap().unwrap();
     issue(&*store, &seen, "token").await;
     let change = new_password(&alice, FIRST, "second", "token");

@@ -13,7 +13,7 @@ if user[1] ~= '1' or user[2] ~= ARGV[1] then
   return false
 end
 
-redis.call('HSET', KEYS[1], 'password', ARGV[2])
+redis.call('HSET', KEYS[1], 'password', ARGV[2], 'must_change', '0')
 local epoch = redis.call('HINCRBY', KEYS[1], 'epoch', 1)
 
 local created, seen, digest = string.match(ARGV[3], '^(%d+):(%d+):(%x+)$')

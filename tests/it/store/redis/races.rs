@@ -95,7 +95,7 @@ async fn the_oldest_tokens_make_room() {
     let token = limited(&user, "fourth", 2, OnLimit::EvictOldest);
     assert_eq!(store.issue_token(token).await.unwrap(), Issue::Done);
     let tokens = store.tokens_of(user.id, SystemClock.now()).await.unwrap();
-    let digests: Vec<_> = tokens.iter().map(|token| token.digest).collect();
+    let digests: Vec<_> = tokens.iter().map(|token| token.record.digest).collect();
     assert!(digests == [digest("third"), digest("fourth")]);
     assert!(store.token(digest("first")).await.unwrap().is_none());
 }
@@ -155,7 +155,8 @@ async fn microseconds_survive() {
     store.issue_token(token.clone()).await.unwrap();
     let (read, owner) = store.token(digest("t")).await.unwrap().unwrap();
     assert!(read == token.record);
-    assert!(store.tokens_of(user.id, SystemClock.now()).await.unwrap() == [token.record]);
+    let listed = store.tokens_of(user.id, SystemClock.now()).await.unwrap();
+    assert!(listed.iter().map(|token| &token.record).eq([&token.record]));
     assert_eq!(owner.last_login, Some(read.created));
     assert!(owner.joined == user.joined);
 }
@@ -268,7 +269,7 @@ async fn every_change_does_what_the_model_does() {
         UserChange::Staff(false),
         UserChange::Active(false),
         UserChange::Active(true),
-        UserChange::Password(hash("$second")),
+        UserChange::Password { hash: hash("$second"), must_change: false },
         UserChange::Rehash { from: hash("$second"), to: hash("$third") },
         UserChange::Rehash { from: hash("$second"), to: hash("$fourth") },
     ] {

@@ -1,0 +1,133 @@
+//! `/users/act/`: one thing done to many users, once it is clear who they are.
+
+use super::super::asked::Pairs;
+use super::super::page::Nav;
+use super::super::refusal::Refusal;
+use super::super::site::Site;
+use super::act::Act;
+use super::{name, path_of};
+use crate::auth::{AuthError, ManageError};
+use crate::gateway::ConsoleAnswer;
+use crate::model::user::{User, UserId};
+use maud::{Markup, html};
+
+/// The most users at once: a page has fewer.
+const MOST: usize = 200;
+
+/// `/users/act/`
+pub(super) async fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
+    if site.asked().is_read() {
+        let (act, users) = selected(site, &site.asked().query).await?;
+        return Ok(site.page(Nav::Users, act.label(), &question(site, act, &users)));
+    }
+    let form = site.form()?;
+    let (act, users) = selected(site, &form).await?;
+    let mut results = Vec::new();
+    for user in users {
+        let outcome = act.perform(site, &user).await;
+        let is_away = matches!(outcome, Err(ManageError::Auth(AuthError::Store(_))));
+        results.push((user, outcome.map_err(|error| Refusal::from(error).words())));
+        if is_away {
+            break;
+        }
+    }
+    let asked_for = form.all("user").count();
+    Ok(site.page(Nav::Users, act.label(), &report(site, act, &results, asked_for)))
+}
+
+/// What is to be done, and to whom: those who are still there.
+async fn selected(site: &Site<'_>, pairs: &Pairs) -> Result<(Act, Vec<User>), Refusal> {
+    let act = pairs.get("act").and_then(Act::named).filter(|act| Act::BULK.contains(act));
+    let act = act.ok_or_else(|| Refusal::BadRequest("Nobody said what to do.".to_owned()))?;
+    let mut ids: Vec<UserId> =
+        pairs.all("user").filter_map(|id| id.parse().ok()).map(UserId).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.len() > MOST {
+        return Err(Refusal::BadRequest(format!("At most {MOST} users can be selected at once.")));
+    }
+    let mut users = Vec::new();
+    for id in ids {
+        match site.auth().user_numbered(id).await {
+            Err(ManageError::NoSuchUser(_)) => {}
+            found => users.push(found?),
+        }
+    }
+    if users.is_empty() {
+        let words = "Nobody is selected. Tick the users in the list first.";
+        return Err(Refusal::BadRequest(words.to_owned()));
+    }
+    Ok((act, users))
+}
+
+fn question(site: &Site<'_>, act: Act, users: &[User]) -> Markup {
+    let verb = act.label();
+    html! {
+        div.panel {
+            p { strong { (verb) ": " (counted(users.len())) "?" } }
+            p { (act.consequence()) }
+            ul.names {
+                @for user in users {
+                    li {
+                        a href=(site.link(&path_of(user))) { (name(&user.username)) }
+                        @if !user.email.as_str().is_empty() { " " bdi.faint { (user.email) } }
+                        @if user.is_staff { " " span.badge { "staff" } }
+                        @if user.id == site.session.user.id { " " span.badge.warn { "you" } }
+                    }
+                }
+            }
+            form.row method="post" action=(site.link("/users/act/")) {
+                (site.form_key())
+                input type="hidden" name="act" value=(act.name());
+                @for user in users { input type="hidden" name="user" value=(user.id); }
+                button class=(if act.asks() { "danger" } else { "primary" }) {
+                    (verb) " " (counted(users.len()))
+                }
+                a.button href=(site.link("/users/")) { "Cancel" }
+            }
+        }
+    }
+}
+
+fn report(
+    site: &Site<'_>,
+    act: Act,
+    results: &[(User, Result<(), String>)],
+    asked_for: usize,
+) -> Markup {
+    let done = results.iter().filter(|(_, outcome)| outcome.is_ok()).count();
+    let left = asked_for.saturating_sub(results.len());
+    html! {
+        @if done > 0 { p.notice role="status" { "Done for " (counted(done)) "." } }
+        @if done < asked_for {
+            p.alert role="alert" { "Not done for " (counted(asked_for - done)) "." }
+        }
+        div.table {
+            table.cards aria-label="What came of it" {
+                thead { tr { th scope="col" { "User" } th scope="col" { "Result" } } }
+                tbody {
+                    @for (user, outcome) in results {
+                        tr {
+                            td data-label="User" {
+                                @if act == Act::Delete && outcome.is_ok() { (name(&user.username)) }
+                                @else { a href=(site.link(&path_of(user))) { (name(&user.username)) } }
+                            }
+                            td data-label="Result" {
+                                @match outcome {
+                                    Ok(()) => span.good { (act.done()) },
+                                    Err(words) => span.bad { "not done: " (words) },
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        @if left > 0 { p { (counted(left)) " were not there any more, or were not tried." } }
+        p { a href=(site.link("/users/")) { "Back to the users" } }
+    }
+}
+
+fn counted(count: usize) -> String {
+    if count == 1 { "1 user".to_owned() } else { format!("{count} users") }
+}

@@ -1,0 +1,152 @@
+//! Changes to one user: asked for on a page of their own where something ends.
+
+use super::super::fields::{Field, Problems, field};
+use super::super::notice;
+use super::super::page::{Nav, redirect};
+use super::super::refusal::Refusal;
+use super::super::site::Site;
+use super::super::tokens::{short, token_in};
+use super::act::Act;
+use super::{name, path_of};
+use crate::gateway::ConsoleAnswer;
+use crate::model::email::Email;
+use crate::model::user::User;
+use maud::{Markup, html};
+
+/// `/users/ID/ACT/`
+pub(super) async fn answer(
+    site: &Site<'_>,
+    user: &User,
+    act: Act,
+) -> Result<ConsoleAnswer, Refusal> {
+    if site.asked().is_read() {
+        return question(site, user, act).await;
+    }
+    site.form()?;
+    act.perform(site, user).await?;
+    let there = if act == Act::Delete { "/users/".to_owned() } else { path_of(user) };
+    Ok(redirect(&site.link(&(there + &notice::told(act.notice())))))
+}
+
+async fn question(site: &Site<'_>, user: &User, act: Act) -> Result<ConsoleAnswer, Refusal> {
+    let what = match act {
+        Act::Delete => what_goes_too(site, user).await?,
+        _ => html! {},
+    };
+    let body = html! {
+        div.panel {
+            p { strong { (act.label()) ": " (name(&user.username)) "?" } }
+            (what)
+            p { (act.consequence()) }
+            @if user.id == site.session.user.id && act == Act::EndSessions {
+                p.alert.warn { "This is your own account: you will have to sign in again." }
+            }
+            (buttons(site, user, act.name(), act.label(), act.asks()))
+        }
+    };
+    Ok(site.page(Nav::Users, act.label(), &body))
+}
+
+fn buttons(site: &Site<'_>, user: &User, path: &str, label: &str, is_bad: bool) -> Markup {
+    html! {
+        form.row method="post" action=(site.link(&format!("{}{path}/", path_of(user)))) {
+            (site.form_key())
+            button class=(if is_bad { "danger" } else { "primary" }) { (label) }
+            a.button href=(site.link(&path_of(user))) { "Cancel" }
+        }
+    }
+}
+
+async fn what_goes_too(site: &Site<'_>, user: &User) -> Result<Markup, Refusal> {
+    let tokens = site.auth().tokens_of(user).await?.len();
+    Ok(html! {
+        p { "With the account goes:" }
+        ul {
+            li {
+                @match tokens {
+                    0 => "no token: there is none that is good",
+                    1 => "1 live token",
+                    many => { (many) " live tokens" }
+                }
+            }
+            li { "every session of theirs at this console, what their authenticator app shares with us, \
+                  and their API keys" }
+        }
+    })
+}
+
+/// `/users/ID/email/`
+pub(super) async fn email(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer, Refusal> {
+    if site.asked().is_read() {
+        let form = email_form(site, user, user.email.as_str(), &Problems::default());
+        return Ok(site.page(Nav::Users, "Change the address", &form));
+    }
+    let form = site.form()?;
+    let typed = form.get("email").unwrap_or_default().trim();
+    match Email::parse(typed) {
+        Ok(email) => {
+            site.auth().set_email(user, email, site.actor()).await?;
+            let there = path_of(user) + &notice::told("email-changed");
+            Ok(redirect(&site.link(&there)))
+        }
+        Err(errors) => {
+            let mut problems = Problems::default();
+            problems.add("email", errors);
+            let form = email_form(site, user, typed, &problems);
+            Ok(site.page(Nav::Users, "Change the address", &form))
+        }
+    }
+}
+
+/// What takes an address, with what is wrong with it.
+fn email_form(site: &Site<'_>, user: &User, typed: &str, problems: &Problems) -> Markup {
+    html! {
+        p { "The address of " a href=(site.link(&path_of(user))) { (name(&user.username)) } "." }
+        form.stack.panel method="post" action=(site.link(&format!("{}email/", path_of(user)))) {
+            (problems.summary())
+            (site.form_key())
+            (field(Field {
+                autocomplete: "off",
+                hint: Some("May be left blank."),
+                label: "Email",
+                name: "email",
+                kind: "text",
+                value: typed,
+            }, problems))
+            div.row {
+                button.primary { "Save" }
+                a.button href=(site.link(&path_of(user))) { "Cancel" }
+            }
+        }
+    }
+}
+
+/// `/users/ID/tokens/keep/`
+pub(super) async fn keep_token(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer, Refusal> {
+    if !site.asked().is_read() {
+        let form = site.form()?;
+        let id = token_in(form.required("token")?)?;
+        site.auth().revoke_other_tokens(user, id, site.actor()).await?;
+        return Ok(redirect(&site.link(&(path_of(user) + &notice::told("others-ended")))));
+    }
+    let id = token_in(site.asked().query.required("token")?)?;
+    let others = site.auth().tokens_of(user).await?;
+    let others = others.iter().filter(|token| token.record.id() != id).count();
+    let path = format!("{}tokens/keep/", path_of(user));
+    let body = html! {
+        div.panel {
+            p { strong { "Revoke all tokens of " (name(&user.username)) " but " code { (short(id)) } "?" } }
+            p {
+                (others) @if others == 1 { " other token ends" } @else { " other tokens end" }
+                " at once. Sessions at this console go on."
+            }
+            form.row method="post" action=(site.link(&path)) {
+                (site.form_key())
+                input type="hidden" name="token" value=(id);
+                button.danger { "Revoke the others" }
+                a.button href=(site.link(&path_of(user))) { "Cancel" }
+            }
+        }
+    };
+    Ok(site.page(Nav::Users, "Revoke other tokens", &body))
+}

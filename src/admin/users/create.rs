@@ -1,0 +1,93 @@
+//! `/users/new/`
+
+use super::super::asked::Pairs;
+use super::super::fields::{Field, Problems, field, tick};
+use super::super::notice;
+use super::super::page::{Nav, redirect};
+use super::super::refusal::Refusal;
+use super::super::site::Site;
+use super::password::{self, Chosen};
+use super::path_of;
+use crate::auth::{NewRights, RegisterError, Registration};
+use crate::gateway::ConsoleAnswer;
+use crate::model::email::Email;
+use crate::model::user::Username;
+use maud::html;
+
+/// `/users/new/`
+pub(super) async fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
+    if site.asked().is_read() {
+        return Ok(page(site, &Pairs::read(b"must_change=yes"), &Problems::default()));
+    }
+    let sent = site.form()?;
+    let mut problems = Problems::default();
+    let username = username(&sent, &mut problems);
+    let email = email(&sent, &mut problems);
+    let chosen = password::read(&sent, &mut problems)?;
+    let (Some(username), Some(email), Some(chosen)) = (username, email, chosen) else {
+        return Ok(page(site, &sent, &problems));
+    };
+    let Chosen { password, shown } = chosen;
+    let registration = Registration { email, password, username };
+    let is_staff = sent.is_ticked("staff");
+    let rights = NewRights { is_staff, must_change: sent.is_ticked("must_change") };
+    match site.auth().create_user(registration, rights, site.actor()).await {
+        Ok(user) => Ok(match shown {
+            Some(password) => password::shown_once(site, &user, "New user", &password),
+            None => redirect(&site.link(&(path_of(&user) + &notice::told("user-created")))),
+        }),
+        Err(RegisterError::NameTaken) => {
+            problems.add("username", ["A user with that username already exists."]);
+            Ok(page(site, &sent, &problems))
+        }
+        Err(RegisterError::WeakPassword(weaknesses)) => {
+            problems.add("password", weaknesses);
+            Ok(page(site, &sent, &problems))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn username(sent: &Pairs, problems: &mut Problems) -> Option<Username> {
+    let typed = sent.get("username").unwrap_or_default().trim();
+    if typed.is_empty() {
+        problems.add("username", ["This field is required."]);
+        return None;
+    }
+    Username::parse(typed).map_err(|errors| problems.add("username", errors)).ok()
+}
+
+fn email(sent: &Pairs, problems: &mut Problems) -> Option<Email> {
+    let typed = sent.get("email").unwrap_or_default().trim();
+    Email::parse(typed).map_err(|errors| problems.add("email", errors)).ok()
+}
+
+/// The form, with what was typed but the password.
+fn page(site: &Site<'_>, sent: &Pairs, problems: &Problems) -> ConsoleAnswer {
+    let line = |name, label, hint| Field {
+        autocomplete: "off",
+        hint,
+        label,
+        name,
+        kind: "text",
+        value: sent.get(name).unwrap_or_default(),
+    };
+    let body = html! {
+        form.stack.panel method="post" action=(site.link("/users/new/")) {
+            (problems.summary())
+            (site.form_key())
+            (field(line("username", "Username", Some("Letters, digits and @ . + - _ only.")), problems))
+            (field(line("email", "Email", Some("May be left blank.")), problems))
+            (password::fields(password::is_typed(sent), problems))
+            (tick("must_change", "They must choose another password at their first sign-in",
+                sent.is_ticked("must_change")))
+            (tick("staff", "Staff: they may pass where only staff may, and sign in here",
+                sent.is_ticked("staff")))
+            div.row {
+                button.primary { "Create" }
+                a.button href=(site.link("/users/")) { "Cancel" }
+            }
+        }
+    };
+    site.page(Nav::Users, "New user", &body)
+}

@@ -1,0 +1,54 @@
+//! `/users/export/`: all users of a search as CSV, a page of them at a time: however many there are,
+//! no more than one page is in memory.
+
+use super::super::refusal::Refusal;
+use super::super::site::Site;
+use super::search::Search;
+use crate::auth::{Auth, csv_head, csv_row};
+use crate::gateway::{ConsoleAnswer, CutOff};
+use crate::store::Cursor;
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use http::{HeaderValue, Response, header};
+use std::error::Error;
+use std::sync::Arc;
+
+/// How many users are read at once.
+const PAGE: usize = 500;
+
+/// `/users/export/`
+pub(super) fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
+    site.reads()?;
+    let auth = site.shared_auth();
+    auth.tell_of_export(site.actor());
+    let mut head = Response::new(());
+    let (kind, name) = ("text/csv; charset=utf-8", format!("users-{}.csv", auth.today()));
+    let disposition = format!("attachment; filename=\"{name}\"");
+    let headers = head.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    if let Ok(value) = HeaderValue::from_str(&disposition) {
+        headers.insert(header::CONTENT_DISPOSITION, value);
+    }
+    let search = Search::read(&site.asked().query).from_start();
+    let first = stream::once(async { Ok(Bytes::from(csv_head())) });
+    let rest = stream::unfold(Some((auth, search)), next_page);
+    Ok(ConsoleAnswer::Drawn(head, first.chain(rest).boxed()))
+}
+
+/// Where an export stands; `None` once it is at its end.
+type Standing = Option<(Arc<Auth>, Search)>;
+
+async fn next_page(standing: Standing) -> Option<(Result<Bytes, CutOff>, Standing)> {
+    let (auth, search) = standing?;
+    let page = match auth.find_users(&search.query(PAGE)).await {
+        Ok(page) => page,
+        Err(error) => {
+            let error = &error as &dyn Error;
+            tracing::error!(error, "an export of users is cut off");
+            return Some((Err(CutOff), None));
+        }
+    };
+    let rows: String = page.users.iter().map(csv_row).collect();
+    let more = |next: Cursor| (auth, Search { after: Some(next), ..search });
+    Some((Ok(Bytes::from(rows)), page.next.map(more)))
+}

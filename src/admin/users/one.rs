@@ -1,0 +1,188 @@
+//! `/users/ID/`: all that is known of a user, and what can be done.
+
+use super::super::notice;
+use super::super::page::{Nav, moment, moment_or};
+use super::super::refusal::Refusal;
+use super::super::site::Site;
+use super::super::tokens::{Place, short, table};
+use super::act::Act;
+use super::{name, path_of};
+use crate::gateway::ConsoleAnswer;
+use crate::model::event::{Actor, Event};
+use crate::model::token::TokenId;
+use crate::model::user::User;
+use crate::store::{EventQuery, ListedToken};
+use maud::{Markup, html};
+
+/// How many events are shown.
+const LATEST: usize = 20;
+
+/// The most tokens that are shown.
+const MOST_TOKENS: usize = 100;
+
+/// `/users/ID/`
+pub(super) async fn answer(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer, Refusal> {
+    site.reads()?;
+    let mut tokens = site.auth().tokens_of(user).await?;
+    tokens.reverse();
+    let username = Some(user.username.clone());
+    let query = EventQuery { limit: LATEST, name: None, since: None, user: username };
+    let events = site.auth().events(&query).await.map_err(crate::auth::AuthError::from)?;
+    let body = html! {
+        (notice::shown(&site.asked().query))
+        div.panels {
+            (facts(site, user, tokens.len()))
+            (acts(site, user))
+        }
+        (token_part(site, user, &tokens))
+        (history(&events))
+    };
+    Ok(site.page(Nav::Users, user.username.as_str(), &body))
+}
+
+fn facts(site: &Site<'_>, user: &User, tokens: usize) -> Markup {
+    let edit = site.link(&format!("{}email/", path_of(user)));
+    html! {
+        section.panel aria-label="Facts" {
+            p.row {
+                @if user.is_active { span.badge.good { "active" } }
+                @else { span.badge.bad { "locked out" } }
+                @if user.is_staff { span.badge { "staff" } }
+                @if user.must_change { span.badge.warn { "must choose another password" } }
+                @if user.id == site.session.user.id { span.badge.warn { "you" } }
+            }
+            dl.facts {
+                dt { "Number" } dd { (user.id) }
+                dt { "Username" } dd { (name(&user.username)) }
+                dt { "Email" }
+                dd {
+                    @if user.email.as_str().is_empty() { span.faint { "none" } }
+                    @else { bdi { (user.email) } }
+                    " " a href=(edit) aria-label="Change the address" { "Change" }
+                }
+                dt { "Joined" } dd { (moment(user.joined)) }
+                dt { "Last login" } dd { (moment_or(user.last_login, "never")) }
+                dt { "Live tokens" } dd { (tokens) }
+                dt { "Password" } dd { (site.auth().hash_words(user)) }
+            }
+        }
+    }
+}
+
+fn acts(site: &Site<'_>, user: &User) -> Markup {
+    let is_own = user.id == site.session.user.id;
+    let active = if user.is_active { Act::Deactivate } else { Act::Activate };
+    let staff = if user.is_staff { Act::Demote } else { Act::Promote };
+    let change = if user.must_change { Act::KeepPassword } else { Act::MustChange };
+    html! {
+        section.panel aria-labelledby="acts" {
+            h2 id="acts" { "What can be done" }
+            div.row.acts {
+                a.button href=(site.link(&format!("{}password/", path_of(user)))) { "Set password" }
+                (button(site, user, change))
+                (button(site, user, Act::EndSessions))
+                @if !is_own {
+                    (button(site, user, active))
+                    (button(site, user, staff))
+                    (button(site, user, Act::Delete))
+                }
+            }
+            @if is_own {
+                p.hint {
+                    "This is your own account: another operator can lock it out, make it an ordinary \
+                     one, or delete it."
+                }
+            }
+        }
+    }
+}
+
+/// A link to where it is asked, or a button that does it.
+fn button(site: &Site<'_>, user: &User, act: Act) -> Markup {
+    let there = site.link(&format!("{}{}/", path_of(user), act.name()));
+    html! {
+        @if act.asks() {
+            a.button.danger href=(there) { (act.label()) }
+        } @else {
+            form method="post" action=(there) {
+                (site.form_key())
+                button { (act.label()) }
+            }
+        }
+    }
+}
+
+fn token_part(site: &Site<'_>, user: &User, tokens: &[ListedToken]) -> Markup {
+    let shown = tokens.get(..MOST_TOKENS).unwrap_or(tokens);
+    html! {
+        section aria-labelledby="tokens" {
+            div.row.between.head {
+                h2 id="tokens" { "Tokens" }
+                @if user.is_active {
+                    a.button href=(site.link(&format!("{}tokens/new/", path_of(user)))) { "New token" }
+                }
+            }
+            @if shown.is_empty() {
+                p.empty { "They have no live token. Each login makes one." }
+            } @else { (table(site, shown, Place::OfUser)) }
+            @if shown.len() < tokens.len() {
+                p.faint { "These are the newest of " (tokens.len()) "." }
+            }
+        }
+    }
+}
+
+fn history(events: &[Event]) -> Markup {
+    html! {
+        section aria-labelledby="history" {
+            h2 id="history" { "History" }
+            @if events.is_empty() {
+                p.empty { "Nothing of this account is kept among the events." }
+            } @else {
+                div.table {
+                    table.cards aria-labelledby="history" {
+                        thead { tr {
+                            th scope="col" { "When" }
+                            th scope="col" { "Event" }
+                            th scope="col" { "By" }
+                            th scope="col" { "Detail" }
+                        } }
+                        tbody { @for event in events { (event_row(event)) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn event_row(event: &Event) -> Markup {
+    html! {
+        tr {
+            td data-label="When" { (moment(event.at)) }
+            td data-label="Event" { code { (event.name) } }
+            td data-label="By" { span { (by(&event.actor)) } }
+            td.long data-label="Detail" { bdi { (without_ids(event.detail.as_deref().unwrap_or_default())) } }
+        }
+    }
+}
+
+fn by(actor: &Actor) -> Markup {
+    let kind = match actor {
+        Actor::Admin(..) => "at the console",
+        Actor::ApiKey(..) => "by an API key",
+        Actor::Client(_) => "a client",
+        Actor::CommandLine => "the command line",
+        Actor::Gateway => "the gateway",
+    };
+    html! {
+        @if let Some(operator) = actor.operator() { (name(operator)) " " }
+        (kind)
+        @if let Some(address) = actor.address() { " " span.faint { "from " (address) } }
+    }
+}
+
+/// A detail with the ids of tokens cut to what people see of them.
+fn without_ids(detail: &str) -> String {
+    let word = |word: &str| word.parse::<TokenId>().map_or_else(|_| word.to_owned(), short);
+    detail.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}

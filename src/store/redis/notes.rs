@@ -1,0 +1,155 @@
+//! What operators want to know of tokens: a hash for each user, in their slot. Not among the keys
+//! that the feed tells of, for a note changes nothing that decides.
+
+use super::link::Request;
+use super::record::Entry;
+use super::{RedisStore, keys};
+use crate::clock::Timestamp;
+use crate::model::token::{TokenAbout, TokenRecord};
+use crate::model::user::UserId;
+use crate::store::{NewToken, StoreError, TokenUse};
+use redis::{Cmd, pipe};
+use serde_json::{Value, json};
+use std::net::IpAddr;
+
+/// How many tokens are noted at once.
+const CHUNK: usize = 100;
+
+impl RedisStore {
+    /// Notes how a token came into being.
+    pub(super) async fn note_issue(&self, new: &NewToken) -> Result<(), StoreError> {
+        let NewToken { about, record, .. } = new;
+        let digest = keys::hex(&record.digest);
+        let mut write = pipe();
+        let notes = keys::token_notes(record.user);
+        // One of the same digest, which it replaces, may have been used.
+        write.hdel(&notes, use_field(&digest)).ignore();
+        write.hset(&notes, issue_field(&digest), issue_text(about)).ignore();
+        if let Some(used) = about.last_used {
+            write.hset(&notes, use_field(&digest), use_text(used)).ignore();
+        }
+        let latest = about.last_used.map_or(record.created, |(at, _)| at);
+        write.zadd(keys::RECENT, recent(record.user, &digest), latest.micros()).ignore();
+        self.link.ask(Request::Batch(&write)).await
+    }
+
+    pub(super) async fn write_uses(&self, uses: &[TokenUse]) -> Result<(), StoreError> {
+        for chunk in uses.chunks(CHUNK) {
+            let mut look = pipe();
+            for used in chunk {
+                look.exists(keys::token(&used.digest));
+            }
+            let exist: Vec<bool> = self.link.ask(Request::Batch(&look)).await?;
+            let mut write = pipe();
+            for (used, _) in chunk.iter().zip(exist).filter(|(_, exists)| *exists) {
+                let digest = keys::hex(&used.digest);
+                let (notes, text) = (keys::token_notes(used.user), use_text((used.at, used.from)));
+                write.hset(notes, use_field(&digest), text).ignore();
+                write.cmd("ZADD").arg(keys::RECENT).arg("GT").arg(used.at.micros());
+                write.arg(recent(used.user, &digest)).ignore();
+            }
+            if !write.is_empty() {
+                self.link.ask::<()>(Request::Batch(&write)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is known of tokens of a user.
+    pub(super) async fn read_notes(
+        &self,
+        user: UserId,
+        tokens: &[TokenRecord],
+    ) -> Result<Vec<TokenAbout>, StoreError> {
+        let mut abouts = Vec::with_capacity(tokens.len());
+        for chunk in tokens.chunks(CHUNK) {
+            let digests: Vec<_> = chunk.iter().map(|token| keys::hex(&token.digest)).collect();
+            let mut read = redis::cmd("HMGET");
+            read.arg(keys::token_notes(user));
+            for digest in &digests {
+                read.arg(issue_field(digest)).arg(use_field(digest));
+            }
+            let texts: Vec<Option<String>> = self.link.ask(Request::Command(&read)).await?;
+            let pairs = texts.chunks(2).map(|pair| match pair {
+                [issue, used] => read_about(issue.as_deref(), used.as_deref()),
+                _ => TokenAbout::default(),
+            });
+            abouts.extend(pairs);
+        }
+        Ok(abouts)
+    }
+
+    /// Forgets tokens.
+    pub(super) async fn drop_notes(
+        &self,
+        user: UserId,
+        entries: &[Entry],
+    ) -> Result<(), StoreError> {
+        for chunk in entries.chunks(CHUNK) {
+            let mut drop = pipe();
+            for entry in chunk {
+                let digest = keys::hex(&entry.digest);
+                let notes = keys::token_notes(user);
+                drop.hdel(notes, &[issue_field(&digest), use_field(&digest)]).ignore();
+                drop.zrem(keys::RECENT, recent(user, &digest)).ignore();
+            }
+            self.link.ask::<()>(Request::Batch(&drop)).await?;
+        }
+        Ok(())
+    }
+
+    /// All that is noted of a user's tokens, digests in hexadecimal digits.
+    pub(super) async fn noted(&self, user: UserId) -> Result<Vec<String>, StoreError> {
+        let fields: Vec<String> =
+            self.link.ask(Request::Command(&Cmd::hkeys(keys::token_notes(user)))).await?;
+        let digest = |field: &String| field.split_once(':').map(|(_, digest)| digest.to_owned());
+        let mut digests: Vec<_> = fields.iter().filter_map(digest).collect();
+        digests.sort_unstable();
+        digests.dedup();
+        Ok(digests)
+    }
+}
+
+/// What stands for a token among those of all users.
+pub(super) fn recent(user: UserId, digest: &str) -> String {
+    format!("{user}:{digest}")
+}
+
+fn issue_field(digest: &str) -> String {
+    format!("issue:{digest}")
+}
+
+fn use_field(digest: &str) -> String {
+    format!("use:{digest}")
+}
+
+fn issue_text(about: &TokenAbout) -> String {
+    json!({
+        "address": about.address.map(|address| address.to_string()),
+        "issued_by": about.issued_by,
+        "name": about.name,
+        "user_agent": about.user_agent,
+    })
+    .to_string()
+}
+
+fn use_text((at, from): (Timestamp, IpAddr)) -> String {
+    format!("{} {from}", at.micros())
+}
+
+/// What cannot be read is not known.
+fn read_about(issue: Option<&str>, used: Option<&str>) -> TokenAbout {
+    let issue: Value = issue.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let field = |name: &str| issue.get(name).and_then(Value::as_str).map(str::to_owned);
+    let moment = |text: &str| {
+        let (at, from) = text.split_once(' ')?;
+        Some((Timestamp::from_micros(at.parse().ok()?), from.parse().ok()?))
+    };
+    TokenAbout {
+        address: field("address").and_then(|address| address.parse().ok()),
+        issued_by: field("issued_by"),
+        last_used: used.and_then(moment),
+        name: field("name"),
+        user_agent: field("user_agent"),
+    }
+}

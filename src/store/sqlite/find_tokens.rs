@@ -1,0 +1,81 @@
+//! The tokens of all users, and what is noted of their use.
+
+use super::rows;
+use crate::clock::Timestamp;
+use crate::store::{Census, Cursor, StoreError, TokenPage, TokenUse};
+use rusqlite::{Connection, Row, params};
+
+/// How many tokens are looked at before a page ends short.
+const WALKED: usize = 50_000;
+
+pub(super) fn page(
+    db: &Connection,
+    after: Option<&Cursor>,
+    limit: usize,
+    now: Timestamp,
+) -> Result<TokenPage, StoreError> {
+    let sql = "SELECT tokens.*, username, ifnull(used, created) AS place,
+                      user_epoch = epoch AND (expires IS NULL OR expires > ?3) AS is_good
+               FROM tokens CROSS JOIN users ON users.id = user_id
+               WHERE (ifnull(used, created), digest) < (?1, ?2)
+               ORDER BY ifnull(used, created) DESC, digest DESC LIMIT ?4";
+    // A longer digest than all: the place before the first.
+    let beginning = || (i64::MAX, vec![u8::MAX; 65]);
+    let (place, digest) = after.and_then(read).unwrap_or_else(beginning);
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query(params![place, digest, now, rows::integer(WALKED as u64)])?;
+    let (mut tokens, mut last, mut seen) = (Vec::new(), None, 0);
+    while let Some(row) = rows.next()? {
+        let is_good = row.get("is_good")?;
+        if is_good && tokens.len() >= limit {
+            return Ok(TokenPage { next: last, tokens });
+        }
+        seen += 1;
+        if is_good {
+            tokens.push(rows::listed_token(row)?);
+        }
+        if is_good || seen == WALKED {
+            last = Some(cursor(row)?);
+        }
+    }
+    Ok(TokenPage { next: last.filter(|_| seen == WALKED), tokens })
+}
+
+fn cursor(row: &Row<'_>) -> Result<Cursor, StoreError> {
+    let digest: [u8; 64] = row.get("digest")?;
+    Ok(Cursor::at(hex::encode(digest), row.get::<_, i64>("place")?))
+}
+
+fn read(cursor: &Cursor) -> Option<(i64, Vec<u8>)> {
+    let (digest, place) = cursor.read()?;
+    Some((place.parse().ok()?, hex::decode(digest).ok()?))
+}
+
+pub(super) fn note_uses(db: &Connection, uses: &[TokenUse]) -> Result<(), StoreError> {
+    let sql = "UPDATE tokens SET used = ?2, used_from = ?3
+               WHERE digest = ?1 AND ifnull(used, 0) <= ?2";
+    for TokenUse { at, digest, from, .. } in uses {
+        rows::execute(db, sql, params![digest, at, from.to_string()])?;
+    }
+    Ok(())
+}
+
+pub(super) fn census(db: &Connection, now: Timestamp) -> Result<Census, StoreError> {
+    let sql = "SELECT (SELECT count(*) FROM users) AS users,
+                      (SELECT count(*) FROM users WHERE is_staff = 1) AS staff,
+                      (SELECT count(*) FROM users WHERE is_active = 0) AS inactive,
+                      (SELECT count(*) FROM tokens CROSS JOIN users
+                       ON users.id = user_id AND user_epoch = epoch
+                       WHERE expires IS NULL OR expires > ?1) AS tokens";
+    let read = |row: &Row<'_>| {
+        Ok(Census {
+            at: now,
+            inactive: rows::count(row, "inactive")?,
+            staff: rows::count(row, "staff")?,
+            tokens: rows::count(row, "tokens")?,
+            users: rows::count(row, "users")?,
+        })
+    };
+    let none = Census { at: now, inactive: 0, staff: 0, tokens: 0, users: 0 };
+    Ok(rows::first(db, sql, [now], read)?.unwrap_or(none))
+}
