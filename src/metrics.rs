@@ -1,5 +1,10 @@
 //! What is counted: one typed method for each thing.
 
+mod sums;
+
+pub use self::sums::Sums;
+
+use self::sums::Growing;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -41,6 +46,7 @@ pub struct Metrics {
     reloads: Counter,
     requests: Family<Status, Counter>,
     servers: Family<Place, Gauge>,
+    sums: Growing,
     throttled: Family<Limit, Counter>,
     upstream_errors: Family<Kind, Counter>,
 }
@@ -127,6 +133,7 @@ impl Default for Metrics {
             reloads: Counter::default(),
             requests: Family::default(),
             servers: Family::default(),
+            sums: Growing::default(),
             throttled: Family::default(),
             upstream_errors: Family::default(),
         };
@@ -330,6 +337,7 @@ impl Metrics {
     }
 
     fn request_ends(&self, status: u16, took: Duration) {
+        self.sums.answered(status);
         self.requests.get_or_create(&Status { status }).inc();
         self.duration.observe(took.as_secs_f64());
     }
@@ -360,6 +368,31 @@ impl Metrics {
         self.servers.remove(&Place::new(upstream, server));
     }
 
+    /// Counts a login.
+    pub fn login_ended(&self, is_done: bool) {
+        self.sums.login_ended(is_done);
+    }
+
+    /// How often things have happened since the start that are told over time.
+    pub fn sums(&self) -> Sums {
+        self.sums.read()
+    }
+
+    /// How many events the store will not have.
+    pub fn events_dropped(&self) -> u64 {
+        self.events_dropped.get()
+    }
+
+    /// Whether the last reload of the settings failed.
+    pub fn has_reload_failed(&self) -> bool {
+        self.reload_failed.get() != 0
+    }
+
+    /// Whether the store tells of every change.
+    pub fn is_feed_up(&self) -> bool {
+        self.feed().trusted_until.is_some_and(|end| Instant::now() < end)
+    }
+
     /// How many requests are being served.
     pub fn in_flight(&self) -> i64 {
         self.in_flight.get()
@@ -367,11 +400,10 @@ impl Metrics {
 
     /// Everything, in the text format of `OpenMetrics`.
     pub fn render(&self) -> Result<String, fmt::Error> {
-        let Feed { heard, trusted_until } = *self.feed();
+        let Feed { heard, .. } = *self.feed();
         let age = heard.map_or(f64::INFINITY, |moment| moment.elapsed().as_secs_f64());
         self.feed_age.set(age);
-        let is_trusted = trusted_until.is_some_and(|end| Instant::now() < end);
-        self.feed_up.set(is_trusted.into());
+        self.feed_up.set(self.is_feed_up().into());
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)

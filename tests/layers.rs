@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("gateway", &["api", "auth", "metrics", "model", "policy"]),
     ("admin", &["api", "auth", "clock", "gateway", "metrics", "model", "policy", "store"]),
     ("config", &["admin", "auth", "gateway", "model", "policy", "server", "store"]),
-    ("server", &["admin", "auth", "clock", "config", "gateway", "metrics", "store"]),
+    ("server", &["admin", "auth", "clock", "config", "gateway", "metrics", "model", "store"]),
     ("cli", &["auth", "clock", "config", "gateway", "model", "policy", "server", "store"]),
 ];
 

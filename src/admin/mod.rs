@@ -127,7 +127,7 @@ fn harden(answer: &mut ConsoleAnswer) {
         (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ];
     let headers = match answer {
-        ConsoleAnswer::Stream(response, _) | ConsoleAnswer::Drawn(response, _) => {
+        ConsoleAnswer::Live(response, _) | ConsoleAnswer::Stream(response, _) => {
             response.headers_mut()
         }
         ConsoleAnswer::Whole(response) => response.headers_mut(),

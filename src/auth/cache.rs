@@ -193,6 +193,11 @@ impl Cache {
         self.trusted_until.swap(0, Ordering::SeqCst) != 0
     }
 
+    /// Whether a feed was lost and has not been heard again.
+    pub(super) fn is_lost(&self) -> bool {
+        self.is_lost.load(Ordering::SeqCst)
+    }
+
     fn since_birth(&self, moment: Instant) -> u64 {
         let nanos = moment.saturating_duration_since(self.born).as_nanos();
         u64::try_from(nanos).unwrap_or(u64::MAX)

@@ -3,8 +3,9 @@
 use super::Auth;
 use crate::clock::OnceASecond;
 use crate::metrics::Metrics;
-use crate::model::event::{Event, Trail};
-use crate::store::{EventBounds, EventQuery, StoreError};
+use crate::model::event::{Actor, Event, EventName, Trail};
+use crate::model::user::Username;
+use crate::store::{Cursor, EventBounds, EventNews, EventPage, EventQuery, StoreError};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -58,6 +59,11 @@ impl Events {
     /// Tells it, and waits for nobody. Where too many wait for the store, it is in the log alone.
     pub(super) fn record(&self, event: Event) {
         write_line(&event);
+        match event.name {
+            EventName::LoginFailed => self.metrics.login_ended(false),
+            EventName::LoginSucceeded => self.metrics.login_ended(true),
+            _ => {}
+        }
         if self.queue.try_send(event).is_err() {
             self.metrics.event_dropped();
             if self.complaint.count(Instant::now()).is_some() {
@@ -95,7 +101,55 @@ impl Waiting {
 impl Auth {
     /// The events that were asked for, the newest first, as far as they are kept.
     pub async fn events(&self, query: &EventQuery) -> Result<Vec<Event>, StoreError> {
-        self.store.events(query).await
+        let mut events = Vec::new();
+        let mut rest = query.clone();
+        loop {
+            rest.limit = query.limit - events.len();
+            let page = self.store.events(&rest).await?;
+            events.extend(page.events);
+            rest.after = page.next;
+            if rest.after.is_none() || events.len() >= query.limit {
+                return Ok(events);
+            }
+        }
+    }
+
+    /// A page of the events that were asked for, the newest first. Where they are rare it looks on
+    /// for a while, and then says where the next page goes on.
+    pub async fn find_events(&self, query: &EventQuery) -> Result<EventPage, StoreError> {
+        const LOOKS: usize = 8;
+        let mut query = query.clone();
+        let mut found = self.store.events(&query).await?;
+        for _ in 1..LOOKS {
+            if found.next.is_none() || !found.events.is_empty() {
+                break;
+            }
+            query.after = found.next;
+            found = self.store.events(&query).await?;
+        }
+        Ok(found)
+    }
+
+    /// What was kept since a place, by whichever gateway or command line; without one only the place
+    /// where news begin.
+    pub async fn news_of_events(&self, place: Option<&Cursor>) -> Result<EventNews, StoreError> {
+        /// Of each trail at a time.
+        const MOST: usize = 200;
+        self.store.news_of_events(place, MOST).await
+    }
+
+    /// What is kept of events.
+    pub fn event_settings(&self) -> EventSettings {
+        self.settings.load().events
+    }
+
+    /// Tells of something that has happened to this gateway.
+    pub fn tell(&self, name: EventName, detail: Option<&str>) {
+        let event = Event::new(name, Actor::Gateway, self.clock.now());
+        self.events.record(match detail {
+            Some(detail) => event.with(detail),
+            None => event,
+        });
     }
 
     /// Writes events to the store as they come, and waits for it when it is away. Runs until it is
@@ -180,6 +234,7 @@ fn write_line(event: &Event) {
         user_id = user.map(|(id, _)| id.0),
         address = event.actor.address().map(tracing::field::display),
         actor = event.actor.kind(),
+        operator = event.actor.operator().map(Username::as_str),
         detail = event.detail.as_deref(),
         "event"
     );
@@ -189,7 +244,6 @@ fn write_line(event: &Event) {
 mod tests {
     use super::*;
     use crate::clock::Timestamp;
-    use crate::model::event::{Actor, EventName};
 
     fn event(micros: i64) -> Event {
         Event::new(EventName::LoginFailed, Actor::Gateway, Timestamp::from_micros(micros))

@@ -136,7 +136,7 @@ impl Auth {
         Ok(changed)
     }
 
-    fn event(&self, name: EventName, by: Actor) -> Event {
+    pub(super) fn event(&self, name: EventName, by: Actor) -> Event {
         Event::new(name, by, self.clock.now())
     }
 }

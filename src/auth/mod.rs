@@ -16,8 +16,11 @@ mod limits;
 mod login;
 mod logout;
 mod manage;
+mod networks;
+mod outages;
 mod refresh;
 mod register;
+mod series;
 mod shelf;
 
 pub use self::cache::CacheSettings;
@@ -28,19 +31,24 @@ pub use self::events::EventSettings;
 pub use self::hash_pool::{HashPool, Lane, Seat, Share};
 pub use self::hasher::{Argon2Hasher, HashCost, HashError, PasswordHasher, Verdict};
 pub use self::issue::{Issued, Refresh, TokenSettings};
-pub use self::limits::{LimitSettings, LimitView, Throttle};
+pub use self::limits::{LimitSettings, LimitView, LimitsShown, RefusalView, Throttle};
 pub use self::login::LoginAttempt;
 pub use self::manage::{
     HashWords, Lifetime, ManageError, NewTokenTerms, TokenName, csv_head, csv_row,
     generated_password,
 };
+pub use self::networks::{Decider, NetworkError, NewRuling, Ruling};
 pub use self::register::{NewRights, RegisterError, Registration};
+pub use self::series::{History, Span, Tallies};
 
 use self::cache::Cache;
 use self::events::Events;
 use self::flights::Flights;
 use self::limits::Limits;
+use self::networks::Networks;
+use self::outages::Outages;
 use self::refresh::Refreshes;
+use self::series::Untold;
 use crate::clock::{Clock, SystemClock};
 use crate::metrics::Metrics;
 use crate::model::limit::{Quota, Standing, Subject};
@@ -49,7 +57,7 @@ use crate::store::{Store, StoreError};
 use arc_swap::ArcSwap;
 use std::convert::Infallible;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Registers users, logs them in and out, tells who a token belongs to, and manages accounts.
@@ -62,10 +70,14 @@ pub struct Auth {
     flights: Flights,
     limits: Limits,
     metrics: Arc<Metrics>,
+    networks: Arc<Networks>,
+    outages: Outages,
     passwords: HashPool,
     refreshes: Refreshes,
     settings: ArcSwap<Settings>,
     store: Arc<dyn Store>,
+    /// What was counted and is not in the store yet.
+    untold: Mutex<Untold>,
 }
 
 /// What it is made of.
@@ -87,12 +99,16 @@ impl Auth {
     pub fn new(parts: Parts, settings: Settings) -> Result<Self, HashError> {
         let Parts { clock, hasher, metrics, store } = parts;
         let events = Arc::new(Events::new(Arc::clone(&metrics)));
+        let networks = Arc::new(Networks::new(Arc::clone(&settings.limits.exceptions)));
         let limits = Limits::new(
             settings.limits.clone(),
-            Arc::clone(&clock),
-            Arc::clone(&events),
-            Arc::clone(&metrics),
-            Arc::clone(&store),
+            limits::Parts {
+                clock: Arc::clone(&clock),
+                events: Arc::clone(&events),
+                metrics: Arc::clone(&metrics),
+                networks: Arc::clone(&networks),
+                store: Arc::clone(&store),
+            },
         );
         let cache = Cache::new(settings.cache, Arc::clone(&clock), Arc::clone(&metrics));
         Ok(Self {
@@ -104,9 +120,12 @@ impl Auth {
             limits,
             passwords: HashPool::new(hasher, settings.hash_threads, Arc::clone(&metrics))?,
             metrics,
+            networks,
+            outages: Outages::default(),
             refreshes: Refreshes::new(),
             settings: ArcSwap::from_pointee(settings),
             store,
+            untold: Mutex::default(),
         })
     }
 
@@ -124,6 +143,7 @@ impl Auth {
     /// Works by other settings from now on. What hashing costs, its
     /// threads and what is kept in memory stay.
     pub fn apply(&self, settings: Settings) {
+        self.networks.apply(Arc::clone(&settings.limits.exceptions), self.clock.now());
         self.limits.apply(settings.limits.clone());
         self.settings.store(Arc::new(settings));
     }
@@ -140,13 +160,14 @@ impl Auth {
         self.limits.request(class, quota, subject, from).await
     }
 
-    /// Keeps the limits in order: tells of those that are not reached any more. Runs until it is
-    /// dropped.
+    /// Keeps the limits in order, and tells of those that are not reached any more, and of outages of
+    /// the store. Runs until it is dropped.
     pub async fn keep_limits(&self) -> Infallible {
         const PAUSE: Duration = Duration::from_secs(1);
         loop {
             tokio::time::sleep(PAUSE).await;
             self.limits.settle();
+            self.tell_of_outages();
         }
     }
 

@@ -3,12 +3,13 @@
 use super::{Failure, SettingsFile, output};
 use crate::clock::{Clock, SystemClock};
 use crate::config;
-use crate::model::event::{Event, EventName};
+use crate::model::event::{Actor, Event, EventName};
 use crate::model::user::Username;
 use crate::store::EventQuery;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, value_parser};
-use serde_json::{Value, json};
+use ipnet::IpNet;
+use std::net::IpAddr;
 use std::time::Duration;
 
 #[derive(Args)]
@@ -19,36 +20,71 @@ pub(super) struct Events {
     #[arg(long, value_name = "N", default_value_t = 100)]
     #[arg(value_parser = value_parser!(u32).range(1..=100_000))]
     limit: u32,
+    #[command(flatten)]
+    wanted: Wanted,
+    /// As a JSON array
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which events are wanted.
+#[derive(Args)]
+struct Wanted {
     /// Only those of this user's account, deleted ones too
     #[arg(long, value_name = "NAME", value_parser = parse_user)]
     user: Option<Username>,
     /// Only those of this name
     #[arg(long, value_name = "EVENT", value_parser = event_names())]
     name: Option<EventName>,
+    /// Only those from this address, or from an address in this network
+    #[arg(long, value_name = "IP", value_parser = parse_network)]
+    address: Option<IpNet>,
+    /// Only those of this kind of actor
+    #[arg(long, value_name = "KIND", value_parser = actors())]
+    actor: Option<&'static str>,
+    /// Only what this operator did at the console or with an API key
+    #[arg(long, value_name = "NAME", value_parser = parse_user)]
+    operator: Option<Username>,
+    /// Only those whose detail holds this
+    #[arg(long, value_name = "TEXT")]
+    text: Option<String>,
     /// Only those of the last time: such as 90s, 10h or 7d
     #[arg(long, value_name = "D", value_parser = parse_span)]
     since: Option<Duration>,
-    /// As a JSON array
-    #[arg(long)]
-    json: bool,
+    /// Only those before the last time: such as 90s, 10h or 7d
+    #[arg(long, value_name = "D", value_parser = parse_span)]
+    until: Option<Duration>,
 }
 
 impl Events {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let Self { settings, limit, user, name, since, json } = self;
-        let since = since.map(|span| SystemClock.now().minus(span));
+        let Self { settings, limit, wanted, json } = self;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let query = EventQuery { limit, name, since, user };
-        let mut events = settings.accounts()?.events(&query).await?;
+        let mut events = settings.accounts()?.events(&wanted.query(limit)).await?;
         events.reverse();
         if json {
-            output::json(&events.iter().map(as_json).collect());
+            output::json(&events.iter().map(Event::to_json).collect());
             return Ok(());
         }
         let heads = ["TIME", "EVENT", "USER", "FROM", "BY", "DETAIL"];
         output::table(heads, events.iter().map(as_row).collect(), "There are no such events.");
         Ok(())
     }
+}
+
+impl Wanted {
+    fn query(self, limit: usize) -> EventQuery {
+        let Self { user, name, address, actor, operator, text, since, until } = self;
+        let ago = |span: Option<Duration>| span.map(|span| SystemClock.now().minus(span));
+        let (since, until) = (ago(since), ago(until));
+        EventQuery { actor, address, after: None, limit, name, operator, since, text, until, user }
+    }
+}
+
+fn actors() -> impl TypedValueParser<Value = &'static str> {
+    let known = |kind: String| Actor::KINDS.into_iter().find(|known| *known == kind);
+    PossibleValuesParser::new(Actor::KINDS)
+        .try_map(move |kind| known(kind).ok_or("there is no such kind"))
 }
 
 fn event_names() -> impl TypedValueParser<Value = EventName> {
@@ -60,21 +96,15 @@ fn parse_user(text: &str) -> Result<Username, String> {
     Username::existing(text).ok_or_else(|| "no user can be called that".to_owned())
 }
 
-fn parse_span(text: &str) -> Result<Duration, String> {
-    let problem = "write how long ago, such as 10h or 7d";
-    config::parse_lifetime(text)?.ok_or_else(|| problem.to_owned())
+/// An address is the network that holds it alone.
+pub(super) fn parse_network(text: &str) -> Result<IpNet, String> {
+    let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    network.map_err(|_| "write an address, or a network such as 203.0.113.0/24".to_owned())
 }
 
-fn as_json(event: &Event) -> Value {
-    json!({
-        "timestamp": event.at.to_string(),
-        "event": event.name.as_str(),
-        "user": event.user.as_ref().map(|(_, name)| name.as_str()),
-        "user_id": event.user.as_ref().map(|(id, _)| id.0),
-        "address": event.actor.address().map(|address| address.to_string()),
-        "actor": event.actor.kind(),
-        "detail": event.detail,
-    })
+pub(super) fn parse_span(text: &str) -> Result<Duration, String> {
+    let problem = "write how long, such as 10h or 7d";
+    config::parse_lifetime(text)?.ok_or_else(|| problem.to_owned())
 }
 
 fn as_row(event: &Event) -> [String; 6] {
@@ -84,7 +114,10 @@ fn as_row(event: &Event) -> [String; 6] {
         event.name.to_string(),
         or_dash(event.user.as_ref().map(|(_, name)| name.to_string())),
         or_dash(event.actor.address().map(|address| address.to_string())),
-        event.actor.kind().to_owned(),
+        match event.actor.operator() {
+            Some(operator) => format!("{} {operator}", event.actor.kind()),
+            None => event.actor.kind().to_owned(),
+        },
         event.detail.clone().unwrap_or_default(),
     ]
 }

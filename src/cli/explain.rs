@@ -7,10 +7,9 @@ use crate::auth::Auth;
 use crate::config::Flags;
 use crate::gateway::{
     Explanation, Forwarded, Inquiry, Outcome, Sender, ServerName, Settings, UpstreamSettings,
-    explain,
+    explain, shown,
 };
-use crate::model::identity::{Identity, Names};
-use crate::policy::Access;
+use crate::model::identity::Identity;
 use clap::Args;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header};
 use serde_json::{Map, Value, json};
@@ -129,12 +128,7 @@ fn bearing(gateway: &Settings, token: &str) -> Result<HeaderValue, Failure> {
 /// The user of that name as a good token of theirs would show them; `None` if they are locked out.
 async fn user(accounts: &Auth, name: &str) -> Result<Option<Identity>, Failure> {
     let user = accounts.user_named(name).await?;
-    Ok(user.is_active.then(|| Identity {
-        is_staff: user.is_staff,
-        lasts: None,
-        names: Names::of(&user),
-        user: user.id,
-    }))
+    Ok(user.is_active.then(|| Identity::of(&user)))
 }
 
 /// The host of a URL and its target.
@@ -165,29 +159,6 @@ fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     Ok((name, value))
 }
 
-/// Why the caller may pass or not, in a line.
-fn access(explained: &Explanation) -> Option<String> {
-    let route = explained.route.as_ref()?;
-    let caller = explained.caller.as_ref().map(describe);
-    Some(match (route.access, caller) {
-        (Access::Public, _) => "public: everyone may pass, and nobody is asked".to_owned(),
-        (Access::Nobody, _) => "nobody: no one may pass".to_owned(),
-        (Access::Optional, Some(caller)) => format!("optional: everyone may pass; {caller}"),
-        (Access::Optional, None) => {
-            "optional: everyone may pass; there is no good token".to_owned()
-        }
-        (Access::User, Some(caller)) => format!("user: {caller}"),
-        (Access::User, None) => "user: there is no good token".to_owned(),
-        (Access::Staff, Some(caller)) => format!("staff: {caller}"),
-        (Access::Staff, None) => "staff: there is no good token".to_owned(),
-    })
-}
-
-fn describe(caller: &Identity) -> String {
-    let kind = if caller.is_staff { "staff" } else { "not staff" };
-    format!("it is {} (number {}, {kind})", caller.names.username(), caller.user)
-}
-
 fn tell(explained: &Explanation, upstreams: &[UpstreamSettings]) {
     let rows = explained.considered.iter().map(|(route, why)| {
         let [host, path, methods, headers, access, upstream, _] = as_row(route, upstreams);
@@ -196,7 +167,7 @@ fn tell(explained: &Explanation, upstreams: &[UpstreamSettings]) {
     let heads = ["HOST", "PATH", "METHODS", "HEADERS", "ACCESS", "UPSTREAM", "WHY"];
     output::table(heads, rows.collect(), "No route has this path.");
     println!();
-    if let Some(access) = access(explained) {
+    if let Some(access) = explained.access() {
         println!("access:   {access}");
     }
     match &explained.outcome {
@@ -220,11 +191,6 @@ fn tell_answer(response: &Response<Vec<u8>>) {
         println!("{name}: {}", text(value));
     }
     println!("\n{}", String::from_utf8_lossy(response.body()));
-}
-
-/// A header's value, unless it is a secret.
-fn shown(name: &HeaderName, value: &HeaderValue) -> String {
-    if *name == header::AUTHORIZATION { "(not shown)".to_owned() } else { text(value) }
 }
 
 fn in_json(explained: &Explanation, upstreams: &[UpstreamSettings]) -> Value {
@@ -268,7 +234,7 @@ fn in_json(explained: &Explanation, upstreams: &[UpstreamSettings]) -> Value {
     };
     json!({
         "routes": considered.collect::<Vec<_>>(),
-        "access": access(explained),
+        "access": explained.access(),
         "caller": caller,
         "answer": answer,
         "forwarded": forwarded,

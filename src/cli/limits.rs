@@ -1,10 +1,14 @@
 //! `authgate limits …`
 
+use super::events::{parse_network, parse_span};
 use super::{Failure, SettingsFile, output};
-use crate::auth::LimitView;
+use crate::auth::{Decider, LimitView, NewRuling, Ruling};
 use crate::clock::seconds_up;
+use crate::model::event::Actor;
 use clap::{Args, Subcommand};
+use ipnet::IpNet;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 #[derive(Subcommand)]
 pub(super) enum Limits {
@@ -13,6 +17,47 @@ pub(super) enum Limits {
     Show(Show),
     /// Forgets what counts against limits: for all, for one account, or for one network
     Clear(Clear),
+    /// Lists the networks that are allowed or denied, by the settings and by operators
+    Networks(Networks),
+    /// Has no limit hold for a network; running gateways notice within a second
+    Allow(Rule),
+    /// Has a network refused, everywhere; running gateways notice within a second
+    Deny(Rule),
+    /// Has a network treated as the settings say again; running gateways notice within a second
+    Forget(Forget),
+}
+
+#[derive(Args)]
+pub(super) struct Networks {
+    #[command(flatten)]
+    settings: SettingsFile,
+    /// As a JSON array
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Rule {
+    #[command(flatten)]
+    settings: SettingsFile,
+    /// An address, or a network such as 203.0.113.0/24; the smallest that holds an address counts
+    #[arg(value_parser = parse_network)]
+    network: IpNet,
+    /// For how long: such as 1h or 7d; else until it is forgotten
+    #[arg(long = "for", value_name = "D", value_parser = parse_span)]
+    lasts: Option<Duration>,
+    /// Why, for other operators
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    note: String,
+}
+
+#[derive(Args)]
+pub(super) struct Forget {
+    #[command(flatten)]
+    settings: SettingsFile,
+    /// The network as `authgate limits networks` lists it
+    #[arg(value_parser = parse_network)]
+    network: IpNet,
 }
 
 #[derive(Args)]
@@ -55,12 +100,17 @@ impl Limits {
             Self::Clear(Clear { whose, .. }) => {
                 let Whose { user, network, settings } = whose;
                 let accounts = settings.accounts()?;
-                let count = accounts.clear_limits(user.as_deref(), network).await?;
+                let count =
+                    accounts.clear_limits(user.as_deref(), network, Actor::CommandLine).await?;
                 accounts.until_heard().await;
                 let s = if count == 1 { "" } else { "s" };
                 println!("{count} limit{s} cleared; running gateways notice within a second");
                 Ok(())
             }
+            Self::Networks(verb) => verb.run().await,
+            Self::Allow(rule) => rule.run(false).await,
+            Self::Deny(rule) => rule.run(true).await,
+            Self::Forget(verb) => verb.run().await,
         }
     }
 }
@@ -83,6 +133,83 @@ impl Show {
         output::table(["LIMIT", "WHOSE", "REFUSED FOR"], rows.collect(), none);
         Ok(())
     }
+}
+
+impl Networks {
+    async fn run(self) -> Result<(), Failure> {
+        let accounts = self.settings.accounts()?;
+        let (file, rulings) = (accounts.networks_of_file(), accounts.rulings().await?);
+        if self.json {
+            let of_file = |networks: &[IpNet], treatment| {
+                let rows = networks.iter().map(move |network| {
+                    json!({ "network": network.to_string(), "treatment": treatment, "from": "file" })
+                });
+                rows.collect::<Vec<_>>()
+            };
+            let of_file = [of_file(&file.allow, "allowed"), of_file(&file.deny, "denied")].concat();
+            output::json(&of_file.into_iter().chain(rulings.iter().map(ruling_as_json)).collect());
+            return Ok(());
+        }
+        let of_file = |networks: &[IpNet], treatment: &str| {
+            let row = |network: &IpNet| {
+                let words = [&network.to_string(), treatment, "the settings file", "", ""];
+                words.map(str::to_owned)
+            };
+            networks.iter().map(row).collect::<Vec<_>>()
+        };
+        let mut rows = of_file(&file.allow, "allowed");
+        rows.extend(of_file(&file.deny, "denied"));
+        rows.extend(rulings.iter().map(|ruling| {
+            let until = ruling.until.map_or_else(|| "forgotten".to_owned(), |end| end.to_string());
+            let Ruling { by, network, note, .. } = ruling;
+            [network.to_string(), ruling.words().to_owned(), by.clone(), until, note.clone()]
+        }));
+        let none = "No network is treated in a way of its own.";
+        output::table(["NETWORK", "IS", "BY", "UNTIL", "NOTE"], rows, none);
+        Ok(())
+    }
+}
+
+impl Rule {
+    async fn run(self, is_denied: bool) -> Result<(), Failure> {
+        let Self { settings, network, lasts, note } = self;
+        let accounts = settings.accounts()?;
+        let ruling =
+            accounts.rule(NewRuling { is_denied, lasts, network, note }, operator()).await?;
+        accounts.until_heard().await;
+        println!("{} is {}", ruling.network, ruling.words());
+        Ok(())
+    }
+}
+
+impl Forget {
+    async fn run(self) -> Result<(), Failure> {
+        let accounts = self.settings.accounts()?;
+        if !accounts.forget_network(self.network, operator()).await? {
+            let words = format!("no operator has allowed or denied {}", self.network);
+            return Err(Failure::Refused(words));
+        }
+        accounts.until_heard().await;
+        println!("{} is treated as the settings say", self.network);
+        Ok(())
+    }
+}
+
+/// Whoever is at the command line cannot shut themselves out.
+fn operator() -> Decider {
+    Decider { by: Actor::CommandLine, knows: true }
+}
+
+fn ruling_as_json(ruling: &Ruling) -> Value {
+    json!({
+        "network": ruling.network.to_string(),
+        "treatment": ruling.words(),
+        "from": "operator",
+        "by": ruling.by,
+        "at": ruling.at.to_string(),
+        "until": ruling.until.map(|until| until.to_string()),
+        "note": ruling.note,
+    })
 }
 
 /// The account's name where somebody has it, and what else the limit is of.

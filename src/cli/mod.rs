@@ -14,7 +14,7 @@ mod tell;
 mod token;
 mod user;
 
-use crate::auth::{Auth, HashError, ManageError, RegisterError};
+use crate::auth::{Auth, HashError, ManageError, NetworkError, RegisterError};
 use crate::config::{Config, Environment, Flags, Mistakes, Source};
 use crate::server::StartError;
 use crate::server::control::{Command, TellError};
@@ -53,7 +53,8 @@ enum Verb {
     /// Manages tokens, also while a gateway runs
     #[command(subcommand)]
     Token(token::Token),
-    /// Shows who is refused for having tried too much, and lets them in again
+    /// Shows who is refused for having tried too much, lets them in again, and allows and denies
+    /// networks
     #[command(subcommand)]
     Limits(limits::Limits),
     /// Shows what has happened to accounts: logins, failures, limits, what operators did; the newest
@@ -109,6 +110,8 @@ enum Failure {
     Manage(#[from] ManageError),
     #[error("{0}")]
     Mistakes(#[from] Mistakes),
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     #[error("{0}")]
     Refused(String),
     #[error(transparent)]

@@ -2,7 +2,7 @@
 
 use super::{Failure, SettingsFile, output};
 use crate::config::Flags;
-use crate::gateway::UpstreamSettings;
+use crate::gateway::{RouteWords, UpstreamSettings};
 use crate::policy::{Cors, HeaderEdits, HostPattern, Origins, Route};
 use clap::Args;
 use http::{HeaderName, HeaderValue, Method};
@@ -40,52 +40,9 @@ pub(super) fn upstream_of<'u>(route: &Route, upstreams: &'u [UpstreamSettings]) 
 
 /// What a route takes, leads to and changes, a cell each.
 pub(super) fn as_row(route: &Route, upstreams: &[UpstreamSettings]) -> [String; 7] {
-    let methods = route.methods.as_ref().map(|methods| join(methods.iter().map(Method::as_str)));
-    let headers = join(route.headers.iter().map(HeaderName::as_str));
-    let headers = if headers.is_empty() { "*".to_owned() } else { headers };
-    let changes = changes(route);
-    [
-        route.host.to_string(),
-        route.path.clone(),
-        methods.unwrap_or_else(|| "*".to_owned()),
-        headers,
-        route.access.to_string(),
-        upstream_of(route, upstreams).unwrap_or("-").to_owned(),
-        if changes.is_empty() { "-".to_owned() } else { changes.join(", ") },
-    ]
-}
-
-fn join<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    names.collect::<Vec<_>>().join(",")
-}
-
-/// What a route changes, in a few words each.
-fn changes(route: &Route) -> Vec<String> {
-    let edits = |kind: &str, edits: &HeaderEdits| {
-        let set = edits.set.iter().map(|(name, _)| format!("{kind} +{name}"));
-        let removed = edits.remove.iter().map(|name| format!("{kind} -{name}"));
-        set.chain(removed).collect::<Vec<_>>()
-    };
-    let mut words = Vec::new();
-    if !route.rewriting.strips().is_empty() {
-        words.push(format!("strip {}", route.rewriting.strips()));
-    }
-    if !route.rewriting.adds().is_empty() {
-        words.push(format!("add {}", route.rewriting.adds()));
-    }
-    words.extend(edits("request", &route.request_headers));
-    words.extend(edits("response", &route.response_headers));
-    if route.forwards_authorization {
-        words.push("forward authorization".to_owned());
-    }
-    words.extend(route.rate.as_ref().map(|class| format!("rate {}", class.name)));
-    words.extend(route.max_body.map(|most| format!("body {most}")));
-    words.extend(route.read_timeout.map(|limit| format!("read {limit:?}")));
-    words.extend(route.total_timeout.map(|limit| format!("total {limit:?}")));
-    if route.cors.is_some() {
-        words.push("cors".to_owned());
-    }
-    words
+    let words = RouteWords::of(route, upstreams);
+    let RouteWords { access, changes, headers, host, methods, path, upstream } = words;
+    [host, path, methods, headers, access, upstream, changes]
 }
 
 /// All of a route.

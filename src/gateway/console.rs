@@ -14,7 +14,6 @@ use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
 use std::net::{IpAddr, Ipv4Addr};
 use std::panic::AssertUnwindSafe;
-use tokio::sync::mpsc;
 
 /// Answers what comes in below its path.
 #[async_trait]
@@ -62,16 +61,20 @@ pub struct ConsoleRequest {
     pub query: String,
 }
 
+/// The pieces of a long answer, made as they are sent: `stream::unfold(state, next).boxed()`. None is
+/// made before the client has taken what came before, nor once it is gone. A fault cuts the answer
+/// off, so that nobody takes a part for the whole.
+pub type Pieces = BoxStream<'static, Result<Bytes, CutOff>>;
+
 /// What the console answers.
 pub enum ConsoleAnswer {
+    /// A head, and then piece by piece for as long as the client listens and the gateway does not stop:
+    /// it looks at each piece, so there should be one every second or so.
+    Live(Response<()>, Pieces),
+    /// A head, and then piece by piece until there are no more.
+    Stream(Response<()>, Pieces),
     /// All at once.
     Whole(Response<Vec<u8>>),
-    /// A head, and then piece by piece until there are no more, or until the gateway stops: it looks
-    /// at each piece, so there should be one every second or so.
-    Stream(Response<()>, mpsc::Receiver<Bytes>),
-    /// A head, and then piece by piece, each made once the client has taken the one before: what is
-    /// too large to be held. A fault cuts it off, so that nobody takes a part for the whole.
-    Drawn(Response<()>, BoxStream<'static, Result<Bytes, CutOff>>),
 }
 
 /// No further piece can be made.
@@ -121,8 +124,8 @@ impl Gateway {
         };
         match answer {
             ConsoleAnswer::Whole(response) => reply::send(session, response, &ctx.request_id).await,
-            ConsoleAnswer::Stream(head, pieces) => stream(session, head, pieces, ctx).await,
-            ConsoleAnswer::Drawn(head, pieces) => draw(session, head, pieces, ctx).await,
+            ConsoleAnswer::Live(head, pieces) => stream(session, head, pieces, true, ctx).await,
+            ConsoleAnswer::Stream(head, pieces) => stream(session, head, pieces, false, ctx).await,
         }
     }
 
@@ -155,28 +158,26 @@ impl Gateway {
 async fn stream(
     session: &mut Session,
     head: Response<()>,
-    mut pieces: mpsc::Receiver<Bytes>,
+    mut pieces: Pieces,
+    is_endless: bool,
     ctx: &RequestCtx,
 ) -> Result<()> {
-    send_head(session, head, ctx).await?;
-    while let Some(piece) = pieces.recv().await {
-        if session.is_process_shutting_down() {
+    let (parts, ()) = head.into_parts();
+    let mut header = ResponseHeader::build(parts.status, Some(parts.headers.len() + 2))?;
+    for (name, value) in &parts.headers {
+        header.append_header(reply::titled(name), value)?;
+    }
+    header.insert_header(reply::TITLED_REQUEST_ID, &ctx.request_id)?;
+    session.set_keepalive(None);
+    let is_head = session.req_header().method == Method::HEAD;
+    session.write_response_header(Box::new(header), is_head).await?;
+    if is_head {
+        return Ok(());
+    }
+    while let Some(piece) = pieces.next().await {
+        if is_endless && session.is_process_shutting_down() {
             break;
         }
-        session.write_response_body(Some(piece), false).await?;
-    }
-    session.write_response_body(None, true).await
-}
-
-async fn draw(
-    session: &mut Session,
-    head: Response<()>,
-    mut pieces: BoxStream<'static, Result<Bytes, CutOff>>,
-    ctx: &RequestCtx,
-) -> Result<()> {
-    let is_head = session.req_header().method == Method::HEAD;
-    send_head(session, head, ctx).await?;
-    while !is_head && let Some(piece) = pieces.next().await {
         let cut = |error| Error::because(ErrorType::InternalError, "an answer is cut off", error);
         let piece = piece.map_err(cut)?;
         // In HTTP/1 an empty one is the end.
@@ -185,17 +186,6 @@ async fn draw(
         }
     }
     session.write_response_body(None, true).await
-}
-
-async fn send_head(session: &mut Session, head: Response<()>, ctx: &RequestCtx) -> Result<()> {
-    let (parts, ()) = head.into_parts();
-    let mut header = ResponseHeader::build(parts.status, Some(parts.headers.len() + 2))?;
-    for (name, value) in &parts.headers {
-        header.append_header(reply::titled(name), value)?;
-    }
-    header.insert_header(reply::TITLED_REQUEST_ID, &ctx.request_id)?;
-    session.set_keepalive(None);
-    session.write_response_header(Box::new(header), false).await
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::model::limit::Standing;
 use crate::policy::{Cors, Permit, Route};
 use http::{HeaderValue, Method, Uri};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// All that is known of one request.
 pub struct RequestCtx {
@@ -77,6 +77,13 @@ impl RequestCtx {
         })
     }
 
+    /// Counts it where it led.
+    pub(super) fn count(&self, status: u16, took: Duration) {
+        if let Place::Route(route) = &self.place {
+            self.live.traffic.count(route, status, self.started + took);
+        }
+    }
+
     /// What browsers are told of answers from where the request leads.
     pub(super) fn cors(&self) -> Option<&Cors> {
         match &self.place {
@@ -102,7 +109,9 @@ pub(super) enum Place {
 impl Drop for RequestCtx {
     fn drop(&mut self) {
         if !self.is_logged {
-            self.in_flight.ends(0, self.started.elapsed());
+            let took = self.started.elapsed();
+            self.in_flight.ends(0, took);
+            self.count(0, took);
             access_log::write_cut(self, self.why_cut());
         }
     }

@@ -1,6 +1,7 @@
 //! Tells what the gateway would do with a request: it is judged and written by the very functions
 //! that serve requests, but goes nowhere.
 
+use super::Gateway;
 use super::client::{Client, ServerName};
 use super::console::Face;
 use super::cors;
@@ -85,7 +86,25 @@ pub async fn explain(
     inquiry: Inquiry,
     sender: Sender<'_>,
 ) -> pingora::Result<Explanation> {
-    let live = Live::new(settings, None);
+    explain_by(&Live::new(settings, None), inquiry, sender).await
+}
+
+impl Gateway {
+    /// Tells what this gateway would do with a request at this moment. Fails if it is none.
+    pub async fn explain(
+        &self,
+        inquiry: Inquiry,
+        sender: Sender<'_>,
+    ) -> pingora::Result<Explanation> {
+        explain_by(&self.live.load_full(), inquiry, sender).await
+    }
+}
+
+async fn explain_by(
+    live: &Live,
+    inquiry: Inquiry,
+    sender: Sender<'_>,
+) -> pingora::Result<Explanation> {
     let Inquiry { called, headers, is_secure, method, peer, target } = inquiry;
     let mut request = RequestHeader::build_no_case(method, target.as_bytes(), None)?;
     for (name, value) in &headers {
@@ -101,7 +120,7 @@ pub async fn explain(
         }
     };
     let mut explained = Explained { caller: None, considered: Vec::new(), route: None };
-    let judge = Judge { face: Face::Public, live: &live, witness };
+    let judge = Judge { face: Face::Public, live, witness };
     let client = Client::behind(peer, &request, &live.settings.trusted_proxies);
     let client = client.over_tls(is_secure);
     let raw = written(&request, &target);
@@ -111,7 +130,7 @@ pub async fn explain(
     let outcome = match outcome {
         Ok(outcome) => outcome,
         Err(Stop::Fault(error)) => return Err(error),
-        Err(Stop::Refused(problem)) => refused(&problem, &live, cors, &request),
+        Err(Stop::Refused(problem)) => refused(&problem, live, cors, &request),
     };
     let Explained { caller, considered, route } = explained;
     Ok(Explanation { caller, considered, outcome, route })

@@ -33,6 +33,27 @@ pub(super) fn is_of_breaking_off(error: &Error) -> bool {
         && matches!(error.etype(), ErrorType::ConnectionClosed | ErrorType::ReadError)
 }
 
+/// What was wrong with a server, in a few words for operators.
+pub(super) fn words_of(error: &Error) -> String {
+    match error.etype() {
+        ErrorType::ConnectNoRoute => "there is no way to it",
+        ErrorType::ConnectRefused => "it refuses connections",
+        ErrorType::ConnectTimedout => "connecting takes too long",
+        ErrorType::ConnectionClosed => "it closes the connection before it answers",
+        ErrorType::HTTPStatus(status) => return format!("it answers {status}"),
+        ErrorType::InvalidCert => "its certificate is not trusted",
+        ErrorType::HandshakeError | ErrorType::TLSHandshakeFailure => {
+            "there is no agreement on TLS"
+        }
+        ErrorType::ReadError => "it breaks off before it answers",
+        ErrorType::ReadTimedout => "its answer takes too long",
+        ErrorType::TLSHandshakeTimedout => "its TLS handshake takes too long",
+        ErrorType::WriteTimedout => "it takes too long to accept a request",
+        other => return format!("it fails: {}", other.as_str()),
+    }
+    .to_owned()
+}
+
 /// What a failure of an upstream is counted as.
 pub(super) fn fault_of(error: &Error) -> UpstreamFault {
     use ErrorType::{ConnectTimedout, ReadTimedout, TLSHandshakeTimedout, WriteTimedout};

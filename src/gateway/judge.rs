@@ -78,13 +78,22 @@ impl<'a> Judge<'a> {
             return Err(Problem::HeadTooLarge(most));
         }
         let head = Head::read(request, arrival.raw)?;
-        if self.live.settings.exceptions.treatment(arrival.client.address) == Treatment::Denied {
+        if self.treatment(arrival.client.address) == Treatment::Denied {
             return Err(Problem::Forbidden);
         }
         if arrival.client.is_misdirected(arrival.called, &head.host) {
             return Err(Problem::Misdirected);
         }
         Ok(head)
+    }
+
+    /// How a client is treated for where it comes from: operators may have decided since the settings
+    /// were read.
+    fn treatment(self, address: IpAddr) -> Treatment {
+        match self.witness {
+            Witness::Accounts(auth, _) => auth.treatment(address),
+            Witness::Operator(_) => self.live.settings.exceptions.treatment(address),
+        }
     }
 
     /// Finds out where a request leads.

@@ -2,6 +2,7 @@
 
 use super::console::ConsoleMount;
 use super::identity_headers::{Identification, IdentityHeaders};
+use super::traffic::Traffic;
 use super::upstream::{Upstream, UpstreamSettings};
 use crate::api::Endpoints;
 use crate::model::network::Exceptions;
@@ -54,12 +55,13 @@ pub(super) struct Live {
     /// How many upstreams there have been so far.
     groups: u64,
     pub settings: Settings,
+    pub traffic: Traffic,
     pub upstreams: Vec<Arc<Upstream>>,
 }
 
 impl Live {
     /// Puts these settings to work in place of others. An upstream that stays as it is keeps what is
-    /// known of its servers.
+    /// known of its servers, and a route its counts.
     pub(super) fn new(settings: Settings, before: Option<&Self>) -> Self {
         let mut groups = before.map_or(0, |before| before.groups);
         let known = before.map_or(&[][..], |before| &before.upstreams);
@@ -72,8 +74,10 @@ impl Live {
             same.map_or_else(new, Arc::clone)
         };
         let upstreams = settings.upstreams.iter().map(upstream).collect();
+        let counted = before.map(|before| (&before.traffic, &before.settings.routes));
+        let traffic = Traffic::of(&settings.routes, counted);
         let identification = Identification::new(settings.identity.clone());
-        Self { identification, groups, settings, upstreams }
+        Self { identification, groups, settings, traffic, upstreams }
     }
 }
 

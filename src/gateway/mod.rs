@@ -8,6 +8,7 @@ mod console;
 mod context;
 mod cors;
 mod explain;
+mod explained;
 mod failure;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -21,20 +22,27 @@ mod once;
 mod outgoing;
 mod phases;
 mod reply;
+mod routes;
 mod tally;
+mod traffic;
 mod upstream;
 mod wire;
 
-pub use self::console::{Console, ConsoleAnswer, ConsoleMount, ConsoleRequest, CutOff, Face};
+pub use self::console::{
+    Console, ConsoleAnswer, ConsoleMount, ConsoleRequest, CutOff, Face, Pieces,
+};
 pub use self::explain::{Explanation, Forwarded, Inquiry, Outcome, Sender, explain};
+pub use self::explained::shown;
 pub use self::guard::{Guard, Guarded, Patience, StreamLimits};
 pub use self::head::fold;
 pub use self::identity_headers::{Identification, IdentityHeaders};
 pub use self::live::Settings;
+pub use self::routes::{RouteView, RouteWords};
 pub use self::tally::{Counted, Tally};
+pub use self::traffic::Hour;
 pub use self::upstream::{
-    Authorities, Balance, ClientIdentity, Ejection, HealthCheck, Protocol, ServerSettings,
-    TlsSettings, UpstreamSettings,
+    Authorities, Balance, ClientIdentity, Ejection, Failed, HealthCheck, Protocol, ServerSettings,
+    ServerState, ServerView, TlsSettings, UpstreamSettings, UpstreamView,
 };
 pub use self::wire::{Arrivals, Wire};
 
@@ -97,6 +105,11 @@ impl Gateway {
         let live = Live::new(settings, Some(&self.live.load()));
         self.live.store(Arc::new(live));
         self.wake.notify_one();
+    }
+
+    /// How the upstreams and their servers are, as this gateway has found them.
+    pub fn upstreams(&self) -> Vec<UpstreamView> {
+        self.live.load().upstreams.iter().map(|upstream| upstream.view()).collect()
     }
 
     /// Resolves the names of upstreams and asks their servers how they are, for as long as requests

@@ -229,6 +229,7 @@ impl ProxyHttp for Gateway {
         let status = session.response_written().map_or(0, |response| response.status.as_u16());
         let took = ctx.started.elapsed();
         ctx.in_flight.ends(status, took);
+        ctx.count(status, took);
         access_log::write(session, error, ctx, status, took);
         ctx.is_logged = true;
     }

@@ -3,6 +3,7 @@
 use super::identity::Identity;
 use super::user::{User, UserId, Username};
 use crate::clock::Timestamp;
+use serde_json::{Value, json};
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -43,6 +44,8 @@ pub enum Actor {
 pub enum Trail {
     /// What anyone can cause.
     Anyone,
+    /// What becomes of gateways.
+    Gateways,
     /// What operators do.
     Operators,
     /// What takes an account.
@@ -69,7 +72,8 @@ macro_rules! event_names {
                 }
             }
 
-            const fn trail(self) -> Trail {
+            /// The trail in which it is, if no operator causes it.
+            pub const fn trail(self) -> Trail {
                 match self {
                     $(Self::$name => Trail::$trail,)*
                 }
@@ -119,6 +123,24 @@ event_names! {
     LimitLeft = "limit_left" in Anyone,
     /// An operator lifted limits.
     LimitsCleared = "limits_cleared" in Operators,
+    /// An operator has limits not hold for a network.
+    NetworkAllowed = "network_allowed" in Operators,
+    /// An operator has a network refused.
+    NetworkDenied = "network_denied" in Operators,
+    /// An operator has a network treated like all others again.
+    NetworkForgotten = "network_forgotten" in Operators,
+    /// A gateway serves.
+    GatewayStarted = "gateway_started" in Gateways,
+    /// A gateway serves no more.
+    GatewayStopped = "gateway_stopped" in Gateways,
+    /// A gateway has read its settings again.
+    SettingsReloaded = "settings_reloaded" in Gateways,
+    /// A gateway was to read its settings again and could not: those before hold.
+    ReloadRefused = "reload_refused" in Gateways,
+    /// The store does not tell a gateway of changes.
+    StoreLost = "store_lost" in Gateways,
+    /// It does again.
+    StoreBack = "store_back" in Gateways,
 }
 
 impl Event {
@@ -153,6 +175,20 @@ impl Event {
         Self { detail: Some(line), ..self }
     }
 
+    /// What programs are told of it: in the log, by the command line, and in exports.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "timestamp": self.at.to_string(),
+            "event": self.name.as_str(),
+            "user": self.user.as_ref().map(|(_, name)| name.as_str()),
+            "user_id": self.user.as_ref().map(|(id, _)| id.0),
+            "address": self.actor.address().map(|address| address.to_string()),
+            "actor": self.actor.kind(),
+            "operator": self.actor.operator().map(Username::as_str),
+            "detail": self.detail,
+        })
+    }
+
     /// Where it is kept.
     pub fn trail(&self) -> Trail {
         match &self.actor {
@@ -163,6 +199,9 @@ impl Event {
 }
 
 impl Actor {
+    /// All kinds, as logs have them.
+    pub const KINDS: [&str; 5] = ["client", "admin", "api_key", "command_line", "gateway"];
+
     /// What kind of actor it is, as logs have it.
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -210,12 +249,13 @@ impl Actor {
 
 impl Trail {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Anyone, Self::Operators, Self::Users];
+    pub const ALL: [Self; 4] = [Self::Anyone, Self::Gateways, Self::Operators, Self::Users];
 
     /// What stores call it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Anyone => "anyone",
+            Self::Gateways => "gateways",
             Self::Operators => "operators",
             Self::Users => "users",
         }

@@ -17,6 +17,14 @@ pub struct Identity {
     pub user: UserId,
 }
 
+impl Identity {
+    /// Who a token without an end would show to be its user.
+    pub fn of(user: &User) -> Self {
+        let names = Names::of(user);
+        Self { is_staff: user.is_staff, lasts: None, names, user: user.id }
+    }
+}
+
 /// A user's name and address: one piece of memory, which all of the user's requests share.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Names(Arc<str>);

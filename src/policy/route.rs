@@ -23,6 +23,8 @@ pub struct Route {
     pub max_body: Option<usize>,
     /// Its methods; `None` is all.
     pub methods: Option<Vec<Method>>,
+    /// Its place in the list that its table was made of.
+    pub number: usize,
     /// Its paths: this one and those below it. `/app` and `/app/` mean the same.
     pub path: String,
     /// Which rate its requests keep to, if any.
@@ -51,6 +53,7 @@ impl Default for Route {
             host: HostPattern::Any,
             max_body: None,
             methods: None,
+            number: 0,
             path: "/".to_owned(),
             rate: None,
             read_timeout: None,

@@ -32,7 +32,8 @@ impl RouteTable {
             return Err(clashes);
         }
         let mut table = Self::default();
-        for route in routes {
+        for (number, route) in routes.into_iter().enumerate() {
+            let route = Route { number, ..route };
             let by_path = match &route.host {
                 HostPattern::Any => &mut table.any,
                 HostPattern::Below(parent) => {
@@ -58,10 +59,15 @@ impl RouteTable {
         own.or_else(below).or_else(|| self.any.find(question))
     }
 
+    /// All routes, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
+        let hosts = self.exact.values().chain(self.below.values()).chain([&self.any]);
+        hosts.flat_map(|by_path| by_path.routes.values().flatten())
+    }
+
     /// All routes: of those that fit a request, it takes the first.
     pub fn in_order(&self) -> Vec<&Arc<Route>> {
-        let hosts = self.exact.values().chain(self.below.values()).chain([&self.any]);
-        let mut all: Vec<_> = hosts.flat_map(|by_path| by_path.routes.values().flatten()).collect();
+        let mut all: Vec<_> = self.iter().collect();
         all.sort_by_cached_key(|route| {
             let host = match &route.host {
                 HostPattern::Is(host) => (0, Reverse(0), host.clone()),

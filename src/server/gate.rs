@@ -19,6 +19,7 @@ use crate::clock::OnceASecond;
 use crate::config::{Config, Source};
 use crate::gateway::{self, Gateway, Guard};
 use crate::metrics::Metrics;
+use crate::model::event::EventName;
 use crate::store::{self, StoreError};
 use arc_swap::ArcSwap;
 use pingora::apps::http_app::HttpServer;
@@ -61,6 +62,9 @@ impl Gate {
         }
         gate.start_tasks();
         gate.open_doors()?;
+        let started =
+            format!("version {}, process {}", env!("CARGO_PKG_VERSION"), std::process::id());
+        gate.running.auth.tell(EventName::GatewayStarted, Some(&started));
         if predecessor.is_some() {
             Predecessor::may_go();
         }
@@ -82,11 +86,14 @@ impl Gate {
     fn start_tasks(&mut self) {
         let Running { auth, gateway, reception, .. } = &self.running;
         let keeper = gateway.clone();
-        let [feed, limiter, recorder, refresher, sweeper] = [(); 5].map(|()| Arc::clone(auth));
+        let [counter, feed, limiter, networks, recorder, refresher, sweeper] =
+            [(); 7].map(|()| Arc::clone(auth));
         self.tasks.spawn(notify::watchdog(Arc::clone(reception)));
         self.run_beside(async move { match keeper.keep_upstreams().await {} });
         self.run_beside(async move { match feed.follow_store().await {} });
+        self.run_beside(async move { match counter.keep_series().await {} });
         self.run_beside(async move { match limiter.keep_limits().await {} });
+        self.run_beside(async move { match networks.keep_networks().await {} });
         self.run_beside(async move { match recorder.keep_events().await {} });
         self.run_beside(async move { refresher.refresh_tokens().await });
         self.run_beside(async move { upkeep::sweep(&sweeper).await });
@@ -211,9 +218,19 @@ impl Gate {
         }
         // Nobody else writes events from now on.
         self.tasks.shutdown().await;
-        auth.flush_events(LAST_EVENTS).await;
+        auth.tell(EventName::GatewayStopped, Some(&stopped(ending)));
+        tokio::join!(auth.flush_events(LAST_EVENTS), auth.flush_series(LAST_EVENTS));
         log.finish();
     }
+}
+
+fn stopped(ending: Ending) -> String {
+    let why = match ending {
+        Ending::Broken => "a task failed",
+        Ending::HandedOver => "another process has taken over",
+        Ending::Told => "it was told to",
+    };
+    format!("process {}: {why}", std::process::id())
 }
 
 /// How long the last events may take to be written.
@@ -231,6 +248,7 @@ async fn put_together(
     let metrics = Arc::new(Metrics::default());
     let auth = Arc::new(Auth::open(store, Arc::clone(&metrics), config.auth.clone())?);
     let gateway = Gateway::new(Arc::clone(&auth), Arc::clone(&metrics), config.gateway.clone());
+    auth.learn_networks().await;
     let console = Console::new(Arc::clone(&auth), gateway.clone(), config.admin.clone());
     let console = Arc::new(console);
     let gateway = gateway.with_console(Arc::clone(&console) as Arc<dyn gateway::Console>);

@@ -9,6 +9,7 @@ use crate::admin::Console;
 use crate::auth::Auth;
 use crate::config::{Config, Source};
 use crate::gateway::Gateway;
+use crate::model::event::EventName;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,8 +37,12 @@ impl Running {
         let outcome = self.try_reload().await;
         self.reception.metrics.reloaded(outcome.is_ok());
         match &outcome {
-            Ok(done) => tracing::info!("{done}"),
+            Ok(done) => {
+                self.auth.tell(EventName::SettingsReloaded, None);
+                tracing::info!("{done}");
+            }
             Err(mistakes) => {
+                self.auth.tell(EventName::ReloadRefused, Some(mistakes));
                 for mistake in mistakes.lines() {
                     tracing::error!(mistake, "settings kept as they were");
                 }

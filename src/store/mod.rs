@@ -9,7 +9,7 @@ pub mod redis;
 pub mod sqlite;
 
 pub use self::counts::{Count, Series};
-pub use self::events::{EventBounds, EventQuery};
+pub use self::events::{EventBounds, EventNews, EventPage, EventQuery};
 pub use self::feed::{Change, Watcher};
 pub use self::items::{Item, ItemKind};
 pub use self::listing::{
@@ -106,8 +106,15 @@ pub trait Store: Send + Sync {
     /// Keeps events, each once however often it is given, and lets go of the oldest beyond the
     /// bounds: of some at least, and of all in [`Store::sweep_events`].
     async fn keep_events(&self, events: &[Event], bounds: EventBounds) -> Result<(), StoreError>;
-    /// The events that were asked for, the newest first.
-    async fn events(&self, query: &EventQuery) -> Result<Vec<Event>, StoreError>;
+    /// A page of the events that were asked for, the newest first.
+    async fn events(&self, query: &EventQuery) -> Result<EventPage, StoreError>;
+    /// What was kept since a place, and at most so many of each trail; without one nothing but the
+    /// place where news begin.
+    async fn news_of_events(
+        &self,
+        place: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<EventNews, StoreError>;
     /// Lets go of all events beyond the bounds.
     async fn sweep_events(&self, bounds: EventBounds) -> Result<(), StoreError>;
 

@@ -65,6 +65,9 @@ macro_rules! contract {
                 events_come_the_newest_first
                 a_limit_takes_the_newest_events
                 only_the_events_that_are_wanted_are_told
+                events_are_found_by_all_that_they_say
+                pages_of_events_follow_each_other
+                news_of_events_come_once_and_in_their_order
                 the_newest_events_are_kept_within_the_bounds
                 what_anyone_can_cause_flushes_nothing_else
                 what_users_do_flushes_nothing_that_operators_did

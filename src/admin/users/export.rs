@@ -32,7 +32,7 @@ pub(super) fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     let search = Search::read(&site.asked().query).from_start();
     let first = stream::once(async { Ok(Bytes::from(csv_head())) });
     let rest = stream::unfold(Some((auth, search)), next_page);
-    Ok(ConsoleAnswer::Drawn(head, first.chain(rest).boxed()))
+    Ok(ConsoleAnswer::Stream(head, first.chain(rest).boxed()))
 }
 
 /// Where an export stands; `None` once it is at its end.

@@ -26,7 +26,7 @@ pub(super) async fn answer(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer
     let mut tokens = site.auth().tokens_of(user).await?;
     tokens.reverse();
     let username = Some(user.username.clone());
-    let query = EventQuery { limit: LATEST, name: None, since: None, user: username };
+    let query = EventQuery { user: username, ..EventQuery::newest(LATEST) };
     let events = site.auth().events(&query).await.map_err(crate::auth::AuthError::from)?;
     let body = html! {
         (notice::shown(&site.asked().query))

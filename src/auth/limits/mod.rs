@@ -6,12 +6,13 @@ mod outage;
 mod refusals;
 mod view;
 
-pub use self::view::LimitView;
+pub use self::view::{LimitView, LimitsShown, RefusalView};
 
 use self::local::Local;
 use self::outage::Outage;
 use self::refusals::Refusals;
 use super::events::Events;
+use super::networks::Networks;
 use super::{AuthError, Share};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
@@ -89,20 +90,25 @@ pub(super) struct Limits {
     has_hinted: AtomicBool,
     local: Local,
     metrics: Arc<Metrics>,
+    networks: Arc<Networks>,
     outage: Outage,
     refusals: Refusals,
     settings: ArcSwap<LimitSettings>,
     store: Arc<dyn Store>,
 }
 
+/// What it is made of.
+pub(super) struct Parts {
+    pub clock: Arc<dyn Clock>,
+    pub events: Arc<Events>,
+    pub metrics: Arc<Metrics>,
+    pub networks: Arc<Networks>,
+    pub store: Arc<dyn Store>,
+}
+
 impl Limits {
-    pub(super) fn new(
-        settings: LimitSettings,
-        clock: Arc<dyn Clock>,
-        events: Arc<Events>,
-        metrics: Arc<Metrics>,
-        store: Arc<dyn Store>,
-    ) -> Self {
+    pub(super) fn new(settings: LimitSettings, parts: Parts) -> Self {
+        let Parts { clock, events, metrics, networks, store } = parts;
         Self {
             has_hinted: AtomicBool::new(false),
             local: Local::new(Arc::clone(&clock)),
@@ -112,6 +118,7 @@ impl Limits {
             clock,
             events,
             metrics,
+            networks,
             store,
         }
     }
@@ -153,8 +160,7 @@ impl Limits {
     }
 
     fn is_exempt(&self, from: IpAddr) -> bool {
-        let settings = self.settings.load();
-        !settings.enabled || settings.exceptions.treatment(from) == Treatment::Allowed
+        !self.settings.load().enabled || self.networks.treatment(from) == Treatment::Allowed
     }
 
     /// Of whose part of the places for hashing a client may take; `None` for any number.

@@ -76,6 +76,15 @@ impl Refusals {
         true
     }
 
+    /// Those that were refused lately: how often, and for how long they are still.
+    pub(super) fn seen(&self, now: Instant) -> Vec<(LimitKey, u64, Duration)> {
+        let known = self.lock();
+        let seen = known.iter().map(|(key, refused)| {
+            (key.clone(), refused.count, refused.ends.saturating_duration_since(now))
+        });
+        seen.collect()
+    }
+
     /// Forgets those that have not been refused for a while, and says which.
     pub(super) fn settle(&self, now: Instant) -> Vec<Left> {
         if !self.are_there.load(Ordering::Relaxed) {

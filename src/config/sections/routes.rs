@@ -77,6 +77,7 @@ fn route(
         host,
         max_body,
         methods,
+        number: 0,
         path: path?,
         rate,
         read_timeout,

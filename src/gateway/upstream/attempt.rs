@@ -71,9 +71,12 @@ impl Attempt {
         Ok(self.lease.as_ref().is_some_and(|lease| lease.server().answered()))
     }
 
-    /// Notes that the server has broken off. Whether it is left out now that was not before.
-    fn failed(&self, ejection: Option<Ejection>) -> bool {
+    /// Notes that the server has broken off, and how. Whether it is left out now that was not before.
+    fn failed(&self, error: &Error, ejection: Option<Ejection>) -> bool {
         let server = self.lease.as_ref().map(Lease::server);
+        if let Some(server) = server {
+            server.remember_failure(failure::words_of(error));
+        }
         server.zip(ejection).is_some_and(|(server, ejection)| server.failed(ejection))
     }
 
@@ -164,6 +167,7 @@ impl Upstream {
             error.set_retry(attempt.tries <= self.settings.retries);
             return false;
         }
+        server.remember_failure(failure::words_of(error));
         attempt.tried.push(server.address);
         let pool = self.pool.load();
         let others = || pool.servers().iter().any(|one| !attempt.tried.contains(&one.address));
@@ -192,7 +196,7 @@ impl Upstream {
             && failure::is_of_breaking_off(error)
             && session.response_written().is_none()
             && session.as_downstream_mut().is_body_empty();
-        let is_left_out = is_failure && attempt.failed(self.settings.ejection);
+        let is_left_out = is_failure && attempt.failed(error, self.settings.ejection);
         let is_safe = [Method::GET, Method::HEAD, Method::OPTIONS];
         let may_retry = attempt.tries <= self.settings.retries
             && is_safe.contains(&session.req_header().method)

@@ -3,6 +3,7 @@
 use super::Upstream;
 use super::server::Server;
 use super::settings::HealthCheck;
+use crate::gateway::failure;
 use http::{Uri, Version, header};
 use pingora::connectors::TransportConnector;
 use pingora::connectors::http::Connector;
@@ -31,6 +32,7 @@ impl Prober {
         if let Err(error) = &answer {
             let (name, address) = (&upstream.settings.name, server.address);
             tracing::debug!(upstream = name, server = %address, %error, "health check failed");
+            server.remember_failure(format!("health check: {}", failure::words_of(error)));
         }
         server.checked(answer.is_ok(), [check.healthy_after, check.unhealthy_after]);
     }

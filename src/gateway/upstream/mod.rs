@@ -12,11 +12,13 @@ mod server;
 mod settings;
 mod terms;
 mod tls;
+mod view;
 
 pub use self::settings::{
     Balance, Ejection, HealthCheck, Protocol, ServerSettings, UpstreamSettings,
 };
 pub use self::tls::{Authorities, ClientIdentity, TlsSettings};
+pub use self::view::{Failed, ServerState, ServerView, UpstreamView};
 
 pub(super) use self::attempt::{Asker, Attempt};
 pub(super) use self::keep::keep;
@@ -43,9 +45,9 @@ pub(super) struct Upstream {
     names: Vec<Name>,
     pool: ArcSwap<Pool>,
     settings: UpstreamSettings,
-    /// Rings when its names have been asked for.
     /// Whether every name was asked for, with whatever result, and what came of it is in the pool.
     is_settled: AtomicBool,
+    /// Rings when its names have been asked for.
     settled: Notify,
     shown: Option<Arc<CertKey>>,
     trusted: Option<Arc<CaType>>,
@@ -141,7 +143,7 @@ mod tests {
     use pingora::upstreams::peer::Peer;
     use std::time::Duration;
 
-    fn upstream(servers: &[(&str, bool)]) -> Upstream {
+    pub(super) fn upstream(servers: &[(&str, bool)]) -> Upstream {
         let second = Duration::from_secs(1);
         let server = |(address, is_tls): &(&str, bool)| ServerSettings {
             address: (*address).to_owned(),

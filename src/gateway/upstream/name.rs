@@ -20,6 +20,8 @@ struct State {
     is_running: bool,
     /// Whether it was asked for at all, with whatever result.
     is_settled: bool,
+    /// Why it could not be resolved when it was asked for last, if so.
+    problem: Option<String>,
     resolved: Option<Instant>,
 }
 
@@ -35,6 +37,7 @@ impl Name {
             due: Instant::now(),
             is_running: false,
             is_settled: false,
+            problem: None,
             resolved: None,
         };
         Self { host: host.to_owned(), place, port, state: Mutex::new(state) }
@@ -43,6 +46,11 @@ impl Name {
     /// The addresses that it had last.
     pub(super) fn addresses(&self) -> Vec<SocketAddr> {
         self.state().addresses.iter().map(|ip| SocketAddr::from((*ip, self.port))).collect()
+    }
+
+    /// Why it could not be resolved last, if it could not.
+    pub(super) fn problem(&self) -> Option<String> {
+        self.state().problem.clone()
     }
 
     /// Leads to this address from now on.
@@ -94,12 +102,14 @@ impl Name {
                     tracing::info!(upstream, name = self.host, ?addresses, "name resolved");
                 }
                 state.addresses = addresses;
+                state.problem = None;
                 is_new || !was_settled
             }
             Err(error) => {
                 state.due = now + Self::PAUSE;
                 let kept = state.addresses.len();
                 tracing::warn!(upstream, name = self.host, error, kept, "name not resolved");
+                state.problem = Some(error);
                 !was_settled
             }
         }

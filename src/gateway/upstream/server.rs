@@ -21,6 +21,7 @@ pub(super) struct Server {
     failures: AtomicU32,
     in_use: AtomicUsize,
     is_healthy: AtomicBool,
+    last_failure: Mutex<Option<(Instant, String)>>,
     /// Its place among the upstream's servers as they are written.
     pub place: usize,
     pub weight: u32,
@@ -50,6 +51,7 @@ impl Server {
             failures: AtomicU32::new(0),
             in_use: AtomicUsize::new(0),
             is_healthy: AtomicBool::new(true),
+            last_failure: Mutex::default(),
             place,
             weight,
         }
@@ -117,6 +119,16 @@ impl Server {
             checks.against = 0;
             self.is_healthy.store(is_well, Relaxed);
         }
+    }
+
+    /// Keeps in mind what was wrong with it, for operators.
+    pub(super) fn remember_failure(&self, why: String) {
+        *self.last_failure() = Some((Instant::now(), why));
+    }
+
+    /// What was wrong with it last, and when.
+    pub(super) fn last_failure(&self) -> MutexGuard<'_, Option<(Instant, String)>> {
+        self.last_failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Its checks.

@@ -23,9 +23,9 @@ use self::link::Link;
 use self::scripts::Scripts;
 use super::feed::Listener;
 use super::{
-    Census, Change, Count, Counted, Cursor, EventBounds, EventQuery, Inserted, Inspection, Issue,
-    Item, ItemKind, ListedToken, NewToken, PasswordChange, Store, StoreError, TokenPage, TokenUse,
-    UserPage, UserQuery, Watcher,
+    Census, Change, Count, Counted, Cursor, EventBounds, EventNews, EventPage, EventQuery,
+    Inserted, Inspection, Issue, Item, ItemKind, ListedToken, NewToken, PasswordChange, Store,
+    StoreError, TokenPage, TokenUse, UserPage, UserQuery, Watcher,
 };
 use crate::clock::Timestamp;
 use crate::model::event::Event;
@@ -206,8 +206,16 @@ impl Store for RedisStore {
         self.add_events(events, bounds).await
     }
 
-    async fn events(&self, query: &EventQuery) -> Result<Vec<Event>, StoreError> {
+    async fn events(&self, query: &EventQuery) -> Result<EventPage, StoreError> {
         self.list_events(query).await
+    }
+
+    async fn news_of_events(
+        &self,
+        place: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<EventNews, StoreError> {
+        self.news(place, limit).await
     }
 
     async fn sweep_events(&self, bounds: EventBounds) -> Result<(), StoreError> {

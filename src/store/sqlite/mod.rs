@@ -20,9 +20,9 @@ mod writer;
 
 use super::feed::Listener;
 use super::{
-    Census, Change, Count, Counted, Cursor, EventBounds, EventQuery, Inserted, Inspection, Issue,
-    Item, ItemKind, ListedToken, NewToken, PasswordChange, Store, StoreError, TokenPage, TokenUse,
-    UserPage, UserQuery, Watcher,
+    Census, Change, Count, Counted, Cursor, EventBounds, EventNews, EventPage, EventQuery,
+    Inserted, Inspection, Issue, Item, ItemKind, ListedToken, NewToken, PasswordChange, Store,
+    StoreError, TokenPage, TokenUse, UserPage, UserQuery, Watcher,
 };
 use crate::clock::Timestamp;
 use crate::model::event::Event;
@@ -236,9 +236,18 @@ impl Store for SqliteStore {
         self.write(move |db, _| events::keep(db, &events, bounds)).await
     }
 
-    async fn events(&self, query: &EventQuery) -> Result<Vec<Event>, StoreError> {
+    async fn events(&self, query: &EventQuery) -> Result<EventPage, StoreError> {
         let query = query.clone();
         self.read(move |db| events::list(db, &query)).await
+    }
+
+    async fn news_of_events(
+        &self,
+        place: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<EventNews, StoreError> {
+        let place = place.cloned();
+        self.read(move |db| events::news(db, place.as_ref(), limit)).await
     }
 
     async fn sweep_events(&self, bounds: EventBounds) -> Result<(), StoreError> {

@@ -5,9 +5,12 @@ use crate::harness::gateway::Gateway;
 #[test]
 fn events_are_a_table_with_the_newest_last() {
     let gateway = Gateway::start("");
-    assert_eq!(gateway.run(&["events"]).done().stdout, "There are no such events.\n");
+    assert_eq!(
+        gateway.run(&["events", "--user", "ada"]).done().stdout,
+        "There are no such events.\n"
+    );
     promoted(&gateway, "ada");
-    let shown = gateway.run(&["events"]).done().stdout;
+    let shown = gateway.run(&["events", "--actor", "command_line"]).done().stdout;
     let lines: Vec<Vec<_>> = shown.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(lines[0], ["TIME", "EVENT", "USER", "FROM", "BY", "DETAIL"]);
     assert_eq!(lines[1][1..], ["user_created", "ada", "-", "command_line"]);
@@ -23,7 +26,8 @@ fn the_events_of_one_user_or_name_can_be_asked_for() {
     promoted(&gateway, "bob");
     gateway.run(&["user", "delete", "bob"]).done();
     let count = |flags: &[&str]| {
-        let verb = [&["events", "--json"], flags].concat();
+        let by = ["events", "--json", "--actor", "command_line"];
+        let verb = [&by, flags].concat();
         gateway.run(&verb).done().json().as_array().unwrap().len()
     };
     assert_eq!(count(&["--user", "bob"]), 3);
@@ -32,6 +36,10 @@ fn the_events_of_one_user_or_name_can_be_asked_for() {
     assert_eq!(count(&["--name", "staff_granted", "--user", "ada"]), 1);
     assert_eq!(count(&["--since", "1h"]), 5);
     assert_eq!(count(&["--since", "1h", "--limit", "4"]), 4);
+    assert_eq!(count(&["--until", "1h"]), 0);
+    assert_eq!(count(&["--text", "nothing says this"]), 0);
+    assert_eq!(count(&["--address", "192.0.2.0/24"]), 0);
+    assert_eq!(count(&["--operator", "ada"]), 0);
 }
 
 #[test]

@@ -55,7 +55,7 @@ async fn a_trail_that_cannot_be_kept_holds_up_no_other() {
     redis.ask::<String>(&["SET", "authgate:events:{operators}", "spoilt"]);
     // More than are written at once.
     for number in 0..300 {
-        auth.clear_limits(None, Some([192, 0, 2, 1].into())).await.unwrap();
+        auth.clear_limits(None, Some([192, 0, 2, 1].into()), Actor::CommandLine).await.unwrap();
         if number % 100 == 0 {
             auth.until_kept().await;
         }
@@ -117,7 +117,7 @@ async fn events_go_once_they_are_as_old_as_the_settings_say() {
     let store = Arc::new(SqliteStore::open(&folder.path().join("authgate.db")).unwrap());
     let clock = Arc::new(ManualClock::at(SystemClock.now()));
     let auth = accounts(store, Arc::clone(&clock) as Arc<dyn Clock>);
-    let query = EventQuery { limit: 10, name: None, since: None, user: None };
+    let query = EventQuery::newest(10);
     let day = Duration::from_hours(24);
     for (name, days_later, left) in [("a", 0, 1), ("b", 89, 2), ("c", 2, 2), ("d", 91, 1)] {
         clock.advance(day * days_later);

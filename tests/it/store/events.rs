@@ -4,11 +4,12 @@ use super::{Store, add, name, now};
 use authgate::clock::Timestamp;
 use authgate::model::event::{Actor, Event, EventName};
 use authgate::model::user::UserId;
-use authgate::store::{EventBounds, EventQuery};
+use authgate::store::{Cursor, EventBounds, EventQuery};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-const ALL: EventQuery = EventQuery { limit: 10_000, name: None, since: None, user: None };
+const ALL: EventQuery = EventQuery::newest(10_000);
 
 pub(super) async fn events_read_back_as_they_were_kept(store: Arc<dyn Store>) {
     let actors = [client("192.0.2.7"), client("2001:db8::7"), Actor::CommandLine, Actor::Gateway];
@@ -31,8 +32,8 @@ pub(super) async fn an_event_that_is_given_again_is_kept_once(store: Arc<dyn Sto
     keep(&*store, &events[..2], 100).await;
     assert_eq!(all(&*store).await.len(), 3);
     let newest = EventQuery { limit: 2, ..ALL };
-    assert_eq!(store.events(&newest).await.unwrap()[0], events[1]);
-    assert_eq!(store.events(&newest).await.unwrap().len(), 2);
+    assert_eq!(store.events(&newest).await.unwrap().events[0], events[1]);
+    assert_eq!(store.events(&newest).await.unwrap().events.len(), 2);
 }
 
 pub(super) async fn events_come_the_newest_first(store: Arc<dyn Store>) {
@@ -45,7 +46,7 @@ pub(super) async fn events_come_the_newest_first(store: Arc<dyn Store>) {
 pub(super) async fn a_limit_takes_the_newest_events(store: Arc<dyn Store>) {
     let events: Vec<_> = (1..=600).map(event).chain((601..=1_200).map(a_failure)).collect();
     keep(&*store, &events, 10_000).await;
-    let newest = store.events(&EventQuery { limit: 3, ..ALL }).await.unwrap();
+    let newest = store.events(&EventQuery { limit: 3, ..ALL }).await.unwrap().events;
     assert_eq!(minutes_of(&newest), [1_200, 1_199, 1_198]);
     assert_eq!(all(&*store).await.len(), 1_200);
 }
@@ -61,7 +62,7 @@ pub(super) async fn only_the_events_that_are_wanted_are_told(store: Arc<dyn Stor
     keep(&*store, &events, 100).await;
     let wanted = |query| {
         let store = Arc::clone(&store);
-        async move { minutes_of(&store.events(&query).await.unwrap()) }
+        async move { minutes_of(&store.events(&query).await.unwrap().events) }
     };
     let (alice, failures) = (Some(name("alice")), Some(EventName::LoginFailed));
     assert_eq!(wanted(EventQuery { user: alice.clone(), ..ALL }).await, [3, 1]);
@@ -69,6 +70,72 @@ pub(super) async fn only_the_events_that_are_wanted_are_told(store: Arc<dyn Stor
     assert_eq!(wanted(EventQuery { name: failures, user: alice, ..ALL }).await, [3]);
     assert_eq!(wanted(EventQuery { since: Some(at(3)), ..ALL }).await, [4, 3]);
     assert_eq!(wanted(EventQuery { user: Some(name("Alice")), ..ALL }).await, Vec::<u64>::new());
+}
+
+pub(super) async fn events_are_found_by_all_that_they_say(store: Arc<dyn Store>) {
+    let admin = Actor::Admin(name("ops"), "198.51.100.7".parse().unwrap());
+    let events = [
+        Event::new(EventName::NetworkDenied, admin, at(1)).with("203.0.113.0/24: ÄRGER"),
+        event(2),
+        Event::new(EventName::LoginFailed, client("2001:db8::7"), at(3)),
+        Event::new(EventName::UserDeleted, Actor::CommandLine, at(4)),
+    ];
+    keep(&*store, &events, 100).await;
+    let wanted = |query| {
+        let store = Arc::clone(&store);
+        async move { minutes_of(&store.events(&query).await.unwrap().events) }
+    };
+    let network = |text: &str| Some(text.parse().unwrap());
+    assert_eq!(wanted(EventQuery { operator: Some(name("ops")), ..ALL }).await, [1]);
+    assert_eq!(wanted(EventQuery { actor: Some("command_line"), ..ALL }).await, [4]);
+    assert_eq!(wanted(EventQuery { address: network("192.0.2.7/32"), ..ALL }).await, [2]);
+    assert_eq!(wanted(EventQuery { address: network("2001:db8::/64"), ..ALL }).await, [3]);
+    assert_eq!(wanted(EventQuery { text: Some("ärger".to_owned()), ..ALL }).await, [1]);
+    let span = EventQuery { since: Some(at(2)), until: Some(at(4)), ..ALL };
+    assert_eq!(wanted(span).await, [3, 2]);
+}
+
+pub(super) async fn pages_of_events_follow_each_other(store: Arc<dyn Store>) {
+    // All at few moments, and in two trails.
+    let of = |number: u64| {
+        let bare =
+            if number.is_multiple_of(3) { a_failure(number / 10) } else { event(number / 10) };
+        bare.with(number)
+    };
+    let events: Vec<_> = (0..95).map(of).collect();
+    keep(&*store, &events, 1_000).await;
+    let (mut found, mut query) = (Vec::new(), EventQuery { limit: 7, ..ALL });
+    loop {
+        let page = store.events(&query).await.unwrap();
+        assert!(page.events.len() <= 7);
+        found.extend(page.events);
+        query.after = page.next;
+        if query.after.is_none() {
+            break;
+        }
+        // What comes meanwhile is on no later page.
+        keep(&*store, &[event(1_000).with(found.len())], 1_000).await;
+    }
+    assert_eq!(minutes_of(&found), (0..95).rev().map(|number| number / 10).collect::<Vec<_>>());
+    assert_eq!(found.iter().collect::<HashSet<_>>().len(), 95);
+}
+
+pub(super) async fn news_of_events_come_once_and_in_their_order(store: Arc<dyn Store>) {
+    keep(&*store, &[event(1), a_failure(1)], 100).await;
+    let start = store.news_of_events(None, 10).await.unwrap();
+    assert_eq!(start.events, []);
+    // Also what is older than what was told: it may have waited for the store.
+    let late = [event(5), event(2), event(5).with("the same moment")];
+    keep(&*store, &late, 100).await;
+    let news = store.news_of_events(Some(&start.place), 2).await.unwrap();
+    assert_eq!(news.events, late[..2]);
+    keep(&*store, &[a_failure(3)], 100).await;
+    let rest = store.news_of_events(Some(&news.place), 10).await.unwrap();
+    assert_eq!(rest.events, [a_failure(3), late[2].clone()]);
+    let none = store.news_of_events(Some(&rest.place), 10).await.unwrap();
+    assert_eq!((none.events.len(), none.place), (0, rest.place));
+    let forged = Cursor("users=1 OR 1=1,anyone=+,operators=over".to_owned());
+    assert_eq!(store.news_of_events(Some(&forged), 10).await.unwrap().events, []);
 }
 
 pub(super) async fn the_newest_events_are_kept_within_the_bounds(store: Arc<dyn Store>) {
@@ -127,7 +194,7 @@ pub(super) async fn events_outlive_their_user(store: Arc<dyn Store>) {
     keep(&*store, std::slice::from_ref(&deleted), 10).await;
     assert!(store.delete_user(alice.id).await.unwrap());
     let query = EventQuery { user: Some(name("alice")), ..ALL };
-    assert_eq!(store.events(&query).await.unwrap(), [deleted]);
+    assert_eq!(store.events(&query).await.unwrap().events, [deleted]);
 }
 
 async fn keep(store: &dyn Store, events: &[Event], most: u64) {
@@ -135,7 +202,7 @@ async fn keep(store: &dyn Store, events: &[Event], most: u64) {
 }
 
 async fn all(store: &dyn Store) -> Vec<Event> {
-    store.events(&ALL).await.unwrap()
+    store.events(&ALL).await.unwrap().events
 }
 
 /// A moment that is the same in all of a test.

@@ -1,0 +1,39 @@
+//! What is told of a request that was explained, in words: the same on every face.
+
+use super::explain::Explanation;
+use crate::model::identity::Identity;
+use crate::policy::Access;
+use http::{HeaderName, HeaderValue, header};
+
+impl Explanation {
+    /// Why the caller may pass or not, in a line; `None` where no route takes the request.
+    pub fn access(&self) -> Option<String> {
+        let route = self.route.as_ref()?;
+        let caller = self.caller.as_ref().map(describe);
+        Some(match (route.access, caller) {
+            (Access::Public, _) => "public: everyone may pass, and nobody is asked".to_owned(),
+            (Access::Nobody, _) => "nobody: no one may pass".to_owned(),
+            (Access::Optional, Some(caller)) => format!("optional: everyone may pass; {caller}"),
+            (Access::Optional, None) => {
+                "optional: everyone may pass; there is no good token".to_owned()
+            }
+            (Access::User, Some(caller)) => format!("user: {caller}"),
+            (Access::User, None) => "user: there is no good token".to_owned(),
+            (Access::Staff, Some(caller)) => format!("staff: {caller}"),
+            (Access::Staff, None) => "staff: there is no good token".to_owned(),
+        })
+    }
+}
+
+fn describe(caller: &Identity) -> String {
+    let kind = if caller.is_staff { "staff" } else { "not staff" };
+    format!("it is {} (number {}, {kind})", caller.names.username(), caller.user)
+}
+
+/// A header's value as it is shown, unless it is a secret.
+pub fn shown(name: &HeaderName, value: &HeaderValue) -> String {
+    if *name == header::AUTHORIZATION {
+        return "(not shown)".to_owned();
+    }
+    String::from_utf8_lossy(value.as_bytes()).into_owned()
+}
