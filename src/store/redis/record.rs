@@ -7,11 +7,27 @@ use crate::model::password::PasswordHash;
 use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{User, UserId, Username};
 use crate::store::StoreError;
+use redis::{FromRedisValue, Value, from_redis_value};
 use std::collections::HashMap;
 use std::str::FromStr;
 
 /// A user's hash as Redis returns it; empty if there is no such user.
 pub(super) type Fields = HashMap<String, String>;
+
+/// Answers of two commands each.
+pub(super) fn in_pairs<T: FromRedisValue>(answers: Vec<Value>) -> Result<Vec<T>, StoreError> {
+    let mut pairs = Vec::with_capacity(answers.len() / 2);
+    let mut answers = answers.into_iter();
+    while let (Some(one), Some(other)) = (answers.next(), answers.next()) {
+        let pair = Value::Array(vec![one, other]);
+        let pair = from_redis_value(pair).map_err(|_| StoreError::Corrupt {
+            what: "record",
+            problem: "the answer is not of the expected kind".to_owned(),
+        })?;
+        pairs.push(pair);
+    }
+    Ok(pairs)
+}
 
 /// Writes a user as the fields of a hash.
 pub(super) fn user_fields(user: &User) -> Vec<(&'static str, String)> {

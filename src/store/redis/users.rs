@@ -22,6 +22,7 @@ impl RedisStore {
         // The name comes last: before it, nobody finds the user, not even in a list.
         self.write_user(&user).await?;
         if self.take_name(&user).await? {
+            later(user.id, self.index_user(&user).await);
             return Ok(Inserted::Done(user));
         }
         self.unwrite_user(user.id).await?;
@@ -165,8 +166,19 @@ impl RedisStore {
         for (field, value) in values {
             script.arg(field).arg(value);
         }
+        // Only the indexes want it, and only what they say of it.
+        let before = match change {
+            UserChange::Active(_) | UserChange::Email(_) | UserChange::Staff(_) => {
+                self.read_user(id).await?
+            }
+            _ => None,
+        };
         let fields: Fields = self.link.ask(Request::Script(&script)).await?;
-        record::user(id, &fields)
+        let after = record::user(id, &fields)?;
+        if let (Some(before), Some(after)) = (before, &after) {
+            later(id, self.reindex_user(&before, after).await);
+        }
+        Ok(after)
     }
 
     /// Deletes the hash, and with it all tokens; what is left then is swept one day at the latest.
@@ -188,7 +200,17 @@ impl RedisStore {
         self.link.ask::<()>(Request::Script(&drop_name)).await?;
         let entries = self.entries(user.id, "-inf").await?;
         self.remove_entries(user.id, &entries).await?;
+        self.drop_items_of(user.id).await?;
+        self.link.ask::<()>(Request::Command(&Cmd::del(keys::token_notes(user.id)))).await?;
+        self.unindex_user(user).await?;
         self.link.ask(Request::Command(&Cmd::zrem(keys::USERS, user.id.0))).await
+    }
+}
+
+/// An index that could not be written says later what it should: after the next sweep.
+pub(super) fn later(user: UserId, written: Result<(), StoreError>) {
+    if let Err(error) = written {
+        tracing::warn!(%user, %error, "a user was changed, but is found as before until a sweep");
     }
 }
 
