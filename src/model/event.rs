@@ -161,7 +161,7 @@ impl Event {
     /// The same, of the account that a request acts for.
     #[must_use]
     pub fn of_caller(self, caller: &Identity) -> Self {
-        let name = Username::existing(caller.names.username());
+        let name = Username::stored(caller.names.username());
         Self { user: name.map(|name| (caller.user, name)), ..self }
     }
 
@@ -233,7 +233,7 @@ impl Actor {
 
     /// The actor of that kind, address and operator; `None` if there can be no such.
     pub fn read(kind: &str, address: Option<&str>, operator: Option<&str>) -> Option<Self> {
-        let operator = operator.map(Username::existing);
+        let operator = operator.map(Username::stored);
         match (kind, address, operator) {
             ("admin", Some(address), Some(name)) => Some(Self::Admin(name?, address.parse().ok()?)),
             ("api_key", Some(address), Some(name)) => {

@@ -17,7 +17,7 @@ impl fmt::Display for UserId {
     }
 }
 
-/// A name that obeys Django's rules for usernames, in Unicode's form NFKC.
+/// A user's name. One that is new obeys Django's rules for usernames, in Unicode's form NFKC.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Username(String);
 
@@ -49,6 +49,12 @@ impl Username {
     /// `None` if no user can have it.
     pub fn existing(typed: &str) -> Option<Self> {
         Self::parse(typed).ok().filter(|name| name.0 == typed)
+    }
+
+    /// Reads a name from a store, where others may have put what no user can have: who is there must
+    /// be seen, to be removed. `None` for what would break a line, or have an end within it.
+    pub fn stored(text: &str) -> Option<Self> {
+        (!text.contains(char::is_control)).then(|| Self(text.to_owned()))
     }
 
     /// The name as text.
@@ -241,5 +247,14 @@ mod tests {
         assert!(Username::existing("fish").is_some());
         assert!(Username::existing("ﬁsh").is_none());
         assert!(Username::existing("a b!").is_none());
+    }
+
+    #[test]
+    fn a_store_may_have_names_that_no_user_can_have_but_none_that_breaks_a_line() {
+        let hostile = "\"><img src=x onerror=alert(1)>";
+        assert_eq!(Username::stored(hostile).unwrap().as_str(), hostile);
+        for name in ["a\0b", "a\nb", "a\x1b[2Jb", "a\u{85}b"] {
+            assert!(Username::stored(name).is_none(), "{name:?}");
+        }
     }
 }

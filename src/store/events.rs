@@ -147,7 +147,7 @@ impl Written {
     pub(super) fn read(self) -> Option<Event> {
         let Self { actor, address, at, detail, name, operator, user } = self;
         let user = match user {
-            Some((id, name)) => Some((UserId(id), Username::existing(&name)?)),
+            Some((id, name)) => Some((UserId(id), Username::stored(&name)?)),
             None => None,
         };
         let actor = Actor::read(&actor, address.as_deref(), operator.as_deref())?;

@@ -67,7 +67,7 @@ pub(super) fn user(id: UserId, fields: &Fields) -> Result<Option<User>, StoreErr
         // One that an older gateway has written says nothing of it.
         must_change: optional_number::<u8>(fields, "must_change")? == Some(1),
         password: PasswordHash::new(text(fields, "password")?.to_owned()),
-        username: Username::existing(name).ok_or_else(|| bad_field("username"))?,
+        username: Username::stored(name).ok_or_else(|| bad_field("username"))?,
     }))
 }
 

@@ -96,7 +96,7 @@ pub(super) fn listed_token(row: &Row<'_>) -> Result<ListedToken, StoreError> {
 
 fn username(row: &Row<'_>) -> Result<Username, StoreError> {
     let name: String = row.get("username")?;
-    Username::existing(&name).ok_or_else(|| StoreError::Corrupt {
+    Username::stored(&name).ok_or_else(|| StoreError::Corrupt {
         what: "user",
         problem: "someone has a name that no user can have".to_owned(),
     })
