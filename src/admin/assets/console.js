@@ -6,8 +6,19 @@ for (const time of document.querySelectorAll("time[datetime]")) {
   const at = new Date(time.dateTime);
   if (Number.isNaN(at.valueOf())) continue;
   time.title = time.dateTime;
-  time.textContent = at.toLocaleString([], { dateStyle: "medium", timeStyle: "medium" });
+  const isOfThisYear = at.getFullYear() === new Date().getFullYear();
+  time.textContent = at.toLocaleString([], {
+    year: isOfThisYear ? undefined : "numeric",
+    month: "short",
+    day: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+  });
 }
+
+// On a narrow screen the menu may be longer than the screen.
+document.querySelector(".top [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
 // A box that ticks all others of its form.
 for (const all of document.querySelectorAll("input[data-ticks]")) {
