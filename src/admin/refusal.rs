@@ -8,7 +8,7 @@ use crate::api::BodyError;
 use crate::auth::{AuthError, ManageError, RegisterError};
 use crate::clock::seconds_up;
 use crate::gateway::ConsoleAnswer;
-use http::{StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use maud::html;
 
 /// Why a page is not shown, or nothing was changed.
@@ -108,7 +108,7 @@ impl Refusal {
             p.alert role="alert" { (self.words()) }
             p { a href=(site.link("/")) { "Back to the overview" } }
         };
-        Ok(self.finish(site.page(Nav::None, self.title(), &body)))
+        Ok(self.finish(site.page(Nav::None, self.title(), &body), &site.asked().method))
     }
 
     /// The answer to anyone else.
@@ -122,12 +122,20 @@ impl Refusal {
             h1 { (self.title()) }
             p.alert role="alert" { (self.words()) }
         };
-        self.finish(page::plain(&settings.path, self.title(), &body))
+        self.finish(page::plain(&settings.path, self.title(), &body), &asked.method)
     }
 
-    fn finish(&self, answer: ConsoleAnswer) -> ConsoleAnswer {
+    fn finish(&self, answer: ConsoleAnswer, method: &Method) -> ConsoleAnswer {
         let ConsoleAnswer::Whole(mut response) = answer else { return answer };
         *response.status_mut() = self.status();
+        if let Self::MethodNotAllowed = self {
+            let allowed = match *method {
+                Method::GET | Method::HEAD => "POST",
+                Method::POST => "GET, HEAD",
+                _ => "GET, HEAD, POST",
+            };
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+        }
         let seconds = match self {
             Self::Busy | Self::Unavailable => 2,
             Self::Throttled(seconds) => *seconds,

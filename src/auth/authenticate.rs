@@ -30,6 +30,7 @@ impl Auth {
         };
         let (Facts { token, user }, now) = self.good(facts)?;
         self.refresh(digest, &token, now);
+        self.note_use(digest, token.user, now, from);
         Ok(Identity {
             is_staff: user.is_staff,
             lasts: token.lasts(now),

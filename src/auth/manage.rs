@@ -131,6 +131,11 @@ impl Auth {
         self.store.sweep(self.clock.now()).await
     }
 
+    /// Whether a sweep should come soon. An error if the store could not tell.
+    pub async fn wants_sweep(&self) -> Result<bool, StoreError> {
+        self.store.wants_sweep().await
+    }
+
     async fn change(
         &self,
         user: &User,

@@ -12,6 +12,7 @@ mod hash_pool;
 mod hash_queue;
 mod hasher;
 mod issue;
+mod last_used;
 mod limits;
 mod login;
 mod logout;
@@ -48,6 +49,7 @@ pub use self::series::{History, Span, Tallies};
 use self::cache::Cache;
 use self::events::Events;
 use self::flights::Flights;
+use self::last_used::LastUsed;
 use self::limits::Limits;
 use self::networks::Networks;
 use self::outages::Outages;
@@ -72,6 +74,7 @@ pub struct Auth {
     decoy: PasswordHash,
     events: Arc<Events>,
     flights: Flights,
+    last_used: LastUsed,
     limits: Limits,
     metrics: Arc<Metrics>,
     networks: Arc<Networks>,
@@ -121,6 +124,7 @@ impl Auth {
             decoy: hasher.hash(&issue::random_password()?)?,
             events,
             flights: Flights::default(),
+            last_used: LastUsed::new(),
             limits,
             passwords: HashPool::new(hasher, settings.hash_threads, Arc::clone(&metrics))?,
             metrics,

@@ -4,10 +4,13 @@ mod account;
 mod cookie;
 mod forgery;
 mod operators;
+mod places;
 mod second_factor;
 mod sessions;
 mod setup;
 mod sign_in;
+mod tokens;
+mod users;
 
 use crate::harness::gateway::{Gateway, PASSWORD};
 use crate::harness::http::{Answer, Connection, HOST, Request};
@@ -25,7 +28,12 @@ pub(crate) struct Browser {
 impl Browser {
     /// A browser that has been nowhere.
     pub(crate) fn of(gateway: &Gateway) -> Self {
-        Self { address: gateway.address, cookie: None, form_key: String::new() }
+        Self::at(gateway.address)
+    }
+
+    /// One that goes to this listener.
+    pub(crate) fn at(address: SocketAddr) -> Self {
+        Self { address, cookie: None, form_key: String::new() }
     }
 
     /// A browser in which an operator is signed in, whom it makes.
