@@ -274,9 +274,10 @@ impl RedisStore {
         after: Option<&Place>,
         count: usize,
     ) -> Result<Vec<Place>, StoreError> {
-        let (command, beginning, end) = match query.order.is_descending {
-            true => ("ZREVRANGEBYLEX", "+", "-"),
-            false => ("ZRANGEBYLEX", "-", "+"),
+        let (command, beginning, end) = if query.order.is_descending {
+            ("ZREVRANGEBYLEX", "+", "-")
+        } else {
+            ("ZRANGEBYLEX", "-", "+")
         };
         let start = match after {
             Some((Key::Text(text), id)) => format!("({}", by_text(text, *id)),
@@ -298,10 +299,8 @@ impl RedisStore {
         after: Option<&Place>,
         count: usize,
     ) -> Result<Vec<Place>, StoreError> {
-        let (direction, beginning) = match query.order.is_descending {
-            true => ("down", "+inf"),
-            false => ("up", "-inf"),
-        };
+        let (direction, beginning) =
+            if query.order.is_descending { ("down", "+inf") } else { ("up", "-inf") };
         let (score, member) = match after {
             Some((Key::Number(score), id)) => (score.to_string(), padded(*id)),
             _ => (beginning.to_owned(), String::new()),
