@@ -66,10 +66,15 @@ impl Events {
             output::json(&events.iter().map(Event::to_json).collect());
             return Ok(());
         }
-        let heads = ["TIME", "EVENT", "USER", "FROM", "BY", "DETAIL"];
-        output::table(heads, events.iter().map(as_row).collect(), "There are no such events.");
+        print(&events, "There are no such events.");
         Ok(())
     }
+}
+
+/// Prints events as a table, or `none` where there are none.
+pub(super) fn print(events: &[Event], none: &str) {
+    let heads = ["TIME", "EVENT", "USER", "FROM", "BY", "DETAIL"];
+    output::table(heads, events.iter().map(as_row).collect(), none);
 }
 
 impl Wanted {
