@@ -7,7 +7,11 @@
 
 mod asked;
 mod assets;
+mod attention;
+mod chart;
+mod events;
 mod fields;
+mod limits;
 mod notice;
 mod overview;
 mod page;
@@ -46,12 +50,15 @@ pub struct Console {
     auth: Arc<Auth>,
     gateway: Gateway,
     settings: ArcSwapOption<Settings>,
+    /// Those who follow events.
+    watchers: events::Watchers,
 }
 
 impl Console {
     /// The console of this gateway; with no settings there is none.
     pub fn new(auth: Arc<Auth>, gateway: Gateway, settings: Option<Settings>) -> Self {
-        Self { auth, gateway, settings: ArcSwapOption::new(settings.map(Arc::new)) }
+        let settings = ArcSwapOption::new(settings.map(Arc::new));
+        Self { auth, gateway, settings, watchers: events::Watchers::default() }
     }
 
     /// Works by other settings from now on.
@@ -89,6 +96,8 @@ impl Console {
     async fn route(site: &Site<'_>, segments: &[&str]) -> Result<ConsoleAnswer, Refusal> {
         match segments {
             [] => overview::answer(site).await,
+            ["events", rest @ ..] => events::answer(site, rest).await,
+            ["limits", rest @ ..] => limits::answer(site, rest).await,
             ["logout"] => sign_in::leave(site).await,
             ["tokens", rest @ ..] => tokens::answer(site, rest).await,
             ["users", rest @ ..] => users::answer(site, rest).await,
