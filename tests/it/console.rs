@@ -1,9 +1,13 @@
 //! The admin console, as a browser has it.
 
+mod events;
+mod limits;
+mod overview;
 mod sign_in;
 
 use crate::harness::gateway::{Gateway, PASSWORD};
 use crate::harness::http::{Answer, Connection, HOST, Request};
+use crate::harness::redis_server::RedisServer;
 use std::net::SocketAddr;
 
 /// A browser without scripts: it keeps the cookie, and sends forms as pages have them.
@@ -80,6 +84,13 @@ impl Browser {
     pub(crate) fn cookie(&self) -> Option<&str> {
         self.cookie.as_deref()
     }
+}
+
+/// Does something with a gateway on each store, with these settings beside it.
+pub(crate) fn on_each_store(settings: &str, act: impl Fn(&Gateway)) {
+    act(&Gateway::start(settings));
+    let redis = RedisServer::start();
+    act(&Gateway::start(&(redis.settings() + settings)));
 }
 
 /// What stands between two texts.
