@@ -20,7 +20,7 @@ pub(super) async fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
         auth.census(),
         auth.history(),
         auth.limits_shown(0),
-        auth.setup_is_open(),
+        auth.any_setup_is_open(),
         auth.operators_without_totp(),
     );
     let history = history.ok();

@@ -2,7 +2,9 @@
 
 use super::Auth;
 use crate::metrics::Metrics;
-use crate::store::{Census, Inspection, ItemKind, StoreError, UserColumn, UserOrder, UserQuery};
+use crate::store::{
+    Census, Inspection, Item, ItemKind, StoreError, UserColumn, UserOrder, UserQuery,
+};
 use std::collections::HashSet;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -25,7 +27,7 @@ impl Auth {
     }
 
     /// Whether the link that makes the first operator is open.
-    pub async fn setup_is_open(&self) -> Result<bool, StoreError> {
+    pub async fn any_setup_is_open(&self) -> Result<bool, StoreError> {
         Ok(!self.store.items(ItemKind::Setup, self.clock.now()).await?.is_empty())
     }
 
@@ -43,7 +45,9 @@ impl Auth {
         };
         let staff = self.store.find_users(&query, now).await?;
         let apps = self.store.items(ItemKind::Totp, now).await?;
-        let with: HashSet<_> = apps.iter().filter_map(|item| item.owner).collect();
+        // One that is not confirmed yet has another key.
+        let whose = |item: &Item| item.owner.filter(|owner| item.key == owner.to_string());
+        let with: HashSet<_> = apps.iter().filter_map(whose).collect();
         Ok(staff.users.iter().filter(|listed| !with.contains(&listed.user.id)).count())
     }
 }

@@ -76,7 +76,8 @@ fn nobody_shuts_themselves_out_by_accident() {
             assert!(answer.text().contains("This would shut you out"), "{}", answer.text());
         }
         assert_eq!(browser.get("/admin/").status, 200);
-        let known = [("network", "127.0.0.0/8"), ("treatment", "deny"), ("for", "1h"), ("knows", "yes")];
+        let known =
+            [("network", "127.0.0.0/8"), ("treatment", "deny"), ("for", "1h"), ("knows", "yes")];
         assert_eq!(browser.post("/admin/limits/networks/", &known).status, 302);
         eventually("the refusal", || (browser.get("/admin/").status == 403).then_some(()));
         // The command line is no network.
@@ -100,7 +101,8 @@ fn taking_back_an_allowance_does_not_shut_out_either() {
 
 #[test]
 fn what_the_settings_say_is_shown_and_stays() {
-    let gateway = Gateway::start("[limits]\nallow = [\"198.51.100.0/24\"]\ndeny = [\"192.0.2.0/24\"]\n");
+    let gateway =
+        Gateway::start("[limits]\nallow = [\"198.51.100.0/24\"]\ndeny = [\"192.0.2.0/24\"]\n");
     let mut browser = Browser::signed_in(&gateway, "ops");
     let page = browser.get("/admin/limits/").text();
     assert!(page.contains("192.0.2.0/24") && page.contains("the settings file"), "{page}");
@@ -120,9 +122,7 @@ fn no_limit_holds_for_a_network_that_an_operator_allows() {
             let request = Request::post("/api/login/").json(&credentials);
             gateway.send(&request.with("X-Forwarded-For", address)).status
         };
-        eventually("the allowance", || {
-            (0..4).all(|_| guess("198.18.0.7") == 400).then_some(())
-        });
+        eventually("the allowance", || (0..4).all(|_| guess("198.18.0.7") == 400).then_some(()));
         assert_eq!((0..4).filter(|_| guess("198.19.0.7") == 400).count(), 2);
         let shown = gateway.run(&["limits", "networks", "--json"]).done().json();
         assert_eq!(shown[0]["network"], "198.18.0.0/16");
@@ -151,7 +151,10 @@ fn who_is_slowed_is_seen_by_name_and_let_in_again() {
         assert_eq!(browser.post("/admin/limits/clear/", &[("one", key)]).status, 302);
         eventually("another guess", || (guess() == 400).then_some(()));
         let cleared = gateway.run(&["events", "--name", "limits_cleared", "--json"]).done().json();
-        assert_eq!((&cleared[0]["user"], &cleared[0]["operator"]), (&"alice".into(), &"ops".into()));
+        assert_eq!(
+            (&cleared[0]["user"], &cleared[0]["operator"]),
+            (&"alice".into(), &"ops".into())
+        );
     });
 }
 

@@ -94,6 +94,7 @@ fn whatever_an_operator_does_is_kept() {
     let gateway = Gateway::start("");
     let password = format!("{PASSWORD}\n");
     let with_password = |verb: &[&str]| gateway.run_with_input(verb, &password).done();
+    with_password(&["user", "create", "root", "--staff", "--password-stdin"]);
     with_password(&["user", "create", "ada", "--staff", "--password-stdin"]);
     with_password(&["user", "set-password", "ada", "--password-stdin"]);
     let created = gateway.run(&["token", "create", "ada", "--json"]).done().json();
@@ -118,7 +119,7 @@ fn whatever_an_operator_does_is_kept() {
         ("user_activated", Value::Null),
         ("user_deleted", Value::Null),
     ];
-    let found = events(&gateway, &["--actor", "command_line"]);
+    let found = events(&gateway, &["--actor", "command_line", "--user", "ada"]);
     assert_eq!(found.len(), expected.len(), "{found:?}");
     for (event, (name, detail)) in found.iter().zip(expected) {
         assert_eq!((&event["event"], &event["user"]), (&json!(name), &json!("ada")));
