@@ -50,6 +50,8 @@ pub enum Problem {
     MethodNotAllowed(Method),
     /// The host is another one than that which the client called in its TLS handshake.
     Misdirected,
+    /// The caller must choose another password first.
+    MustChangePassword,
     /// The name was taken while, or under a spelling in which, it seemed free.
     NameTaken,
     /// The body is nested too deeply.
@@ -121,8 +123,10 @@ impl Problem {
                 (StatusCode::UNAUTHORIZED, self.detail())
             }
             Self::Conflict(_) => (StatusCode::CONFLICT, self.detail()),
-            Self::Denied(_) => (StatusCode::FORBIDDEN, self.detail()),
-            Self::Forbidden | Self::RegistrationClosed => (StatusCode::FORBIDDEN, self.detail()),
+            Self::Denied(_)
+            | Self::Forbidden
+            | Self::MustChangePassword
+            | Self::RegistrationClosed => (StatusCode::FORBIDDEN, self.detail()),
             Self::TokenLimit => {
                 let words = "Maximum amount of tokens allowed per user exceeded.";
                 (StatusCode::FORBIDDEN, json!({ "error": words }))
@@ -163,6 +167,7 @@ impl Problem {
             Self::Internal => "Internal error.".to_owned(),
             Self::Conflict(words) | Self::Denied(words) | Self::Malformed(words) => words.clone(),
             Self::MethodNotAllowed(method) => format!("Method \"{method}\" not allowed."),
+            Self::MustChangePassword => "You must change your password.".to_owned(),
             Self::NestedTooDeeply => "JSON parse error - nested too deeply".to_owned(),
             Self::NotAuthenticated => "Authentication credentials were not provided.".to_owned(),
             Self::NotFound => "Not found.".to_owned(),
@@ -212,7 +217,10 @@ impl From<ManageError> for Problem {
                 Self::Conflict("The user is locked out.".to_owned())
             }
             ManageError::Auth(error) => error.into(),
-            ManageError::Changed(_) => Self::Conflict(sentence(&error.to_string())),
+            ManageError::Changed(_)
+            | ManageError::LastOperator(_)
+            | ManageError::OperatorsBusy
+            | ManageError::OwnAccount => Self::Conflict(sentence(&error.to_string())),
             ManageError::NoSuchToken | ManageError::NoSuchUser(_) => Self::NotFound,
             ManageError::WeakPassword(weaknesses) => weak("password", &weaknesses),
         }
@@ -251,6 +259,10 @@ impl From<ChangeError> for Problem {
     fn from(error: ChangeError) -> Self {
         match error {
             ChangeError::Auth(error) => error.into(),
+            ChangeError::SamePassword => {
+                let words = "Your new password must not be the old one.";
+                Self::Fields(Map::from_iter([("new_password".to_owned(), json!([words]))]))
+            }
             ChangeError::WeakPassword(weaknesses) => weak("new_password", &weaknesses),
             ChangeError::WrongPassword => {
                 let words = "Your old password was entered incorrectly. Please enter it again.";
@@ -277,6 +289,7 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::CredentialsRequired => Self::NotAuthenticated,
             Refusal::Forbidden => Self::Forbidden,
+            Refusal::MustChangePassword => Self::MustChangePassword,
         }
     }
 }

@@ -274,9 +274,10 @@ impl RedisStore {
         after: Option<&Place>,
         count: usize,
     ) -> Result<Vec<Place>, StoreError> {
-        let (command, beginning, end) = match query.order.is_descending {
-            true => ("ZREVRANGEBYLEX", "+", "-"),
-            false => ("ZRANGEBYLEX", "-", "+"),
+        let (command, beginning, end) = if query.order.is_descending {
+            ("ZREVRANGEBYLEX", "+", "-")
+        } else {
+            ("ZRANGEBYLEX", "-", "+")
         };
         let start = match after {
             Some((Key::Text(text), id)) => format!("({}", by_text(text, *id)),
@@ -298,10 +299,8 @@ impl RedisStore {
         after: Option<&Place>,
         count: usize,
     ) -> Result<Vec<Place>, StoreError> {
-        let (direction, beginning) = match query.order.is_descending {
-            true => ("down", "+inf"),
-            false => ("up", "-inf"),
-        };
+        let (direction, beginning) =
+            if query.order.is_descending { ("down", "+inf") } else { ("up", "-inf") };
         let (score, member) = match after {
             Some((Key::Number(score), id)) => (score.to_string(), padded(*id)),
             _ => (beginning.to_owned(), String::new()),
@@ -341,7 +340,10 @@ impl RedisStore {
         }
         let owners: Vec<Option<u64>> = self.link.ask(Request::Batch(&find)).await?;
         let mut owners = owners.into_iter();
-        users.retain(|user| owners.next().flatten() == Some(user.id.0));
+        users.retain(|user| {
+            let owner = owners.next().flatten();
+            owner == Some(user.id.0) || !user.username.is_sound()
+        });
         Ok(())
     }
 
@@ -385,6 +387,8 @@ fn wants(query: &UserQuery, user: &User) -> bool {
 fn is_so(query: &UserQuery, found: &Key, user: &User) -> bool {
     match query.order.by {
         UserColumn::Joined | UserColumn::LastLogin | UserColumn::Tokens => true,
+        // It got into the store past the indexes too.
+        UserColumn::Username if !user.username.is_sound() => true,
         by => key(by, user) == *found,
     }
 }

@@ -170,6 +170,10 @@ impl Store for RedisStore {
         self.sweep_users(now).await
     }
 
+    async fn wants_sweep(&self) -> Result<bool, StoreError> {
+        Ok(!self.is_indexed().await?)
+    }
+
     /// By the server's own clock, which all gateways share.
     async fn take(&self, charges: &[Charge], _: Timestamp) -> Result<Counted, StoreError> {
         self.take_of(charges).await

@@ -76,7 +76,7 @@ impl RedisStore {
             }
             let texts: Vec<Option<String>> = self.link.ask(Request::Command(&read)).await?;
             let pairs = texts.chunks(2).map(|pair| match pair {
-                [issue, used] => read_about(issue.as_deref(), used.as_deref()),
+                [issued, last] => read_about(issued.as_deref(), last.as_deref()),
                 _ => TokenAbout::default(),
             });
             abouts.extend(pairs);

@@ -45,19 +45,21 @@ impl RedisStore {
             let ids = self.indexed_after(after, CHUNK).await?;
             let Some(last) = ids.last() else { break };
             after = Some(*last);
+            let mut swept = Vec::with_capacity(ids.len());
             for id in &ids {
                 let (dead, good) = match self.sweep_user(*id, now).await {
                     Err(error @ StoreError::Corrupt { .. }) => {
                         // One bad record must not keep all others from being swept.
                         tracing::warn!(user = %id, %error, "could not sweep a user");
-                        (0, 0)
+                        continue;
                     }
                     result => result?,
                 };
+                swept.push(*id);
                 removed += dead;
                 counted += good;
             }
-            self.repair_users(&ids).await?;
+            self.repair_users(&swept).await?;
         }
         self.prune_indexes().await?;
         self.sweep_items(now).await?;
