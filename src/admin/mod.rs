@@ -86,7 +86,7 @@ impl Console {
             return Err(Refusal::MethodNotAllowed);
         }
         // What the pages' own script asks for, and what programs do with a key.
-        if !matches!(segments.as_slice(), ["api", ..] | ["events", "stream"]) {
+        if !matches!(segments.as_slice(), ["api", ..] | ["events", "live"]) {
             asked.check_destination()?;
         }
         let entrance = Entrance { asked, console: self, settings };
