@@ -6,9 +6,15 @@
 //! anything.
 
 mod account;
+mod api;
 mod asked;
 mod assets;
+mod attention;
+mod chart;
+mod events;
 mod fields;
+mod keys;
+mod limits;
 mod notice;
 mod overview;
 mod page;
@@ -29,6 +35,7 @@ use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 use http::{HeaderValue, Method, Response, header};
 use ipnet::IpNet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What an operator may set of the console.
@@ -44,17 +51,37 @@ pub struct Settings {
     pub sessions: SessionSettings,
 }
 
+impl Settings {
+    /// Whether it may be reached from an address.
+    fn admits(&self, from: IpAddr) -> bool {
+        self.networks.is_empty() || self.networks.iter().any(|network| network.contains(&from))
+    }
+
+    /// What a path is below the console's.
+    fn below<'a>(&self, path: &'a str) -> Option<&'a str> {
+        path.strip_prefix(self.path.as_str())
+    }
+}
+
+/// What a path below the console's is below the API's.
+fn below_api(path: &str) -> Option<&str> {
+    path.strip_prefix(api::PLACE).filter(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// The console of a gateway.
 pub struct Console {
     auth: Arc<Auth>,
     gateway: Gateway,
     settings: ArcSwapOption<Settings>,
+    /// Those who follow events.
+    watchers: events::Watchers,
 }
 
 impl Console {
     /// The console of this gateway; with no settings there is none.
     pub fn new(auth: Arc<Auth>, gateway: Gateway, settings: Option<Settings>) -> Self {
-        Self { auth, gateway, settings: ArcSwapOption::new(settings.map(Arc::new)) }
+        let settings = ArcSwapOption::new(settings.map(Arc::new));
+        Self { auth, gateway, settings, watchers: events::Watchers::default() }
     }
 
     /// Works by other settings from now on.
@@ -63,18 +90,17 @@ impl Console {
     }
 
     async fn respond(&self, settings: &Settings, asked: &Asked) -> Result<ConsoleAnswer, Refusal> {
-        if !settings.networks.is_empty()
-            && !settings.networks.iter().any(|network| network.contains(&asked.from))
-        {
+        if let Some(path) = settings.below(&asked.path).and_then(below_api) {
+            return Ok(ConsoleAnswer::Whole(api::answer(self, settings, asked, path).await));
+        }
+        if !settings.admits(asked.from) {
             return Err(Refusal::Forbidden("The console cannot be reached from here."));
         }
         // Tokens are for the apps. Nobody should think that one opened anything here.
-        if asked.has_token() {
+        if asked.has_credentials() {
             return Err(Refusal::Forbidden("A token opens no door of the console."));
         }
-        let below = asked.path.strip_prefix(settings.path.as_str());
-        let below = below.filter(|below| below.is_empty() || below.starts_with('/'));
-        let Some(below) = below else {
+        let Some(below) = settings.below(&asked.path) else {
             return Ok(page::redirect(&format!("{}/", settings.path)));
         };
         let segments: Vec<&str> = below.split('/').filter(|part| !part.is_empty()).collect();
@@ -86,7 +112,7 @@ impl Console {
             return Err(Refusal::MethodNotAllowed);
         }
         // What the pages' own script asks for, and what programs do with a key.
-        if !matches!(segments.as_slice(), ["api", ..] | ["events", "stream"]) {
+        if !matches!(segments.as_slice(), ["api", ..] | ["events", "live"]) {
             asked.check_destination()?;
         }
         let entrance = Entrance { asked, console: self, settings };
@@ -107,8 +133,12 @@ impl Console {
     /// Each page of those who are signed in.
     async fn route(site: &Site<'_>, segments: &[&str]) -> Result<ConsoleAnswer, Refusal> {
         match segments {
+            ["account", "keys"] => keys::answer(site).await,
+            ["account", "keys", id, "revoke"] => keys::revoke(site, id).await,
             [] => overview::answer(site).await,
             ["account", rest @ ..] => account::answer(site, rest).await,
+            ["events", rest @ ..] => events::answer(site, rest).await,
+            ["limits", rest @ ..] => limits::answer(site, rest).await,
             ["logout"] => sign_in::leave(site).await,
             ["tokens", rest @ ..] => tokens::answer(site, rest).await,
             ["users", rest @ ..] => users::answer(site, rest).await,

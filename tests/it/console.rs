@@ -1,9 +1,13 @@
 //! The admin console, as a browser has it.
 
 mod account;
+mod api;
 mod cookie;
+mod events;
 mod forgery;
+mod limits;
 mod operators;
+mod overview;
 mod places;
 mod second_factor;
 mod sessions;
