@@ -225,36 +225,6 @@ async fn stream(
     session.write_response_body(None, true).await
 }
 
-async fn draw(
-    session: &mut Session,
-    head: Response<()>,
-    mut pieces: BoxStream<'static, Result<Bytes, CutOff>>,
-    ctx: &RequestCtx,
-) -> Result<()> {
-    let is_head = session.req_header().method == Method::HEAD;
-    send_head(session, head, ctx).await?;
-    while !is_head && let Some(piece) = pieces.next().await {
-        let cut = |error| Error::because(ErrorType::InternalError, "an answer is cut off", error);
-        let piece = piece.map_err(cut)?;
-        // In HTTP/1 an empty one is the end.
-        if !piece.is_empty() {
-            session.write_response_body(Some(piece), false).await?;
-        }
-    }
-    session.write_response_body(None, true).await
-}
-
-async fn send_head(session: &mut Session, head: Response<()>, ctx: &RequestCtx) -> Result<()> {
-    let (parts, ()) = head.into_parts();
-    let mut header = ResponseHeader::build(parts.status, Some(parts.headers.len() + 2))?;
-    for (name, value) in &parts.headers {
-        header.append_header(reply::titled(name), value)?;
-    }
-    header.insert_header(reply::TITLED_REQUEST_ID, &ctx.request_id)?;
-    session.set_keepalive(None);
-    session.write_response_header(Box::new(header), false).await
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

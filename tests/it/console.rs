@@ -3,8 +3,11 @@
 mod account;
 mod api;
 mod cookie;
+mod events;
 mod forgery;
+mod limits;
 mod operators;
+mod overview;
 mod places;
 mod second_factor;
 mod sessions;
