@@ -122,6 +122,17 @@ impl Asked {
         if is_ours { Ok(()) } else { Err(Refusal::Forged) }
     }
 
+    /// Fails if a browser says that this is not someone who goes to a page: a script of an app on the
+    /// same origin is not to read pages, nor to show them in a frame.
+    pub(super) fn check_destination(&self) -> Result<(), Refusal> {
+        let is_page = |name, expected: &str| {
+            self.headers.get(name).is_none_or(|value: &http::HeaderValue| value == expected)
+        };
+        let is_page =
+            is_page("sec-fetch-dest", "document") && is_page("sec-fetch-mode", "navigate");
+        if is_page { Ok(()) } else { Err(Refusal::NotAPage) }
+    }
+
     /// What was asked for, up to the path: `https://example.com`.
     pub(super) fn origin(&self) -> String {
         let scheme = if self.is_secure { "https" } else { "http" };

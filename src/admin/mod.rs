@@ -5,6 +5,7 @@
 //! has to say with [`page`]. Nothing here knows Pingora, and nothing but [`crate::auth`] changes
 //! anything.
 
+mod account;
 mod asked;
 mod assets;
 mod fields;
@@ -12,6 +13,8 @@ mod notice;
 mod overview;
 mod page;
 mod refusal;
+mod second_factor;
+mod setup;
 mod sign_in;
 mod site;
 mod tokens;
@@ -69,18 +72,34 @@ impl Console {
         if asked.has_token() {
             return Err(Refusal::Forbidden("A token opens no door of the console."));
         }
-        let Some(below) = asked.path.strip_prefix(settings.path.as_str()) else {
+        let below = asked.path.strip_prefix(settings.path.as_str());
+        let below = below.filter(|below| below.is_empty() || below.starts_with('/'));
+        let Some(below) = below else {
             return Ok(page::redirect(&format!("{}/", settings.path)));
         };
         let segments: Vec<&str> = below.split('/').filter(|part| !part.is_empty()).collect();
         if let ["assets", name] = segments.as_slice() {
             return assets::answer(asked, name);
         }
+        // Pages are got, and forms sent; what is for programs says itself what it takes.
+        if !matches!(asked.method, Method::GET | Method::HEAD | Method::POST) {
+            return Err(Refusal::MethodNotAllowed);
+        }
+        // What the pages' own script asks for, and what programs do with a key.
+        if !matches!(segments.as_slice(), ["api", ..] | ["events", "stream"]) {
+            asked.check_destination()?;
+        }
         let entrance = Entrance { asked, console: self, settings };
-        if let ["login"] = segments.as_slice() {
-            return sign_in::answer(entrance).await;
+        match segments.as_slice() {
+            ["login"] => return sign_in::answer(entrance).await,
+            ["login", "code"] => return sign_in::code(entrance).await,
+            ["setup"] => return setup::answer(entrance).await,
+            _ => {}
         }
         let site = entrance.enter().await?;
+        if let Some(page) = site.due().await?.filter(|due| !due.lets_to(&segments)) {
+            return Ok(page::redirect(&site.link(page.path())));
+        }
         let answer = Self::route(&site, &segments).await;
         answer.or_else(|refusal| refusal.within(&site))
     }
@@ -89,6 +108,7 @@ impl Console {
     async fn route(site: &Site<'_>, segments: &[&str]) -> Result<ConsoleAnswer, Refusal> {
         match segments {
             [] => overview::answer(site).await,
+            ["account", rest @ ..] => account::answer(site, rest).await,
             ["logout"] => sign_in::leave(site).await,
             ["tokens", rest @ ..] => tokens::answer(site, rest).await,
             ["users", rest @ ..] => users::answer(site, rest).await,
@@ -149,4 +169,22 @@ fn empty(status: http::StatusCode) -> Response<Vec<u8>> {
     let mut response = Response::new(Vec::new());
     *response.status_mut() = status;
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::StreamExt;
+    use futures_util::stream;
+
+    #[test]
+    fn a_stream_cannot_be_framed_or_kept_either() {
+        let mut answer = ConsoleAnswer::Stream(Response::new(()), stream::empty().boxed());
+        harden(&mut answer);
+        let ConsoleAnswer::Stream(head, _) = answer else { panic!("no stream") };
+        let policy = head.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+        assert!(policy.contains("frame-ancestors 'none'"));
+        assert_eq!(head.headers()[header::X_FRAME_OPTIONS], "DENY");
+        assert_eq!(head.headers()[header::CACHE_CONTROL], "no-store");
+    }
 }

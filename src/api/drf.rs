@@ -44,6 +44,8 @@ pub enum Problem {
     MethodNotAllowed(Method),
     /// The host is another one than that which the client called in its TLS handshake.
     Misdirected,
+    /// The caller must choose another password first.
+    MustChangePassword,
     /// The name was taken while, or under a spelling in which, it seemed free.
     NameTaken,
     /// The body is nested too deeply.
@@ -114,7 +116,9 @@ impl Problem {
             Self::InvalidToken(_) | Self::NotAuthenticated => {
                 (StatusCode::UNAUTHORIZED, self.detail())
             }
-            Self::Forbidden | Self::RegistrationClosed => (StatusCode::FORBIDDEN, self.detail()),
+            Self::Forbidden | Self::MustChangePassword | Self::RegistrationClosed => {
+                (StatusCode::FORBIDDEN, self.detail())
+            }
             Self::TokenLimit => {
                 let words = "Maximum amount of tokens allowed per user exceeded.";
                 (StatusCode::FORBIDDEN, json!({ "error": words }))
@@ -155,6 +159,7 @@ impl Problem {
             Self::Internal => "Internal error.".to_owned(),
             Self::Malformed(words) => words.clone(),
             Self::MethodNotAllowed(method) => format!("Method \"{method}\" not allowed."),
+            Self::MustChangePassword => "You must change your password.".to_owned(),
             Self::NestedTooDeeply => "JSON parse error - nested too deeply".to_owned(),
             Self::NotAuthenticated => "Authentication credentials were not provided.".to_owned(),
             Self::NotFound => "Not found.".to_owned(),
@@ -210,6 +215,10 @@ impl From<ChangeError> for Problem {
     fn from(error: ChangeError) -> Self {
         match error {
             ChangeError::Auth(error) => error.into(),
+            ChangeError::SamePassword => {
+                let words = "Your new password must not be the old one.";
+                Self::Fields(Map::from_iter([("new_password".to_owned(), json!([words]))]))
+            }
             ChangeError::WeakPassword(weaknesses) => weak("new_password", &weaknesses),
             ChangeError::WrongPassword => {
                 let words = "Your old password was entered incorrectly. Please enter it again.";
@@ -236,6 +245,7 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::CredentialsRequired => Self::NotAuthenticated,
             Refusal::Forbidden => Self::Forbidden,
+            Refusal::MustChangePassword => Self::MustChangePassword,
         }
     }
 }

@@ -54,7 +54,9 @@ impl Problem {
             | Self::NestedTooDeeply
             | Self::UnsupportedMediaType(_) => Code::InvalidArgument,
             Self::BodyTooSlow | Self::GatewayTimeout => Code::DeadlineExceeded,
-            Self::Forbidden | Self::RegistrationClosed => Code::PermissionDenied,
+            Self::Forbidden | Self::MustChangePassword | Self::RegistrationClosed => {
+                Code::PermissionDenied
+            }
             Self::HeadTooLarge(_) | Self::Throttled(_) | Self::TokenLimit | Self::TooLarge(_) => {
                 Code::ResourceExhausted
             }

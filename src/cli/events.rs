@@ -93,7 +93,7 @@ fn event_names() -> impl TypedValueParser<Value = EventName> {
 }
 
 fn parse_user(text: &str) -> Result<Username, String> {
-    Username::stored(text).ok_or_else(|| "no user can be called that".to_owned())
+    Username::existing(text).ok_or_else(|| "no user can be called that".to_owned())
 }
 
 /// An address is the network that holds it alone.

@@ -232,7 +232,14 @@ fn in_json(explained: &Explanation, upstreams: &[UpstreamSettings]) -> Value {
             (Value::Null, forwarded)
         }
     };
+    let answered_by = match &explained.outcome {
+        Outcome::Answered(_) => Some("gateway"),
+        Outcome::Console => Some("console"),
+        Outcome::Endpoint => Some("endpoint"),
+        Outcome::Forwarded(_) => None,
+    };
     json!({
+        "answered_by": answered_by,
         "routes": considered.collect::<Vec<_>>(),
         "access": explained.access(),
         "caller": caller,

@@ -1,7 +1,7 @@
 //! `authgate user …`
 
 use super::{Failure, SettingsFile, output};
-use crate::auth::{Auth, NewRights, Registration};
+use crate::auth::{Auth, ManageError, NewRights, Registration};
 use crate::clock::Timestamp;
 use crate::model::email::Email;
 use crate::model::event::Actor;
@@ -29,6 +29,12 @@ pub(super) enum User {
     Promote(Named),
     /// Makes a user an ordinary one and ends all their tokens
     Demote(Named),
+    /// Has a user choose another password before anything else
+    MustChange(Named),
+    /// Takes an operator's authenticator app from them, who has lost it
+    ResetTotp(Named),
+    /// Ends all of a user's sessions at the console and all their tokens
+    SignOut(Named),
     /// Deletes a user and all their tokens
     Delete(Named),
 }
@@ -115,6 +121,9 @@ impl User {
                 let user = accounts.set_staff(&user, false, Actor::CommandLine).await?;
                 say(&accounts, &user, "is an ordinary user; all their tokens have ended").await;
             }
+            Self::MustChange(user) => user.require_change().await?,
+            Self::ResetTotp(user) => user.reset_totp().await?,
+            Self::SignOut(user) => user.sign_out().await?,
             Self::Delete(user) => {
                 let (accounts, user) = user.find().await?;
                 accounts.delete_user(&user, Actor::CommandLine).await?;
@@ -132,6 +141,30 @@ async fn say(accounts: &Auth, user: &user::User, what: &str) {
 }
 
 impl Named {
+    async fn require_change(self) -> Result<(), Failure> {
+        let (accounts, user) = self.find().await?;
+        let user = accounts.set_must_change(&user, true, Actor::CommandLine).await?;
+        say(&accounts, &user, "must choose another password before anything else").await;
+        Ok(())
+    }
+
+    async fn reset_totp(self) -> Result<(), Failure> {
+        let (accounts, user) = self.find().await?;
+        let had = accounts.reset_second_factor(&user, Actor::CommandLine).await;
+        let had = had.map_err(ManageError::from)?;
+        let what =
+            if had { "has no authenticator app any more" } else { "has no authenticator app" };
+        say(&accounts, &user, what).await;
+        Ok(())
+    }
+
+    async fn sign_out(self) -> Result<(), Failure> {
+        let (accounts, user) = self.find().await?;
+        accounts.revoke_tokens(&user, Actor::CommandLine).await?;
+        say(&accounts, &user, "is signed out; all their tokens have ended").await;
+        Ok(())
+    }
+
     async fn find(self) -> Result<(Auth, user::User), Failure> {
         let accounts = self.settings.accounts()?;
         let user = accounts.user_named(&self.name).await?;

@@ -17,7 +17,7 @@ impl fmt::Display for UserId {
     }
 }
 
-/// A user's name. One that is new obeys Django's rules for usernames, in Unicode's form NFKC.
+/// A name that obeys Django's rules for usernames, in Unicode's form NFKC.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Username(String);
 
@@ -51,10 +51,15 @@ impl Username {
         Self::parse(typed).ok().filter(|name| name.0 == typed)
     }
 
-    /// Reads a name from a store, where others may have put what no user can have: who is there must
-    /// be seen, to be removed. `None` for what would break a line, or have an end within it.
-    pub fn stored(text: &str) -> Option<Self> {
-        (!text.contains(char::is_control)).then(|| Self(text.to_owned()))
+    /// Takes in a name that a store kept, to be shown to operators: what got into the store past all
+    /// rules must not hide itself, and others with it.
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// Whether a user can have it: nobody else is let in.
+    pub fn is_sound(&self) -> bool {
+        Self::existing(&self.0).is_some()
     }
 
     /// The name as text.
@@ -243,18 +248,15 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_no_user_can_have_is_known_for_what_it_is() {
+        assert!(Username::stored("ada".to_owned()).is_sound());
+        assert!(!Username::stored("\"><img src=x>".to_owned()).is_sound());
+    }
+
+    #[test]
     fn an_existing_name_is_looked_up_as_typed() {
         assert!(Username::existing("fish").is_some());
         assert!(Username::existing("ﬁsh").is_none());
         assert!(Username::existing("a b!").is_none());
-    }
-
-    #[test]
-    fn a_store_may_have_names_that_no_user_can_have_but_none_that_breaks_a_line() {
-        let hostile = "\"><img src=x onerror=alert(1)>";
-        assert_eq!(Username::stored(hostile).unwrap().as_str(), hostile);
-        for name in ["a\0b", "a\nb", "a\x1b[2Jb", "a\u{85}b"] {
-            assert!(Username::stored(name).is_none(), "{name:?}");
-        }
     }
 }

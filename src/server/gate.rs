@@ -4,6 +4,7 @@
 use super::accept::{Door, Reception, accept_all, bind, register};
 use super::control::{Asker, Command, Control};
 use super::handover::{Listening, Predecessor, Program};
+use super::listener::ListenerSettings;
 use super::listening::Listener;
 use super::log::Log;
 use super::ops::Ops;
@@ -12,7 +13,7 @@ use super::signals::{Signals, Told};
 use super::stop::{Doors, Ending};
 use super::watch::FileWatch;
 use super::worker::Workers;
-use super::{Limits, Settings, Start, StartError, descriptors, notify, small, upkeep};
+use super::{Limits, Settings, Start, StartError, descriptors, notify, setup, small, upkeep};
 use crate::admin::Console;
 use crate::auth::Auth;
 use crate::clock::OnceASecond;
@@ -61,10 +62,10 @@ impl Gate {
             gate.listen_for_commands(Control::listen(&path, predecessor.is_some())?);
         }
         gate.start_tasks();
-        gate.open_doors()?;
         let started =
             format!("version {}, process {}", env!("CARGO_PKG_VERSION"), std::process::id());
         gate.running.auth.tell(EventName::GatewayStarted, Some(&started));
+        gate.open_doors()?;
         if predecessor.is_some() {
             Predecessor::may_go();
         }
@@ -84,10 +85,14 @@ impl Gate {
     }
 
     fn start_tasks(&mut self) {
-        let Running { auth, gateway, reception, .. } = &self.running;
+        let Running { auth, gateway, reception, started_with, .. } = &self.running;
+        if let Some(console) = setup::console_url(started_with) {
+            let auth = Arc::clone(auth);
+            self.tasks.spawn(async move { setup::offer(&auth, &console).await });
+        }
         let keeper = gateway.clone();
-        let [counter, feed, limiter, networks, recorder, refresher, sweeper] =
-            [(); 7].map(|()| Arc::clone(auth));
+        let [counter, feed, limiter, networks, recorder, refresher, sweeper, watcher] =
+            [(); 8].map(|()| Arc::clone(auth));
         self.tasks.spawn(notify::watchdog(Arc::clone(reception)));
         self.run_beside(async move { match keeper.keep_upstreams().await {} });
         self.run_beside(async move { match feed.follow_store().await {} });
@@ -96,6 +101,7 @@ impl Gate {
         self.run_beside(async move { match networks.keep_networks().await {} });
         self.run_beside(async move { match recorder.keep_events().await {} });
         self.run_beside(async move { refresher.refresh_tokens().await });
+        self.run_beside(async move { match watcher.keep_uses().await {} });
         self.run_beside(async move { upkeep::sweep(&sweeper).await });
     }
 
@@ -117,6 +123,7 @@ impl Gate {
             };
             let scheme = if listener.how().settings.tls.is_some() { "https" } else { "http" };
             tracing::info!("listening on {scheme}://{address}");
+            tell_of_the_console(&self.running, &listener.how().settings, scheme);
             let (listener, reception) = (Arc::clone(listener), Arc::clone(reception));
             let socket = register(socket)?;
             let door = self.doors.door.subscribe();
@@ -216,10 +223,14 @@ impl Gate {
             // Told twice: someone is in a hurry.
             () = signals.stop_again() => {}
         }
-        // Nobody else writes events from now on.
+        // Nobody else writes to the store from now on.
         self.tasks.shutdown().await;
         auth.tell(EventName::GatewayStopped, Some(&stopped(ending)));
-        tokio::join!(auth.flush_events(LAST_EVENTS), auth.flush_series(LAST_EVENTS));
+        tokio::join!(
+            auth.flush_events(LAST_EVENTS),
+            auth.flush_series(LAST_EVENTS),
+            auth.flush_uses(LAST_EVENTS),
+        );
         log.finish();
     }
 }
@@ -279,6 +290,15 @@ async fn put_together(
         started_with: config,
         upgrade_grace,
     })
+}
+
+/// Tells where operators find the console.
+fn tell_of_the_console(running: &Running, listener: &ListenerSettings, scheme: &str) {
+    let console = running.started_with.gateway.console.as_ref();
+    let console = console.filter(|console| console.is_on(listener.face));
+    if let (Some(console), None) = (console, &listener.redirect) {
+        tracing::info!("console at {scheme}://{}{}/", listener.address, console.path);
+    }
 }
 
 async fn next_command(commands: Option<&mut mpsc::Receiver<(Command, Asker)>>) -> (Command, Asker) {

@@ -146,10 +146,7 @@ impl Written {
     /// version, must not hide all others.
     pub(super) fn read(self) -> Option<Event> {
         let Self { actor, address, at, detail, name, operator, user } = self;
-        let user = match user {
-            Some((id, name)) => Some((UserId(id), Username::stored(&name)?)),
-            None => None,
-        };
+        let user = user.map(|(id, name)| (UserId(id), Username::stored(name)));
         let actor = Actor::read(&actor, address.as_deref(), operator.as_deref())?;
         let at = Timestamp::from_micros(at);
         Some(Event { actor, at, detail, name: name.parse().ok()?, user })

@@ -47,6 +47,8 @@ macro_rules! flows {
 flows! {
     a_hostile_name_is_only_text after hostile::plant;
     an_operator_signs_in_and_out;
+    an_operator_signs_in_with_an_app;
+    the_first_operator_comes_by_the_link;
     the_keyboard_is_enough;
     tokens_are_made_and_revoked;
     users_are_changed;

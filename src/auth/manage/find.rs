@@ -9,7 +9,7 @@ use crate::store::{Cursor, TokenPage, UserPage, UserQuery};
 impl Auth {
     /// The user of that name.
     pub async fn user_named(&self, name: &str) -> Result<User, ManageError> {
-        let found = match Username::stored(name) {
+        let found = match Username::existing(name) {
             Some(name) => self.store.user_by_name(&name).await?,
             None => None,
         };

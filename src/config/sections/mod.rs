@@ -11,6 +11,7 @@ mod route_changes;
 mod routes;
 mod upstreams;
 
+use self::admin::Beside;
 use self::proxy::Limits;
 use super::Config;
 use super::report::Report;
@@ -31,7 +32,8 @@ pub(super) fn read(written: Table, report: &mut Report) -> Config {
     let (limits, classes) = root.section("limits", limits::limits);
     let exceptions = Arc::clone(&limits.exceptions);
     let (auth, shown) = accounts::auth(&mut root, cache, limits);
-    let console = admin::read(&mut root, &mut server);
+    let beside = Beside { endpoints: shown.endpoints, is_proxied: answers.is_proxied() };
+    let console = admin::read(&mut root, &mut server, &beside);
     let mount = console.as_ref().map(|(_, mount)| mount.clone());
     let admin = console.map(|(settings, _)| settings);
     let gateway = proxy::gateway(&mut root, answers, shown, Limits { classes, exceptions }, mount);

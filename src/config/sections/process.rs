@@ -22,6 +22,7 @@ pub(super) fn server(root: &mut Section<'_>) -> (server::Settings, Answers) {
             grace: section.read("grace", Duration::from_secs(10), values::duration),
             upgrade_grace: section.read("upgrade_grace", Duration::from_mins(5), values::duration),
             limits: limits(section),
+            console_listen: None,
             control: section.read("control", None, values::socket_or_off),
             ops_listen: None,
         };

@@ -1,5 +1,6 @@
 //! Settings as a whole: every mistake with its place and its words.
 
+mod admin;
 mod defaults;
 mod layers;
 mod limits;

@@ -19,7 +19,7 @@ pub(super) async fn plant(store: &dyn Store) {
             joined: now(),
             must_change: false,
             password: PasswordHash::new(HOSTILE.to_owned()),
-            username: Username::stored(name).unwrap(),
+            username: Username::stored(name.to_owned()),
         };
         store.insert_user(user).await.unwrap();
     }

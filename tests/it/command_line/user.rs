@@ -127,6 +127,7 @@ fn a_deactivated_user_cannot_log_in_until_activated() {
 fn a_promotion_and_its_end_hold_from_the_next_request() {
     let upstream = Upstream::start();
     let gateway = Gateway::before(&upstream);
+    gateway.register_staff("root");
     let token = gateway.register("alice");
     let staff = || gateway.send(&Request::get("/staff").token(&token)).status;
     let before = staff();
@@ -163,9 +164,37 @@ fn a_deleted_user_is_gone_from_the_next_request() {
 }
 
 #[test]
+fn the_last_operator_stays_and_it_is_said_what_to_do() {
+    let gateway = Gateway::start("");
+    gateway.register("alice");
+    create(&gateway, "root", &["--staff"]);
+    for verb in ["deactivate", "demote", "delete"] {
+        let refused = gateway.run(&["user", verb, "root"]);
+        assert_eq!(refused.code, Some(1), "{verb}");
+        assert!(refused.says("root is the last active staff user: make another one first"));
+        gateway.run(&["user", verb, "alice"]).done();
+    }
+    create(&gateway, "other", &["--staff"]);
+    gateway.run(&["user", "deactivate", "other"]).done();
+    // One who may not sign in is no other.
+    assert_eq!(gateway.run(&["user", "demote", "root"]).code, Some(1));
+    gateway.run(&["user", "activate", "other"]).done();
+    gateway.run(&["user", "demote", "root"]).done();
+}
+
+#[test]
 fn a_verb_for_nobody_is_refused() {
     let gateway = Gateway::start("");
-    for verb in ["activate", "deactivate", "promote", "demote", "delete"] {
+    for verb in [
+        "activate",
+        "deactivate",
+        "promote",
+        "demote",
+        "must-change",
+        "reset-totp",
+        "sign-out",
+        "delete",
+    ] {
         assert_eq!(gateway.run(&["user", verb, "nobody"]).code, Some(1), "{verb}");
     }
 }
