@@ -8,7 +8,11 @@
 mod account;
 mod asked;
 mod assets;
+mod attention;
+mod chart;
+mod events;
 mod fields;
+mod limits;
 mod notice;
 mod overview;
 mod page;
@@ -49,12 +53,15 @@ pub struct Console {
     auth: Arc<Auth>,
     gateway: Gateway,
     settings: ArcSwapOption<Settings>,
+    /// Those who follow events.
+    watchers: events::Watchers,
 }
 
 impl Console {
     /// The console of this gateway; with no settings there is none.
     pub fn new(auth: Arc<Auth>, gateway: Gateway, settings: Option<Settings>) -> Self {
-        Self { auth, gateway, settings: ArcSwapOption::new(settings.map(Arc::new)) }
+        let settings = ArcSwapOption::new(settings.map(Arc::new));
+        Self { auth, gateway, settings, watchers: events::Watchers::default() }
     }
 
     /// Works by other settings from now on.
@@ -86,7 +93,7 @@ impl Console {
             return Err(Refusal::MethodNotAllowed);
         }
         // What the pages' own script asks for, and what programs do with a key.
-        if !matches!(segments.as_slice(), ["api", ..] | ["events", "stream"]) {
+        if !matches!(segments.as_slice(), ["api", ..] | ["events", "live"]) {
             asked.check_destination()?;
         }
         let entrance = Entrance { asked, console: self, settings };
@@ -109,6 +116,8 @@ impl Console {
         match segments {
             [] => overview::answer(site).await,
             ["account", rest @ ..] => account::answer(site, rest).await,
+            ["events", rest @ ..] => events::answer(site, rest).await,
+            ["limits", rest @ ..] => limits::answer(site, rest).await,
             ["logout"] => sign_in::leave(site).await,
             ["tokens", rest @ ..] => tokens::answer(site, rest).await,
             ["users", rest @ ..] => users::answer(site, rest).await,

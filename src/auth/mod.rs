@@ -24,6 +24,7 @@ mod refresh;
 mod register;
 mod series;
 mod shelf;
+mod watch;
 
 pub use self::cache::CacheSettings;
 pub use self::change_password::{ChangeError, NewPassword};

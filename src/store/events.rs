@@ -75,7 +75,7 @@ impl EventQuery {
     }
 
     /// Whether an event is wanted.
-    pub(super) fn wants(&self, event: &Event) -> bool {
+    pub fn wants(&self, event: &Event) -> bool {
         let user = event.user.as_ref().map(|(_, name)| name);
         self.name.is_none_or(|name| event.name == name)
             && self.since.is_none_or(|since| event.at >= since)

@@ -2,8 +2,11 @@
 
 mod account;
 mod cookie;
+mod events;
 mod forgery;
+mod limits;
 mod operators;
+mod overview;
 mod places;
 mod second_factor;
 mod sessions;

@@ -172,6 +172,19 @@ impl Auth {
         Ok(())
     }
 
+    /// Whether a session holds, for whoever only looks: it is not noted as in use, and does not end
+    /// later for it.
+    pub async fn session_holds(&self, id: &SessionId) -> Result<bool, AuthError> {
+        let found = self.store.item(ItemKind::Session, &id.key(), self.clock.now()).await?;
+        let Some((item, owner)) = found.and_then(|item| item.owner.map(|owner| (item, owner)))
+        else {
+            return Ok(false);
+        };
+        let epoch = Kept::read(&item)?.epoch;
+        let user = self.store.user(owner).await?;
+        Ok(user.is_some_and(|user| may_be_signed_in(&user, epoch)))
+    }
+
     /// Ends a session; says whether there was one.
     pub async fn end_session(&self, id: &SessionId) -> Result<bool, AuthError> {
         Ok(self.store.remove_item(ItemKind::Session, &id.key()).await?)
