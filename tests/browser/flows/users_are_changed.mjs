@@ -40,7 +40,8 @@ await flow(async ({ gateway, operator, step }) => {
 
   await step("another password ends what was open within a second", async () => {
     const token = await gateway.token("grace", password);
-    assert.equal(await gateway.statusOf(token), 200);
+    // It opens nothing until they have chosen a password of their own.
+    assert.equal(await gateway.statusOf(token), 403);
     await ada.follow("Set password");
     await ada.field("This one:").check();
     await ada.page.getByLabel("Password", { exact: true }).fill(PASSWORD);
