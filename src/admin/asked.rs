@@ -63,6 +63,11 @@ impl Asked {
         Self { body, from, headers, host, is_secure, method, path, query: pairs, raw_query: query }
     }
 
+    /// Whether it carries credentials, of whatever kind. None of them is for a page.
+    pub(super) fn has_credentials(&self) -> bool {
+        self.headers.contains_key(header::AUTHORIZATION)
+    }
+
     /// Whether it carries a token of an app's user.
     pub(super) fn has_token(&self) -> bool {
         let is_token = |value: &http::HeaderValue| {
@@ -75,6 +80,11 @@ impl Asked {
     /// Whether it only reads.
     pub(super) fn is_read(&self) -> bool {
         is_read(&self.method)
+    }
+
+    /// The body as it came, or why it did not.
+    pub(super) fn whole_body(&self) -> &Result<Bytes, BodyError> {
+        &self.body
     }
 
     /// The body, or why there is none.

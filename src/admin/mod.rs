@@ -6,12 +6,14 @@
 //! anything.
 
 mod account;
+mod api;
 mod asked;
 mod assets;
 mod attention;
 mod chart;
 mod events;
 mod fields;
+mod keys;
 mod limits;
 mod notice;
 mod overview;
@@ -33,6 +35,7 @@ use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 use http::{HeaderValue, Method, Response, header};
 use ipnet::IpNet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What an operator may set of the console.
@@ -46,6 +49,23 @@ pub struct Settings {
     pub require_totp: bool,
     /// How long sessions hold.
     pub sessions: SessionSettings,
+}
+
+impl Settings {
+    /// Whether it may be reached from an address.
+    fn admits(&self, from: IpAddr) -> bool {
+        self.networks.is_empty() || self.networks.iter().any(|network| network.contains(&from))
+    }
+
+    /// What a path is below the console's.
+    fn below<'a>(&self, path: &'a str) -> Option<&'a str> {
+        path.strip_prefix(self.path.as_str())
+    }
+}
+
+/// What a path below the console's is below the API's.
+fn below_api(path: &str) -> Option<&str> {
+    path.strip_prefix(api::PLACE).filter(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The console of a gateway.
@@ -70,18 +90,17 @@ impl Console {
     }
 
     async fn respond(&self, settings: &Settings, asked: &Asked) -> Result<ConsoleAnswer, Refusal> {
-        if !settings.networks.is_empty()
-            && !settings.networks.iter().any(|network| network.contains(&asked.from))
-        {
+        if let Some(path) = settings.below(&asked.path).and_then(below_api) {
+            return Ok(ConsoleAnswer::Whole(api::answer(self, settings, asked, path).await));
+        }
+        if !settings.admits(asked.from) {
             return Err(Refusal::Forbidden("The console cannot be reached from here."));
         }
         // Tokens are for the apps. Nobody should think that one opened anything here.
-        if asked.has_token() {
+        if asked.has_credentials() {
             return Err(Refusal::Forbidden("A token opens no door of the console."));
         }
-        let below = asked.path.strip_prefix(settings.path.as_str());
-        let below = below.filter(|below| below.is_empty() || below.starts_with('/'));
-        let Some(below) = below else {
+        let Some(below) = settings.below(&asked.path) else {
             return Ok(page::redirect(&format!("{}/", settings.path)));
         };
         let segments: Vec<&str> = below.split('/').filter(|part| !part.is_empty()).collect();
@@ -114,6 +133,8 @@ impl Console {
     /// Each page of those who are signed in.
     async fn route(site: &Site<'_>, segments: &[&str]) -> Result<ConsoleAnswer, Refusal> {
         match segments {
+            ["account", "keys"] => keys::answer(site).await,
+            ["account", "keys", id, "revoke"] => keys::revoke(site, id).await,
             [] => overview::answer(site).await,
             ["account", rest @ ..] => account::answer(site, rest).await,
             ["events", rest @ ..] => events::answer(site, rest).await,

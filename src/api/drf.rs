@@ -2,7 +2,9 @@
 
 use super::BodyError;
 use super::rate_limit::rate_limit_fields;
-use crate::auth::{AuthError, ChangeError, RegisterError, Throttle, Weakness};
+use crate::auth::{
+    AuthError, ChangeError, ManageError, NetworkError, RegisterError, Throttle, Weakness,
+};
 use crate::clock::seconds_up;
 use crate::policy::{AmbiguousPath, Refusal};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
@@ -24,6 +26,10 @@ pub enum Problem {
     BodyTooSlow,
     /// More work waits than can be done in time.
     Busy,
+    /// It cannot be done as things are; why.
+    Conflict(String),
+    /// The caller may not do this; why.
+    Denied(String),
     /// The request expects what the gateway cannot do.
     ExpectationFailed,
     /// Some fields are wrong: field → messages.
@@ -116,9 +122,11 @@ impl Problem {
             Self::InvalidToken(_) | Self::NotAuthenticated => {
                 (StatusCode::UNAUTHORIZED, self.detail())
             }
-            Self::Forbidden | Self::MustChangePassword | Self::RegistrationClosed => {
-                (StatusCode::FORBIDDEN, self.detail())
-            }
+            Self::Conflict(_) => (StatusCode::CONFLICT, self.detail()),
+            Self::Denied(_)
+            | Self::Forbidden
+            | Self::MustChangePassword
+            | Self::RegistrationClosed => (StatusCode::FORBIDDEN, self.detail()),
             Self::TokenLimit => {
                 let words = "Maximum amount of tokens allowed per user exceeded.";
                 (StatusCode::FORBIDDEN, json!({ "error": words }))
@@ -157,7 +165,7 @@ impl Problem {
             Self::Forbidden => "You do not have permission to perform this action.".to_owned(),
             Self::GatewayTimeout => "Gateway timeout.".to_owned(),
             Self::Internal => "Internal error.".to_owned(),
-            Self::Malformed(words) => words.clone(),
+            Self::Conflict(words) | Self::Denied(words) | Self::Malformed(words) => words.clone(),
             Self::MethodNotAllowed(method) => format!("Method \"{method}\" not allowed."),
             Self::MustChangePassword => "You must change your password.".to_owned(),
             Self::NestedTooDeeply => "JSON parse error - nested too deeply".to_owned(),
@@ -197,6 +205,42 @@ impl From<AuthError> for Problem {
             AuthError::Busy => Self::Busy,
             AuthError::Hash(ref fault) => unavailable(fault),
             AuthError::Store(ref fault) => unavailable(fault),
+        }
+    }
+}
+
+impl From<ManageError> for Problem {
+    fn from(error: ManageError) -> Self {
+        match error {
+            // Whoever asks is not the one who is locked out.
+            ManageError::Auth(AuthError::InactiveUser) => {
+                Self::Conflict("The user is locked out.".to_owned())
+            }
+            ManageError::Auth(error) => error.into(),
+            ManageError::Changed(_)
+            | ManageError::LastOperator(_)
+            | ManageError::OperatorsBusy
+            | ManageError::OwnAccount => Self::Conflict(sentence(&error.to_string())),
+            ManageError::NoSuchToken | ManageError::NoSuchUser(_) => Self::NotFound,
+            ManageError::WeakPassword(weaknesses) => weak("password", &weaknesses),
+        }
+    }
+}
+
+/// An error's words as a sentence.
+fn sentence(words: &str) -> String {
+    let mut chars = words.chars();
+    let first = chars.next().map(char::to_uppercase).into_iter().flatten();
+    first.chain(chars).chain(['.']).collect()
+}
+
+impl From<NetworkError> for Problem {
+    fn from(error: NetworkError) -> Self {
+        match error {
+            NetworkError::AllowedByFile(_) | NetworkError::LocksOut(_) | NetworkError::TooMany => {
+                Self::Conflict(sentence(&error.to_string()))
+            }
+            NetworkError::Store(error) => AuthError::Store(error).into(),
         }
     }
 }

@@ -150,6 +150,9 @@ impl Auth {
             Some(detail) => event.with(detail),
             None => event,
         });
+        if matches!(name, EventName::UserDeactivated | EventName::StaffWithdrawn) {
+            self.end_keys(changed.id).await?;
+        }
         Ok(changed)
     }
 

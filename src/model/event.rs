@@ -135,6 +135,10 @@ event_names! {
     TokenRevoked = "token_revoked" in Operators,
     /// An operator ended all tokens of a user.
     TokensRevoked = "tokens_revoked" in Operators,
+    /// An operator made an API key.
+    ApiKeyCreated = "api_key_created" in Operators,
+    /// An operator ended an API key.
+    ApiKeyRevoked = "api_key_revoked" in Operators,
     /// A limit began to refuse.
     LimitReached = "limit_reached" in Anyone,
     /// A limit that refused has ceased to.
@@ -179,8 +183,8 @@ impl Event {
     /// The same, of the account that a request acts for.
     #[must_use]
     pub fn of_caller(self, caller: &Identity) -> Self {
-        let name = Username::existing(caller.names.username());
-        Self { user: name.map(|name| (caller.user, name)), ..self }
+        let name = Username::stored(caller.names.username().to_owned());
+        Self { user: Some((caller.user, name)), ..self }
     }
 
     /// The same, with something more to say: a line of bounded length, whatever it holds.
@@ -251,11 +255,11 @@ impl Actor {
 
     /// The actor of that kind, address and operator; `None` if there can be no such.
     pub fn read(kind: &str, address: Option<&str>, operator: Option<&str>) -> Option<Self> {
-        let operator = operator.map(Username::existing);
+        let operator = operator.map(|name| Username::stored(name.to_owned()));
         match (kind, address, operator) {
-            ("admin", Some(address), Some(name)) => Some(Self::Admin(name?, address.parse().ok()?)),
+            ("admin", Some(address), Some(name)) => Some(Self::Admin(name, address.parse().ok()?)),
             ("api_key", Some(address), Some(name)) => {
-                Some(Self::ApiKey(name?, address.parse().ok()?))
+                Some(Self::ApiKey(name, address.parse().ok()?))
             }
             ("client", Some(address), None) => address.parse().ok().map(Self::Client),
             ("command_line", None, None) => Some(Self::CommandLine),

@@ -1,6 +1,7 @@
 //! The admin console, as a browser has it.
 
 mod account;
+mod api;
 mod cookie;
 mod events;
 mod forgery;

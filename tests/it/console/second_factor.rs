@@ -174,8 +174,8 @@ fn codes_are_limited_by_user_however_often_one_begins_anew() {
         let mut browser = half_in(gateway, "ada");
         assert_eq!(type_code(&mut browser, &app.code(0)).status, 429);
         gateway.run(&["limits", "clear", "--all"]).done();
-        let mut browser = half_in(gateway, "ada");
         let answer = eventually("the limit to be lifted", || {
+            let mut browser = half_in(gateway, "ada");
             Some(type_code(&mut browser, &app.code(0))).filter(|answer| answer.status != 429)
         });
         assert_eq!(answer.status, 302);
