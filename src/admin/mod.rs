@@ -59,7 +59,8 @@ impl Settings {
 
     /// What a path is below the console's.
     fn below<'a>(&self, path: &'a str) -> Option<&'a str> {
-        path.strip_prefix(self.path.as_str())
+        let below = path.strip_prefix(self.path.as_str());
+        below.filter(|below| below.is_empty() || below.starts_with('/'))
     }
 }
 
