@@ -8,7 +8,7 @@ await flow(async ({ gateway, operator, step }) => {
   await step("a login that happens meanwhile comes by itself", async () => {
     await ada.signIn("ada", { isNew: true });
     await gateway.register("grace");
-    await ada.follow("Events");
+    await ada.goTo("Events");
     await ada.sees("Events");
     await ada.reads("Live: the newest first.");
     await gateway.login("grace");

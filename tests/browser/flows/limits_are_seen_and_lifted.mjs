@@ -19,7 +19,7 @@ await flow(async ({ gateway, operator, step }) => {
   });
 
   await step("the operator sees who it is and why", async () => {
-    await ada.follow("Limits");
+    await ada.goTo("Limits");
     await ada.sees("Limits");
     const row = ada.row("grace").filter({ hasText: "wrong passwords for one account from one network" });
     await row.filter({ hasText: "203.0.113.7" }).waitFor();

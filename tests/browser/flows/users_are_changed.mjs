@@ -8,7 +8,7 @@ await flow(async ({ gateway, operator, step }) => {
 
   await step("an operator makes a user, whose password is made up and shown once", async () => {
     await ada.signIn("ada", { isNew: true });
-    await ada.follow("Users");
+    await ada.goTo("Users");
     await ada.follow("New user");
     await ada.sees("New user");
     await ada.fill({ Username: "grace", Email: "grace@example.org" });
