@@ -232,6 +232,8 @@ fn fields(event: &Event) -> Markup {
 fn tone(name: EventName) -> Option<&'static str> {
     match name {
         EventName::LoginFailed
+        | EventName::ConsoleSignInFailed
+        | EventName::SecondFactorFailed
         | EventName::LimitReached
         | EventName::ReloadRefused
         | EventName::StoreLost => Some("bad"),
