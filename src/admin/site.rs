@@ -3,7 +3,7 @@
 use super::asked::{Asked, Pairs};
 use super::page::{self, Nav};
 use super::refusal::Refusal;
-use super::{Console, Settings};
+use super::{Console, Reading, Settings};
 use crate::auth::{Auth, Session, SessionId};
 use crate::gateway::{ConsoleAnswer, Gateway};
 use crate::model::event::Actor;
@@ -91,6 +91,11 @@ impl<'a> Site<'a> {
     /// The proxy.
     pub(super) fn gateway(&self) -> &'a Gateway {
         &self.entrance.console.gateway
+    }
+
+    /// What was read of the settings.
+    pub(super) fn reading(&self) -> Arc<Reading> {
+        self.entrance.console.reading.load_full()
     }
 
     /// The way in.

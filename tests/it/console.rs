@@ -1,6 +1,7 @@
 //! The admin console, as a browser has it.
 
 mod places;
+mod routes;
 mod sign_in;
 
 use crate::harness::gateway::{Gateway, PASSWORD};
