@@ -26,6 +26,8 @@ pub(super) enum Refusal {
     Forbidden(&'static str),
     /// There is no such method here.
     MethodNotAllowed,
+    /// A script asks for what is a page for people.
+    NotAPage,
     /// There is no such page.
     NotFound,
     /// What was wanted cannot be; why.
@@ -49,7 +51,7 @@ impl Refusal {
             Self::Body(BodyError::NoRoom) | Self::Busy | Self::Unavailable => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::Forged | Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::Forged | Self::Forbidden(_) | Self::NotAPage => StatusCode::FORBIDDEN,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::SignIn => StatusCode::FOUND,
@@ -73,6 +75,7 @@ impl Refusal {
             }
             Self::Forbidden(words) => (*words).to_owned(),
             Self::MethodNotAllowed => "This page does not take such a request.".to_owned(),
+            Self::NotAPage => "Pages of the console are not for scripts.".to_owned(),
             Self::NotFound => "There is no such page.".to_owned(),
             Self::SignIn => "Please sign in.".to_owned(),
             Self::Throttled(1) => "Too many attempts. Please wait for a second.".to_owned(),
@@ -89,7 +92,7 @@ impl Refusal {
 
     fn title(&self) -> &'static str {
         match self {
-            Self::Forged | Self::Forbidden(_) => "Not permitted",
+            Self::Forged | Self::Forbidden(_) | Self::NotAPage => "Not permitted",
             Self::NotFound => "Not found",
             Self::Busy | Self::Unavailable => "Unavailable",
             _ => "Not done",
@@ -184,7 +187,7 @@ impl From<RegisterError> for Refusal {
 }
 
 /// An error's words as a sentence.
-fn sentence(words: &str) -> String {
+pub(super) fn sentence(words: &str) -> String {
     let mut chars = words.chars();
     let first = chars.next().map(char::to_uppercase).into_iter().flatten();
     let mut sentence: String = first.chain(chars).collect();

@@ -30,9 +30,11 @@ impl Auth {
         };
         let (Facts { token, user }, now) = self.good(facts)?;
         self.refresh(digest, &token, now);
+        self.note_use(digest, token.user, now, from);
         Ok(Identity {
             is_staff: user.is_staff,
             lasts: token.lasts(now),
+            must_change: user.must_change,
             names: user.names,
             user: token.user,
         })

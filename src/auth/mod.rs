@@ -12,21 +12,28 @@ mod hash_pool;
 mod hash_queue;
 mod hasher;
 mod issue;
+mod last_used;
 mod limits;
 mod login;
 mod logout;
 mod manage;
 mod networks;
+mod operators;
 mod outages;
 mod refresh;
 mod register;
 mod series;
 mod shelf;
+mod watch;
 
 pub use self::cache::CacheSettings;
 pub use self::change_password::{ChangeError, NewPassword};
 pub use self::checks::{PasswordChecks, Weakness};
-pub use self::console::{Session, SessionId, SessionSettings, SignIn};
+pub use self::console::{
+    ApiKey, Enrolment, KeyCaller, KeyError, KeySecret, KeyWish, NotARight, RecoveryCodes, Resource,
+    Right, Rights, SecondStep, Session, SessionId, SessionSettings, SessionView, SetupCode,
+    SetupError, SignIn, Visitor,
+};
 pub use self::events::EventSettings;
 pub use self::hash_pool::{HashPool, Lane, Seat, Share};
 pub use self::hasher::{Argon2Hasher, HashCost, HashError, PasswordHasher, Verdict};
@@ -44,6 +51,7 @@ pub use self::series::{History, Span, Tallies};
 use self::cache::Cache;
 use self::events::Events;
 use self::flights::Flights;
+use self::last_used::LastUsed;
 use self::limits::Limits;
 use self::networks::Networks;
 use self::outages::Outages;
@@ -68,6 +76,7 @@ pub struct Auth {
     decoy: PasswordHash,
     events: Arc<Events>,
     flights: Flights,
+    last_used: LastUsed,
     limits: Limits,
     metrics: Arc<Metrics>,
     networks: Arc<Networks>,
@@ -117,6 +126,7 @@ impl Auth {
             decoy: hasher.hash(&issue::random_password()?)?,
             events,
             flights: Flights::default(),
+            last_used: LastUsed::new(),
             limits,
             passwords: HashPool::new(hasher, settings.hash_threads, Arc::clone(&metrics))?,
             metrics,

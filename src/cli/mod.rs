@@ -5,6 +5,7 @@ mod demo;
 mod events;
 mod explain;
 mod health;
+mod key;
 mod limits;
 mod output;
 mod routes;
@@ -16,7 +17,7 @@ mod token;
 mod upstreams;
 mod user;
 
-use crate::auth::{Auth, HashError, ManageError, NetworkError, RegisterError};
+use crate::auth::{Auth, AuthError, HashError, KeyError, ManageError, NetworkError, RegisterError};
 use crate::config::{Config, Environment, Flags, Mistakes, Source};
 use crate::server::StartError;
 use crate::server::control::{Command, TellError};
@@ -59,6 +60,9 @@ enum Verb {
     /// Manages tokens, also while a gateway runs
     #[command(subcommand)]
     Token(token::Token),
+    /// Manages the keys with which programs call the console's API, also while a gateway runs
+    #[command(subcommand)]
+    Key(key::Key),
     /// Shows who is refused for having tried too much, lets them in again, and allows and denies
     /// networks
     #[command(subcommand)]
@@ -113,6 +117,8 @@ enum Failure {
     #[error(transparent)]
     Hash(#[from] HashError),
     #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(transparent)]
     Manage(#[from] ManageError),
     #[error("{0}")]
     Mistakes(#[from] Mistakes),
@@ -133,6 +139,10 @@ enum Failure {
 }
 
 impl Failure {
+    fn auth(error: AuthError) -> Self {
+        Self::Manage(error.into())
+    }
+
     fn system(doing: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         move |source| Self::System { doing, source }
     }
@@ -150,6 +160,7 @@ pub fn run() -> ExitCode {
         Verb::Explain(verb) => wait_for(verb.run()),
         Verb::User(verb) => wait_for(verb.run()),
         Verb::Token(verb) => wait_for(verb.run()),
+        Verb::Key(verb) => wait_for(verb.run()),
         Verb::Limits(verb) => wait_for(verb.run()),
         Verb::Events(verb) => wait_for(verb.run()),
         Verb::Reload(verb) => verb.run(Command::Reload),

@@ -8,7 +8,7 @@ use crate::api::{self, ApiRequest, Endpoint, Problem};
 use crate::model::token::TokenAbout;
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{Response, header};
+use http::{HeaderValue, Response, header};
 use pingora::Result;
 use pingora::proxy::Session;
 use std::net::IpAddr;
@@ -108,7 +108,7 @@ impl Gateway {
         let body = reply::read_body(session, &mut share, *max_body, *body_timeout).await;
         let header = session.req_header();
         let sent = |name| {
-            let value = header.headers.get(name).map(|value| value.as_bytes());
+            let value = header.headers.get(name).map(HeaderValue::as_bytes);
             String::from_utf8_lossy(value.unwrap_or_default())
         };
         let request = ApiRequest {

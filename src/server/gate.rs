@@ -14,7 +14,8 @@ use super::stop::{Doors, Ending};
 use super::watch::FileWatch;
 use super::worker::Workers;
 use super::{
-    Limits, Settings, Start, StartError, descriptors, notify, reload, small, upkeep, upstreams,
+    Limits, Settings, Start, StartError, descriptors, notify, reload, setup, small, upkeep,
+    upstreams,
 };
 use crate::admin::Console;
 use crate::auth::Auth;
@@ -64,10 +65,10 @@ impl Gate {
             gate.listen_for_commands(Control::listen(&path, predecessor.is_some())?);
         }
         gate.start_tasks();
-        gate.open_doors()?;
         let started =
             format!("version {}, process {}", env!("CARGO_PKG_VERSION"), std::process::id());
         gate.running.auth.tell(EventName::GatewayStarted, Some(&started));
+        gate.open_doors()?;
         if predecessor.is_some() {
             Predecessor::may_go();
         }
@@ -87,10 +88,14 @@ impl Gate {
     }
 
     fn start_tasks(&mut self) {
-        let Running { auth, gateway, reception, .. } = &self.running;
+        let Running { auth, gateway, reception, started_with, .. } = &self.running;
+        if let Some(console) = setup::console_url(started_with) {
+            let auth = Arc::clone(auth);
+            self.tasks.spawn(async move { setup::offer(&auth, &console).await });
+        }
         let keeper = gateway.clone();
-        let [counter, feed, limiter, networks, recorder, refresher, sweeper] =
-            [(); 7].map(|()| Arc::clone(auth));
+        let [counter, feed, limiter, networks, recorder, refresher, sweeper, watcher] =
+            [(); 8].map(|()| Arc::clone(auth));
         self.tasks.spawn(notify::watchdog(Arc::clone(reception)));
         self.run_beside(async move { match keeper.keep_upstreams().await {} });
         self.run_beside(async move { match feed.follow_store().await {} });
@@ -99,6 +104,7 @@ impl Gate {
         self.run_beside(async move { match networks.keep_networks().await {} });
         self.run_beside(async move { match recorder.keep_events().await {} });
         self.run_beside(async move { refresher.refresh_tokens().await });
+        self.run_beside(async move { match watcher.keep_uses().await {} });
         self.run_beside(async move { upkeep::sweep(&sweeper).await });
     }
 
@@ -228,10 +234,14 @@ impl Gate {
             // Told twice: someone is in a hurry.
             () = signals.stop_again() => {}
         }
-        // Nobody else writes events from now on.
+        // Nobody else writes to the store from now on.
         self.tasks.shutdown().await;
         auth.tell(EventName::GatewayStopped, Some(&stopped(ending)));
-        tokio::join!(auth.flush_events(LAST_EVENTS), auth.flush_series(LAST_EVENTS));
+        tokio::join!(
+            auth.flush_events(LAST_EVENTS),
+            auth.flush_series(LAST_EVENTS),
+            auth.flush_uses(LAST_EVENTS),
+        );
         log.finish();
     }
 }

@@ -6,6 +6,7 @@ mod feed;
 mod items;
 mod listing;
 pub mod redis;
+mod sound;
 pub mod sqlite;
 
 pub use self::counts::{Count, Series};
@@ -77,6 +78,9 @@ pub trait Store: Send + Sync {
     async fn revoke_tokens_of(&self, user: UserId) -> Result<bool, StoreError>;
     /// Deletes what is of no more use by `now`, such as expired tokens, and says how many tokens.
     async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError>;
+    /// Whether a sweep should come soon: until then users are not found in every order, because an
+    /// older version has written them.
+    async fn wants_sweep(&self) -> Result<bool, StoreError>;
 
     /// Takes one of each of the limits, or none of any if one of them has none left.
     ///

@@ -31,6 +31,28 @@ macro_rules! contract {
                 a_deleted_user_is_gone_with_the_tokens
                 the_number_of_a_deleted_user_is_not_given_again
                 a_deleted_users_name_is_free;
+            listing:
+                users_are_found_in_every_order_with_every_filter
+                an_order_goes_on_while_users_come_change_and_go
+                a_cursor_that_nobody_gave_is_the_beginning
+                a_user_is_listed_with_the_number_of_good_tokens
+                what_is_known_of_a_token_is_kept
+                a_use_is_noted_and_changes_nothing_else
+                a_use_of_a_token_that_has_ended_is_passed_over
+                tokens_of_all_users_are_found_the_last_used_first
+                tokens_of_one_moment_are_each_found_once
+                users_and_tokens_are_counted
+                who_must_change_does_so_until_they_have
+                another_address_ends_no_token_and_is_found
+                nothing_of_a_deleted_user_is_found;
+            items:
+                an_item_reads_back_and_is_replaced
+                items_are_listed_in_order_of_key
+                an_item_ends_and_its_place_is_free
+                an_item_is_replaced_only_as_it_was_seen
+                of_many_at_once_one_adds_replaces_or_removes
+                what_is_counted_in_a_minute_adds_up
+                every_series_is_kept_under_its_own_name;
             tokens:
                 a_token_reads_back_with_its_user
                 a_token_may_have_no_end
@@ -124,7 +146,9 @@ macro_rules! whole {
 mod events;
 mod faults;
 mod feed;
+mod items;
 mod limits;
+mod listing;
 mod redis;
 mod sqlite;
 mod tokens;

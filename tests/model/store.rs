@@ -186,6 +186,10 @@ impl Store for Handle {
         unimplemented!("nobody sweeps")
     }
 
+    async fn wants_sweep(&self) -> Result<bool, StoreError> {
+        unimplemented!("nobody sweeps")
+    }
+
     async fn keep_events(&self, _: &[Event], _: EventBounds) -> Result<(), StoreError> {
         unimplemented!("nobody keeps events")
     }

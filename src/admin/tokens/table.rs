@@ -66,7 +66,7 @@ fn row(site: &Site<'_>, token: &ListedToken, place: Place, has_others: bool) -> 
             td data-label="Issued" { (issued(token)) }
             td.agent data-label="User agent" {
                 @match &about.user_agent {
-                    Some(agent) => bdi { (agent) },
+                    Some(agent) => bdi title=(agent) { (agent) },
                     None => span.faint { "unknown" },
                 }
             }

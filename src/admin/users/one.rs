@@ -30,6 +30,12 @@ pub(super) async fn answer(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer
     let events = site.auth().events(&query).await.map_err(crate::auth::AuthError::from)?;
     let body = html! {
         (notice::shown(&site.asked().query))
+        @if !user.username.is_sound() {
+            p.alert.warn {
+                "No user can have this name: it got into the store past all rules. Nobody is let in \
+                 by it, and the account can be deleted."
+            }
+        }
         div.panels {
             (facts(site, user, tokens.len()))
             (acts(site, user))
@@ -118,7 +124,7 @@ fn token_part(site: &Site<'_>, user: &User, tokens: &[ListedToken]) -> Markup {
         section aria-labelledby="tokens" {
             div.row.between.head {
                 h2 id="tokens" { "Tokens" }
-                @if user.is_active {
+                @if user.is_active && user.username.is_sound() {
                     a.button href=(site.link(&format!("{}tokens/new/", path_of(user)))) { "New token" }
                 }
             }

@@ -4,7 +4,7 @@ use crate::model::event::Trail;
 use crate::model::limit::LimitKey;
 use crate::model::token::TokenDigest;
 use crate::model::user::{UserId, Username};
-use crate::store::Change;
+use crate::store::{Change, ItemKind};
 
 /// What the keys of all tokens begin with.
 pub(super) const TOKEN_PREFIX: &str = "authgate:token:";
@@ -14,6 +14,33 @@ pub(super) const USER_PREFIX: &str = "authgate:user:";
 pub(super) const USERS: &str = "authgate:users";
 /// The number given out last.
 pub(super) const NEXT_USER: &str = "authgate:next-user";
+
+/// Users in the order of their names: the name in lower case, a NUL, the number.
+pub(super) const BY_NAME: &str = "authgate:users-by-name";
+/// Users in the order of their addresses, likewise.
+pub(super) const BY_EMAIL: &str = "authgate:users-by-email";
+/// The numbers of users, with their last login as the score; -1 if they never logged in.
+pub(super) const BY_LOGIN: &str = "authgate:users-by-login";
+/// The numbers of users, with the number of their tokens as the score.
+pub(super) const BY_TOKENS: &str = "authgate:users-by-tokens";
+/// The numbers of staff, each with itself as the score.
+pub(super) const STAFF: &str = "authgate:staff";
+/// The numbers of users who may not log in, likewise.
+pub(super) const INACTIVE: &str = "authgate:inactive";
+/// Which version of the indexes is complete.
+pub(super) const INDEXED: &str = "authgate:indexed";
+/// How many tokens a sweep has counted, and when.
+pub(super) const CENSUS: &str = "authgate:census";
+
+/// The items of a kind, as a hash.
+pub(super) fn items(kind: ItemKind) -> String {
+    format!("authgate:items:{{{}}}", kind.as_str())
+}
+
+/// What was counted in an hour, as a hash.
+pub(super) fn counts(hour: i64) -> String {
+    format!("authgate:counts:{{{hour}}}")
+}
 
 /// Whose name it is: a user's number.
 pub(super) fn name(name: &Username) -> String {

@@ -4,10 +4,15 @@
 //! No step needs keys of two slots to change together: writes are ordered so that a crash between
 //! two of them leaves what nobody can reach, and [`Store::sweep`] picks that up.
 
+mod counts;
 mod events;
 mod fault;
 mod feed;
+mod find_tokens;
+mod find_users;
+mod indexes;
 mod inspect;
+mod items;
 mod keys;
 mod limits;
 mod link;
@@ -165,6 +170,10 @@ impl Store for RedisStore {
         self.sweep_users(now).await
     }
 
+    async fn wants_sweep(&self) -> Result<bool, StoreError> {
+        Ok(!self.is_indexed().await?)
+    }
+
     /// By the server's own clock, which all gateways share.
     async fn take(&self, charges: &[Charge], _: Timestamp) -> Result<Counted, StoreError> {
         self.take_of(charges).await
@@ -222,57 +231,63 @@ impl Store for RedisStore {
         self.drop_events(bounds).await
     }
 
-    async fn find_users(&self, _: &UserQuery, _: Timestamp) -> Result<UserPage, StoreError> {
-        Err(StoreError::Unsuitable("not yet".to_owned()))
+    async fn find_users(&self, query: &UserQuery, now: Timestamp) -> Result<UserPage, StoreError> {
+        self.page_of_users(query, now).await
     }
 
     async fn find_tokens(
         &self,
-        _: Option<&Cursor>,
-        _: usize,
-        _: Timestamp,
+        after: Option<&Cursor>,
+        limit: usize,
+        now: Timestamp,
     ) -> Result<TokenPage, StoreError> {
-        Err(StoreError::Unsuitable("not yet".to_owned()))
+        self.page_of_tokens(after, limit, now).await
     }
 
-    async fn note_uses(&self, _: &[TokenUse]) -> Result<(), StoreError> {
-        Err(StoreError::Unsuitable("not yet".to_owned()))
+    /// Tells no watcher: a use changes nothing that decides.
+    async fn note_uses(&self, uses: &[TokenUse]) -> Result<(), StoreError> {
+        self.write_uses(uses).await
     }
 
-    async fn census(&self, _: Timestamp) -> Result<Census, StoreError> {
-        Err(StoreError::Unsuitable("not yet".to_owned()))
+    async fn census(&self, now: Timestamp) -> Result<Census, StoreError> {
+        self.take_census(now).await
     }
 
-    async fn add_counts(&self, _: &[Count]) -> Result<(), StoreError> {
-        Err(StoreError::Unsuitable("not yet".to_owned()))
+    async fn put_item(&self, item: &Item) -> Result<(), StoreError> {
+        self.keep_item(item).await
     }
 
-    async fn counts(&self, _: Timestamp) -> Result<Vec<Count>, StoreError> {
-        Err(StoreError::Unsuitable("not yet".to_owned()))
+    async fn add_item(&self, item: &Item, now: Timestamp) -> Result<bool, StoreError> {
+        self.keep_new_item(item, now).await
     }
 
-    async fn put_item(&self, _: &Item) -> Result<(), StoreError> {
-        Err(StoreError::Unsuitable("not yet".to_owned()))
+    async fn replace_item(&self, value: &str, item: &Item) -> Result<bool, StoreError> {
+        self.change_item(value, item).await
     }
 
-    async fn add_item(&self, _: &Item, _: Timestamp) -> Result<bool, StoreError> {
-        Err(StoreError::Unsuitable("not yet".to_owned()))
+    async fn item(
+        &self,
+        kind: ItemKind,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<Item>, StoreError> {
+        self.read_item(kind, key, now).await
     }
 
-    async fn replace_item(&self, _: &str, _: &Item) -> Result<bool, StoreError> {
-        Err(StoreError::Unsuitable("not yet".to_owned()))
+    async fn items(&self, kind: ItemKind, now: Timestamp) -> Result<Vec<Item>, StoreError> {
+        self.list_items(kind, now).await
     }
 
-    async fn item(&self, _: ItemKind, _: &str, _: Timestamp) -> Result<Option<Item>, StoreError> {
-        Err(StoreError::Unsuitable("not yet".to_owned()))
+    async fn remove_item(&self, kind: ItemKind, key: &str) -> Result<bool, StoreError> {
+        self.drop_item(kind, key).await
     }
 
-    async fn items(&self, _: ItemKind, _: Timestamp) -> Result<Vec<Item>, StoreError> {
-        Err(StoreError::Unsuitable("not yet".to_owned()))
+    async fn add_counts(&self, counts: &[Count]) -> Result<(), StoreError> {
+        self.count_more(counts).await
     }
 
-    async fn remove_item(&self, _: ItemKind, _: &str) -> Result<bool, StoreError> {
-        Err(StoreError::Unsuitable("not yet".to_owned()))
+    async fn counts(&self, since: Timestamp) -> Result<Vec<Count>, StoreError> {
+        self.list_counts(since).await
     }
 
     async fn watch(&self, watcher: Arc<dyn Watcher>, beat: Duration) -> StoreError {

@@ -1,11 +1,11 @@
 //! What operators want to know of tokens: a hash for each user, in their slot. Not among the keys
 //! that the feed tells of, for a note changes nothing that decides.
 
+use super::indexes::padded;
 use super::link::Request;
-use super::record::Entry;
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
-use crate::model::token::{TokenAbout, TokenRecord};
+use crate::model::token::{TokenAbout, TokenDigest, TokenRecord};
 use crate::model::user::UserId;
 use crate::store::{NewToken, StoreError, TokenUse};
 use redis::{Cmd, pipe};
@@ -30,6 +30,11 @@ impl RedisStore {
         }
         let latest = about.last_used.map_or(record.created, |(at, _)| at);
         write.zadd(keys::RECENT, recent(record.user, &digest), latest.micros()).ignore();
+        write.add_command(more_tokens(record.user, 1)).ignore();
+        if new.is_login {
+            write.cmd("ZADD").arg(keys::BY_LOGIN).arg("XX").arg("GT");
+            write.arg(record.created.micros()).arg(padded(record.user)).ignore();
+        }
         self.link.ask(Request::Batch(&write)).await
     }
 
@@ -71,7 +76,7 @@ impl RedisStore {
             }
             let texts: Vec<Option<String>> = self.link.ask(Request::Command(&read)).await?;
             let pairs = texts.chunks(2).map(|pair| match pair {
-                [issue, used] => read_about(issue.as_deref(), used.as_deref()),
+                [issued, last] => read_about(issued.as_deref(), last.as_deref()),
                 _ => TokenAbout::default(),
             });
             abouts.extend(pairs);
@@ -83,12 +88,12 @@ impl RedisStore {
     pub(super) async fn drop_notes(
         &self,
         user: UserId,
-        entries: &[Entry],
+        tokens: &[TokenDigest],
     ) -> Result<(), StoreError> {
-        for chunk in entries.chunks(CHUNK) {
+        for chunk in tokens.chunks(CHUNK) {
             let mut drop = pipe();
-            for entry in chunk {
-                let digest = keys::hex(&entry.digest);
+            for digest in chunk {
+                let digest = keys::hex(digest);
                 let notes = keys::token_notes(user);
                 drop.hdel(notes, &[issue_field(&digest), use_field(&digest)]).ignore();
                 drop.zrem(keys::RECENT, recent(user, &digest)).ignore();
@@ -108,6 +113,13 @@ impl RedisStore {
         digests.dedup();
         Ok(digests)
     }
+}
+
+/// Counts so many tokens more of a user, if they are counted at all.
+pub(super) fn more_tokens(user: UserId, number: i64) -> Cmd {
+    let mut count = redis::cmd("ZADD");
+    count.arg(keys::BY_TOKENS).arg("XX").arg("INCR").arg(number).arg(padded(user));
+    count
 }
 
 /// What stands for a token among those of all users.

@@ -7,11 +7,27 @@ use crate::model::password::PasswordHash;
 use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{User, UserId, Username};
 use crate::store::StoreError;
+use redis::{FromRedisValue, Value, from_redis_value};
 use std::collections::HashMap;
 use std::str::FromStr;
 
 /// A user's hash as Redis returns it; empty if there is no such user.
 pub(super) type Fields = HashMap<String, String>;
+
+/// Answers of two commands each.
+pub(super) fn in_pairs<T: FromRedisValue>(answers: Vec<Value>) -> Result<Vec<T>, StoreError> {
+    let mut pairs = Vec::with_capacity(answers.len() / 2);
+    let mut answers = answers.into_iter();
+    while let (Some(one), Some(other)) = (answers.next(), answers.next()) {
+        let pair = Value::Array(vec![one, other]);
+        let pair = from_redis_value(pair).map_err(|_| StoreError::Corrupt {
+            what: "record",
+            problem: "the answer is not of the expected kind".to_owned(),
+        })?;
+        pairs.push(pair);
+    }
+    Ok(pairs)
+}
 
 /// Writes a user as the fields of a hash.
 pub(super) fn user_fields(user: &User) -> Vec<(&'static str, String)> {
@@ -39,7 +55,6 @@ pub(super) fn user(id: UserId, fields: &Fields) -> Result<Option<User>, StoreErr
     if fields.is_empty() {
         return Ok(None);
     }
-    let name = text(fields, "username")?;
     Ok(Some(User {
         email: Email::stored(text(fields, "email")?.to_owned()),
         epoch: number(fields, "epoch")?,
@@ -51,7 +66,7 @@ pub(super) fn user(id: UserId, fields: &Fields) -> Result<Option<User>, StoreErr
         // One that an older gateway has written says nothing of it.
         must_change: optional_number::<u8>(fields, "must_change")? == Some(1),
         password: PasswordHash::new(text(fields, "password")?.to_owned()),
-        username: Username::existing(name).ok_or_else(|| bad_field("username"))?,
+        username: Username::stored(text(fields, "username")?.to_owned()),
     }))
 }
 

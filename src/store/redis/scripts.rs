@@ -4,6 +4,7 @@ use redis::Script;
 
 /// The scripts, each sent by its hash and loaded when the server does not know it.
 pub(super) struct Scripts {
+    pub(super) add_item: Script,
     pub(super) change_password: Script,
     pub(super) change_user: Script,
     pub(super) drop_name: Script,
@@ -12,6 +13,8 @@ pub(super) struct Scripts {
     pub(super) give_back: Script,
     pub(super) issue_token: Script,
     pub(super) keep_token: Script,
+    pub(super) page: Script,
+    pub(super) replace_item: Script,
     pub(super) take: Script,
     pub(super) take_name: Script,
 }
@@ -19,6 +22,7 @@ pub(super) struct Scripts {
 impl Scripts {
     pub(super) fn new() -> Self {
         Self {
+            add_item: Script::new(include_str!("scripts/add_item.lua")),
             change_password: Script::new(include_str!("scripts/change_password.lua")),
             change_user: Script::new(include_str!("scripts/change_user.lua")),
             drop_name: Script::new(include_str!("scripts/drop_name.lua")),
@@ -27,6 +31,8 @@ impl Scripts {
             give_back: Script::new(include_str!("scripts/give_back.lua")),
             issue_token: Script::new(include_str!("scripts/issue_token.lua")),
             keep_token: Script::new(include_str!("scripts/keep_token.lua")),
+            page: Script::new(include_str!("scripts/page.lua")),
+            replace_item: Script::new(include_str!("scripts/replace_item.lua")),
             take: Script::new(include_str!("scripts/take.lua")),
             take_name: Script::new(include_str!("scripts/take_name.lua")),
         }

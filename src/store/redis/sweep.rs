@@ -1,5 +1,6 @@
 //! Picking up what is of no more use: expired and ended tokens, and what crashes left behind.
 
+use super::find_users::VERSION;
 use super::link::Request;
 use super::record::Entry;
 use super::{RedisStore, keys};
@@ -7,6 +8,7 @@ use crate::clock::Timestamp;
 use crate::model::user::UserId;
 use crate::store::StoreError;
 use redis::{Cmd, pipe};
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// How many users or keys are read at once.
@@ -32,35 +34,74 @@ struct Tokens {
 }
 
 impl RedisStore {
+    /// Goes through all users. Then the indexes are complete, and it is known how many tokens there
+    /// are.
+    ///
+    /// Any number of gateways may do so at once, and stop wherever they are: what is written is what
+    /// the next one would write.
     pub(super) async fn sweep_users(&self, now: Timestamp) -> Result<u64, StoreError> {
-        let mut removed = 0;
-        let mut after = None;
+        let (mut removed, mut counted, mut after) = (0, 0, None);
         loop {
             let ids = self.indexed_after(after, CHUNK).await?;
-            let Some(last) = ids.last() else { return Ok(removed) };
+            let Some(last) = ids.last() else { break };
             after = Some(*last);
+            let mut swept = Vec::with_capacity(ids.len());
             for id in &ids {
-                removed += match self.sweep_user(*id, now).await {
+                let (dead, good) = match self.sweep_user(*id, now).await {
                     Err(error @ StoreError::Corrupt { .. }) => {
                         // One bad record must not keep all others from being swept.
                         tracing::warn!(user = %id, %error, "could not sweep a user");
-                        0
+                        continue;
                     }
                     result => result?,
                 };
+                swept.push(*id);
+                removed += dead;
+                counted += good;
             }
+            self.repair_users(&swept).await?;
         }
+        self.prune_indexes().await?;
+        self.sweep_items(now).await?;
+        self.write_census(now, counted).await?;
+        self.link.ask::<()>(Request::Command(&Cmd::set(keys::INDEXED, VERSION))).await?;
+        Ok(removed)
     }
 
-    async fn sweep_user(&self, id: UserId, now: Timestamp) -> Result<u64, StoreError> {
+    /// How many tokens were of no more use, and how many are good.
+    async fn sweep_user(&self, id: UserId, now: Timestamp) -> Result<(u64, u64), StoreError> {
         let tokens = self.read_tokens(id, now).await?;
-        let is_gone = tokens.epoch.is_none();
-        let dead = self.dead(tokens, now).await?;
+        let (is_gone, is_locked_out) = (tokens.epoch.is_none(), tokens.is_locked_out);
+        let (dead, good) = self.dead(tokens, now).await?;
         self.remove_entries(id, &dead).await?;
         if is_gone {
+            self.unindex(id).await?;
+            let notes = Cmd::del(keys::token_notes(id));
+            self.link.ask::<()>(Request::Command(&notes)).await?;
             self.link.ask::<()>(Request::Command(&Cmd::zrem(keys::USERS, id.0))).await?;
+        } else {
+            self.repair_recent(id, &good).await?;
+            self.sweep_notes(id, &good).await?;
         }
-        Ok(dead.len().try_into().unwrap_or(u64::MAX))
+        let good = if is_locked_out { 0 } else { good.len() };
+        let count = |number: usize| number.try_into().unwrap_or(u64::MAX);
+        Ok((count(dead.len()), count(good)))
+    }
+
+    /// Drops what is noted of tokens that are gone. One that was issued since the list was read has an
+    /// entry by now.
+    async fn sweep_notes(&self, id: UserId, good: &[Entry]) -> Result<(), StoreError> {
+        let mut noted = self.noted(id).await?;
+        let known: HashSet<_> = good.iter().map(|entry| keys::hex(&entry.digest)).collect();
+        noted.retain(|digest| !known.contains(digest));
+        if noted.is_empty() {
+            return Ok(());
+        }
+        let entries = self.entries(id, "-inf").await?;
+        let known: HashSet<_> = entries.iter().map(|entry| keys::hex(&entry.digest)).collect();
+        let gone = noted.iter().filter(|digest| !known.contains(*digest));
+        let gone: Vec<_> = gone.filter_map(|digest| keys::digest(digest)).collect();
+        self.drop_notes(id, &gone).await
     }
 
     async fn read_tokens(&self, id: UserId, now: Timestamp) -> Result<Tokens, StoreError> {
@@ -88,23 +129,29 @@ impl RedisStore {
         })
     }
 
-    /// The tokens that are of no more use.
-    async fn dead(&self, tokens: Tokens, now: Timestamp) -> Result<Vec<Entry>, StoreError> {
+    /// The tokens that are of no more use, and those that stay.
+    async fn dead(
+        &self,
+        tokens: Tokens,
+        now: Timestamp,
+    ) -> Result<(Vec<Entry>, Vec<Entry>), StoreError> {
         // A list is read a moment after the epoch, and may have a token of the next one already.
         let is_standing = |entry: &Entry| tokens.epoch.is_some_and(|epoch| entry.epoch >= epoch);
         let stays = |entry: &Entry| tokens.is_locked_out || is_standing(entry);
         let (good, mut dead): (Vec<_>, Vec<_>) = tokens.standing.into_iter().partition(stays);
         dead.extend(tokens.expired);
-        let aged: Vec<_> = good.into_iter().filter(|e| now.since(e.created) > GRACE).collect();
+        let (aged, mut good): (Vec<_>, Vec<_>) =
+            good.into_iter().partition(|entry| now.since(entry.created) > GRACE);
         for chunk in aged.chunks(CHUNK) {
             let mut look = pipe();
             for entry in chunk {
                 look.exists(keys::token(&entry.digest));
             }
             let exist: Vec<bool> = self.link.ask(Request::Batch(&look)).await?;
-            let gone = chunk.iter().zip(exist).filter(|(_, exists)| !exists);
-            dead.extend(gone.map(|(entry, _)| entry.clone()));
+            for (entry, exists) in chunk.iter().zip(exist) {
+                if exists { &mut good } else { &mut dead }.push(entry.clone());
+            }
         }
-        Ok(dead)
+        Ok((dead, good))
     }
 }

@@ -1,11 +1,14 @@
 //! Tokens: a key each, and a list for each user.
 
 use super::link::Request;
+use super::notes::more_tokens;
 use super::record::{self, Entry};
+use super::users::later;
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
 use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{User, UserId};
+use crate::store::sound::sound;
 use crate::store::{Change, Issue, ListedToken, NewToken, OnLimit, StoreError};
 use redis::{Cmd, pipe};
 
@@ -84,7 +87,7 @@ impl RedisStore {
     ) -> Result<Option<(TokenRecord, User)>, StoreError> {
         let Some(token) = self.read_token(digest).await? else { return Ok(None) };
         let user = self.read_user(token.user).await?;
-        Ok(user.map(|user| (token, user)))
+        user.map(|user| Ok((token, sound(user)?))).transpose()
     }
 
     pub(super) async fn list_tokens(
@@ -183,12 +186,19 @@ impl RedisStore {
     }
 
     async fn unlist(&self, user: UserId, entries: &[Entry]) -> Result<(), StoreError> {
+        let mut removed = 0_i64;
         for chunk in entries.chunks(CHUNK) {
             let texts: Vec<String> = chunk.iter().map(Entry::text).collect();
             let remove = Cmd::zrem(keys::user_tokens(user), texts);
-            self.link.ask::<()>(Request::Command(&remove)).await?;
+            removed += self.link.ask::<i64>(Request::Command(&remove)).await?;
         }
-        self.drop_notes(user, entries).await
+        if removed > 0 {
+            let fewer = more_tokens(user, -removed);
+            // A server whose memory is full lets tokens go, and counts nothing.
+            later(user, self.link.ask(Request::Command(&fewer)).await);
+        }
+        let digests: Vec<_> = entries.iter().map(|entry| entry.digest).collect();
+        self.drop_notes(user, &digests).await
     }
 }
 

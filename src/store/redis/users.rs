@@ -4,6 +4,7 @@ use super::link::Request;
 use super::record::{self, Fields};
 use super::{RedisStore, keys};
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
+use crate::store::sound::sound;
 use crate::store::{Inserted, StoreError};
 use redis::{Cmd, pipe};
 
@@ -22,6 +23,7 @@ impl RedisStore {
         // The name comes last: before it, nobody finds the user, not even in a list.
         self.write_user(&user).await?;
         if self.take_name(&user).await? {
+            later(user.id, self.index_user(&user).await);
             return Ok(Inserted::Done(user));
         }
         self.unwrite_user(user.id).await?;
@@ -85,7 +87,7 @@ impl RedisStore {
     pub(super) async fn find_user(&self, name: &Username) -> Result<Option<User>, StoreError> {
         // A name that nobody has takes as long: there is no number 0.
         let id = self.owner(name).await?.unwrap_or(UserId(0));
-        self.read_user(id).await
+        self.read_user(id).await?.map(sound).transpose()
     }
 
     pub(super) async fn list_users(
@@ -119,7 +121,7 @@ impl RedisStore {
     }
 
     /// Those of the users who exist and own their name: an insertion that stopped half-way, or
-    /// lost the name, left one who does not.
+    /// lost the name, left one who does not. Nobody owns a name that no user can have.
     async fn named_users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
         let mut read = pipe();
         for id in ids {
@@ -139,7 +141,10 @@ impl RedisStore {
         }
         let owners: Vec<Option<u64>> = self.link.ask(Request::Batch(&find)).await?;
         let pairs = users.into_iter().zip(owners);
-        Ok(pairs.filter(|(user, owner)| *owner == Some(user.id.0)).map(|(user, _)| user).collect())
+        let is_shown = |(user, owner): &(User, Option<u64>)| {
+            *owner == Some(user.id.0) || !user.username.is_sound()
+        };
+        Ok(pairs.filter(is_shown).map(|(user, _)| user).collect())
     }
 
     pub(super) async fn write_change(
@@ -165,8 +170,19 @@ impl RedisStore {
         for (field, value) in values {
             script.arg(field).arg(value);
         }
+        // Only the indexes want it, and only what they say of it.
+        let before = match change {
+            UserChange::Active(_) | UserChange::Email(_) | UserChange::Staff(_) => {
+                self.read_user(id).await?
+            }
+            _ => None,
+        };
         let fields: Fields = self.link.ask(Request::Script(&script)).await?;
-        record::user(id, &fields)
+        let after = record::user(id, &fields)?;
+        if let (Some(before), Some(after)) = (before, &after) {
+            later(id, self.reindex_user(&before, after).await);
+        }
+        Ok(after)
     }
 
     /// Deletes the hash, and with it all tokens; what is left then is swept one day at the latest.
@@ -188,7 +204,17 @@ impl RedisStore {
         self.link.ask::<()>(Request::Script(&drop_name)).await?;
         let entries = self.entries(user.id, "-inf").await?;
         self.remove_entries(user.id, &entries).await?;
+        self.drop_items_of(user.id).await?;
+        self.link.ask::<()>(Request::Command(&Cmd::del(keys::token_notes(user.id)))).await?;
+        self.unindex_user(user).await?;
         self.link.ask(Request::Command(&Cmd::zrem(keys::USERS, user.id.0))).await
+    }
+}
+
+/// An index that could not be written says later what it should: after the next sweep.
+pub(super) fn later(user: UserId, written: Result<(), StoreError>) {
+    if let Err(error) = written {
+        tracing::warn!(%user, %error, "a user was changed, but is found as before until a sweep");
     }
 }
 

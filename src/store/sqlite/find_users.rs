@@ -16,7 +16,7 @@ const GATHERED: i64 = 10_000;
 const WALKED: i64 = 50_000;
 
 /// Ways to all who are wanted and perhaps to others, each of use if something is asked for.
-const WAYS: [(&str, fn(&Wanted) -> bool); 3] = [
+const WAYS: [Way; 3] = [
     (
         "SELECT id FROM users WHERE lower(username) >= :prefix AND lower(username) < :end
          UNION SELECT id FROM users WHERE lower(email) >= :prefix AND lower(email) < :end",
@@ -25,6 +25,9 @@ const WAYS: [(&str, fn(&Wanted) -> bool); 3] = [
     ("SELECT id FROM users WHERE is_staff = :staff", |wanted| wanted.is_staff.is_some()),
     ("SELECT id FROM users WHERE is_active = :active", |wanted| wanted.is_active.is_some()),
 ];
+
+/// A way: the numbers on it, and whether it is of use.
+type Way = (&'static str, fn(&Wanted) -> bool);
 
 /// What is asked for, as SQLite compares it.
 struct Wanted {
@@ -53,8 +56,8 @@ pub(super) fn page(
     let after = query.after.as_ref().and_then(|cursor| read(cursor, query.order.by));
     let after = after.unwrap_or_else(|| beginning(query));
     let (users, next) = match way(db, &wanted)? {
-        Some(way) => gather(db, query, (&wanted, way), after)?,
-        None => walk(db, query, &wanted, after)?,
+        Some(way) => gather(db, query, (&wanted, way), &after)?,
+        None => walk(db, query, &wanted, &after)?,
     };
     let listed = users.into_iter().map(|user| listed(db, user, now));
     Ok(UserPage { next, users: listed.collect::<Result<_, _>>()? })
@@ -81,7 +84,7 @@ fn gather(
     db: &Connection,
     query: &UserQuery,
     (wanted, way): (&Wanted, &str),
-    after: Place,
+    after: &Place,
 ) -> Result<(Vec<User>, Option<Cursor>), StoreError> {
     // Without an index, or SQLite might prefer that of the order.
     let sql = format!(
@@ -110,7 +113,7 @@ fn walk(
     db: &Connection,
     query: &UserQuery,
     wanted: &Wanted,
-    after: Place,
+    after: &Place,
 ) -> Result<(Vec<User>, Option<Cursor>), StoreError> {
     let sql = format!(
         "SELECT *, {column} AS place, {wanted} AS is_wanted FROM users

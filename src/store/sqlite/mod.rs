@@ -192,6 +192,10 @@ impl Store for SqliteStore {
         Ok(total)
     }
 
+    async fn wants_sweep(&self) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
     async fn take(&self, charges: &[Charge], now: Timestamp) -> Result<Counted, StoreError> {
         let charges = charges.to_vec();
         self.write(move |db, _| limits::take(db, &charges, now)).await

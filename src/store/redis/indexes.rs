@@ -1,0 +1,260 @@
+//! By what users are found and sorted: a sorted set for each order. They follow what users are at a
+//! short distance, and a sweep brings them back wherever they lag.
+
+use super::link::Request;
+use super::record::{Fields, in_pairs};
+use super::{RedisStore, keys};
+use crate::model::user::{User, UserId};
+use crate::store::StoreError;
+use redis::{Pipeline, Value, pipe};
+
+/// How many users are brought up to date at once.
+const CHUNK: usize = 100;
+
+/// What the indexes say of a user.
+struct Entries {
+    email: String,
+    id: UserId,
+    is_active: bool,
+    is_staff: bool,
+    last_login: i64,
+    name: String,
+    tokens: u64,
+}
+
+/// What Redis says of them: whether they are found by name, by address, as staff and as inactive,
+/// their last login and their number of tokens.
+type Found = Vec<Option<f64>>;
+
+impl RedisStore {
+    /// Puts a new user on the indexes.
+    pub(super) async fn index_user(&self, user: &User) -> Result<(), StoreError> {
+        let mut write = pipe();
+        Entries::of(user).write(&mut write, |_| true);
+        self.link.ask(Request::Batch(&write)).await
+    }
+
+    /// What has changed of a user.
+    pub(super) async fn reindex_user(&self, before: &User, after: &User) -> Result<(), StoreError> {
+        let mut write = pipe();
+        let id = after.id.0;
+        if before.email != after.email {
+            write.zadd(keys::BY_EMAIL, by_text(after.email.as_str(), after.id), 0).ignore();
+        }
+        if folded(before.email.as_str()) != folded(after.email.as_str()) {
+            write.zrem(keys::BY_EMAIL, by_text(before.email.as_str(), after.id)).ignore();
+        }
+        for (key, is_in) in [(keys::STAFF, after.is_staff), (keys::INACTIVE, !after.is_active)] {
+            if is_in {
+                write.zadd(key, id, id).ignore();
+            } else {
+                write.zrem(key, id).ignore();
+            }
+        }
+        self.link.ask(Request::Batch(&write)).await
+    }
+
+    /// Takes a user who is gone from the indexes.
+    pub(super) async fn unindex_user(&self, user: &User) -> Result<(), StoreError> {
+        let mut write = pipe();
+        write.zrem(keys::BY_NAME, by_text(user.username.as_str(), user.id)).ignore();
+        write.zrem(keys::BY_EMAIL, by_text(user.email.as_str(), user.id)).ignore();
+        unindex_number(&mut write, user.id);
+        self.link.ask(Request::Batch(&write)).await
+    }
+
+    /// Takes all that can be told from the number of a user who is gone.
+    pub(super) async fn unindex(&self, id: UserId) -> Result<(), StoreError> {
+        let mut write = pipe();
+        unindex_number(&mut write, id);
+        self.link.ask(Request::Batch(&write)).await
+    }
+
+    /// Brings the indexes up to date for some users. Writes only what is not so yet.
+    pub(super) async fn repair_users(&self, ids: &[UserId]) -> Result<(), StoreError> {
+        for chunk in ids.chunks(CHUNK) {
+            let entries = self.present_entries(chunk).await?;
+            let mut look = pipe();
+            for entry in &entries {
+                for (key, member, _) in entry.all() {
+                    look.zscore(key, member);
+                }
+            }
+            if entries.is_empty() {
+                continue;
+            }
+            let found: Found = self.link.ask(Request::Batch(&look)).await?;
+            let mut write = pipe();
+            for (entry, found) in entries.iter().zip(found.chunks(ALL)) {
+                entry.repair(&mut write, found);
+            }
+            if !write.is_empty() {
+                self.link.ask::<()>(Request::Batch(&write)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn present_entries(&self, ids: &[UserId]) -> Result<Vec<Entries>, StoreError> {
+        let mut read = pipe();
+        for id in ids {
+            read.hgetall(keys::user(*id)).zcard(keys::user_tokens(*id));
+        }
+        let users: Vec<(Fields, u64)> =
+            self.link.ask::<Vec<Value>>(Request::Batch(&read)).await.and_then(in_pairs)?;
+        let pairs = ids.iter().zip(users);
+        Ok(pairs.filter_map(|(id, (fields, tokens))| Entries::read(*id, &fields, tokens)).collect())
+    }
+
+    /// Drops what the indexes say of users who are gone or not so any more, as far as it can be found
+    /// out at little cost: where there is more on one than there are users.
+    pub(super) async fn prune_indexes(&self) -> Result<(), StoreError> {
+        let all = [keys::BY_NAME, keys::BY_EMAIL, keys::BY_LOGIN, keys::BY_TOKENS];
+        let mut count = pipe();
+        count.zcard(keys::USERS);
+        for key in all {
+            count.zcard(key);
+        }
+        let counts: Vec<u64> = self.link.ask(Request::Batch(&count)).await?;
+        let users = counts.first().copied().unwrap_or_default();
+        let longer = all.into_iter().zip(counts.into_iter().skip(1));
+        let longer = longer.filter(|(_, count)| *count > users).map(|(key, _)| key);
+        for key in longer.chain([keys::STAFF, keys::INACTIVE]) {
+            self.prune(key).await?;
+        }
+        Ok(())
+    }
+
+    async fn prune(&self, key: &'static str) -> Result<(), StoreError> {
+        let mut cursor = 0_u64;
+        loop {
+            let mut scan = redis::cmd("ZSCAN");
+            scan.arg(key).arg(cursor).arg("COUNT").arg(CHUNK);
+            let (next, found): (u64, Vec<(String, f64)>) =
+                self.link.ask(Request::Command(&scan)).await?;
+            let members: Vec<_> = found.into_iter().map(|(member, _)| member).collect();
+            self.prune_members(key, &members).await?;
+            cursor = next;
+            if cursor == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn prune_members(&self, key: &str, members: &[String]) -> Result<(), StoreError> {
+        let mut read = pipe();
+        for member in members {
+            read.hgetall(keys::user(number(member)));
+        }
+        if members.is_empty() {
+            return Ok(());
+        }
+        let users: Vec<Fields> = self.link.ask(Request::Batch(&read)).await?;
+        let mut remove = pipe();
+        for (member, fields) in members.iter().zip(users) {
+            let entries = Entries::read(number(member), &fields, 0);
+            let is_so = entries.is_some_and(|entries| {
+                entries
+                    .all()
+                    .iter()
+                    .any(|(of, is, score)| *of == key && is == member && score.is_some())
+            });
+            if !is_so {
+                remove.zrem(key, member).ignore();
+            }
+        }
+        if remove.is_empty() { Ok(()) } else { self.link.ask(Request::Batch(&remove)).await }
+    }
+}
+
+/// How many indexes there are.
+const ALL: usize = 6;
+
+impl Entries {
+    fn of(user: &User) -> Self {
+        Self {
+            email: user.email.as_str().to_owned(),
+            id: user.id,
+            is_active: user.is_active,
+            is_staff: user.is_staff,
+            last_login: user.last_login.map_or(-1, crate::clock::Timestamp::micros),
+            name: user.username.as_str().to_owned(),
+            tokens: 0,
+        }
+    }
+
+    /// `None` if the user is gone, or cannot be read.
+    fn read(id: UserId, fields: &Fields, tokens: u64) -> Option<Self> {
+        let user = super::record::user(id, fields).ok()??;
+        Some(Self { tokens, ..Self::of(&user) })
+    }
+
+    /// The indexes, with what stands for the user there and its score; `None` if it should not be
+    /// there.
+    fn all(&self) -> [(&'static str, String, Option<String>); ALL] {
+        let number = self.id.to_string();
+        let if_so = |is_so: bool| is_so.then(|| number.clone());
+        [
+            (keys::BY_NAME, by_text(&self.name, self.id), Some("0".to_owned())),
+            (keys::BY_EMAIL, by_text(&self.email, self.id), Some("0".to_owned())),
+            (keys::STAFF, number.clone(), if_so(self.is_staff)),
+            (keys::INACTIVE, number.clone(), if_so(!self.is_active)),
+            (keys::BY_LOGIN, padded(self.id), Some(self.last_login.to_string())),
+            (keys::BY_TOKENS, padded(self.id), Some(self.tokens.to_string())),
+        ]
+    }
+
+    fn write(&self, write: &mut Pipeline, is_wanted: impl Fn(usize) -> bool) {
+        for (place, (key, member, score)) in self.all().into_iter().enumerate() {
+            match score {
+                _ if !is_wanted(place) => {}
+                Some(score) => {
+                    write.zadd(key, member, score).ignore();
+                }
+                None => {
+                    write.zrem(key, member).ignore();
+                }
+            }
+        }
+    }
+
+    fn repair(&self, write: &mut Pipeline, found: &[Option<f64>]) {
+        let all = self.all();
+        let is_wrong = |place: usize| {
+            let should = all.get(place).and_then(|(_, _, score)| score.as_deref());
+            let is = found.get(place).copied().flatten();
+            should.and_then(|score| score.parse::<f64>().ok()) != is
+        };
+        self.write(write, is_wrong);
+    }
+}
+
+fn unindex_number(write: &mut Pipeline, id: UserId) {
+    for key in [keys::STAFF, keys::INACTIVE] {
+        write.zrem(key, id.0).ignore();
+    }
+    for key in [keys::BY_LOGIN, keys::BY_TOKENS] {
+        write.zrem(key, padded(id)).ignore();
+    }
+}
+
+/// A text by which users are sorted, whatever the case of its ASCII letters.
+pub(super) fn folded(text: &str) -> String {
+    text.to_ascii_lowercase()
+}
+
+/// What stands for a user where they are sorted by a text.
+pub(super) fn by_text(text: &str, id: UserId) -> String {
+    format!("{}\0{}", folded(text), padded(id))
+}
+
+/// A number that sorts as text as it does as a number.
+pub(super) fn padded(id: UserId) -> String {
+    format!("{:020}", id.0)
+}
+
+/// Whose entry it is; a number that nobody has, if that cannot be told.
+pub(super) fn number(member: &str) -> UserId {
+    let digits = member.rsplit_once('\0').map_or(member, |(_, digits)| digits);
+    UserId(digits.parse().unwrap_or(0))
+}

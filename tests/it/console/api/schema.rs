@@ -1,0 +1,1 @@
+//! schemathesis: everything that the document says of the API, tried.
