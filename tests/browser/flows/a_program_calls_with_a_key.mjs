@@ -25,7 +25,7 @@ await flow(async ({ gateway, operator, step }) => {
   });
 
   await step("with it a program reads users, and writes nothing", async () => {
-    const { status, body } = await call("/users?q=gra");
+    const { status, body } = await call("/users?search=gra");
     assert.equal(status, 200, JSON.stringify(body));
     assert.match(JSON.stringify(body), /"grace"/);
     const wish = { method: "POST", body: JSON.stringify({ username: "mallory" }) };
