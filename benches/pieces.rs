@@ -181,6 +181,7 @@ fn identity_headers(criterion: &mut Criterion) {
     let caller = Identity {
         is_staff: false,
         lasts: None,
+        must_change: false,
         names: Names::new("ada", "ada@example.com"),
         user: UserId(7),
     };

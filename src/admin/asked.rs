@@ -63,6 +63,11 @@ impl Asked {
         Self { body, from, headers, host, is_secure, method, path, query: pairs, raw_query: query }
     }
 
+    /// Whether it carries credentials, of whatever kind. None of them is for a page.
+    pub(super) fn has_credentials(&self) -> bool {
+        self.headers.contains_key(header::AUTHORIZATION)
+    }
+
     /// Whether it carries a token of an app's user.
     pub(super) fn has_token(&self) -> bool {
         let is_token = |value: &http::HeaderValue| {
@@ -75,6 +80,11 @@ impl Asked {
     /// Whether it only reads.
     pub(super) fn is_read(&self) -> bool {
         is_read(&self.method)
+    }
+
+    /// The body as it came, or why it did not.
+    pub(super) fn whole_body(&self) -> &Result<Bytes, BodyError> {
+        &self.body
     }
 
     /// The body, or why there is none.
@@ -120,6 +130,17 @@ impl Asked {
         let origin = self.headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
         let is_ours = origin.is_some_and(|origin| origin.eq_ignore_ascii_case(&ours));
         if is_ours { Ok(()) } else { Err(Refusal::Forged) }
+    }
+
+    /// Fails if a browser says that this is not someone who goes to a page: a script of an app on the
+    /// same origin is not to read pages, nor to show them in a frame.
+    pub(super) fn check_destination(&self) -> Result<(), Refusal> {
+        let is_page = |name, expected: &str| {
+            self.headers.get(name).is_none_or(|value: &http::HeaderValue| value == expected)
+        };
+        let is_page =
+            is_page("sec-fetch-dest", "document") && is_page("sec-fetch-mode", "navigate");
+        if is_page { Ok(()) } else { Err(Refusal::NotAPage) }
     }
 
     /// What was asked for, up to the path: `https://example.com`.

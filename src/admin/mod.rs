@@ -5,13 +5,24 @@
 //! has to say with [`page`]. Nothing here knows Pingora, and nothing but [`crate::auth`] changes
 //! anything.
 
+mod account;
+mod api;
 mod asked;
 mod assets;
+mod attention;
+mod chart;
+mod events;
 mod fields;
+mod keys;
+mod limits;
 mod notice;
 mod overview;
 mod page;
 mod refusal;
+mod routes;
+mod second_factor;
+mod settings;
+mod setup;
 mod sign_in;
 mod site;
 mod tokens;
@@ -20,12 +31,17 @@ mod users;
 use self::asked::Asked;
 use self::refusal::Refusal;
 use self::site::{Entrance, Site};
+
+pub use self::settings::{Reading, Setting};
+
 use crate::auth::{Auth, SessionSettings};
+use crate::clock::Timestamp;
 use crate::gateway::{self, ConsoleAnswer, ConsoleRequest, Gateway};
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use async_trait::async_trait;
 use http::{HeaderValue, Method, Response, header};
 use ipnet::IpNet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What an operator may set of the console.
@@ -41,46 +57,98 @@ pub struct Settings {
     pub sessions: SessionSettings,
 }
 
+impl Settings {
+    /// Whether it may be reached from an address.
+    fn admits(&self, from: IpAddr) -> bool {
+        self.networks.is_empty() || self.networks.iter().any(|network| network.contains(&from))
+    }
+
+    /// What a path is below the console's.
+    fn below<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let below = path.strip_prefix(self.path.as_str());
+        below.filter(|below| below.is_empty() || below.starts_with('/'))
+    }
+}
+
+/// What a path below the console's is below the API's.
+fn below_api(path: &str) -> Option<&str> {
+    path.strip_prefix(api::PLACE).filter(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// The console of a gateway.
 pub struct Console {
     auth: Arc<Auth>,
     gateway: Gateway,
+    reading: ArcSwap<Reading>,
     settings: ArcSwapOption<Settings>,
+    /// Those who follow events.
+    watchers: events::Watchers,
 }
 
 impl Console {
-    /// The console of this gateway; with no settings there is none.
-    pub fn new(auth: Arc<Auth>, gateway: Gateway, settings: Option<Settings>) -> Self {
-        Self { auth, gateway, settings: ArcSwapOption::new(settings.map(Arc::new)) }
+    /// The console of this gateway, and what was read of the settings; with none of its own there is
+    /// no console.
+    pub fn new(
+        auth: Arc<Auth>,
+        gateway: Gateway,
+        settings: Option<Settings>,
+        reading: Reading,
+    ) -> Self {
+        let reading = ArcSwap::from_pointee(reading);
+        let settings = ArcSwapOption::new(settings.map(Arc::new));
+        Self { auth, gateway, reading, settings, watchers: events::Watchers::default() }
     }
 
     /// Works by other settings from now on.
-    pub fn apply(&self, settings: Option<Settings>) {
+    pub fn apply(&self, settings: Option<Settings>, reading: Reading) {
         self.settings.store(settings.map(Arc::new));
+        self.reading.store(Arc::new(reading));
+    }
+
+    /// Notes that other settings were read, at that time, but cannot be put to work, and why.
+    pub fn settings_refused(&self, at: Timestamp, why: &str) {
+        let mut reading = Reading::clone(&self.reading.load());
+        reading.refused = Some((at, why.to_owned()));
+        self.reading.store(Arc::new(reading));
     }
 
     async fn respond(&self, settings: &Settings, asked: &Asked) -> Result<ConsoleAnswer, Refusal> {
-        if !settings.networks.is_empty()
-            && !settings.networks.iter().any(|network| network.contains(&asked.from))
-        {
+        if let Some(path) = settings.below(&asked.path).and_then(below_api) {
+            return Ok(ConsoleAnswer::Whole(api::answer(self, settings, asked, path).await));
+        }
+        if !settings.admits(asked.from) {
             return Err(Refusal::Forbidden("The console cannot be reached from here."));
         }
         // Tokens are for the apps. Nobody should think that one opened anything here.
-        if asked.has_token() {
+        if asked.has_credentials() {
             return Err(Refusal::Forbidden("A token opens no door of the console."));
         }
-        let Some(below) = asked.path.strip_prefix(settings.path.as_str()) else {
+        let Some(below) = settings.below(&asked.path) else {
             return Ok(page::redirect(&format!("{}/", settings.path)));
         };
         let segments: Vec<&str> = below.split('/').filter(|part| !part.is_empty()).collect();
         if let ["assets", name] = segments.as_slice() {
             return assets::answer(asked, name);
         }
+        // Pages are got, and forms sent; what is for programs says itself what it takes.
+        if !matches!(asked.method, Method::GET | Method::HEAD | Method::POST) {
+            return Err(Refusal::MethodNotAllowed);
+        }
+        // What the pages' own script asks for, and what programs do with a key.
+        if !matches!(segments.as_slice(), ["api", ..] | ["events", "live"]) {
+            asked.check_destination()?;
+        }
         let entrance = Entrance { asked, console: self, settings };
-        if let ["login"] = segments.as_slice() {
-            return sign_in::answer(entrance).await;
+        match segments.as_slice() {
+            ["login"] => return sign_in::answer(entrance).await,
+            ["login", "code"] => return sign_in::code(entrance).await,
+            ["setup"] => return setup::answer(entrance).await,
+            _ => {}
         }
         let site = entrance.enter().await?;
+        if let Some(page) = site.due().await?.filter(|due| !due.lets_to(&segments)) {
+            return Ok(page::redirect(&site.link(page.path())));
+        }
         let answer = Self::route(&site, &segments).await;
         answer.or_else(|refusal| refusal.within(&site))
     }
@@ -88,8 +156,15 @@ impl Console {
     /// Each page of those who are signed in.
     async fn route(site: &Site<'_>, segments: &[&str]) -> Result<ConsoleAnswer, Refusal> {
         match segments {
+            ["account", "keys"] => keys::answer(site).await,
+            ["account", "keys", id, "revoke"] => keys::revoke(site, id).await,
             [] => overview::answer(site).await,
+            ["account", rest @ ..] => account::answer(site, rest).await,
+            ["events", rest @ ..] => events::answer(site, rest).await,
+            ["limits", rest @ ..] => limits::answer(site, rest).await,
             ["logout"] => sign_in::leave(site).await,
+            ["routes", rest @ ..] => routes::answer(site, rest).await,
+            ["settings"] => settings::answer(site),
             ["tokens", rest @ ..] => tokens::answer(site, rest).await,
             ["users", rest @ ..] => users::answer(site, rest).await,
             _ => Err(Refusal::NotFound),
@@ -149,4 +224,22 @@ fn empty(status: http::StatusCode) -> Response<Vec<u8>> {
     let mut response = Response::new(Vec::new());
     *response.status_mut() = status;
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::StreamExt;
+    use futures_util::stream;
+
+    #[test]
+    fn a_stream_cannot_be_framed_or_kept_either() {
+        let mut answer = ConsoleAnswer::Stream(Response::new(()), stream::empty().boxed());
+        harden(&mut answer);
+        let ConsoleAnswer::Stream(head, _) = answer else { panic!("no stream") };
+        let policy = head.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+        assert!(policy.contains("frame-ancestors 'none'"));
+        assert_eq!(head.headers()[header::X_FRAME_OPTIONS], "DENY");
+        assert_eq!(head.headers()[header::CACHE_CONTROL], "no-store");
+    }
 }

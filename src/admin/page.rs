@@ -94,6 +94,22 @@ fn whole(path: &str, title: &str, content: &Markup) -> ConsoleAnswer {
     ConsoleAnswer::Whole(response)
 }
 
+/// The same with another status.
+pub(super) fn with_status(answer: ConsoleAnswer, status: StatusCode) -> ConsoleAnswer {
+    let ConsoleAnswer::Whole(mut response) = answer else { return answer };
+    *response.status_mut() = status;
+    ConsoleAnswer::Whole(response)
+}
+
+/// The same with a cookie.
+pub(super) fn with_cookie(answer: ConsoleAnswer, cookie: &str) -> ConsoleAnswer {
+    let ConsoleAnswer::Whole(mut response) = answer else { return answer };
+    if let Ok(value) = HeaderValue::from_str(cookie) {
+        response.headers_mut().append(header::SET_COOKIE, value);
+    }
+    ConsoleAnswer::Whole(response)
+}
+
 /// Sends the browser to another page, which it gets by GET.
 pub(super) fn redirect(to: &str) -> ConsoleAnswer {
     let mut response = empty(StatusCode::FOUND);

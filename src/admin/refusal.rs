@@ -8,7 +8,7 @@ use crate::api::BodyError;
 use crate::auth::{AuthError, ManageError, RegisterError};
 use crate::clock::seconds_up;
 use crate::gateway::ConsoleAnswer;
-use http::{StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use maud::html;
 
 /// Why a page is not shown, or nothing was changed.
@@ -26,6 +26,8 @@ pub(super) enum Refusal {
     Forbidden(&'static str),
     /// There is no such method here.
     MethodNotAllowed,
+    /// A script asks for what is a page for people.
+    NotAPage,
     /// There is no such page.
     NotFound,
     /// What was wanted cannot be; why.
@@ -49,7 +51,7 @@ impl Refusal {
             Self::Body(BodyError::NoRoom) | Self::Busy | Self::Unavailable => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::Forged | Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::Forged | Self::Forbidden(_) | Self::NotAPage => StatusCode::FORBIDDEN,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::SignIn => StatusCode::FOUND,
@@ -73,6 +75,7 @@ impl Refusal {
             }
             Self::Forbidden(words) => (*words).to_owned(),
             Self::MethodNotAllowed => "This page does not take such a request.".to_owned(),
+            Self::NotAPage => "Pages of the console are not for scripts.".to_owned(),
             Self::NotFound => "There is no such page.".to_owned(),
             Self::SignIn => "Please sign in.".to_owned(),
             Self::Throttled(1) => "Too many attempts. Please wait for a second.".to_owned(),
@@ -89,7 +92,7 @@ impl Refusal {
 
     fn title(&self) -> &'static str {
         match self {
-            Self::Forged | Self::Forbidden(_) => "Not permitted",
+            Self::Forged | Self::Forbidden(_) | Self::NotAPage => "Not permitted",
             Self::NotFound => "Not found",
             Self::Busy | Self::Unavailable => "Unavailable",
             _ => "Not done",
@@ -105,7 +108,7 @@ impl Refusal {
             p.alert role="alert" { (self.words()) }
             p { a href=(site.link("/")) { "Back to the overview" } }
         };
-        Ok(self.finish(site.page(Nav::None, self.title(), &body)))
+        Ok(self.finish(site.page(Nav::None, self.title(), &body), &site.asked().method))
     }
 
     /// The answer to anyone else.
@@ -119,12 +122,20 @@ impl Refusal {
             h1 { (self.title()) }
             p.alert role="alert" { (self.words()) }
         };
-        self.finish(page::plain(&settings.path, self.title(), &body))
+        self.finish(page::plain(&settings.path, self.title(), &body), &asked.method)
     }
 
-    fn finish(&self, answer: ConsoleAnswer) -> ConsoleAnswer {
+    fn finish(&self, answer: ConsoleAnswer, method: &Method) -> ConsoleAnswer {
         let ConsoleAnswer::Whole(mut response) = answer else { return answer };
         *response.status_mut() = self.status();
+        if let Self::MethodNotAllowed = self {
+            let allowed = match *method {
+                Method::GET | Method::HEAD => "POST",
+                Method::POST => "GET, HEAD",
+                _ => "GET, HEAD, POST",
+            };
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+        }
         let seconds = match self {
             Self::Busy | Self::Unavailable => 2,
             Self::Throttled(seconds) => *seconds,
@@ -176,7 +187,7 @@ impl From<RegisterError> for Refusal {
 }
 
 /// An error's words as a sentence.
-fn sentence(words: &str) -> String {
+pub(super) fn sentence(words: &str) -> String {
     let mut chars = words.chars();
     let first = chars.next().map(char::to_uppercase).into_iter().flatten();
     let mut sentence: String = first.chain(chars).collect();

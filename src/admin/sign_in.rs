@@ -1,14 +1,14 @@
 //! Signing in and out.
 
 use super::asked::Pairs;
-use super::page;
+use super::page::{self, with_cookie, with_status};
 use super::refusal::Refusal;
 use super::site::{Entrance, Site};
-use crate::auth::{AuthError, LoginAttempt, SessionId, SignIn};
+use crate::auth::{AuthError, LoginAttempt, SecondStep, SessionId, SignIn};
 use crate::gateway::ConsoleAnswer;
 use crate::model::password::Password;
-use http::{HeaderValue, StatusCode, header};
-use maud::html;
+use http::StatusCode;
+use maud::{Markup, html};
 
 /// `/login/`
 pub(super) async fn answer(entrance: Entrance<'_>) -> Result<ConsoleAnswer, Refusal> {
@@ -18,71 +18,136 @@ pub(super) async fn answer(entrance: Entrance<'_>) -> Result<ConsoleAnswer, Refu
     if entrance.enter().await.is_ok() {
         return Ok(page::redirect(&next(entrance, &entrance.asked.query)));
     }
-    // Before anyone is known the browser has an id too: its forms are as safe as all others. It is
-    // that of no session, and never becomes that of one.
-    let id = match entrance.shown_id() {
-        Some(id) => id,
-        None => SessionId::random()?,
-    };
-    Ok(with_cookie(form(entrance, &id, None), &entrance.cookie(&id)))
+    let id = entrance.id_for_forms()?;
+    let answer = password_page(entrance, &id, &entrance.asked.query, None);
+    Ok(with_cookie(answer, &entrance.cookie(&id)))
 }
 
 async fn sign_in(entrance: Entrance<'_>) -> Result<ConsoleAnswer, Refusal> {
-    let id = entrance.shown_id().ok_or(Refusal::Forged)?;
-    let form_sent = entrance.asked.form(&id.form_key())?;
+    let (shown, form) = entrance.form()?;
     let attempt = LoginAttempt {
-        password: Password::new(form_sent.get("password").unwrap_or_default().to_owned()),
+        password: Password::new(form.get("password").unwrap_or_default().to_owned()),
         user_agent: None,
-        username: form_sent.get("username").unwrap_or_default().to_owned(),
+        username: form.get("username").unwrap_or_default().to_owned(),
     };
-    let (from, sessions) = (entrance.asked.from, entrance.settings.sessions);
-    match entrance.console.auth.sign_in(attempt, from, sessions).await {
+    let auth = &entrance.console.auth;
+    match auth.sign_in(attempt, &entrance.visitor(), entrance.settings.sessions).await {
         Ok(SignIn::Done(id, _)) => {
-            let there = page::redirect(&next(entrance, &form_sent));
-            Ok(with_cookie(there, &entrance.cookie(&id)))
+            // Whoever was signed in here is not any more.
+            auth.end_session(&shown).await?;
+            Ok(with_cookie(page::redirect(&next(entrance, &form)), &entrance.cookie(&id)))
+        }
+        Ok(SignIn::NeedsCode(id)) => {
+            auth.end_session(&shown).await?;
+            let there = with_next(entrance, "/login/code/", &form);
+            Ok(with_cookie(page::redirect(&there), &entrance.cookie(&id)))
         }
         Err(AuthError::BadCredentials) => {
             let words = "Please enter the correct username and password for a staff account. \
                          Note that both fields may be case-sensitive.";
-            Ok(form(entrance, &id, Some(words)))
+            Ok(password_page(entrance, &shown, &form, Some(words)))
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// `/login/code/`: the second step, for those who have an authenticator app.
+pub(super) async fn code(entrance: Entrance<'_>) -> Result<ConsoleAnswer, Refusal> {
+    let auth = &entrance.console.auth;
+    if entrance.asked.is_read() {
+        let pairs = &entrance.asked.query;
+        return match entrance.shown_id() {
+            Some(id) if auth.awaits_code(&id).await? => Ok(code_page(entrance, &id, pairs, None)),
+            _ => Ok(page::redirect(&with_next(entrance, "/login/", pairs))),
+        };
+    }
+    let (half, form) = entrance.form()?;
+    let typed = form.get("code").unwrap_or_default();
+    let sessions = entrance.settings.sessions;
+    match auth.finish_sign_in(&half, typed, &entrance.visitor(), sessions).await? {
+        SecondStep::Done(id, _) => {
+            Ok(with_cookie(page::redirect(&next(entrance, &form)), &entrance.cookie(&id)))
+        }
+        SecondStep::Wrong => {
+            let words = "This code is wrong, or was used already. Wait for the next one.";
+            Ok(code_page(entrance, &half, &form, Some(words)))
+        }
+        SecondStep::Over => {
+            let words = "Too many codes were wrong, or it took too long. Please begin again.";
+            Ok(password_page(entrance, &half, &form, Some(words)))
+        }
     }
 }
 
 /// `/logout/`
 pub(super) async fn leave(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     site.form()?;
-    site.auth().end_session(&site.id).await?;
+    site.auth().sign_out(&site.id, site.actor()).await?;
     Ok(with_cookie(page::redirect(&site.link("/login/")), &site.entrance().no_cookie()))
 }
 
-fn form(entrance: Entrance<'_>, id: &SessionId, problem: Option<&str>) -> ConsoleAnswer {
-    let next = entrance.asked.query.get("next").unwrap_or_default();
+fn password_page(
+    entrance: Entrance<'_>,
+    id: &SessionId,
+    pairs: &Pairs,
+    problem: Option<&str>,
+) -> ConsoleAnswer {
+    let fields = html! {
+        label { "Username"
+            input name="username" autocomplete="username" autocapitalize="none"
+                spellcheck="false" required autofocus;
+        }
+        label { "Password"
+            input type="password" name="password" autocomplete="current-password" required;
+        }
+        button.primary { "Sign in" }
+    };
+    card(entrance, ("Sign in", "/login/"), (id, pairs, problem), &fields)
+}
+
+fn code_page(
+    entrance: Entrance<'_>,
+    id: &SessionId,
+    pairs: &Pairs,
+    problem: Option<&str>,
+) -> ConsoleAnswer {
+    let fields = html! {
+        label { "Code of your authenticator app"
+            input name="code" autocomplete="one-time-code" autocapitalize="none"
+                spellcheck="false" maxlength="40" required autofocus;
+        }
+        p.hint { "Without the app, type one of your recovery codes: each is good once." }
+        button.primary { "Go on" }
+        p.hint { a href=(format!("{}/login/", entrance.settings.path)) { "Sign in as another user" } }
+    };
+    card(entrance, ("Second step", "/login/code/"), (id, pairs, problem), &fields)
+}
+
+fn card(
+    entrance: Entrance<'_>,
+    (title, path): (&str, &str),
+    (id, pairs, problem): (&SessionId, &Pairs, Option<&str>),
+    fields: &Markup,
+) -> ConsoleAnswer {
+    let console = &entrance.settings.path;
     let body = html! {
-        h1 { "Sign in" }
+        h1 { (title) }
         @if let Some(problem) = problem { p.alert role="alert" { (problem) } }
-        form.stack method="post" {
+        form.stack method="post" action=(format!("{console}{path}")) {
             input type="hidden" name="form_key" value=(id.form_key());
-            input type="hidden" name="next" value=(next);
-            label { "Username"
-                input name="username" autocomplete="username" autocapitalize="none"
-                    spellcheck="false" required autofocus;
-            }
-            label { "Password"
-                input type="password" name="password" autocomplete="current-password" required;
-            }
-            button.primary { "Sign in" }
+            input type="hidden" name="next" value=(pairs.get("next").unwrap_or_default());
+            (fields)
         }
     };
-    let answer = page::plain(&entrance.settings.path, "Sign in", &body);
-    match answer {
-        ConsoleAnswer::Whole(mut response) if problem.is_some() => {
-            *response.status_mut() = StatusCode::UNAUTHORIZED;
-            ConsoleAnswer::Whole(response)
-        }
-        answer => answer,
-    }
+    let answer = page::plain(console, title, &body);
+    if problem.is_some() { with_status(answer, StatusCode::UNAUTHORIZED) } else { answer }
+}
+
+/// A page on the way in, which remembers where to go then.
+fn with_next(entrance: Entrance<'_>, path: &str, pairs: &Pairs) -> String {
+    let next = next(entrance, pairs);
+    let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
+    format!("{}{path}?next={next}", entrance.settings.path)
 }
 
 /// Where to go after signing in: a page of the console, never another site.
@@ -94,12 +159,4 @@ fn next(entrance: Entrance<'_>, pairs: &Pairs) -> String {
             && next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
     };
     pairs.get("next").filter(is_ours).map_or_else(|| format!("{path}/"), str::to_owned)
-}
-
-fn with_cookie(answer: ConsoleAnswer, cookie: &str) -> ConsoleAnswer {
-    let ConsoleAnswer::Whole(mut response) = answer else { return answer };
-    if let Ok(value) = HeaderValue::from_str(cookie) {
-        response.headers_mut().append(header::SET_COOKIE, value);
-    }
-    ConsoleAnswer::Whole(response)
 }

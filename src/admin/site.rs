@@ -3,10 +3,11 @@
 use super::asked::{Asked, Pairs};
 use super::page::{self, Nav};
 use super::refusal::Refusal;
-use super::{Console, Settings};
-use crate::auth::{Auth, Session, SessionId};
-use crate::gateway::{ConsoleAnswer, Gateway};
+use super::{Console, Reading, Settings};
+use crate::auth::{Auth, Session, SessionId, Visitor};
+use crate::gateway::{ConsoleAnswer, Gateway, PLAIN_NAME, SECURE_NAME};
 use crate::model::event::Actor;
+use http::header;
 use maud::{Markup, html};
 use std::sync::Arc;
 
@@ -31,10 +32,9 @@ impl<'a> Entrance<'a> {
         SessionId::parse(self.asked.cookie(self.cookie_name())?)
     }
 
-    /// What the cookie is called. With TLS no other host, and nothing that speaks without TLS, can set
-    /// one of this name (RFC 6265bis, section 4.1.3.2).
+    /// What the cookie is called.
     fn cookie_name(self) -> &'static str {
-        if self.asked.is_secure { "__Host-authgate" } else { "authgate" }
+        if self.asked.is_secure { SECURE_NAME } else { PLAIN_NAME }
     }
 
     /// The `Set-Cookie` that gives the browser an id.
@@ -47,10 +47,33 @@ impl<'a> Entrance<'a> {
         self.set_cookie("", "; Max-Age=0")
     }
 
+    /// A name with `__Host-` demands the path `/`; without it the browser sends the cookie to the
+    /// console alone.
     fn set_cookie(self, value: &str, more: &str) -> String {
         let name = self.cookie_name();
-        let secure = if self.asked.is_secure { "; Secure" } else { "" };
-        format!("{name}={value}; Path=/{secure}; HttpOnly; SameSite=Strict{more}")
+        let console = self.settings.path.as_str();
+        let (path, secure) = if self.asked.is_secure { ("/", "; Secure") } else { (console, "") };
+        format!("{name}={value}; Path={path}{secure}; HttpOnly; SameSite=Strict{more}")
+    }
+
+    /// The id for forms on pages that anyone gets. It is that of no session, and never becomes that
+    /// of one.
+    pub(super) fn id_for_forms(self) -> Result<SessionId, Refusal> {
+        Ok(self.shown_id().map_or_else(SessionId::random, Ok)?)
+    }
+
+    /// The form that was sent from such a page, with the id that it belongs to.
+    pub(super) fn form(self) -> Result<(SessionId, Pairs), Refusal> {
+        let id = self.shown_id().ok_or(Refusal::Forged)?;
+        let form = self.asked.form(&id.form_key())?;
+        Ok((id, form))
+    }
+
+    /// Whoever sits at the browser.
+    pub(super) fn visitor(self) -> Visitor {
+        let agent = self.asked.headers.get(header::USER_AGENT);
+        let agent = agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()));
+        Visitor::new(self.asked.from, &agent.unwrap_or_default())
     }
 
     /// Lets in whoever is signed in.
@@ -62,7 +85,49 @@ impl<'a> Entrance<'a> {
     }
 }
 
+/// What someone must do before anything else.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Due {
+    /// They must choose another password.
+    Password,
+    /// They need an authenticator app.
+    SecondFactor,
+}
+
+impl Due {
+    /// The page for it, below the console's path.
+    pub(super) fn path(self) -> &'static str {
+        match self {
+            Self::Password => "/account/password/",
+            Self::SecondFactor => "/account/totp/",
+        }
+    }
+
+    /// Whether they may go there meanwhile.
+    pub(super) fn lets_to(self, segments: &[&str]) -> bool {
+        match (self, segments) {
+            (_, ["logout"]) | (Self::Password, ["account", "password"]) => true,
+            (Self::SecondFactor, ["account", "totp", rest @ ..]) => {
+                matches!(rest, [] | ["confirm"])
+            }
+            (Self::Password | Self::SecondFactor, _) => false,
+        }
+    }
+}
+
 impl<'a> Site<'a> {
+    /// What must be done before anything else.
+    pub(super) async fn due(&self) -> Result<Option<Due>, Refusal> {
+        let user = &self.session.user;
+        if user.must_change {
+            return Ok(Some(Due::Password));
+        }
+        if self.settings().require_totp && !self.auth().has_second_factor(user.id).await? {
+            return Ok(Some(Due::SecondFactor));
+        }
+        Ok(None)
+    }
+
     /// What is asked for.
     pub(super) fn asked(&self) -> &'a Asked {
         self.entrance.asked
@@ -93,6 +158,11 @@ impl<'a> Site<'a> {
         &self.entrance.console.gateway
     }
 
+    /// What was read of the settings.
+    pub(super) fn reading(&self) -> Arc<Reading> {
+        self.entrance.console.reading.load_full()
+    }
+
     /// The way in.
     pub(super) fn entrance(&self) -> Entrance<'a> {
         self.entrance
@@ -106,6 +176,11 @@ impl<'a> Site<'a> {
     /// The form that was sent, if one of our pages sent it.
     pub(super) fn form(&self) -> Result<Pairs, Refusal> {
         self.asked().form(&self.id.form_key())
+    }
+
+    /// What an operator may set of the console.
+    pub(super) fn settings(&self) -> &'a Settings {
+        self.entrance.settings
     }
 
     /// What every form must contain.

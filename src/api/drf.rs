@@ -2,7 +2,9 @@
 
 use super::BodyError;
 use super::rate_limit::rate_limit_fields;
-use crate::auth::{AuthError, ChangeError, RegisterError, Throttle, Weakness};
+use crate::auth::{
+    AuthError, ChangeError, ManageError, NetworkError, RegisterError, Throttle, Weakness,
+};
 use crate::clock::seconds_up;
 use crate::policy::{AmbiguousPath, Refusal};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
@@ -24,6 +26,10 @@ pub enum Problem {
     BodyTooSlow,
     /// More work waits than can be done in time.
     Busy,
+    /// It cannot be done as things are; why.
+    Conflict(String),
+    /// The caller may not do this; why.
+    Denied(String),
     /// The request expects what the gateway cannot do.
     ExpectationFailed,
     /// Some fields are wrong: field → messages.
@@ -44,6 +50,8 @@ pub enum Problem {
     MethodNotAllowed(Method),
     /// The host is another one than that which the client called in its TLS handshake.
     Misdirected,
+    /// The caller must choose another password first.
+    MustChangePassword,
     /// The name was taken while, or under a spelling in which, it seemed free.
     NameTaken,
     /// The body is nested too deeply.
@@ -114,7 +122,11 @@ impl Problem {
             Self::InvalidToken(_) | Self::NotAuthenticated => {
                 (StatusCode::UNAUTHORIZED, self.detail())
             }
-            Self::Forbidden | Self::RegistrationClosed => (StatusCode::FORBIDDEN, self.detail()),
+            Self::Conflict(_) => (StatusCode::CONFLICT, self.detail()),
+            Self::Denied(_)
+            | Self::Forbidden
+            | Self::MustChangePassword
+            | Self::RegistrationClosed => (StatusCode::FORBIDDEN, self.detail()),
             Self::TokenLimit => {
                 let words = "Maximum amount of tokens allowed per user exceeded.";
                 (StatusCode::FORBIDDEN, json!({ "error": words }))
@@ -153,8 +165,9 @@ impl Problem {
             Self::Forbidden => "You do not have permission to perform this action.".to_owned(),
             Self::GatewayTimeout => "Gateway timeout.".to_owned(),
             Self::Internal => "Internal error.".to_owned(),
-            Self::Malformed(words) => words.clone(),
+            Self::Conflict(words) | Self::Denied(words) | Self::Malformed(words) => words.clone(),
             Self::MethodNotAllowed(method) => format!("Method \"{method}\" not allowed."),
+            Self::MustChangePassword => "You must change your password.".to_owned(),
             Self::NestedTooDeeply => "JSON parse error - nested too deeply".to_owned(),
             Self::NotAuthenticated => "Authentication credentials were not provided.".to_owned(),
             Self::NotFound => "Not found.".to_owned(),
@@ -196,6 +209,43 @@ impl From<AuthError> for Problem {
     }
 }
 
+impl From<ManageError> for Problem {
+    fn from(error: ManageError) -> Self {
+        match error {
+            // Whoever asks is not the one who is locked out.
+            ManageError::Auth(AuthError::InactiveUser) => {
+                Self::Conflict("The user is locked out.".to_owned())
+            }
+            ManageError::Auth(error) => error.into(),
+            ManageError::Changed(_)
+            | ManageError::LastOperator(_)
+            | ManageError::OperatorsBusy
+            | ManageError::OwnAccount
+            | ManageError::OwnPassword => Self::Conflict(sentence(&error.to_string())),
+            ManageError::NoSuchToken | ManageError::NoSuchUser(_) => Self::NotFound,
+            ManageError::WeakPassword(weaknesses) => weak("password", &weaknesses),
+        }
+    }
+}
+
+/// An error's words as a sentence.
+fn sentence(words: &str) -> String {
+    let mut chars = words.chars();
+    let first = chars.next().map(char::to_uppercase).into_iter().flatten();
+    first.chain(chars).chain(['.']).collect()
+}
+
+impl From<NetworkError> for Problem {
+    fn from(error: NetworkError) -> Self {
+        match error {
+            NetworkError::AllowedByFile(_) | NetworkError::LocksOut(_) | NetworkError::TooMany => {
+                Self::Conflict(sentence(&error.to_string()))
+            }
+            NetworkError::Store(error) => AuthError::Store(error).into(),
+        }
+    }
+}
+
 impl From<RegisterError> for Problem {
     fn from(error: RegisterError) -> Self {
         match error {
@@ -210,6 +260,10 @@ impl From<ChangeError> for Problem {
     fn from(error: ChangeError) -> Self {
         match error {
             ChangeError::Auth(error) => error.into(),
+            ChangeError::SamePassword => {
+                let words = "Your new password must not be the old one.";
+                Self::Fields(Map::from_iter([("new_password".to_owned(), json!([words]))]))
+            }
             ChangeError::WeakPassword(weaknesses) => weak("new_password", &weaknesses),
             ChangeError::WrongPassword => {
                 let words = "Your old password was entered incorrectly. Please enter it again.";
@@ -236,6 +290,7 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::CredentialsRequired => Self::NotAuthenticated,
             Refusal::Forbidden => Self::Forbidden,
+            Refusal::MustChangePassword => Self::MustChangePassword,
         }
     }
 }

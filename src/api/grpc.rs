@@ -46,6 +46,7 @@ impl Problem {
             Self::AmbiguousPath
             | Self::BadRequest(_)
             | Self::BodyIncomplete
+            | Self::Conflict(_)
             | Self::ExpectationFailed
             | Self::Fields(_)
             | Self::Malformed(_)
@@ -54,7 +55,10 @@ impl Problem {
             | Self::NestedTooDeeply
             | Self::UnsupportedMediaType(_) => Code::InvalidArgument,
             Self::BodyTooSlow | Self::GatewayTimeout => Code::DeadlineExceeded,
-            Self::Forbidden | Self::RegistrationClosed => Code::PermissionDenied,
+            Self::Denied(_)
+            | Self::Forbidden
+            | Self::MustChangePassword
+            | Self::RegistrationClosed => Code::PermissionDenied,
             Self::HeadTooLarge(_) | Self::Throttled(_) | Self::TokenLimit | Self::TooLarge(_) => {
                 Code::ResourceExhausted
             }

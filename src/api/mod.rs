@@ -79,6 +79,20 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
+    /// The path of an endpoint that is at, above or below a path, which has no final slash.
+    pub fn near(self, path: &str) -> Option<&'static str> {
+        const PATHS: [&str; 5] = [
+            "/api/login/",
+            "/api/logout/",
+            "/api/logoutall/",
+            "/api/password/change/",
+            "/api/register/",
+        ];
+        let path = format!("{path}/");
+        let mut own = PATHS.into_iter().filter(|own| self.at(own).is_some());
+        own.find(|own| own.starts_with(&path) || path.starts_with(own))
+    }
+
     /// The endpoint at a path, with or without its final slash.
     pub fn at(self, path: &str) -> Option<Endpoint> {
         match path.strip_suffix('/').unwrap_or(path) {

@@ -34,6 +34,7 @@ impl Auth {
         Ok(Identity {
             is_staff: user.is_staff,
             lasts: token.lasts(now),
+            must_change: user.must_change,
             names: user.names,
             user: token.user,
         })

@@ -1,13 +1,14 @@
 //! A new password, by its owner.
 
 use super::checks::{in_words, weaknesses};
-use super::login::{ROUNDS, Typed};
-use super::{Auth, AuthError, Seat, Weakness};
+use super::issue::random_password;
+use super::login::{Door, ROUNDS, Typed};
+use super::{Auth, AuthError, HashError, Seat, Weakness};
 use crate::model::event::EventName;
 use crate::model::identity::Identity;
 use crate::model::password::Password;
 use crate::model::token::Token;
-use crate::model::user::User;
+use crate::model::user::{User, UserId};
 use crate::store::PasswordChange;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -32,15 +33,34 @@ impl Auth {
         passwords: NewPassword,
         from: IpAddr,
     ) -> Result<(), ChangeError> {
+        let swap = Swap { door: Door::Api, keep: Some(token), user: caller.user };
+        self.swap_password(swap, caller.names.username(), passwords, from).await?;
+        Ok(())
+    }
+
+    /// Replaces the password of a user of that name. The user as they were before.
+    pub(super) async fn swap_password(
+        &self,
+        swap: Swap<'_>,
+        username: &str,
+        passwords: NewPassword,
+        from: IpAddr,
+    ) -> Result<User, ChangeError> {
+        let keep = match swap.keep {
+            Some(token) => token.digest(),
+            None => Token::new(random_password()?.expose().to_owned()).digest(),
+        };
         let (old, new) = (Arc::new(passwords.old), Arc::new(passwords.new));
-        let username = caller.names.username();
-        let guess = Typed { from, password: &old, username };
+        let guess = Typed { door: swap.door, from, password: &old, username };
         // Once the old one is known to be right, the guess was: whatever becomes of the new one.
         let judged = self.count_guess(guess, async |seat: &mut Seat<'_>, mut found| {
             for _ in 0..ROUNDS {
                 let user = self.check_password(seat, guess, found).await?;
-                if user.id != caller.user {
+                if user.id != swap.user {
                     return Err(AuthError::InvalidToken);
+                }
+                if user.must_change && new.expose() == old.expose() {
+                    return Ok(Err(ChangeError::SamePassword));
                 }
                 let weaknesses = self.weaknesses_for(&user, &new);
                 if !weaknesses.is_empty() {
@@ -48,7 +68,7 @@ impl Auth {
                 }
                 let to = seat.hash(Arc::clone(&new)).await?;
                 let from = user.password.clone();
-                let change = PasswordChange { from, keep: token.digest(), to, user: user.id };
+                let change = PasswordChange { from, keep, to, user: user.id };
                 if self.store.replace_password(change).await? {
                     return Ok(Ok(user));
                 }
@@ -60,7 +80,7 @@ impl Auth {
         self.limits.estrange(user.id).await;
         self.limits.acquaint(user.id, from).await;
         self.tell_of(EventName::PasswordChanged, &user, from);
-        Ok(())
+        Ok(user)
     }
 
     /// What is wrong with a password for a user who exists.
@@ -70,12 +90,24 @@ impl Auth {
     }
 }
 
+/// Whose password is replaced, and how.
+#[derive(Clone, Copy)]
+pub(super) struct Swap<'a> {
+    pub door: Door,
+    /// The token that stays, if one does.
+    pub keep: Option<&'a Token>,
+    pub user: UserId,
+}
+
 /// Why a password was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
     /// For a reason that is not the passwords' own.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// The new one is the old one, of someone who is to choose another.
+    #[error("the new password must not be the old one")]
+    SamePassword,
     /// The new one is too easy to guess.
     #[error("{}", in_words(.0))]
     WeakPassword(Vec<Weakness>),
@@ -90,5 +122,11 @@ impl ChangeError {
             AuthError::BadCredentials => Self::WrongPassword,
             other => Self::Auth(other),
         }
+    }
+}
+
+impl From<HashError> for ChangeError {
+    fn from(error: HashError) -> Self {
+        Self::Auth(error.into())
     }
 }

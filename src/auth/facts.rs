@@ -53,12 +53,13 @@ pub(super) struct UserFacts {
     pub epoch: u64,
     pub is_active: bool,
     pub is_staff: bool,
+    pub must_change: bool,
     pub names: Names,
 }
 
 impl UserFacts {
     pub(super) fn of(user: &User) -> Self {
-        let User { epoch, is_active, is_staff, .. } = *user;
-        Self { epoch, is_active, is_staff, names: Names::of(user) }
+        let User { epoch, is_active, is_staff, must_change, .. } = *user;
+        Self { epoch, is_active, is_staff, must_change, names: Names::of(user) }
     }
 }

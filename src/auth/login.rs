@@ -19,7 +19,7 @@ impl Auth {
         let LoginAttempt { password, user_agent, username } = attempt;
         let about = TokenAbout { address: Some(from), user_agent, ..TokenAbout::default() };
         let password = Arc::new(password);
-        let guess = Typed { from, password: &password, username: &username };
+        let guess = Typed { door: Door::Api, from, password: &password, username: &username };
         let issued = self.count_guess(guess, async |seat: &mut Seat<'_>, mut found| {
             for _ in 0..ROUNDS {
                 let user = self.check_password(seat, guess, found).await?;
@@ -47,18 +47,24 @@ impl Auth {
         typed: Typed<'_>,
         judge: impl AsyncFnOnce(&mut Seat<'_>, Option<User>) -> Result<T, AuthError>,
     ) -> Result<T, AuthError> {
-        let Typed { from, password, username } = typed;
+        let Typed { door, from, password, username } = typed;
         if password.expose().len() > LONGEST_PASSWORD {
             // No guess: no user has it.
             return Err(AuthError::BadCredentials);
         }
-        let limits = self.limits.login(username, from);
+        let limits = self.limits.login(username, door, from);
         limits.look()?;
         let share = self.limits.share_of(from);
-        self.passwords.look(share)?;
+        if door == Door::Api {
+            self.passwords.look(share)?;
+        }
         let user = self.find(username).await?;
         let familiarity = limits.familiarity(user.as_ref()).await?;
-        let lane = if familiarity.is_known() { Lane::Familiar } else { Lane::Ordinary };
+        let lane = match door {
+            Door::Api if familiarity.is_known() => Lane::Familiar,
+            Door::Api => Lane::Ordinary,
+            Door::Console => Lane::Console,
+        };
         // Before it is counted: whoever finds all places taken has not guessed.
         let user_id = user.as_ref().map(|user| user.id);
         let share = share.map(|share| Share { user: user_id, ..share });
@@ -89,28 +95,33 @@ impl Auth {
         typed: Typed<'_>,
         user: Option<User>,
     ) -> Result<User, AuthError> {
-        let Typed { from, password, .. } = typed;
+        let Typed { door, from, password, .. } = typed;
         // A name that nobody has costs a hash too, or the time taken would tell which names exist.
         let against = user.as_ref().map_or(&self.decoy, |user| &user.password).clone();
         let verdict = seat.verify(Arc::clone(password), against).await?;
         match (user, verdict) {
-            (Some(user), Verdict::Match) if user.is_active => Ok(user),
-            (Some(user), Verdict::MatchOutdated) if user.is_active => {
+            (Some(user), Verdict::Match) if door.takes(&user) => Ok(user),
+            (Some(user), Verdict::MatchOutdated) if door.takes(&user) => {
                 self.rehash(seat, user, password).await
             }
             (user, _) => {
-                self.tell_of_failure(user.as_ref(), from);
+                self.tell_of_failure(user.as_ref(), door, from);
                 Err(AuthError::BadCredentials)
             }
         }
     }
 
     /// What was typed for a name that nobody has is not told: it may be a password.
-    fn tell_of_failure(&self, user: Option<&User>, from: IpAddr) {
-        let event = Event::new(EventName::LoginFailed, Actor::Client(from), self.clock.now());
+    fn tell_of_failure(&self, user: Option<&User>, door: Door, from: IpAddr) {
+        let name = match door {
+            Door::Api => EventName::LoginFailed,
+            Door::Console => EventName::ConsoleSignInFailed,
+        };
+        let event = Event::new(name, Actor::Client(from), self.clock.now());
         self.events.record(match user {
             None => event.with("nobody has that name"),
             Some(user) if !user.is_active => event.of(user).with("the user is locked out"),
+            Some(user) if !door.takes(user) => event.of(user).with("the user is not staff"),
             Some(user) => event.of(user),
         });
     }
@@ -161,9 +172,26 @@ pub struct LoginAttempt {
     pub username: String,
 }
 
+/// Where a name and a password are typed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Door {
+    /// At the endpoints.
+    Api,
+    /// At the console, which is for staff alone.
+    Console,
+}
+
+impl Door {
+    /// Whether a user may come in here at all.
+    fn takes(self, user: &User) -> bool {
+        user.is_active && (user.is_staff || self == Self::Api)
+    }
+}
+
 /// What someone has typed, and where.
 #[derive(Clone, Copy)]
 pub(super) struct Typed<'a> {
+    pub door: Door,
     pub from: IpAddr,
     pub password: &'a Arc<Password>,
     pub username: &'a str,

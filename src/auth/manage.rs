@@ -12,6 +12,7 @@ pub use self::secrets::generated_password;
 pub use self::tokens::{Lifetime, NewTokenTerms, TokenName};
 
 use super::checks::in_words;
+use super::operators::Guard;
 use super::{Auth, AuthError, HashError, Lane, NewRights, RegisterError, Registration, Weakness};
 use crate::model::email::Email;
 use crate::model::event::{Actor, Event, EventName};
@@ -44,7 +45,11 @@ impl Auth {
     ) -> Result<User, ManageError> {
         let name = if active { EventName::UserActivated } else { EventName::UserDeactivated };
         let detail = changed("is_active", yes_no(user.is_active), yes_no(active));
-        self.change(user, UserChange::Active(active), (name, detail), by).await
+        let guard =
+            if active { Guard::default() } else { self.keep_an_operator(user, &by).await? };
+        let outcome = self.change(user, UserChange::Active(active), (name, detail), by).await;
+        guard.release(self).await;
+        outcome
     }
 
     /// Makes a user staff, or takes that from them and ends their tokens.
@@ -56,7 +61,10 @@ impl Auth {
     ) -> Result<User, ManageError> {
         let name = if staff { EventName::StaffGranted } else { EventName::StaffWithdrawn };
         let detail = changed("is_staff", yes_no(user.is_staff), yes_no(staff));
-        self.change(user, UserChange::Staff(staff), (name, detail), by).await
+        let guard = if staff { Guard::default() } else { self.keep_an_operator(user, &by).await? };
+        let outcome = self.change(user, UserChange::Staff(staff), (name, detail), by).await;
+        guard.release(self).await;
+        outcome
     }
 
     /// Replaces a user's password and ends their tokens. They may have to choose another one, which
@@ -68,6 +76,9 @@ impl Auth {
         must_change: bool,
         by: Actor,
     ) -> Result<User, ManageError> {
+        if by.operator() == Some(&user.username) {
+            return Err(ManageError::OwnPassword);
+        }
         let weaknesses = self.weaknesses_for(user, &password);
         if !weaknesses.is_empty() {
             return Err(ManageError::WeakPassword(weaknesses));
@@ -105,9 +116,13 @@ impl Auth {
 
     /// Deletes a user with all their tokens.
     pub async fn delete_user(&self, user: &User, by: Actor) -> Result<(), ManageError> {
-        if !self.store.delete_user(user.id).await? {
+        let guard = self.keep_an_operator(user, &by).await?;
+        let deleted = self.store.delete_user(user.id).await;
+        guard.release(self).await;
+        if !deleted? {
             return Err(ManageError::NoSuchUser(user.username.to_string()));
         }
+        self.forget_second_factor(user.id).await;
         self.events.record(self.event(EventName::UserDeleted, by).of(user));
         Ok(())
     }
@@ -138,6 +153,9 @@ impl Auth {
             Some(detail) => event.with(detail),
             None => event,
         });
+        if matches!(name, EventName::UserDeactivated | EventName::StaffWithdrawn) {
+            self.end_keys(changed.id).await?;
+        }
         Ok(changed)
     }
 
@@ -166,12 +184,29 @@ pub enum ManageError {
     /// Someone changed the user at the same moment.
     #[error("{0} was changed by someone else at the same moment; try again")]
     Changed(String),
+    /// Nobody else could sign in at the console.
+    #[error(
+        "{0} is the last active staff user: make another one first, by `authgate user create NAME \
+         --staff` or `authgate user promote NAME`"
+    )]
+    LastOperator(String),
     /// There is no such token, or it has ended.
     #[error("there is no such token, or it has ended already")]
     NoSuchToken,
     /// There is no such user.
     #[error("there is no user {0:?}")]
     NoSuchUser(String),
+    /// Nobody takes their own account from themselves by mistake.
+    #[error("your own account can be deactivated, demoted or deleted by another operator only")]
+    OwnAccount,
+    /// Whoever is signed in need not know the present password, which has to be typed to replace it.
+    #[error(
+        "your own password is changed on your account page, where the present one is asked for"
+    )]
+    OwnPassword,
+    /// Someone else changes who is staff at this moment.
+    #[error("someone else changes who is staff at this moment; try again")]
+    OperatorsBusy,
     /// The password is too easy to guess.
     #[error("{}", in_words(.0))]
     WeakPassword(Vec<Weakness>),

@@ -18,16 +18,22 @@ mod login;
 mod logout;
 mod manage;
 mod networks;
+mod operators;
 mod outages;
 mod refresh;
 mod register;
 mod series;
 mod shelf;
+mod watch;
 
 pub use self::cache::CacheSettings;
 pub use self::change_password::{ChangeError, NewPassword};
 pub use self::checks::{PasswordChecks, Weakness};
-pub use self::console::{Session, SessionId, SessionSettings, SignIn};
+pub use self::console::{
+    ApiKey, Enrolment, KeyCaller, KeyError, KeySecret, KeyWish, NotARight, RecoveryCodes, Resource,
+    Right, Rights, SecondStep, Session, SessionId, SessionSettings, SessionView, SetupCode,
+    SetupError, SignIn, Visitor,
+};
 pub use self::events::EventSettings;
 pub use self::hash_pool::{HashPool, Lane, Seat, Share};
 pub use self::hasher::{Argon2Hasher, HashCost, HashError, PasswordHasher, Verdict};

@@ -56,6 +56,15 @@ impl Tallies {
         series.iter().map(|series| self.of(*series)).sum()
     }
 
+    /// So many of each of these.
+    pub fn of_these(counts: &[(Series, u64)]) -> Self {
+        let mut tallies = Self::default();
+        for (series, number) in counts {
+            tallies.add(*series, *number);
+        }
+        tallies
+    }
+
     /// The sum of several.
     #[must_use]
     pub fn sum(spans: &[Span]) -> Self {
@@ -66,10 +75,10 @@ impl Tallies {
         sum
     }
 
-    fn add(&mut self, count: &Count) {
-        for (number, series) in self.0.iter_mut().zip(Series::ALL) {
-            if series == count.series {
-                *number = number.saturating_add(count.number);
+    fn add(&mut self, series: Series, more: u64) {
+        for (number, known) in self.0.iter_mut().zip(Series::ALL) {
+            if known == series {
+                *number = number.saturating_add(more);
             }
         }
     }
@@ -192,7 +201,7 @@ fn spans(counts: &[Count], now: Timestamp, step: Duration, number: u32) -> Vec<S
         let place = count.minute.since(first).as_micros() / step.as_micros().max(1);
         let place = usize::try_from(place).unwrap_or(usize::MAX);
         if let Some(span) = spans.get_mut(place) {
-            span.tallies.add(count);
+            span.tallies.add(count.series, count.number);
         }
     }
     spans

@@ -31,7 +31,7 @@ pub(super) struct Events {
 #[derive(Args)]
 struct Wanted {
     /// Only those of this user's account, deleted ones too
-    #[arg(long, value_name = "NAME", value_parser = parse_user)]
+    #[arg(long, value_name = "NAME", value_parser = username)]
     user: Option<Username>,
     /// Only those of this name
     #[arg(long, value_name = "EVENT", value_parser = event_names())]
@@ -43,7 +43,7 @@ struct Wanted {
     #[arg(long, value_name = "KIND", value_parser = actors())]
     actor: Option<&'static str>,
     /// Only what this operator did at the console or with an API key
-    #[arg(long, value_name = "NAME", value_parser = parse_user)]
+    #[arg(long, value_name = "NAME", value_parser = username)]
     operator: Option<Username>,
     /// Only those whose detail holds this
     #[arg(long, value_name = "TEXT")]
@@ -66,10 +66,15 @@ impl Events {
             output::json(&events.iter().map(Event::to_json).collect());
             return Ok(());
         }
-        let heads = ["TIME", "EVENT", "USER", "FROM", "BY", "DETAIL"];
-        output::table(heads, events.iter().map(as_row).collect(), "There are no such events.");
+        print(&events, "There are no such events.");
         Ok(())
     }
+}
+
+/// Prints events as a table, or `none` where there are none.
+pub(super) fn print(events: &[Event], none: &str) {
+    let heads = ["TIME", "EVENT", "USER", "FROM", "BY", "DETAIL"];
+    output::table(heads, events.iter().map(as_row).collect(), none);
 }
 
 impl Wanted {
@@ -87,13 +92,15 @@ fn actors() -> impl TypedValueParser<Value = &'static str> {
         .try_map(move |kind| known(kind).ok_or("there is no such kind"))
 }
 
+/// Operators ask for any name, one too that nobody can have.
+#[expect(clippy::unnecessary_wraps, reason = "the parser of an argument may fail")]
+fn username(text: &str) -> Result<Username, String> {
+    Ok(Username::stored(text.to_owned()))
+}
+
 fn event_names() -> impl TypedValueParser<Value = EventName> {
     let names = EventName::ALL.iter().map(|name| name.as_str());
     PossibleValuesParser::new(names).try_map(|name| name.parse())
-}
-
-fn parse_user(text: &str) -> Result<Username, String> {
-    Username::existing(text).ok_or_else(|| "no user can be called that".to_owned())
 }
 
 /// An address is the network that holds it alone.

@@ -5,16 +5,19 @@ mod demo;
 mod events;
 mod explain;
 mod health;
+mod key;
 mod limits;
 mod output;
 mod routes;
 mod serve;
+mod settings;
 mod show_app;
 mod tell;
 mod token;
+mod upstreams;
 mod user;
 
-use crate::auth::{Auth, HashError, ManageError, NetworkError, RegisterError};
+use crate::auth::{Auth, AuthError, HashError, KeyError, ManageError, NetworkError, RegisterError};
 use crate::config::{Config, Environment, Flags, Mistakes, Source};
 use crate::server::StartError;
 use crate::server::control::{Command, TellError};
@@ -43,8 +46,12 @@ enum Verb {
     Demo(demo::Demo),
     /// Checks the settings and tells every mistake at once
     Check(check::Check),
+    /// Shows all settings: what they are, and where each comes from. Passwords are left out
+    Settings(settings::Settings),
     /// Shows the routes in the order of matching
     Routes(routes::Routes),
+    /// Shows how a running gateway finds the servers behind it: which are up, and why others are not
+    Upstreams(upstreams::Upstreams),
     /// Tells what a running gateway would do with a request, and why
     Explain(explain::Explain),
     /// Manages users, also while a gateway runs
@@ -53,6 +60,9 @@ enum Verb {
     /// Manages tokens, also while a gateway runs
     #[command(subcommand)]
     Token(token::Token),
+    /// Manages the keys with which programs call the console's API, also while a gateway runs
+    #[command(subcommand)]
+    Key(key::Key),
     /// Shows who is refused for having tried too much, lets them in again, and allows and denies
     /// networks
     #[command(subcommand)]
@@ -107,6 +117,8 @@ enum Failure {
     #[error(transparent)]
     Hash(#[from] HashError),
     #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(transparent)]
     Manage(#[from] ManageError),
     #[error("{0}")]
     Mistakes(#[from] Mistakes),
@@ -127,6 +139,10 @@ enum Failure {
 }
 
 impl Failure {
+    fn auth(error: AuthError) -> Self {
+        Self::Manage(error.into())
+    }
+
     fn system(doing: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         move |source| Self::System { doing, source }
     }
@@ -139,9 +155,12 @@ pub fn run() -> ExitCode {
         Verb::Demo(verb) => verb.run(),
         Verb::Check(verb) => verb.run(),
         Verb::Routes(verb) => verb.run(),
+        Verb::Settings(verb) => verb.run(),
+        Verb::Upstreams(verb) => verb.run(),
         Verb::Explain(verb) => wait_for(verb.run()),
         Verb::User(verb) => wait_for(verb.run()),
         Verb::Token(verb) => wait_for(verb.run()),
+        Verb::Key(verb) => wait_for(verb.run()),
         Verb::Limits(verb) => wait_for(verb.run()),
         Verb::Events(verb) => wait_for(verb.run()),
         Verb::Reload(verb) => verb.run(Command::Reload),

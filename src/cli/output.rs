@@ -24,14 +24,19 @@ pub(super) fn with_causes(error: &dyn Error) -> String {
 /// Prints rows under their heads, or `none` where there are none.
 pub(super) fn table<const N: usize>(heads: [&str; N], rows: Vec<[String; N]>, none: &str) {
     if rows.is_empty() {
-        println!("{none}");
+        println!("{}", plain(none));
         return;
     }
     let mut table = Table::new();
     table.load_preset(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(heads);
-    table.add_rows(rows);
+    table.add_rows(rows.into_iter().map(|row| row.map(|cell| plain(&cell))));
     println!("{}", table.trim_fmt());
+}
+
+/// A text without what a terminal would act on: names and user agents are others' words.
+pub(super) fn plain(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
 }
 
 /// Prints data.

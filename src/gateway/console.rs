@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
-use http::{HeaderMap, Method, Response};
+use http::{HeaderMap, HeaderValue, Method, Response, header};
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
@@ -83,16 +83,42 @@ pub enum ConsoleAnswer {
 pub struct CutOff;
 
 impl ConsoleMount {
+    /// Whether it is on a listener.
+    pub fn is_on(&self, face: Face) -> bool {
+        self.is_apart == (face == Face::Console)
+    }
+
     /// Whether a request for this path on a listener is the console's.
     pub(super) fn takes(&self, face: Face, path: &str) -> bool {
         let is_below = || {
             path.strip_prefix(&self.path)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        match face {
-            Face::Console => true,
-            Face::Public => !self.is_apart && is_below(),
-        }
+        self.is_on(face) && (face == Face::Console || is_below())
+    }
+
+    /// Whether routes at this path get no request.
+    pub fn hides(&self, path: &str) -> bool {
+        self.is_mistakable_for(Face::Public, path)
+    }
+
+    /// Whether a path that is not the console's is one that some app may take for it: one that does
+    /// not tell great letters from small ones, or does not see dots and blanks at the end of a name.
+    /// Who knows that the console has its path must not find the app's own one beside it.
+    pub(super) fn is_mistakable_for(&self, face: Face, path: &str) -> bool {
+        let bare = |mut name: &str| loop {
+            let ends = [".", "%20", "%09"].iter().find_map(|end| name.strip_suffix(end));
+            match ends {
+                Some(shorter) => name = shorter,
+                None => break name.len(),
+            }
+        };
+        let mut names = path.split('/');
+        let mut is_same = |own: &str| {
+            let name = names.next().unwrap_or_default();
+            name.get(..bare(name)).is_some_and(|name| name.eq_ignore_ascii_case(own))
+        };
+        face == Face::Public && self.is_on(face) && self.path.split('/').all(&mut is_same)
     }
 }
 
@@ -117,10 +143,10 @@ impl Gateway {
                 answered.unwrap_or_else(|_| {
                     self.metrics.panicked();
                     session.set_keepalive(None);
-                    ConsoleAnswer::Whole(Problem::Internal.response(""))
+                    plain(&Problem::Internal)
                 })
             }
-            None => ConsoleAnswer::Whole(Problem::NotFound.response("")),
+            None => plain(&Problem::NotFound),
         };
         match answer {
             ConsoleAnswer::Whole(response) => reply::send(session, response, &ctx.request_id).await,
@@ -153,6 +179,17 @@ impl Gateway {
             query: header.uri.query().unwrap_or_default().to_owned(),
         }
     }
+}
+
+/// The answer where the console itself has none.
+fn plain(problem: &Problem) -> ConsoleAnswer {
+    let mut response = problem.response("");
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    let nothing = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+    headers.insert(header::CONTENT_SECURITY_POLICY, nothing);
+    ConsoleAnswer::Whole(response)
 }
 
 async fn stream(
@@ -201,6 +238,22 @@ mod tests {
         for path in ["/", "/administrator", "/Admin/", "/app/admin/"] {
             assert!(!mount.takes(Face::Public, path), "{path}");
         }
+    }
+
+    #[test]
+    fn a_path_that_an_app_may_take_for_the_consoles_leads_to_none() {
+        let mount = ConsoleMount { is_apart: false, path: "/ops/admin".to_owned() };
+        let face = Face::Public;
+        for path in
+            ["/ops/ADMIN", "/Ops/admin/", "/ops./admin/x", "/ops/admin%20/", "/ops/admin..%20."]
+        {
+            assert!(mount.is_mistakable_for(face, path) && !mount.takes(face, path), "{path}");
+        }
+        for path in ["/", "/ops", "/ops/", "/ops/admin.x", "/ops/.admin", "/ops/administrator"] {
+            assert!(!mount.is_mistakable_for(face, path), "{path}");
+        }
+        let apart = ConsoleMount { is_apart: true, ..mount };
+        assert!(!apart.is_mistakable_for(face, "/ops/ADMIN"));
     }
 
     #[test]

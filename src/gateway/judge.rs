@@ -2,7 +2,7 @@
 //! of `authgate explain`.
 
 use super::client::{Client, ServerName};
-use super::console::{ConsoleMount, Face};
+use super::console::Face;
 use super::cors::Preflight;
 use super::guard;
 use super::head::Head;
@@ -103,9 +103,16 @@ impl<'a> Judge<'a> {
         head: &Head,
     ) -> Result<Destination<'a>, Problem> {
         let settings = &self.live.settings;
-        let is_consoles = |mount: &ConsoleMount| mount.takes(self.face, head.path.as_str());
-        if settings.console.as_ref().is_some_and(is_consoles) {
-            return Ok(Destination::Console);
+        match &settings.console {
+            Some(mount) if mount.takes(self.face, head.path.as_str()) => {
+                return Ok(Destination::Console);
+            }
+            Some(mount) if mount.is_mistakable_for(self.face, head.path.as_str()) => {
+                return Err(Problem::NotFound);
+            }
+            // Where the console is to be alone nothing else is, even if it is off.
+            Some(_) | None if self.face == Face::Console => return Err(Problem::NotFound),
+            Some(_) | None => {}
         }
         let preflight = Preflight::of(request);
         if let Some(endpoint) = settings.endpoints.at(head.path.as_str()) {

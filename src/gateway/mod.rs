@@ -5,6 +5,7 @@ mod admit;
 mod bodies;
 mod client;
 mod console;
+mod console_cookie;
 mod context;
 mod cors;
 mod explain;
@@ -31,6 +32,7 @@ mod wire;
 pub use self::console::{
     Console, ConsoleAnswer, ConsoleMount, ConsoleRequest, CutOff, Face, Pieces,
 };
+pub use self::console_cookie::{PLAIN_NAME, SECURE_NAME};
 pub use self::explain::{Explanation, Forwarded, Inquiry, Outcome, Sender, explain};
 pub use self::explained::shown;
 pub use self::guard::{Guard, Guarded, Patience, StreamLimits};

@@ -1,6 +1,7 @@
 //! What a request says on its way to the app.
 
 use super::client::{self, Client};
+use super::console_cookie;
 use super::head::{self, fold};
 use super::identity_headers::Identification;
 use super::live::Live;
@@ -81,6 +82,7 @@ impl<'a> Told<'a> {
         for name in forged {
             headers.remove(name);
         }
+        console_cookie::remove(headers);
         once::tidy(headers);
         self.client.describe(headers, asked, self.request_id)?;
         headers.extend(self.edits.set.iter().cloned());
@@ -118,6 +120,7 @@ mod tests {
         Identity {
             is_staff: false,
             lasts: None,
+            must_change: false,
             names: Names::new("Ünal", "ada@example.com"),
             user,
         }

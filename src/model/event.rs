@@ -87,6 +87,24 @@ event_names! {
     LoginFailed = "login_failed" in Anyone,
     /// Someone logged in.
     LoginSucceeded = "login_succeeded" in Users,
+    /// An operator signed in at the console.
+    ConsoleSignedIn = "console_signed_in" in Operators,
+    /// A name or a password was wrong at the console, or its user is not staff.
+    ConsoleSignInFailed = "console_sign_in_failed" in Anyone,
+    /// An operator signed out of the console.
+    ConsoleSignedOut = "console_signed_out" in Operators,
+    /// The password was right, and the code of the authenticator app was not.
+    SecondFactorFailed = "second_factor_failed" in Operators,
+    /// An operator set an authenticator app up.
+    SecondFactorEnabled = "second_factor_enabled" in Operators,
+    /// An authenticator app counts no more.
+    SecondFactorDisabled = "second_factor_disabled" in Operators,
+    /// A recovery code was used in place of the authenticator app.
+    RecoveryCodeUsed = "recovery_code_used" in Operators,
+    /// New recovery codes took the place of the old ones.
+    RecoveryCodesMade = "recovery_codes_made" in Operators,
+    /// Sessions at the console were ended, all of a user but one.
+    SessionsEnded = "sessions_ended" in Operators,
     /// Someone made an account for themselves.
     Registered = "registered" in Anyone,
     /// Someone ended a token of theirs.
@@ -117,6 +135,10 @@ event_names! {
     TokenRevoked = "token_revoked" in Operators,
     /// An operator ended all tokens of a user.
     TokensRevoked = "tokens_revoked" in Operators,
+    /// An operator made an API key.
+    ApiKeyCreated = "api_key_created" in Operators,
+    /// An operator ended an API key.
+    ApiKeyRevoked = "api_key_revoked" in Operators,
     /// A limit began to refuse.
     LimitReached = "limit_reached" in Anyone,
     /// A limit that refused has ceased to.
@@ -161,8 +183,8 @@ impl Event {
     /// The same, of the account that a request acts for.
     #[must_use]
     pub fn of_caller(self, caller: &Identity) -> Self {
-        let name = Username::existing(caller.names.username());
-        Self { user: name.map(|name| (caller.user, name)), ..self }
+        let name = Username::stored(caller.names.username().to_owned());
+        Self { user: Some((caller.user, name)), ..self }
     }
 
     /// The same, with something more to say: a line of bounded length, whatever it holds.
@@ -233,11 +255,11 @@ impl Actor {
 
     /// The actor of that kind, address and operator; `None` if there can be no such.
     pub fn read(kind: &str, address: Option<&str>, operator: Option<&str>) -> Option<Self> {
-        let operator = operator.map(Username::existing);
+        let operator = operator.map(|name| Username::stored(name.to_owned()));
         match (kind, address, operator) {
-            ("admin", Some(address), Some(name)) => Some(Self::Admin(name?, address.parse().ok()?)),
+            ("admin", Some(address), Some(name)) => Some(Self::Admin(name, address.parse().ok()?)),
             ("api_key", Some(address), Some(name)) => {
-                Some(Self::ApiKey(name?, address.parse().ok()?))
+                Some(Self::ApiKey(name, address.parse().ok()?))
             }
             ("client", Some(address), None) => address.parse().ok().map(Self::Client),
             ("command_line", None, None) => Some(Self::CommandLine),
@@ -340,7 +362,8 @@ mod tests {
     #[test]
     fn a_caller_is_the_user_of_the_event() {
         let names = Names::new("ada", "");
-        let caller = Identity { is_staff: false, lasts: None, names, user: UserId(7) };
+        let caller =
+            Identity { is_staff: false, lasts: None, must_change: false, names, user: UserId(7) };
         let (id, name) = event(Actor::Gateway).of_caller(&caller).user.unwrap();
         assert_eq!((id, name.as_str()), (UserId(7), "ada"));
     }

@@ -11,6 +11,8 @@ pub struct Identity {
     pub is_staff: bool,
     /// For how long the token will hold; `None` is forever.
     pub lasts: Option<Duration>,
+    /// Whether they are to choose another password before anything else.
+    pub must_change: bool,
     /// What the user is called.
     pub names: Names,
     /// The user.
@@ -21,7 +23,8 @@ impl Identity {
     /// Who a token without an end would show to be its user.
     pub fn of(user: &User) -> Self {
         let names = Names::of(user);
-        Self { is_staff: user.is_staff, lasts: None, names, user: user.id }
+        let User { id, is_staff, must_change, .. } = *user;
+        Self { is_staff, lasts: None, must_change, names, user: id }
     }
 }
 

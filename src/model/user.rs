@@ -51,6 +51,17 @@ impl Username {
         Self::parse(typed).ok().filter(|name| name.0 == typed)
     }
 
+    /// Takes in a name that a store kept, to be shown to operators: what got into the store past all
+    /// rules must not hide itself, and others with it.
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// Whether a user can have it: nobody else is let in.
+    pub fn is_sound(&self) -> bool {
+        Self::existing(&self.0).is_some()
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -234,6 +245,12 @@ mod tests {
     #[test]
     fn the_length_is_that_of_the_normal_form_too() {
         assert!(errors(&"\u{fdfa}".repeat(140)).contains(&UsernameError::TooLong));
+    }
+
+    #[test]
+    fn a_name_that_no_user_can_have_is_known_for_what_it_is() {
+        assert!(Username::stored("ada".to_owned()).is_sound());
+        assert!(!Username::stored("\"><img src=x>".to_owned()).is_sound());
     }
 
     #[test]

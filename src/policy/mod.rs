@@ -24,6 +24,10 @@ use std::sync::Arc;
 
 /// Decides whether a caller may take a route.
 pub fn decide(route: &Arc<Route>, caller: Option<Identity>) -> Result<Permit, Refusal> {
+    // Whoever set their password knows it, and is not to act as them.
+    if caller.as_ref().is_some_and(|caller| caller.must_change) {
+        return Err(Refusal::MustChangePassword);
+    }
     let may_pass = match (route.access, &caller) {
         (Access::Public | Access::Optional, _) | (Access::User, Some(_)) => true,
         (Access::Staff, Some(identity)) => identity.is_staff,
@@ -72,6 +76,9 @@ pub enum Refusal {
     /// Not even then.
     #[error("forbidden")]
     Forbidden,
+    /// Whoever asks must choose another password first.
+    #[error("the password must be changed")]
+    MustChangePassword,
 }
 
 #[cfg(test)]
@@ -87,7 +94,18 @@ mod tests {
 
     fn caller(is_staff: bool) -> Identity {
         let user = UserId(7);
-        Identity { is_staff, lasts: None, names: Names::new("ada", ""), user }
+        let names = Names::new("ada", "");
+        Identity { is_staff, lasts: None, must_change: false, names, user }
+    }
+
+    #[test]
+    fn who_must_choose_another_password_passes_nowhere_under_their_name() {
+        for access in [Access::Optional, Access::Public, Access::Staff, Access::User] {
+            let caller = Identity { must_change: true, ..caller(true) };
+            let refusal = decide(&route(access), Some(caller)).err();
+            assert_eq!(refusal, Some(Refusal::MustChangePassword), "{access}");
+        }
+        assert!(decide(&route(Access::Public), None).is_ok());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use super::accept::{Door, Reception, accept_all, bind, register};
 use super::control::{Asker, Command, Control};
 use super::handover::{Listening, Predecessor, Program};
+use super::listener::ListenerSettings;
 use super::listening::Listener;
 use super::log::Log;
 use super::ops::Ops;
@@ -12,7 +13,10 @@ use super::signals::{Signals, Told};
 use super::stop::{Doors, Ending};
 use super::watch::FileWatch;
 use super::worker::Workers;
-use super::{Limits, Settings, Start, StartError, descriptors, notify, small, upkeep};
+use super::{
+    Limits, Settings, Start, StartError, descriptors, notify, reload, setup, small, upkeep,
+    upstreams,
+};
 use crate::admin::Console;
 use crate::auth::Auth;
 use crate::clock::OnceASecond;
@@ -61,10 +65,10 @@ impl Gate {
             gate.listen_for_commands(Control::listen(&path, predecessor.is_some())?);
         }
         gate.start_tasks();
-        gate.open_doors()?;
         let started =
             format!("version {}, process {}", env!("CARGO_PKG_VERSION"), std::process::id());
         gate.running.auth.tell(EventName::GatewayStarted, Some(&started));
+        gate.open_doors()?;
         if predecessor.is_some() {
             Predecessor::may_go();
         }
@@ -84,7 +88,11 @@ impl Gate {
     }
 
     fn start_tasks(&mut self) {
-        let Running { auth, gateway, reception, .. } = &self.running;
+        let Running { auth, gateway, reception, started_with, .. } = &self.running;
+        if let Some(console) = setup::console_url(started_with) {
+            let auth = Arc::clone(auth);
+            self.tasks.spawn(async move { setup::offer(&auth, &console).await });
+        }
         let keeper = gateway.clone();
         let [counter, feed, limiter, networks, recorder, refresher, sweeper, watcher] =
             [(); 8].map(|()| Arc::clone(auth));
@@ -118,6 +126,7 @@ impl Gate {
             };
             let scheme = if listener.how().settings.tls.is_some() { "https" } else { "http" };
             tracing::info!("listening on {scheme}://{address}");
+            tell_of_the_console(&self.running, &listener.how().settings, scheme);
             let (listener, reception) = (Arc::clone(listener), Arc::clone(reception));
             let socket = register(socket)?;
             let door = self.doors.door.subscribe();
@@ -160,9 +169,17 @@ impl Gate {
         program: &Program,
         signals: &mut Signals,
     ) -> Option<Ending> {
-        if command == Command::Reload {
-            asker.answer(self.reload().await).await;
-            return None;
+        match command {
+            Command::Reload => {
+                asker.answer(self.reload().await).await;
+                return None;
+            }
+            Command::Upgrade => {}
+            Command::Upstreams => {
+                let upstreams = self.running.gateway.upstreams();
+                asker.answer(Ok(upstreams::in_json(&upstreams))).await;
+                return None;
+            }
         }
         let sockets = self.sockets.iter();
         let sockets: Vec<_> = sockets.map(|(address, socket)| (*address, socket.as_fd())).collect();
@@ -254,7 +271,9 @@ async fn put_together(
     let auth = Arc::new(Auth::open(store, Arc::clone(&metrics), config.auth.clone())?);
     let gateway = Gateway::new(Arc::clone(&auth), Arc::clone(&metrics), config.gateway.clone());
     auth.learn_networks().await;
-    let console = Console::new(Arc::clone(&auth), gateway.clone(), config.admin.clone());
+    let reading = reload::reading(&config, &source, &[]);
+    let settings = config.admin.clone();
+    let console = Console::new(Arc::clone(&auth), gateway.clone(), settings, reading);
     let console = Arc::new(console);
     let gateway = gateway.with_console(Arc::clone(&console) as Arc<dyn gateway::Console>);
     let limits = Limits::of(&config);
@@ -284,6 +303,15 @@ async fn put_together(
         started_with: config,
         upgrade_grace,
     })
+}
+
+/// Tells where operators find the console.
+fn tell_of_the_console(running: &Running, listener: &ListenerSettings, scheme: &str) {
+    let console = running.started_with.gateway.console.as_ref();
+    let console = console.filter(|console| console.is_on(listener.face));
+    if let (Some(console), None) = (console, &listener.redirect) {
+        tracing::info!("console at {scheme}://{}{}/", listener.address, console.path);
+    }
 }
 
 async fn next_command(commands: Option<&mut mpsc::Receiver<(Command, Asker)>>) -> (Command, Asker) {

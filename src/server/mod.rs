@@ -18,11 +18,13 @@ mod ops;
 pub mod proxy_protocol;
 pub mod redirect;
 mod reload;
+mod setup;
 mod signals;
 pub mod small;
 mod stop;
 pub mod tls;
 mod upkeep;
+mod upstreams;
 mod watch;
 mod worker;
 
@@ -47,6 +49,9 @@ use std::time::Duration;
 /// What an operator may set of the process.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Settings {
+    /// The listener that is the console's alone, if it has one; it need not be open while there is
+    /// no console.
+    pub console_listen: Option<SocketAddr>,
     /// Where commands come in, if they may.
     pub control: Option<PathBuf>,
     /// How long requests in flight may take once the process is told to stop.

@@ -5,8 +5,9 @@ use super::accept::Reception;
 use super::listener::ListenerSettings;
 use super::listening::{How, Listener};
 use super::log::Log;
-use crate::admin::Console;
+use crate::admin::{Console, Reading};
 use crate::auth::Auth;
+use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Source};
 use crate::gateway::Gateway;
 use crate::model::event::EventName;
@@ -43,6 +44,7 @@ impl Running {
             }
             Err(mistakes) => {
                 self.auth.tell(EventName::ReloadRefused, Some(mistakes));
+                self.console.settings_refused(SystemClock.now(), mistakes);
                 for mistake in mistakes.lines() {
                     tracing::error!(mistake, "settings kept as they were");
                 }
@@ -56,14 +58,15 @@ impl Running {
         // Many routes take a while, and this thread also hears of revocations.
         let loaded = tokio::task::spawn_blocking(move || Config::load(&source)).await;
         let config = loaded.map_err(|error| error.to_string())?;
-        let config = config.map_err(|mistakes| mistakes.to_string())?;
+        let mut config = config.map_err(|mistakes| mistakes.to_string())?;
+        let fixed = fixed_changes(&self.started_with, &config);
+        keep_the_consoles_place(&self.started_with, &mut config);
         let listeners = config.server.listeners.clone();
         let hows = tokio::task::spawn_blocking(move || hows(listeners)).await;
         let hows = hows.map_err(|error| error.to_string())??;
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
-        let fixed = fixed_changes(&self.started_with, &config);
         for how in hows {
             let mut listeners = self.listeners.iter();
             // One that the settings do not have any more stays as it is.
@@ -77,10 +80,35 @@ impl Running {
         self.reception.limits.store(Arc::new(limits));
         self.grace = config.server.grace;
         self.upgrade_grace = config.server.upgrade_grace;
+        let reading = reading(&config, &self.source, &fixed);
         self.auth.apply(config.auth);
-        self.console.apply(config.admin);
+        self.console.apply(config.admin, reading);
         self.gateway.apply(config.gateway);
         Ok(done(&fixed))
+    }
+}
+
+/// What operators are told of the settings: these are at work from now on, but for some that wait.
+pub(super) fn reading(config: &Config, source: &Source, waiting: &[&str]) -> Reading {
+    Reading {
+        file: source.file.as_ref().map(|file| file.display().to_string()),
+        read: SystemClock.now(),
+        refused: None,
+        settings: config.effective.clone(),
+        waiting: waiting.iter().map(ToString::to_string).collect(),
+        warnings: config.warnings.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// Leaves the console on the listeners that it is on: no listener can be opened for it now, and it
+/// must not be on one that was not meant for it, nor be gone from all.
+fn keep_the_consoles_place(old: &Config, new: &mut Config) {
+    for listener in &mut new.server.listeners {
+        let known = old.server.listeners.iter().find(|known| known.address == listener.address);
+        listener.face = known.map_or(listener.face, |known| known.face);
+    }
+    if let (Some(old), Some(new)) = (&old.gateway.console, &mut new.gateway.console) {
+        new.is_apart = old.is_apart;
     }
 }
 
@@ -103,11 +131,15 @@ fn done(fixed: &[&str]) -> String {
 
 /// The settings that differ and cannot change while a gateway runs.
 fn fixed_changes(old: &Config, new: &Config) -> Vec<&'static str> {
+    let [was, is] = [old, new].map(|config| config.server.console_listen);
     let addresses = |config: &Config| {
-        let listeners = config.server.listeners.iter();
-        listeners.map(|listener| listener.address).collect::<Vec<_>>()
+        let addresses = config.server.listeners.iter().map(|listener| listener.address);
+        addresses.filter(|address| ![was, is].contains(&Some(*address))).collect::<Vec<_>>()
     };
+    let is_open = |address| old.server.listeners.iter().any(|one| one.address == address);
+    let is_console_elsewhere = new.admin.is_some() && (was != is || !is.is_none_or(is_open));
     let differs = [
+        ("admin.listen", is_console_elsewhere),
         ("the addresses of listeners", addresses(old) != addresses(new)),
         ("log.format", old.log.format != new.log.format),
         ("ops.listen", old.server.ops_listen != new.server.ops_listen),

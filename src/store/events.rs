@@ -75,7 +75,7 @@ impl EventQuery {
     }
 
     /// Whether an event is wanted.
-    pub(super) fn wants(&self, event: &Event) -> bool {
+    pub fn wants(&self, event: &Event) -> bool {
         let user = event.user.as_ref().map(|(_, name)| name);
         self.name.is_none_or(|name| event.name == name)
             && self.since.is_none_or(|since| event.at >= since)
@@ -146,10 +146,7 @@ impl Written {
     /// version, must not hide all others.
     pub(super) fn read(self) -> Option<Event> {
         let Self { actor, address, at, detail, name, operator, user } = self;
-        let user = match user {
-            Some((id, name)) => Some((UserId(id), Username::existing(&name)?)),
-            None => None,
-        };
+        let user = user.map(|(id, name)| (UserId(id), Username::stored(name)));
         let actor = Actor::read(&actor, address.as_deref(), operator.as_deref())?;
         let at = Timestamp::from_micros(at);
         Some(Event { actor, at, detail, name: name.parse().ok()?, user })

@@ -6,6 +6,7 @@ mod feed;
 mod items;
 mod listing;
 pub mod redis;
+mod sound;
 pub mod sqlite;
 
 pub use self::counts::{Count, Series};

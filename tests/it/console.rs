@@ -1,9 +1,26 @@
 //! The admin console, as a browser has it.
 
+mod account;
+mod api;
+mod cookie;
+mod events;
+mod forgery;
+mod limits;
+mod operators;
+mod overview;
+mod places;
+mod routes;
+mod second_factor;
+mod sessions;
+mod setup;
 mod sign_in;
+mod times;
+mod tokens;
+mod users;
 
 use crate::harness::gateway::{Gateway, PASSWORD};
 use crate::harness::http::{Answer, Connection, HOST, Request};
+use crate::harness::redis_server::RedisServer;
 use std::net::SocketAddr;
 
 /// A browser without scripts: it keeps the cookie, and sends forms as pages have them.
@@ -17,14 +34,17 @@ pub(crate) struct Browser {
 impl Browser {
     /// A browser that has been nowhere.
     pub(crate) fn of(gateway: &Gateway) -> Self {
-        Self { address: gateway.address, cookie: None, form_key: String::new() }
+        Self::at(gateway.address)
+    }
+
+    /// One that goes to this listener.
+    pub(crate) fn at(address: SocketAddr) -> Self {
+        Self { address, cookie: None, form_key: String::new() }
     }
 
     /// A browser in which an operator is signed in, whom it makes.
     pub(crate) fn signed_in(gateway: &Gateway, name: &str) -> Self {
-        gateway
-            .run_with_input(&["user", "create", name, "--staff", "--password-stdin"], PASSWORD)
-            .done();
+        make_operator(gateway, name);
         let mut browser = Self::of(gateway);
         browser.sign_in(name);
         browser
@@ -76,10 +96,41 @@ impl Browser {
         answer
     }
 
+    /// Has it show this cookie from now on.
+    pub(crate) fn show(&mut self, cookie: &str) {
+        self.cookie = Some(cookie.to_owned());
+    }
+
+    /// The key of the forms of the page that it got last.
+    pub(crate) fn form_key(&self) -> &str {
+        &self.form_key
+    }
+
+    /// Whether it is signed in.
+    pub(crate) fn is_in(&mut self) -> bool {
+        let answer = self.get("/admin/account/");
+        assert!([200, 302].contains(&answer.status), "{} {}", answer.status, answer.text());
+        answer.status == 200
+    }
+
     /// The cookie that it shows.
     pub(crate) fn cookie(&self) -> Option<&str> {
         self.cookie.as_deref()
     }
+}
+
+/// Tests a gateway on each store, with these settings beside.
+pub(crate) fn on_each_store(settings: &str, test: impl Fn(&Gateway)) {
+    let redis = RedisServer::start();
+    for store in [String::new(), redis.settings()] {
+        test(&Gateway::start(&format!("{store}{settings}")));
+    }
+}
+
+/// Makes an operator.
+pub(crate) fn make_operator(gateway: &Gateway, name: &str) {
+    let verb = ["user", "create", name, "--staff", "--password-stdin"];
+    gateway.run_with_input(&verb, PASSWORD).done();
 }
 
 /// What stands between two texts.

@@ -19,9 +19,10 @@ fn events(gateway: &Gateway, flags: &[&str]) -> Vec<Value> {
     gateway.run(&verb).done().json().as_array().unwrap().clone()
 }
 
-/// The names of the events that are kept, the oldest first.
+/// The names of the events that are kept, the oldest first, but for what became of the gateway.
 fn names(gateway: &Gateway) -> Vec<String> {
     let names = events(gateway, &[]).into_iter();
+    let names = names.filter(|event| !event["event"].as_str().unwrap().starts_with("gateway"));
     names.map(|event| event["event"].as_str().unwrap().to_owned()).collect()
 }
 

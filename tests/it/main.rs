@@ -10,6 +10,7 @@
 mod harness;
 
 mod accounts;
+mod browser;
 mod clients;
 mod command_line;
 mod connections;

@@ -122,5 +122,5 @@ impl Does for Auth {
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 fn identity(user: UserId) -> Identity {
-    Identity { is_staff: false, lasts: None, names: Names::new("", ""), user }
+    Identity { is_staff: false, lasts: None, must_change: false, names: Names::new("", ""), user }
 }

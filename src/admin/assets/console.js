@@ -2,12 +2,29 @@
 "use strict";
 
 // Moments in the reader's own time zone; the exact one in UTC stays in the title.
-for (const time of document.querySelectorAll("time[datetime]")) {
+function localize(time) {
   const at = new Date(time.dateTime);
-  if (Number.isNaN(at.valueOf())) continue;
+  if (Number.isNaN(at.valueOf())) return;
   time.title = time.dateTime;
-  time.textContent = at.toLocaleString([], { dateStyle: "medium", timeStyle: "medium" });
+  const isOfThisYear = at.getFullYear() === new Date().getFullYear();
+  time.textContent = at.toLocaleString([], {
+    year: isOfThisYear ? undefined : "numeric",
+    month: "short",
+    day: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+  });
 }
+for (const time of document.querySelectorAll("time[datetime]")) localize(time);
+for (const text of document.querySelectorAll("svg text[data-at]")) {
+  const at = new Date(text.dataset.at);
+  text.textContent = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+}
+for (const zone of document.querySelectorAll("[data-zone]")) zone.hidden = true;
+
+// On a narrow screen the menu may be longer than the screen.
+document.querySelector(".top [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
 // A box that ticks all others of its form.
 for (const all of document.querySelectorAll("input[data-ticks]")) {
@@ -25,5 +42,102 @@ for (const button of document.querySelectorAll("button[data-copies]")) {
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(document.getElementById(button.dataset.copies).textContent);
     button.textContent = "Copied";
+  });
+}
+
+// The live log: what is kept of events comes at the top of the page.
+for (const table of document.querySelectorAll("table[data-live]")) follow(table);
+
+function follow(table) {
+  const MOST = 500;
+  const body = table.tBodies[0];
+  const state = document.querySelector("[data-live-state]");
+  const pause = document.querySelector("[data-live-pause]");
+  const known = new Set(Array.from(body.rows, (row) => row.dataset.key));
+  const held = [];
+  let paused = false;
+
+  const element = (name, text, className) => {
+    const made = document.createElement(name);
+    if (text !== undefined && text !== null) made.textContent = text;
+    if (className) made.className = className;
+    return made;
+  };
+  const cell = (row, label, className, ...children) => {
+    const made = element("td", null, className);
+    made.dataset.label = label;
+    made.append(...children.filter(Boolean));
+    row.append(made);
+  };
+  const rowOf = (event) => {
+    const row = element("tr", null, "fresh");
+    row.dataset.key = event.key;
+    const time = element("time", event.timestamp);
+    time.dateTime = event.timestamp;
+    localize(time);
+    cell(row, "Time", "", time);
+    cell(row, "Event", "", element("span", event.words, `badge ${event.tone}`));
+    let user = null;
+    if (event.user !== null) {
+      user = element("a");
+      user.href = `${table.dataset.users}${event.user_id}/`;
+      user.append(element("bdi", event.user));
+    }
+    cell(row, "User", "long", user);
+    cell(row, "From", "", event.address);
+    cell(row, "By", "long", event.operator === null ? element("span", event.by, "faint")
+      : element("bdi", event.operator));
+    const details = element("details");
+    const summary = element("summary", null, event.detail === null ? "faint" : "");
+    summary.append(element("bdi", event.detail ?? "all fields"));
+    const facts = element("dl", null, "facts");
+    for (const [name, value] of Object.entries(event)) {
+      if (value === null || ["key", "words", "by", "tone"].includes(name)) continue;
+      const told = element("dd");
+      told.append(element("bdi", String(value)));
+      facts.append(element("dt", name), told);
+    }
+    details.append(summary, facts);
+    cell(row, "Detail", "long", details);
+    return row;
+  };
+  const show = (event) => {
+    for (const empty of document.querySelectorAll("[data-live-empty]")) empty.remove();
+    const row = rowOf(event);
+    body.prepend(row);
+    setTimeout(() => row.classList.remove("fresh"), 4000);
+    while (body.rows.length > MOST) {
+      known.delete(body.rows[body.rows.length - 1].dataset.key);
+      body.deleteRow(-1);
+    }
+  };
+  const tell = (words) => { if (state.textContent !== words) state.textContent = words; };
+  const tellState = () => tell(paused ? `Paused. ${held.length} new.` : "Live: the newest first.");
+
+  const source = new EventSource(table.dataset.live);
+  source.onopen = tellState;
+  source.onerror = () => tell(source.readyState === EventSource.CLOSED
+    ? "Not live any more: reload the page." : "Not live at present: it is tried again.");
+  source.addEventListener("end", () => {
+    source.close();
+    tell("Not live any more: you are signed out.");
+  });
+  source.onmessage = (message) => {
+    const event = JSON.parse(message.data);
+    if (known.has(event.key)) return;
+    known.add(event.key);
+    if (paused) {
+      held.push(event);
+      if (held.length > MOST) held.shift();
+    } else show(event);
+    tellState();
+  };
+  pause.hidden = false;
+  pause.addEventListener("click", () => {
+    paused = !paused;
+    pause.setAttribute("aria-pressed", String(paused));
+    pause.textContent = paused ? "Go on" : "Pause";
+    if (!paused) held.splice(0).forEach(show);
+    tellState();
   });
 }

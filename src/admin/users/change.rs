@@ -29,9 +29,10 @@ pub(super) async fn answer(
 }
 
 async fn question(site: &Site<'_>, user: &User, act: Act) -> Result<ConsoleAnswer, Refusal> {
-    let what = match act {
-        Act::Delete => what_goes_too(site, user).await?,
-        _ => html! {},
+    let what = if act == Act::Delete {
+        what_goes_too(site, user).await?
+    } else {
+        html! {}
     };
     let body = html! {
         div.panel {

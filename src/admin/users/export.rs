@@ -29,7 +29,7 @@ pub(super) fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     if let Ok(value) = HeaderValue::from_str(&disposition) {
         headers.insert(header::CONTENT_DISPOSITION, value);
     }
-    let search = Search::read(&site.asked().query).from_start();
+    let search = Search::read(&site.asked().query).restarted();
     let first = stream::once(async { Ok(Bytes::from(csv_head())) });
     let rest = stream::unfold(Some((auth, search)), next_page);
     Ok(ConsoleAnswer::Stream(head, first.chain(rest).boxed()))

@@ -24,7 +24,7 @@ pub(super) async fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
         div.toolbar {
             (search_form(site, &search))
             div.row {
-                a.button href=(site.link(&format!("/users/export/{}", search.from_start().address()))) {
+                a.button href=(site.link(&format!("/users/export/{}", search.restarted().address()))) {
                     "Export as CSV"
                 }
                 a.button.primary href=(site.link("/users/new/")) { "New user" }
@@ -153,7 +153,7 @@ fn flag(is_true: bool, is_bad: bool) -> Markup {
 
 fn pager(site: &Site<'_>, search: &Search, page: &UserPage) -> Markup {
     let link = |search: &Search| site.link(&format!("/users/{}", search.address()));
-    let first = search.after.is_some().then(|| link(&search.from_start()));
+    let first = search.after.is_some().then(|| link(&search.restarted()));
     let next = page.next.clone().map(|next: Cursor| Search { after: Some(next), ..search.clone() });
     html! {
         @if first.is_some() || next.is_some() {

@@ -73,15 +73,7 @@ fn page(site: &Site<'_>, user: &User, sent: &Pairs, problems: &Problems) -> Cons
             (problems.summary())
             (site.form_key())
             (field(line("name", "Name", Some("What it is for: shown in lists. May be left blank.")), problems))
-            (lifetimes(site, sent))
-            (field(line("count", "How many", None), problems))
-            label { "Of what"
-                select name="unit" {
-                    @for (unit, _) in UNITS {
-                        option value=(unit) selected[sent.get("unit") == Some(unit)] { (unit) }
-                    }
-                }
-            }
+            (lifetimes(site, sent, problems))
             div.row {
                 button.primary { "Create" }
                 a.button href=(site.link(&path_of(user))) { "Cancel" }
@@ -91,12 +83,20 @@ fn page(site: &Site<'_>, user: &User, sent: &Pairs, problems: &Problems) -> Cons
     site.page(Nav::Users, "New token", &body)
 }
 
-fn lifetimes(site: &Site<'_>, sent: &Pairs) -> Markup {
+fn lifetimes(site: &Site<'_>, sent: &Pairs, problems: &Problems) -> Markup {
     let usual = site.auth().usual_lifetime().map_or_else(|| "it never ends".to_owned(), in_words);
     let usual = format!("As every token: {usual}");
     let choices =
         [("usual", usual.as_str()), ("span", "For a time of its own:"), ("never", "It never ends")];
     let chosen = sent.get("lifetime").unwrap_or("usual");
+    let count = Field {
+        autocomplete: "off",
+        hint: None,
+        label: "How many",
+        name: "count",
+        kind: "text",
+        value: sent.get("count").unwrap_or_default(),
+    };
     html! {
         fieldset {
             legend { "Lifetime" }
@@ -104,6 +104,20 @@ fn lifetimes(site: &Site<'_>, sent: &Pairs) -> Markup {
                 label.check {
                     input type="radio" name="lifetime" value=(value) checked[value == chosen];
                     (label)
+                }
+                @if value == "span" {
+                    div.row.span {
+                        (field(count, problems))
+                        label { "Of what"
+                            select name="unit" {
+                                @for (unit, _) in UNITS {
+                                    option value=(unit) selected[sent.get("unit") == Some(unit)] {
+                                        (unit)
+                                    }
+                                }
+                            }
+                        }
+                    }
                 }
             }
         }
@@ -113,7 +127,8 @@ fn lifetimes(site: &Site<'_>, sent: &Pairs) -> Markup {
 /// A span in its largest unit.
 fn in_words(span: Duration) -> String {
     let seconds = span.as_secs();
-    let unit = UNITS.into_iter().find(|(_, unit)| seconds >= *unit && seconds % unit == 0);
+    let unit =
+        UNITS.into_iter().find(|(_, unit)| seconds >= *unit && seconds.is_multiple_of(*unit));
     let (unit, of) = unit.unwrap_or(("seconds", 1));
     format!("{} {unit}", seconds / of)
 }

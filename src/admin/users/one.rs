@@ -13,6 +13,7 @@ use crate::model::token::TokenId;
 use crate::model::user::User;
 use crate::store::{EventQuery, ListedToken};
 use maud::{Markup, html};
+use std::error::Error;
 
 /// How many events are shown.
 const LATEST: usize = 20;
@@ -27,17 +28,30 @@ pub(super) async fn answer(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer
     tokens.reverse();
     let username = Some(user.username.clone());
     let query = EventQuery { user: username, ..EventQuery::newest(LATEST) };
-    let events = site.auth().events(&query).await.map_err(crate::auth::AuthError::from)?;
+    // What cannot be read of the past must not hide the present.
+    let events = site.auth().events(&query).await.inspect_err(|error| {
+        tracing::error!(error = error as &dyn Error, "a user's history cannot be shown");
+    });
     let body = html! {
         (notice::shown(&site.asked().query))
+        @if !user.username.is_sound() {
+            p.alert.warn {
+                "No user can have this name: it got into the store past all rules. Nobody is let in \
+                 by it, and the account can be deleted."
+            }
+        }
         div.panels {
             (facts(site, user, tokens.len()))
             (acts(site, user))
         }
         (token_part(site, user, &tokens))
-        (history(&events))
+        (history(site, user, events.ok().as_deref()))
     };
-    Ok(site.page(Nav::Users, user.username.as_str(), &body))
+    let title = match user.username.as_str() {
+        "" => "(no name)",
+        name => name,
+    };
+    Ok(site.page(Nav::Users, title, &body))
 }
 
 fn facts(site: &Site<'_>, user: &User, tokens: usize) -> Markup {
@@ -118,7 +132,7 @@ fn token_part(site: &Site<'_>, user: &User, tokens: &[ListedToken]) -> Markup {
         section aria-labelledby="tokens" {
             div.row.between.head {
                 h2 id="tokens" { "Tokens" }
-                @if user.is_active {
+                @if user.is_active && user.username.is_sound() {
                     a.button href=(site.link(&format!("{}tokens/new/", path_of(user)))) { "New token" }
                 }
             }
@@ -132,10 +146,21 @@ fn token_part(site: &Site<'_>, user: &User, tokens: &[ListedToken]) -> Markup {
     }
 }
 
-fn history(events: &[Event]) -> Markup {
+/// The latest events of the account; `None` if they cannot be read.
+fn history(site: &Site<'_>, user: &User, events: Option<&[Event]>) -> Markup {
+    let username: String =
+        form_urlencoded::byte_serialize(user.username.as_str().as_bytes()).collect();
+    let all = site.link(&format!("/events/?user={username}"));
     html! {
         section aria-labelledby="history" {
-            h2 id="history" { "History" }
+            div.row.between.head {
+                h2 id="history" { "History" }
+                a href=(all) { "All events of this account" }
+            }
+            @if events.is_none() {
+                p.alert role="alert" { "What happened cannot be read now." }
+            }
+            @let events = events.unwrap_or_default();
             @if events.is_empty() {
                 p.empty { "Nothing of this account is kept among the events." }
             } @else {

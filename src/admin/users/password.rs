@@ -56,7 +56,7 @@ pub(super) fn is_typed(form: &Pairs) -> bool {
 /// Reads what [`fields`] sent; `None` where something is wrong with it.
 pub(super) fn read(form: &Pairs, problems: &mut Problems) -> Result<Option<Chosen>, Refusal> {
     if !is_typed(form) {
-        let password = generated_password()?;
+        let password = generated_password().map_err(AuthError::from)?;
         let shown = Password::new(password.expose().to_owned());
         return Ok(Some(Chosen { password, shown: Some(shown) }));
     }
@@ -81,6 +81,10 @@ pub(super) fn read(form: &Pairs, problems: &mut Problems) -> Result<Option<Chose
 
 /// `/users/ID/password/`
 pub(super) async fn answer(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer, Refusal> {
+    if user.id == site.session.user.id {
+        // There the present one is asked for.
+        return Ok(redirect(&site.link("/account/password/")));
+    }
     let mut problems = Problems::default();
     if site.asked().is_read() {
         return Ok(page(site, user, (false, true), &problems));

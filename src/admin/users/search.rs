@@ -88,14 +88,14 @@ impl Search {
     }
 
     /// The same from the start.
-    pub(super) fn from_start(&self) -> Self {
+    pub(super) fn restarted(&self) -> Self {
         Self { after: None, ..self.clone() }
     }
 
     /// The same, sorted by a column; turned round if it is sorted by that already.
     pub(super) fn sorted_by(&self, by: UserColumn) -> Self {
         let is_descending = self.order.by == by && !self.order.is_descending;
-        Self { order: UserOrder { by, is_descending }, ..self.from_start() }
+        Self { order: UserOrder { by, is_descending }, ..self.restarted() }
     }
 }
 

@@ -1,7 +1,18 @@
 //! Who is let into the console: signing in, sessions, and what else operators prove themselves with.
 
+mod account;
+mod api_key;
+mod rights;
+mod second_factor;
 mod session;
+mod setup;
 mod sign_in;
+mod totp;
 
-pub use self::session::{Session, SessionId, SessionSettings};
+pub use self::api_key::{ApiKey, KeyCaller, KeyError, KeySecret, KeyWish};
+pub use self::rights::{NotARight, Resource, Right, Rights};
+pub use self::second_factor::SecondStep;
+pub use self::session::{Session, SessionId, SessionSettings, SessionView, Visitor};
+pub use self::setup::{SetupCode, SetupError};
 pub use self::sign_in::SignIn;
+pub use self::totp::{Enrolment, RecoveryCodes};

@@ -3,6 +3,7 @@
 use super::super::issue::random_bytes;
 use super::super::{Auth, AuthError};
 use crate::clock::Timestamp;
+use crate::model::event::{Actor, EventName};
 use crate::model::user::{User, UserId};
 use crate::store::{Item, ItemKind, StoreError};
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,15 @@ pub struct SessionSettings {
     pub lifetime: Duration,
 }
 
+/// Whoever sits at a browser.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    /// What the browser calls itself: hostile text.
+    agent: String,
+    /// The address of the client.
+    pub from: IpAddr,
+}
+
 /// Someone who is signed in.
 pub struct Session {
     /// When they signed in.
@@ -34,9 +44,25 @@ pub struct Session {
     pub user: User,
 }
 
+/// A session in the list of one's own.
+pub struct SessionView {
+    /// What the browser called itself: hostile text.
+    pub agent: String,
+    /// When it began.
+    pub began: Timestamp,
+    /// From where.
+    pub from: IpAddr,
+    /// Whether it is the one that asks.
+    pub is_this: bool,
+    /// When it was last used, to the minute or so.
+    pub seen: Timestamp,
+}
+
 /// A session as it is kept.
 #[derive(Deserialize, Serialize)]
 struct Kept {
+    #[serde(default)]
+    agent: String,
     began: i64,
     /// The user's at that time: whatever ends their tokens ends their sessions.
     epoch: u64,
@@ -63,11 +89,25 @@ impl SessionId {
 
     /// What the forms of its pages must contain: nobody can tell it who does not know the id.
     pub fn form_key(&self) -> String {
-        hex::encode(Sha256::digest(format!("form {}", *self.0)))
+        self.digest("form")
     }
 
     fn key(&self) -> String {
-        hex::encode(Sha256::digest(format!("session {}", *self.0)))
+        self.digest("session")
+    }
+
+    /// What it is found by in this use, and in no other.
+    pub(super) fn digest(&self, purpose: &str) -> String {
+        hex::encode(Sha256::digest(format!("{purpose} {}", *self.0)))
+    }
+}
+
+impl Visitor {
+    /// Whoever is at this address, with a browser that calls itself so.
+    pub fn new(from: IpAddr, agent: &str) -> Self {
+        const MOST: usize = 160;
+        let is_plain = |char: &char| !char.is_control();
+        Self { agent: agent.chars().filter(is_plain).take(MOST).collect(), from }
     }
 }
 
@@ -76,13 +116,14 @@ impl Auth {
     pub(super) async fn begin_session(
         &self,
         user: &User,
-        from: IpAddr,
+        visitor: &Visitor,
         settings: SessionSettings,
     ) -> Result<SessionId, AuthError> {
         let id = SessionId::random()?;
-        let now = self.clock.now();
-        let kept = Kept { began: now.micros(), epoch: user.epoch, from, seen: now.micros() };
-        self.store.put_item(&kept.item(&id, user.id, settings)?).await?;
+        let now = self.clock.now().micros();
+        let Visitor { agent, from } = visitor.clone();
+        let kept = Kept { agent, began: now, epoch: user.epoch, from, seen: now };
+        self.store.put_item(&kept.item(id.key(), user.id, settings)?).await?;
         Ok(id)
     }
 
@@ -92,8 +133,6 @@ impl Auth {
         id: &SessionId,
         settings: SessionSettings,
     ) -> Result<Option<Session>, AuthError> {
-        /// How rarely it is written down that a session is in use.
-        const NOTE_EVERY: Duration = Duration::from_mins(1);
         let now = self.clock.now();
         let found = self.store.item(ItemKind::Session, &id.key(), now).await?;
         let Some((item, owner)) = found.and_then(|item| item.owner.map(|owner| (item, owner)))
@@ -102,40 +141,133 @@ impl Auth {
         };
         let mut kept = Kept::read(&item)?;
         let user = self.store.user(owner).await?;
-        let is_good = |user: &User| user.is_active && user.is_staff && user.epoch == kept.epoch;
-        let Some(user) = user.filter(is_good) else {
+        let is_good = |user: &User| may_be_signed_in(user, kept.epoch);
+        let Some(user) = user.filter(is_good).filter(|_| kept.ends(settings) > now) else {
             self.store.remove_item(ItemKind::Session, &id.key()).await?;
             return Ok(None);
         };
-        if now.since(Timestamp::from_micros(kept.seen)) >= NOTE_EVERY {
+        if now.since(Timestamp::from_micros(kept.seen)) >= settings.note_every() {
             kept.seen = now.micros();
             // In place of what was read: a session that was ended meanwhile stays so.
-            let seen = kept.item(id, user.id, settings)?;
+            let seen = kept.item(id.key(), user.id, settings)?;
             self.store.replace_item(&item.value, &seen).await?;
         }
         let began = Timestamp::from_micros(kept.began);
         Ok(Some(Session { began, from: kept.from, user }))
     }
 
-    /// Ends a session.
-    pub async fn end_session(&self, id: &SessionId) -> Result<(), AuthError> {
-        self.store.remove_item(ItemKind::Session, &id.key()).await?;
+    /// Ends a session, at its owner's wish.
+    pub async fn sign_out(&self, id: &SessionId, by: Actor) -> Result<(), AuthError> {
+        let now = self.clock.now();
+        let found = self.store.item(ItemKind::Session, &id.key(), now).await?;
+        let user = match found.and_then(|item| item.owner) {
+            Some(owner) => self.store.user(owner).await?,
+            None => None,
+        };
+        if self.end_session(id).await?
+            && let Some(user) = user
+        {
+            self.events.record(self.event(EventName::ConsoleSignedOut, by).of(&user));
+        }
         Ok(())
+    }
+
+    /// Whether a session holds, for whoever only looks: it is not noted as in use, and does not end
+    /// later for it.
+    pub async fn session_holds(&self, id: &SessionId) -> Result<bool, AuthError> {
+        let found = self.store.item(ItemKind::Session, &id.key(), self.clock.now()).await?;
+        let Some((item, owner)) = found.and_then(|item| item.owner.map(|owner| (item, owner)))
+        else {
+            return Ok(false);
+        };
+        let epoch = Kept::read(&item)?.epoch;
+        let user = self.store.user(owner).await?;
+        Ok(user.is_some_and(|user| may_be_signed_in(&user, epoch)))
+    }
+
+    /// Ends a session; says whether there was one.
+    pub async fn end_session(&self, id: &SessionId) -> Result<bool, AuthError> {
+        Ok(self.store.remove_item(ItemKind::Session, &id.key()).await?)
+    }
+
+    /// A user's sessions, the newest first. `this` is the one that asks.
+    pub async fn sessions_of(
+        &self,
+        user: &User,
+        this: &SessionId,
+    ) -> Result<Vec<SessionView>, AuthError> {
+        let mut views = Vec::new();
+        for item in self.session_items(user).await? {
+            let Ok(kept) = Kept::read(&item) else { continue };
+            if kept.epoch == user.epoch {
+                views.push(SessionView {
+                    agent: kept.agent,
+                    began: Timestamp::from_micros(kept.began),
+                    from: kept.from,
+                    is_this: item.key == this.key(),
+                    seen: Timestamp::from_micros(kept.seen),
+                });
+            }
+        }
+        views.sort_by_key(|view| std::cmp::Reverse((view.is_this, view.began)));
+        Ok(views)
+    }
+
+    /// Ends all of a user's sessions but one, and says how many. Those who have only typed their
+    /// password so far begin anew, too.
+    pub async fn end_other_sessions(
+        &self,
+        user: &User,
+        this: &SessionId,
+        by: Actor,
+    ) -> Result<usize, AuthError> {
+        let mut ended = 0;
+        for item in self.session_items(user).await? {
+            if item.key != this.key() && self.store.remove_item(item.kind, &item.key).await? {
+                ended += 1;
+            }
+        }
+        let event = self.event(EventName::SessionsEnded, by).of(user);
+        self.events.record(event.with(ended));
+        Ok(ended)
+    }
+
+    async fn session_items(&self, user: &User) -> Result<Vec<Item>, AuthError> {
+        let mut items = self.store.items(ItemKind::Session, self.clock.now()).await?;
+        items.retain(|item| item.owner == Some(user.id));
+        Ok(items)
+    }
+}
+
+/// Whether a user may be signed in by what was said at an epoch of theirs.
+pub(super) fn may_be_signed_in(user: &User, epoch: u64) -> bool {
+    user.is_active && user.is_staff && user.epoch == epoch
+}
+
+impl SessionSettings {
+    /// How rarely it is written down that a session is in use.
+    fn note_every(self) -> Duration {
+        const USUAL: Duration = Duration::from_mins(1);
+        USUAL.min(self.idle / 8)
     }
 }
 
 impl Kept {
+    /// When it ends, if nothing more is heard of it.
+    fn ends(&self, settings: SessionSettings) -> Timestamp {
+        let at = |micros, span| Timestamp::from_micros(micros).plus(span);
+        at(self.seen, settings.idle).min(at(self.began, settings.lifetime))
+    }
+
     fn item(
         &self,
-        id: &SessionId,
+        key: String,
         user: UserId,
         settings: SessionSettings,
     ) -> Result<Item, StoreError> {
-        let at = |micros, span| Timestamp::from_micros(micros).plus(span);
-        let (idle, whole) = (at(self.seen, settings.idle), at(self.began, settings.lifetime));
         Ok(Item {
-            expires: Some(idle.min(whole)),
-            key: id.key(),
+            expires: Some(self.ends(settings)),
+            key,
             kind: ItemKind::Session,
             owner: Some(user),
             value: serde_json::to_string(self).map_err(StoreError::unavailable)?,

@@ -1,37 +1,45 @@
-//! Name and password → session.
+//! Name and password → session, or the wish for a code.
 
-use super::super::login::{LoginAttempt, Typed};
+use super::super::login::{Door, LoginAttempt, Typed};
 use super::super::{Auth, AuthError, Seat};
-use super::session::{SessionId, SessionSettings};
+use super::session::{SessionId, SessionSettings, Visitor};
 use crate::model::event::EventName;
 use crate::model::user::User;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What came of an attempt to sign in.
 pub enum SignIn {
     /// They are in.
     Done(SessionId, Box<User>),
+    /// They have an authenticator app, whose code is wanted next. The id is that of no session.
+    NeedsCode(SessionId),
 }
 
 impl Auth {
-    /// Checks the name and the password of one of the staff, and begins a session if they match.
+    /// Checks the name and the password of one of the staff, and begins a session if they match and
+    /// nothing else is wanted.
+    ///
+    /// Whoever cannot sign in gets one answer, and costs one hash: a name that nobody has, a wrong
+    /// password, a user who is not staff, and one who is locked out.
     pub async fn sign_in(
         &self,
         attempt: LoginAttempt,
-        from: IpAddr,
+        visitor: &Visitor,
         settings: SessionSettings,
     ) -> Result<SignIn, AuthError> {
         let LoginAttempt { password, username, .. } = attempt;
         let password = Arc::new(password);
-        let guess = Typed { from, password: &password, username: &username };
+        let from = visitor.from;
+        let guess = Typed { door: Door::Console, from, password: &password, username: &username };
         let judged = self.count_guess(guess, async |seat: &mut Seat<'_>, found| {
-            let user = self.check_password(seat, guess, found).await?;
-            if user.is_staff { Ok(user) } else { Err(AuthError::BadCredentials) }
+            self.check_password(seat, guess, found).await
         });
         let user = judged.await?;
-        let id = self.begin_session(&user, from, settings).await?;
-        self.tell_of(EventName::LoginSucceeded, &user, from);
+        if self.has_second_factor(user.id).await? {
+            return Ok(SignIn::NeedsCode(self.begin_half(&user).await?));
+        }
+        let id = self.begin_session(&user, visitor, settings).await?;
+        self.tell_of(EventName::ConsoleSignedIn, &user, from);
         Ok(SignIn::Done(id, Box::new(user)))
     }
 }

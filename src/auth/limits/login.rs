@@ -3,6 +3,7 @@
 
 use super::{Limits, Throttle};
 use crate::auth::AuthError;
+use crate::auth::login::Door;
 use crate::model::limit::{AccountKey, Charge, Familiar, LimitKey, Rule};
 use crate::model::network::Network;
 use crate::model::user::{User, UserId};
@@ -12,6 +13,7 @@ use std::net::IpAddr;
 /// The limits of one who wants to log in.
 pub(in super::super) struct LoginLimits<'a> {
     account: AccountKey,
+    door: Door,
     from: IpAddr,
     is_exempt: bool,
     limits: &'a Limits,
@@ -48,9 +50,9 @@ pub(in super::super) struct Guess<'a> {
 
 impl Limits {
     /// The limits of someone who types this name.
-    pub(in super::super) fn login(&self, name: &str, from: IpAddr) -> LoginLimits<'_> {
+    pub(in super::super) fn login(&self, name: &str, door: Door, from: IpAddr) -> LoginLimits<'_> {
         let (account, network) = (AccountKey::like(name), Network::of(from));
-        LoginLimits { account, from, is_exempt: self.is_exempt(from), limits: self, network }
+        LoginLimits { account, door, from, is_exempt: self.is_exempt(from), limits: self, network }
     }
 
     /// Remembers that a user's owner is at an address.
@@ -133,6 +135,13 @@ impl<'a> LoginLimits<'a> {
         let settings = self.limits.settings.load();
         let Self { account, network, .. } = *self;
         let quota = |key, quota| Charge { key, rule: Rule::Quota(quota) };
+        if self.door == Door::Console {
+            let of_from = LimitKey::SignInsOfFrom(account, network);
+            let of_from = settings.sign_ins_of_from.map(|most| quota(of_from, most));
+            let from = LimitKey::SignInsFrom(network);
+            let from = settings.sign_ins_from.map(|most| quota(from, most));
+            return [of_from, from].into_iter().flatten().collect();
+        }
         let of_from = LimitKey::LoginsOfFrom(account, network);
         let of_from = settings.logins_of_from.map(|most| quota(of_from, most));
         let from = settings.logins_from.map(|most| quota(LimitKey::LoginsFrom(network), most));

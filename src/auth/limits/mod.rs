@@ -19,6 +19,7 @@ use crate::metrics::Metrics;
 use crate::model::event::{Actor, Event, EventName};
 use crate::model::limit::{Charge, Delay, LimitKey, Quota, Rule, Standing, Subject};
 use crate::model::network::{Exceptions, Network, Treatment};
+use crate::model::user::UserId;
 use crate::store::{Counted, Store};
 use arc_swap::ArcSwap;
 use std::net::IpAddr;
@@ -41,6 +42,8 @@ pub struct LimitSettings {
     pub gateways: NonZeroU32,
     /// Logins of one account from one network, those that succeed too.
     pub all_logins_of_from: Option<Quota>,
+    /// Wrong codes of one user's authenticator app. Nobody is excepted from this one.
+    pub codes_of: Option<Quota>,
     /// Failed logins of one account, from wherever it has not logged in lately.
     pub logins_of: Option<Delay>,
     /// Failed logins of one account from one network.
@@ -49,6 +52,10 @@ pub struct LimitSettings {
     pub logins_from: Option<Quota>,
     /// Registrations from one network.
     pub registrations_from: Option<Quota>,
+    /// Failed attempts of one account, from one network, to sign in at the console.
+    pub sign_ins_of_from: Option<Quota>,
+    /// Failed attempts, from one network, to sign in at the console.
+    pub sign_ins_from: Option<Quota>,
     /// Unknown tokens from one network.
     pub unknown_tokens_from: Option<Quota>,
 }
@@ -58,6 +65,7 @@ impl LimitSettings {
     pub fn off() -> Self {
         Self {
             all_logins_of_from: None,
+            codes_of: None,
             enabled: false,
             exceptions: Arc::default(),
             familiar_for: Duration::ZERO,
@@ -66,6 +74,8 @@ impl LimitSettings {
             logins_of_from: None,
             logins_from: None,
             registrations_from: None,
+            sign_ins_of_from: None,
+            sign_ins_from: None,
             unknown_tokens_from: None,
         }
     }
@@ -82,6 +92,9 @@ pub struct Throttle {
     /// For how long.
     pub wait: Duration,
 }
+
+/// A code that is counted as wrong until it is known better.
+pub(super) struct Code(Charge);
 
 /// Counts what anyone tries.
 pub(super) struct Limits {
@@ -134,6 +147,24 @@ impl Limits {
         let key = LimitKey::RegistrationsFrom(Network::of(from));
         let charge = Charge { key, rule: Rule::Quota(quota) };
         self.take(slice::from_ref(&charge), from).await
+    }
+
+    /// Counts a code of a user's authenticator app, before it is looked at. That holds wherever they
+    /// are: there are few codes, and whoever types one knows the password.
+    pub(super) async fn code(&self, user: UserId, from: IpAddr) -> Result<Option<Code>, AuthError> {
+        let Some(quota) = self.settings.load().codes_of else { return Ok(None) };
+        let charge = Charge { key: LimitKey::CodesOf(user), rule: Rule::Quota(quota) };
+        self.take(slice::from_ref(&charge), from).await?;
+        Ok(Some(Code(charge)))
+    }
+
+    /// Gives a code back that was right.
+    pub(super) async fn code_was_right(&self, code: Option<Code>) {
+        let Some(Code(charge)) = code else { return };
+        if let Err(error) = self.store.give_back(slice::from_ref(&charge)).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::debug!(error, "a code that was right stays counted as a failure");
+        }
     }
 
     /// Counts a token that nobody has.

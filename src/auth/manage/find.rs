@@ -9,10 +9,7 @@ use crate::store::{Cursor, TokenPage, UserPage, UserQuery};
 impl Auth {
     /// The user of that name.
     pub async fn user_named(&self, name: &str) -> Result<User, ManageError> {
-        let found = match Username::existing(name) {
-            Some(name) => self.store.user_by_name(&name).await?,
-            None => None,
-        };
+        let found = self.store.user_by_name(&Username::stored(name.to_owned())).await?;
         found.ok_or_else(|| ManageError::NoSuchUser(name.to_owned()))
     }
 

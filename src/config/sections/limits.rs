@@ -22,6 +22,9 @@ pub(super) fn limits(section: &mut Section<'_>) -> (LimitSettings, Vec<Arc<RateC
         quota("login_failures_per_account_and_network", 20, Duration::from_hours(1));
     let all_logins_of_from = quota("logins_per_account_and_network", 300, MINUTE);
     let logins_from = quota("login_failures_per_network", 100, MINUTE);
+    let sign_ins_of_from = quota("console_failures_per_account_and_network", 5, MINUTE);
+    let sign_ins_from = quota("console_failures_per_network", 10, MINUTE);
+    let codes_of = quota("console_codes_per_user", 10, 10 * MINUTE);
     let registrations_from = quota("registrations_per_network", 60, MINUTE);
     let unknown_tokens_from = quota("unknown_tokens_per_network", 300, MINUTE);
     let settings = LimitSettings {
@@ -35,9 +38,12 @@ pub(super) fn limits(section: &mut Section<'_>) -> (LimitSettings, Vec<Arc<RateC
         gateways: gateways(section),
         exceptions: Arc::new(exceptions(section)),
         all_logins_of_from,
+        codes_of,
         logins_from,
         logins_of_from,
         registrations_from,
+        sign_ins_from,
+        sign_ins_of_from,
         unknown_tokens_from,
     };
     (settings, classes(section))

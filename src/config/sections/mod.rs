@@ -11,6 +11,7 @@ mod route_changes;
 mod routes;
 mod upstreams;
 
+use self::admin::Beside;
 use self::proxy::Limits;
 use super::Config;
 use super::report::Report;
@@ -31,13 +32,15 @@ pub(super) fn read(written: Table, report: &mut Report) -> Config {
     let (limits, classes) = root.section("limits", limits::limits);
     let exceptions = Arc::clone(&limits.exceptions);
     let (auth, shown) = accounts::auth(&mut root, cache, limits);
-    let console = admin::read(&mut root, &mut server);
+    let beside = Beside { endpoints: shown.endpoints, is_proxied: answers.is_proxied() };
+    let console = admin::read(&mut root, &mut server, &beside);
     let mount = console.as_ref().map(|(_, mount)| mount.clone());
     let admin = console.map(|(settings, _)| settings);
     let gateway = proxy::gateway(&mut root, answers, shown, Limits { classes, exceptions }, mount);
     let log = root.section("log", process::log);
     root.finish();
-    Config { admin, auth, gateway, log, server, store, warnings: Vec::new() }
+    let (effective, warnings) = (Vec::new(), Vec::new());
+    Config { admin, auth, effective, gateway, log, server, store, warnings }
 }
 
 fn store(section: &mut Section<'_>) -> store::Settings {

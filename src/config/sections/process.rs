@@ -22,6 +22,7 @@ pub(super) fn server(root: &mut Section<'_>) -> (server::Settings, Answers) {
             grace: section.read("grace", Duration::from_secs(10), values::duration),
             upgrade_grace: section.read("upgrade_grace", Duration::from_mins(5), values::duration),
             limits: limits(section),
+            console_listen: None,
             control: section.read("control", None, values::socket_or_off),
             ops_listen: None,
         };
@@ -40,8 +41,11 @@ fn listen(section: &mut Section<'_>, is_alone: bool) -> Vec<ListenerSettings> {
         section.list("listen", values::address)
     };
     let Some(written) = written else {
-        let default = ListenerSettings::plain(SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)));
-        return if is_alone { vec![default] } else { Vec::new() };
+        if !is_alone {
+            section.has_no_default("listen");
+            return Vec::new();
+        }
+        return vec![ListenerSettings::plain(SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)))];
     };
     let mut listeners = Vec::new();
     for (place, address) in written {

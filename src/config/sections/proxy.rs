@@ -43,6 +43,13 @@ impl Answers {
     }
 }
 
+impl Answers {
+    /// Whether proxies speak for clients.
+    pub(super) fn is_proxied(&self) -> bool {
+        !self.trusted_proxies.is_empty()
+    }
+}
+
 fn keep_alive(section: &mut Section<'_>) -> Duration {
     let keep_alive = section.read("keep_alive", Duration::from_mins(1), values::duration);
     // Pingora counts it by seconds.
@@ -80,7 +87,12 @@ pub(super) fn gateway(
     let name_servers = upstreams::name_servers(root);
     let upstreams = upstreams::upstreams(root);
     let identification = Identification::new(identity.clone());
-    let known = Known { classes: &limits.classes, endpoints, upstreams: &upstreams };
+    let known = Known {
+        classes: &limits.classes,
+        console: console.as_ref(),
+        endpoints,
+        upstreams: &upstreams,
+    };
     let routes = routes::routes(root, &known, &identification);
     Settings {
         console,

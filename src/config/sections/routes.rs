@@ -5,7 +5,7 @@ use super::super::report::nearest;
 use super::super::section::Section;
 use super::super::values;
 use super::{cors, route_changes};
-use crate::gateway::{Endpoints, Identification, UpstreamSettings};
+use crate::gateway::{ConsoleMount, Endpoints, Identification, UpstreamSettings};
 use crate::policy::{Access, HostPattern, RateClass, Route, RouteTable};
 use http::{HeaderName, Method};
 use std::collections::BTreeSet;
@@ -14,6 +14,7 @@ use std::sync::Arc;
 /// What routes may name, or get in the way of.
 pub(super) struct Known<'a> {
     pub classes: &'a [Arc<RateClass>],
+    pub console: Option<&'a ConsoleMount>,
     pub endpoints: Endpoints,
     pub upstreams: &'a [UpstreamSettings],
 }
@@ -67,8 +68,8 @@ fn route(
     let request_headers = route_changes::request_headers(section, own);
     let response_headers = route_changes::response_headers(section, own, cors.is_some());
     let forwards_authorization = section.read("forward_authorization", false, values::boolean);
-    let is_own = path.as_deref().is_some_and(|path| known.endpoints.at(path).is_some());
-    warn_of_the_unreachable(section, is_own, methods.as_deref());
+    path.iter().for_each(|path| warn_of_the_taken(section, path, known));
+    warn_of_the_refused(section, methods.as_deref());
     let route = Route {
         access,
         cors,
@@ -113,12 +114,24 @@ fn distinct(names: Vec<HeaderName>) -> Vec<HeaderName> {
     names.into_iter().filter(|name| seen.insert(name.as_str().to_owned())).collect()
 }
 
-/// What a route asks for and never gets.
-fn warn_of_the_unreachable(section: &mut Section<'_>, is_own: bool, methods: Option<&[Method]>) {
-    if is_own {
+/// A path that a route asks for and never gets.
+fn warn_of_the_taken(section: &mut Section<'_>, path: &str, known: &Known<'_>) {
+    if known.endpoints.at(path).is_some() {
         let problem = "authgate answers this path itself; only those below it reach the route";
         section.warn("path", problem);
     }
+    if let Some(console) = known.console.filter(|console| console.hides(path)) {
+        let problem = format!(
+            "the console is at {:?}, so that nothing reaches the route; if the app has pages of its \
+             own there, as Django does, move the console by `admin.path` or `admin.listen`",
+            console.path
+        );
+        section.warn("path", &problem);
+    }
+}
+
+/// Methods that a route asks for and never gets.
+fn warn_of_the_refused(section: &mut Section<'_>, methods: Option<&[Method]>) {
     let is_refused = |method: &Method| matches!(*method, Method::CONNECT | Method::TRACE);
     if methods.is_some_and(|methods| methods.iter().all(is_refused)) {
         section.warn("methods", "authgate refuses these, so that nothing reaches the route");

@@ -1,6 +1,8 @@
 //! Settings as a whole: every mistake with its place and its words.
 
+mod admin;
 mod defaults;
+mod effective;
 mod layers;
 mod limits;
 mod listeners;

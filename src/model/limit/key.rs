@@ -10,6 +10,8 @@ use unicode_normalization::UnicodeNormalization;
 /// What is limited, and whose it is.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum LimitKey {
+    /// Wrong codes of a user's authenticator app.
+    CodesOf(UserId),
     /// Failed logins of an account.
     LoginsOf(AccountKey),
     /// Failed logins of an account from a network.
@@ -22,6 +24,10 @@ pub enum LimitKey {
     RegistrationsFrom(Network),
     /// Requests of a class.
     Requests(Arc<str>, Subject),
+    /// Failed attempts of an account, from a network, to sign in at the console.
+    SignInsOfFrom(AccountKey, Network),
+    /// Failed attempts, from a network, to sign in at the console.
+    SignInsFrom(Network),
     /// Unknown tokens from a network.
     UnknownTokensFrom(Network),
 }
@@ -42,11 +48,14 @@ impl LimitKey {
     pub fn limit(&self) -> &str {
         match self {
             Self::AllLoginsOfFrom(..) => "logins_per_account_and_network",
+            Self::CodesOf(_) => "console_codes_per_user",
             Self::LoginsOf(_) => "login_failures_per_account",
             Self::LoginsOfFrom(..) => "login_failures_per_account_and_network",
             Self::LoginsFrom(_) => "login_failures_per_network",
             Self::RegistrationsFrom(_) => "registrations_per_network",
             Self::Requests(class, _) => class,
+            Self::SignInsOfFrom(..) => "console_failures_per_account_and_network",
+            Self::SignInsFrom(_) => "console_failures_per_network",
             Self::UnknownTokensFrom(_) => "unknown_tokens_per_network",
         }
     }
@@ -56,12 +65,14 @@ impl LimitKey {
     pub fn told(&self) -> String {
         match self {
             Self::LoginsOf(_) => self.limit().to_owned(),
-            Self::AllLoginsOfFrom(_, network) | Self::LoginsOfFrom(_, network) => {
-                format!("{}/{network}", self.limit())
-            }
-            Self::LoginsFrom(_)
+            Self::AllLoginsOfFrom(_, network)
+            | Self::LoginsOfFrom(_, network)
+            | Self::SignInsOfFrom(_, network) => format!("{}/{network}", self.limit()),
+            Self::CodesOf(_)
+            | Self::LoginsFrom(_)
             | Self::RegistrationsFrom(_)
             | Self::Requests(..)
+            | Self::SignInsFrom(_)
             | Self::UnknownTokensFrom(_) => self.to_string(),
         }
     }
@@ -73,15 +84,18 @@ impl fmt::Display for LimitKey {
         write!(f, "{}/", self.limit())?;
         match self {
             Self::LoginsOf(account) => write!(f, "{account}"),
-            Self::AllLoginsOfFrom(account, network) | Self::LoginsOfFrom(account, network) => {
-                write!(f, "{account} {network}")
-            }
+            Self::AllLoginsOfFrom(account, network)
+            | Self::LoginsOfFrom(account, network)
+            | Self::SignInsOfFrom(account, network) => write!(f, "{account} {network}"),
             Self::LoginsFrom(network)
             | Self::RegistrationsFrom(network)
             | Self::Requests(_, Subject::Network(network))
+            | Self::SignInsFrom(network)
             | Self::UnknownTokensFrom(network) => write!(f, "{network}"),
             Self::Requests(_, Subject::Token(head)) => write!(f, "token:{head:016x}"),
-            Self::Requests(_, Subject::User(user)) => write!(f, "user:{user}"),
+            Self::CodesOf(user) | Self::Requests(_, Subject::User(user)) => {
+                write!(f, "user:{user}")
+            }
         }
     }
 }

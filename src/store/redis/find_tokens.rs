@@ -187,8 +187,11 @@ fn identify(member: &str) -> Option<(UserId, TokenDigest)> {
     Some((UserId(user.parse().ok()?), keys::digest(digest)?))
 }
 
+/// No more of the digest than the token's id shows: places stand in answers and addresses. What comes
+/// after the whole comes after its head, too.
 fn cursor((score, member): &Place) -> Cursor {
-    Cursor::at(member, score)
+    let head = member.find(':').and_then(|colon| member.get(..colon + 17));
+    Cursor::at(head.unwrap_or(member), score)
 }
 
 fn place(cursor: &Cursor) -> Option<Place> {

@@ -340,7 +340,10 @@ impl RedisStore {
         }
         let owners: Vec<Option<u64>> = self.link.ask(Request::Batch(&find)).await?;
         let mut owners = owners.into_iter();
-        users.retain(|user| owners.next().flatten() == Some(user.id.0));
+        users.retain(|user| {
+            let owner = owners.next().flatten();
+            owner == Some(user.id.0) || !user.username.is_sound()
+        });
         Ok(())
     }
 
@@ -384,6 +387,8 @@ fn wants(query: &UserQuery, user: &User) -> bool {
 fn is_so(query: &UserQuery, found: &Key, user: &User) -> bool {
     match query.order.by {
         UserColumn::Joined | UserColumn::LastLogin | UserColumn::Tokens => true,
+        // It got into the store past the indexes too.
+        UserColumn::Username if !user.username.is_sound() => true,
         by => key(by, user) == *found,
     }
 }

@@ -55,7 +55,6 @@ pub(super) fn user(id: UserId, fields: &Fields) -> Result<Option<User>, StoreErr
     if fields.is_empty() {
         return Ok(None);
     }
-    let name = text(fields, "username")?;
     Ok(Some(User {
         email: Email::stored(text(fields, "email")?.to_owned()),
         epoch: number(fields, "epoch")?,
@@ -67,7 +66,7 @@ pub(super) fn user(id: UserId, fields: &Fields) -> Result<Option<User>, StoreErr
         // One that an older gateway has written says nothing of it.
         must_change: optional_number::<u8>(fields, "must_change")? == Some(1),
         password: PasswordHash::new(text(fields, "password")?.to_owned()),
-        username: Username::existing(name).ok_or_else(|| bad_field("username"))?,
+        username: Username::stored(text(fields, "username")?.to_owned()),
     }))
 }
 

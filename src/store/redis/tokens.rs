@@ -8,6 +8,7 @@ use super::{RedisStore, keys};
 use crate::clock::Timestamp;
 use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{User, UserId};
+use crate::store::sound::sound;
 use crate::store::{Change, Issue, ListedToken, NewToken, OnLimit, StoreError};
 use redis::{Cmd, pipe};
 
@@ -86,7 +87,7 @@ impl RedisStore {
     ) -> Result<Option<(TokenRecord, User)>, StoreError> {
         let Some(token) = self.read_token(digest).await? else { return Ok(None) };
         let user = self.read_user(token.user).await?;
-        Ok(user.map(|user| (token, user)))
+        user.map(|user| Ok((token, sound(user)?))).transpose()
     }
 
     pub(super) async fn list_tokens(

@@ -4,6 +4,7 @@ use super::link::Request;
 use super::record::{self, Fields};
 use super::{RedisStore, keys};
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
+use crate::store::sound::sound;
 use crate::store::{Inserted, StoreError};
 use redis::{Cmd, pipe};
 
@@ -86,7 +87,7 @@ impl RedisStore {
     pub(super) async fn find_user(&self, name: &Username) -> Result<Option<User>, StoreError> {
         // A name that nobody has takes as long: there is no number 0.
         let id = self.owner(name).await?.unwrap_or(UserId(0));
-        self.read_user(id).await
+        self.read_user(id).await?.map(sound).transpose()
     }
 
     pub(super) async fn list_users(
@@ -120,7 +121,7 @@ impl RedisStore {
     }
 
     /// Those of the users who exist and own their name: an insertion that stopped half-way, or
-    /// lost the name, left one who does not.
+    /// lost the name, left one who does not. Nobody owns a name that no user can have.
     async fn named_users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
         let mut read = pipe();
         for id in ids {
@@ -140,7 +141,10 @@ impl RedisStore {
         }
         let owners: Vec<Option<u64>> = self.link.ask(Request::Batch(&find)).await?;
         let pairs = users.into_iter().zip(owners);
-        Ok(pairs.filter(|(user, owner)| *owner == Some(user.id.0)).map(|(user, _)| user).collect())
+        let is_shown = |(user, owner): &(User, Option<u64>)| {
+            *owner == Some(user.id.0) || !user.username.is_sound()
+        };
+        Ok(pairs.filter(is_shown).map(|(user, _)| user).collect())
     }
 
     pub(super) async fn write_change(

@@ -2,6 +2,7 @@
 
 use super::rows;
 use crate::clock::Timestamp;
+use crate::model::token::TokenDigest;
 use crate::store::{Census, Cursor, StoreError, TokenPage, TokenUse};
 use rusqlite::{Connection, Row, named_params, params};
 
@@ -52,7 +53,10 @@ pub(super) fn page(
 
 fn cursor(row: &Row<'_>) -> Result<Cursor, StoreError> {
     let digest: [u8; 64] = row.get("digest")?;
-    Ok(Cursor::at(hex::encode(digest), row.get::<_, i64>("place")?))
+    // No more of the digest than the token's id shows: places stand in answers and addresses. What
+    // comes after the whole comes after its head, too.
+    let head = TokenDigest::new(digest).head();
+    Ok(Cursor::at(format_args!("{head:016x}"), row.get::<_, i64>("place")?))
 }
 
 fn read(cursor: &Cursor) -> Option<(i64, Vec<u8>)> {

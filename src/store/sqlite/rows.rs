@@ -57,10 +57,6 @@ pub(super) fn execute(
 /// Reads a user from the columns of `users`.
 pub(super) fn user(row: &Row<'_>) -> Result<User, StoreError> {
     let id = UserId(count(row, "id")?);
-    let username = username(row).map_err(|_| StoreError::Corrupt {
-        what: "user",
-        problem: format!("number {id} has a name that no user can have"),
-    })?;
     Ok(User {
         email: Email::stored(row.get("email")?),
         epoch: count(row, "epoch")?,
@@ -71,7 +67,7 @@ pub(super) fn user(row: &Row<'_>) -> Result<User, StoreError> {
         last_login: row.get::<_, Option<i64>>("last_login")?.map(Timestamp::from_micros),
         must_change: row.get("must_change")?,
         password: PasswordHash::new(row.get("password")?),
-        username,
+        username: username(row)?,
     })
 }
 
@@ -108,11 +104,7 @@ pub(super) fn listed_token(row: &Row<'_>) -> Result<ListedToken, StoreError> {
 }
 
 fn username(row: &Row<'_>) -> Result<Username, StoreError> {
-    let name: String = row.get("username")?;
-    Username::existing(&name).ok_or_else(|| StoreError::Corrupt {
-        what: "user",
-        problem: "someone has a name that no user can have".to_owned(),
-    })
+    Ok(Username::stored(row.get("username")?))
 }
 
 /// Reads a number that is not negative.

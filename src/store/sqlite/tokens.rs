@@ -4,6 +4,7 @@ use super::{rows, users};
 use crate::clock::Timestamp;
 use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{User, UserId};
+use crate::store::sound::sound;
 use crate::store::{Change, Issue, ListedToken, NewToken, OnLimit, StoreError, TokenLimit};
 use rusqlite::{Connection, params};
 
@@ -87,7 +88,7 @@ pub(super) fn find(
     digest: &TokenDigest,
 ) -> Result<Option<(TokenRecord, User)>, StoreError> {
     let sql = "SELECT * FROM tokens JOIN users ON users.id = user_id WHERE digest = ?1";
-    rows::first(db, sql, [digest], |row| Ok((rows::token(row)?, rows::user(row)?)))
+    rows::first(db, sql, [digest], |row| Ok((rows::token(row)?, sound(rows::user(row)?)?)))
 }
 
 pub(super) fn list(

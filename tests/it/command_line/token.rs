@@ -76,6 +76,46 @@ fn revoke_all_ends_every_token_of_one_user() {
 }
 
 #[test]
+fn all_tokens_but_one_end() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::before(&upstream);
+    let (first, second) = (gateway.register("alice"), gateway.login("alice"));
+    let rows = gateway.run(&["token", "list", "alice", "--json"]).done().json();
+    let id = rows[0]["id"].as_str().unwrap();
+    gateway.run(&["token", "revoke-all", "alice", "--keep", id]).done();
+    assert_eq!([first, second].map(|token| status(&gateway, &token)), [200, 401]);
+}
+
+#[test]
+fn the_tokens_of_all_users_are_listed_with_what_is_known_of_them() {
+    let gateway = Gateway::start("");
+    gateway.register("alice");
+    gateway.register("bob");
+    gateway.run(&["token", "create", "bob", "--name", "backup"]).done();
+    let rows = gateway.run(&["token", "list", "--json"]).done().json();
+    assert_eq!(rows.as_array().map(Vec::len), Some(3), "{rows}");
+    let made = rows.as_array().unwrap().iter().find(|row| row["name"] == "backup").unwrap();
+    assert_eq!(
+        (made["user"].as_str(), made["issued_by"].as_str()),
+        (Some("bob"), Some("command line"))
+    );
+    let few = gateway.run(&["token", "list", "--json", "--limit", "2"]).done().json();
+    assert_eq!(few.as_array().map(Vec::len), Some(2), "{few}");
+}
+
+#[test]
+fn a_token_is_found_without_being_an_argument() {
+    let gateway = Gateway::start("");
+    let token = gateway.register("alice");
+    let found =
+        gateway.run_with_input(&["token", "find", "--token-stdin", "--json"], &token).done();
+    assert_eq!(found.json()["user"], "alice");
+    assert!(!found.says(&token));
+    let nothing = gateway.run(&["token", "find", "no-such-token"]);
+    assert_eq!(nothing.code, Some(1), "{nothing:?}");
+}
+
+#[test]
 fn a_token_that_nobody_has_cannot_be_revoked() {
     let gateway = Gateway::start("");
     let outcome = gateway.run(&["token", "revoke", &"0".repeat(64)]);

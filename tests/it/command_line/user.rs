@@ -71,7 +71,7 @@ fn show_tells_all_of_a_user_but_no_secret() {
     assert_eq!(user["email"], "alice@example.com");
     assert_eq!((&user["is_active"], &user["is_staff"]), (&json!(true), &json!(true)));
     assert!(user["id"].is_u64() && user["joined"].is_string(), "{user}");
-    assert!(!outcome.stdout.contains("argon2"), "{user}");
+    assert!(!outcome.stdout.contains("$argon2"), "{user}");
 }
 
 #[test]
@@ -102,6 +102,97 @@ fn a_list_of_nobody_is_an_empty_list() {
     assert_eq!(gateway.run(&["user", "list", "--json"]).done().json(), Value::Array(vec![]));
 }
 
+/// The names in a list.
+fn names(listed: &Value) -> Vec<&str> {
+    listed.as_array().unwrap().iter().map(|user| user["username"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_list_is_searched_filtered_sorted_and_cut_short() {
+    let redis = RedisServer::start();
+    for settings in [String::new(), redis.settings()] {
+        let gateway = Gateway::start(&settings);
+        create(&gateway, "bob", &["--email", "zoe@example.com"]);
+        create(&gateway, "alice", &["--staff"]);
+        create(&gateway, "zoe", &[]);
+        gateway.run(&["user", "deactivate", "zoe"]).done();
+        let list = |flags: &[&str]| {
+            let verb = [&["user", "list", "--json"], flags].concat();
+            gateway.run(&verb).done().json()
+        };
+        for (flags, expected) in [
+            (&[][..], &["bob", "alice", "zoe"][..]),
+            (&["--search", "ZOE"], &["bob", "zoe"]),
+            (&["--staff", "yes"], &["alice"]),
+            (&["--active", "no"], &["zoe"]),
+            (&["--sort", "username", "--all"], &["alice", "bob", "zoe"]),
+            (&["--sort", "username", "--reverse", "--limit", "2"], &["zoe", "bob"]),
+        ] {
+            assert_eq!(names(&list(flags)), expected, "{flags:?} {settings}");
+        }
+    }
+}
+
+#[test]
+fn a_list_as_csv_has_no_formula() {
+    let gateway = Gateway::start("");
+    create(&gateway, "+bob", &[]);
+    let csv = gateway.run(&["user", "list", "--csv"]).done().stdout;
+    let rows: Vec<_> = csv.split("\r\n").collect();
+    assert_eq!(rows[0], "id,username,email,is_active,is_staff,joined,last_login,live_tokens");
+    assert!(rows[1].starts_with("1,\"'+bob\",,true,false,20"), "{csv}");
+}
+
+#[test]
+fn show_tells_of_tokens_and_of_what_happened() {
+    let gateway = Gateway::start("");
+    create(&gateway, "alice", &[]);
+    gateway.run(&["token", "create", "alice", "--name", "backup"]).done();
+    let user = gateway.run(&["user", "show", "alice", "--json"]).done().json();
+    assert_eq!((&user["live_tokens"], &user["tokens"][0]["name"]), (&json!(1), &json!("backup")));
+    assert_eq!(user["tokens"][0]["issued_by"], "command line");
+    assert_eq!(user["events"][0]["event"], "user_created");
+    assert_eq!(user["password"], "argon2id, m=64 t=1 p=1");
+    let table = gateway.run(&["user", "show", "alice"]).done().stdout;
+    assert!(table.contains("backup") && table.contains("user_created"), "{table}");
+}
+
+#[test]
+fn an_address_is_changed_and_a_wrong_one_refused() {
+    let gateway = Gateway::start("");
+    create(&gateway, "alice", &[]);
+    gateway.run(&["user", "set-email", "alice", "a@example.com"]).done();
+    let user = gateway.run(&["user", "show", "alice", "--json"]).done().json();
+    assert_eq!(user["email"], "a@example.com");
+    assert_eq!(user["events"][1]["detail"], "email: nothing → a@example.com");
+    let wrong = gateway.run(&["user", "set-email", "alice", "nowhere"]);
+    assert_eq!(wrong.code, Some(1), "{wrong:?}");
+    assert!(wrong.stderr.contains("Enter a valid email address."), "{wrong:?}");
+}
+
+#[test]
+fn a_made_up_password_stands_alone_on_standard_output() {
+    let gateway = Gateway::start("");
+    let password = gateway.run(&["user", "create", "alice", "--generate"]).done().stdout;
+    let credentials = json!({ "username": "alice", "password": password.trim() });
+    let login = gateway.send(&Request::post("/api/login/").json(&credentials));
+    assert_eq!(login.status, 200, "{}", login.text());
+}
+
+#[test]
+fn whom_no_rule_let_in_is_listed_without_what_terminals_act_on_and_can_be_deleted() {
+    let gateway = Gateway::start("");
+    create(&gateway, "bob", &[]);
+    let database = rusqlite::Connection::open(gateway.folder().join("authgate.db")).unwrap();
+    database.execute("UPDATE users SET username = ?1", ["\u{1b}[2J=x"]).unwrap();
+    let table = gateway.run(&["user", "list"]).done().stdout;
+    assert!(table.contains("\u{fffd}[2J=x") && !table.contains('\u{1b}'), "{table:?}");
+    let shown = gateway.run(&["user", "show", "id:1"]).done().stdout;
+    assert!(!shown.contains('\u{1b}'), "{shown:?}");
+    gateway.run(&["user", "delete", "id:1"]).done();
+    assert_eq!(gateway.run(&["user", "list", "--json"]).done().json(), json!([]));
+}
+
 #[test]
 fn the_next_request_of_a_deactivated_user_is_401() {
     let upstream = Upstream::start();
@@ -127,6 +218,7 @@ fn a_deactivated_user_cannot_log_in_until_activated() {
 fn a_promotion_and_its_end_hold_from_the_next_request() {
     let upstream = Upstream::start();
     let gateway = Gateway::before(&upstream);
+    gateway.register_staff("root");
     let token = gateway.register("alice");
     let staff = || gateway.send(&Request::get("/staff").token(&token)).status;
     let before = staff();
@@ -163,9 +255,37 @@ fn a_deleted_user_is_gone_from_the_next_request() {
 }
 
 #[test]
+fn the_last_operator_stays_and_it_is_said_what_to_do() {
+    let gateway = Gateway::start("");
+    gateway.register("alice");
+    create(&gateway, "root", &["--staff"]);
+    for verb in ["deactivate", "demote", "delete"] {
+        let refused = gateway.run(&["user", verb, "root"]);
+        assert_eq!(refused.code, Some(1), "{verb}");
+        assert!(refused.says("root is the last active staff user: make another one first"));
+        gateway.run(&["user", verb, "alice"]).done();
+    }
+    create(&gateway, "other", &["--staff"]);
+    gateway.run(&["user", "deactivate", "other"]).done();
+    // One who may not sign in is no other.
+    assert_eq!(gateway.run(&["user", "demote", "root"]).code, Some(1));
+    gateway.run(&["user", "activate", "other"]).done();
+    gateway.run(&["user", "demote", "root"]).done();
+}
+
+#[test]
 fn a_verb_for_nobody_is_refused() {
     let gateway = Gateway::start("");
-    for verb in ["activate", "deactivate", "promote", "demote", "delete"] {
+    for verb in [
+        "activate",
+        "deactivate",
+        "promote",
+        "demote",
+        "must-change",
+        "reset-totp",
+        "sign-out",
+        "delete",
+    ] {
         assert_eq!(gateway.run(&["user", verb, "nobody"]).code, Some(1), "{verb}");
     }
 }

@@ -62,7 +62,7 @@ async fn a_trail_that_cannot_be_kept_holds_up_no_other() {
     }
     let ada = create(&auth, "ada").await;
     let (names, client) = (Names::of(&ada), [127, 0, 0, 1].into());
-    let caller = Identity { is_staff: false, lasts: None, names, user: ada.id };
+    let caller = Identity { is_staff: false, lasts: None, must_change: false, names, user: ada.id };
     auth.logout_all(&caller, client).await.unwrap();
     for _ in 0..3 {
         auth.until_kept().await;
@@ -131,6 +131,7 @@ async fn events_go_once_they_are_as_old_as_the_settings_say() {
 #[test]
 fn more_than_the_bound_is_not_kept() {
     let gateway = Gateway::start("[events]\nmax = 2\n");
+    gateway.register_staff("root");
     gateway.register("alice");
     for verb in ["promote", "demote", "deactivate", "activate"] {
         gateway.run(&["user", verb, "alice"]).done();

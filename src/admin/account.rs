@@ -1,0 +1,186 @@
+//! `/account/`: an operator's own account.
+
+use super::page::{self, Nav, moment, with_cookie, with_status};
+use super::refusal::Refusal;
+use super::second_factor;
+use super::site::Site;
+use crate::auth::{ChangeError, NewPassword, SessionView};
+use crate::gateway::ConsoleAnswer;
+use crate::model::password::Password;
+use http::StatusCode;
+use maud::{Markup, html};
+
+/// `/account/` and what is below it.
+pub(super) async fn answer(site: &Site<'_>, segments: &[&str]) -> Result<ConsoleAnswer, Refusal> {
+    match segments {
+        [] => overview(site).await,
+        ["password"] => password(site).await,
+        ["sessions", "end"] => end_others(site).await,
+        ["totp"] => second_factor::answer(site).await,
+        ["totp", "confirm"] => second_factor::confirm(site).await,
+        ["totp", "off"] => second_factor::turn_off(site).await,
+        ["totp", "codes"] => second_factor::renew_codes(site).await,
+        _ => Err(Refusal::NotFound),
+    }
+}
+
+async fn overview(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
+    let user = &site.session.user;
+    let codes_left = site.auth().recovery_codes_left(user.id).await?;
+    let sessions = site.auth().sessions_of(user, &site.id).await?;
+    let email = if user.email.as_str().is_empty() { "none" } else { user.email.as_str() };
+    let body = html! {
+        div.panels {
+            section.panel aria-labelledby="who" {
+                h2 id="who" { "Who you are" }
+                dl.facts {
+                    dt { "Username" } dd { (user.username.as_str()) }
+                    dt { "Email" } dd { (email) }
+                    dt { "Joined" } dd { (moment(user.joined)) }
+                    dt { "Signed in" } dd { (moment(site.session.began)) " from " (site.session.from) }
+                }
+            }
+            section.panel aria-labelledby="password" {
+                h2 id="password" { "Password" }
+                p { "A new one ends your other sessions and all your tokens." }
+                a.button href=(site.link("/account/password/")) { "Change your password" }
+            }
+            section.panel aria-labelledby="second" {
+                h2 id="second" { "Authenticator app" }
+                (second_factor::summary(site, codes_left))
+            }
+            section.panel aria-labelledby="keys" {
+                h2 id="keys" { "API keys" }
+                p { "Programs call the console\u{2019}s API with keys that you make for them." }
+                a.button href=(site.link("/account/keys/")) { "Your API keys" }
+            }
+        }
+        h2 id="sessions" { "Your sessions" }
+        (session_table(&sessions))
+        @if sessions.len() > 1 {
+            form method="post" action=(site.link("/account/sessions/end/")) {
+                (site.form_key())
+                button.danger { "End all others" }
+            }
+        }
+    };
+    Ok(site.page(Nav::None, "Your account", &body))
+}
+
+fn session_table(sessions: &[SessionView]) -> Markup {
+    html! {
+        div.table {
+            table.cards aria-labelledby="sessions" {
+                thead { tr {
+                    th scope="col" { "Browser" }
+                    th scope="col" { "Address" }
+                    th scope="col" { "Signed in" }
+                    th scope="col" { "Last used" }
+                } }
+                tbody { @for session in sessions { tr {
+                    td.long data-label="Browser" {
+                        span {
+                            @if session.agent.is_empty() { span.faint { "unknown" } }
+                            @else { (session.agent) }
+                            @if session.is_this { " " span.badge.good { "this one" } }
+                        }
+                    }
+                    td data-label="Address" { (session.from) }
+                    td data-label="Signed in" { (moment(session.began)) }
+                    td data-label="Last used" { (moment(session.seen)) }
+                } } }
+            }
+        }
+    }
+}
+
+/// `/account/sessions/end/`
+async fn end_others(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
+    site.form()?;
+    site.auth().end_other_sessions(&site.session.user, &site.id, site.actor()).await?;
+    Ok(page::redirect(&site.link("/account/")))
+}
+
+/// `/account/password/`
+async fn password(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
+    if site.asked().is_read() {
+        return Ok(password_page(site, None));
+    }
+    let form = site.form()?;
+    let again =
+        |words: &str| Ok(with_status(password_page(site, Some(words)), StatusCode::BAD_REQUEST));
+    let text = |name| form.get(name).unwrap_or_default();
+    let new = match typed_twice([text("new_password"), text("new_password_again")]) {
+        Ok(new) => new,
+        Err(words) => return again(words),
+    };
+    let old = Password::new(text("old_password").to_owned());
+    let (user, visitor) = (&site.session.user, site.entrance().visitor());
+    let passwords = NewPassword { new, old };
+    let sessions = site.settings().sessions;
+    match site.auth().change_own_password(user, passwords, &visitor, sessions).await {
+        Ok(id) => {
+            let there = page::redirect(&site.link("/account/"));
+            Ok(with_cookie(there, &site.entrance().cookie(&id)))
+        }
+        Err(ChangeError::Auth(error)) => Err(error.into()),
+        Err(
+            error @ (ChangeError::SamePassword
+            | ChangeError::WeakPassword(_)
+            | ChangeError::WrongPassword),
+        ) => again(&super::refusal::sentence(&error.to_string())),
+    }
+}
+
+/// A new password that was typed twice, or what is wrong with it.
+pub(super) fn typed_twice([once, again]: [&str; 2]) -> Result<Password, &'static str> {
+    /// In characters: Django's.
+    const LONGEST: usize = 128;
+    if once != again {
+        return Err("The new passwords differ.");
+    }
+    if once.trim().is_empty() {
+        return Err("The new password is blank.");
+    }
+    if once.chars().count() > LONGEST {
+        return Err("The new password has more than 128 characters.");
+    }
+    if once.contains('\0') {
+        return Err("Null characters are not allowed.");
+    }
+    Ok(Password::new(once.to_owned()))
+}
+
+fn password_page(site: &Site<'_>, problem: Option<&str>) -> ConsoleAnswer {
+    let body = html! {
+        section.panel {
+            @if let Some(problem) = problem { p.alert role="alert" { (problem) } }
+            @if site.session.user.must_change {
+                p.notice { "Someone else knows your password. Choose another one to go on." }
+            }
+            p { "Your other sessions and all your tokens end. You stay signed in here." }
+            form.stack method="post" {
+                (site.form_key())
+                input type="hidden" autocomplete="username" value=(site.session.user.username.as_str());
+                label { "Present password"
+                    input type="password" name="old_password" autocomplete="current-password"
+                        required autofocus;
+                }
+                label { "New password"
+                    input type="password" name="new_password" autocomplete="new-password" required;
+                }
+                label { "New password again"
+                    input type="password" name="new_password_again" autocomplete="new-password"
+                        required;
+                }
+                div.row {
+                    button.primary { "Change the password" }
+                    @if !site.session.user.must_change {
+                        a.button href=(site.link("/account/")) { "Cancel" }
+                    }
+                }
+            }
+        }
+    };
+    site.page(Nav::None, "Change your password", &body)
+}

@@ -1,0 +1,429 @@
+//! Users.
+
+use super::operation::{About, Call, Empty, Given, Operation};
+use super::reading::field_error;
+use super::values::{Line, Moment, PageSize, UserNumber};
+use crate::api::Problem;
+use crate::auth::{AuthError, NewRights, Registration, Resource, Right, generated_password};
+use crate::model::email::Email;
+use crate::model::password::Password;
+use crate::model::user::{self, UserId, Username};
+use crate::store::{Cursor, UserColumn, UserOrder, UserQuery};
+use async_trait::async_trait;
+use http::{Method, StatusCode};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What a key needs to look.
+pub(super) const READ: Option<Right> = Some(Right::Read(Resource::Users));
+/// What a key needs to change something.
+pub(super) const WRITE: Option<Right> = Some(Right::Write(Resource::Users));
+
+/// A user.
+#[derive(JsonSchema, Serialize)]
+pub(super) struct User {
+    id: u64,
+    username: String,
+    /// Blank if there is none.
+    email: String,
+    /// Whether they may log in.
+    is_active: bool,
+    is_staff: bool,
+    /// Whether they are to choose another password.
+    must_change: bool,
+    joined: Moment,
+    last_login: Option<Moment>,
+    /// How many tokens they have that are good.
+    live_tokens: u64,
+}
+
+impl User {
+    fn of(user: &user::User, live_tokens: u64) -> Self {
+        Self {
+            id: user.id.0,
+            username: user.username.to_string(),
+            email: user.email.to_string(),
+            is_active: user.is_active,
+            is_staff: user.is_staff,
+            must_change: user.must_change,
+            joined: Moment(user.joined),
+            last_login: user.last_login.map(Moment),
+            live_tokens,
+        }
+    }
+
+    async fn counted(call: &Call<'_>, user: &user::User) -> Result<Self, Problem> {
+        let tokens = call.auth.tokens_of(user).await?.len();
+        Ok(Self::of(user, u64::try_from(tokens).unwrap_or(u64::MAX)))
+    }
+}
+
+/// Which user is meant.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UserPath {
+    /// The user's number.
+    id: UserNumber,
+}
+
+impl UserPath {
+    /// The user.
+    pub(super) async fn find(&self, call: &Call<'_>) -> Result<user::User, Problem> {
+        Ok(call.auth.user_numbered(UserId(self.id.0)).await?)
+    }
+}
+
+/// `GET /users`
+pub(super) struct List;
+
+/// Which users are wanted.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    /// Only those whose name or address begins so, whatever the case of its ASCII letters.
+    search: Option<Line<0, 254>>,
+    /// Only those who may log in, or only those who may not.
+    is_active: Option<bool>,
+    /// Only staff, or only others.
+    is_staff: Option<bool>,
+    /// The order; with a minus the largest comes first.
+    sort: Option<Sort>,
+    /// The `next` of the page before.
+    cursor: Option<Line<0, 1000>>,
+    /// How many, 50 if it is not said.
+    limit: Option<PageSize>,
+}
+
+/// An order of users.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub(super) enum Sort {
+    #[serde(rename = "username")]
+    Username,
+    #[serde(rename = "-username")]
+    UsernameDown,
+    #[serde(rename = "email")]
+    Email,
+    #[serde(rename = "-email")]
+    EmailDown,
+    #[serde(rename = "joined")]
+    Joined,
+    #[serde(rename = "-joined")]
+    JoinedDown,
+    #[serde(rename = "last_login")]
+    LastLogin,
+    #[serde(rename = "-last_login")]
+    LastLoginDown,
+    #[serde(rename = "is_active")]
+    Active,
+    #[serde(rename = "-is_active")]
+    ActiveDown,
+    #[serde(rename = "is_staff")]
+    Staff,
+    #[serde(rename = "-is_staff")]
+    StaffDown,
+    #[serde(rename = "live_tokens")]
+    Tokens,
+    #[serde(rename = "-live_tokens")]
+    TokensDown,
+}
+
+impl Sort {
+    fn order(self) -> UserOrder {
+        let (by, is_descending) = match self {
+            Self::Username => (UserColumn::Username, false),
+            Self::UsernameDown => (UserColumn::Username, true),
+            Self::Email => (UserColumn::Email, false),
+            Self::EmailDown => (UserColumn::Email, true),
+            Self::Joined => (UserColumn::Joined, false),
+            Self::JoinedDown => (UserColumn::Joined, true),
+            Self::LastLogin => (UserColumn::LastLogin, false),
+            Self::LastLoginDown => (UserColumn::LastLogin, true),
+            Self::Active => (UserColumn::Active, false),
+            Self::ActiveDown => (UserColumn::Active, true),
+            Self::Staff => (UserColumn::Staff, false),
+            Self::StaffDown => (UserColumn::Staff, true),
+            Self::Tokens => (UserColumn::Tokens, false),
+            Self::TokensDown => (UserColumn::Tokens, true),
+        };
+        UserOrder { by, is_descending }
+    }
+}
+
+/// How many things a page has if nobody says.
+pub(super) const USUAL_PAGE: u64 = 50;
+
+/// How many things a page is to have.
+pub(super) fn page_size(limit: Option<PageSize>) -> usize {
+    usize::try_from(limit.map_or(USUAL_PAGE, |limit| limit.0)).unwrap_or(1)
+}
+
+/// A page of users.
+#[derive(JsonSchema, Serialize)]
+pub(super) struct UserPage {
+    users: Vec<User>,
+    /// What the next page is asked for with; null if there is none. A page may have fewer users than
+    /// it could, or none, and yet another after it.
+    next: Option<String>,
+}
+
+#[async_trait]
+impl Operation for List {
+    type Answer = UserPage;
+    type Body = Empty;
+    type Path = Empty;
+    type Query = Wanted;
+
+    const ABOUT: About = About {
+        id: "list_users",
+        may: &[],
+        method: Method::GET,
+        path: "/users",
+        right: READ,
+        status: StatusCode::OK,
+        summary: "The users, a page at a time",
+    };
+
+    async fn run(&self, call: &Call<'_>, given: Given<Self>) -> Result<UserPage, Problem> {
+        let Wanted { search, is_active, is_staff, sort, cursor, limit } = given.query;
+        let query = UserQuery {
+            after: cursor.map(|cursor| Cursor(cursor.0)),
+            is_active,
+            is_staff,
+            limit: page_size(limit),
+            order: sort.unwrap_or(Sort::Username).order(),
+            prefix: search.map(|search| search.0),
+        };
+        let page = call.auth.find_users(&query).await?;
+        let users = page.users.iter().map(|listed| User::of(&listed.user, listed.live_tokens));
+        Ok(UserPage { users: users.collect(), next: page.next.map(|next| next.0) })
+    }
+}
+
+/// `POST /users`
+pub(super) struct Create;
+
+/// A new user.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewUser {
+    username: Line<1, 150>,
+    /// Without one, one is made, and answered this once.
+    password: Option<Line<1, 1024>>,
+    email: Option<Line<0, 254>>,
+    is_staff: Option<bool>,
+    /// Whether they are to choose another password. If it is not said they are, if theirs was made.
+    must_change: Option<bool>,
+}
+
+/// A user who was made.
+#[derive(JsonSchema, Serialize)]
+pub(super) struct MadeUser {
+    user: User,
+    /// The password, if it was made; it is not shown again.
+    password: Option<String>,
+}
+
+#[async_trait]
+impl Operation for Create {
+    type Answer = MadeUser;
+    type Body = NewUser;
+    type Path = Empty;
+    type Query = Empty;
+
+    const ABOUT: About = About {
+        id: "create_user",
+        may: &[],
+        method: Method::POST,
+        path: "/users",
+        right: WRITE,
+        status: StatusCode::CREATED,
+        summary: "Make a user",
+    };
+
+    async fn run(&self, call: &Call<'_>, given: Given<Self>) -> Result<MadeUser, Problem> {
+        let NewUser { username, password, email, is_staff, must_change } = given.body;
+        let username =
+            Username::parse(&username.0).map_err(|errors| field_error("username", errors))?;
+        let email = parse_email(&email.map(|email| email.0).unwrap_or_default())?;
+        let (password, shown) = password_or_new(password)?;
+        let registration = Registration { email, password, username };
+        let rights = NewRights {
+            is_staff: is_staff.unwrap_or(false),
+            must_change: must_change.unwrap_or(shown.is_some()),
+        };
+        let user = call.auth.create_user(registration, rights, call.actor()).await?;
+        Ok(MadeUser { user: User::of(&user, 0), password: shown })
+    }
+}
+
+fn parse_email(text: &str) -> Result<Email, Problem> {
+    Email::parse(text).map_err(|errors| field_error("email", errors))
+}
+
+/// The password that was given; else a new one, which is to be shown.
+fn password_or_new(given: Option<Line<1, 1024>>) -> Result<(Password, Option<String>), Problem> {
+    match given {
+        Some(Line(text)) if text.trim().is_empty() => {
+            Err(field_error("password", ["This field may not be blank."]))
+        }
+        Some(Line(text)) => Ok((Password::new(text), None)),
+        None => {
+            let made = generated_password().map_err(AuthError::from)?;
+            let shown = made.expose().to_owned();
+            Ok((made, Some(shown)))
+        }
+    }
+}
+
+/// `GET /users/{id}`
+pub(super) struct Show;
+
+#[async_trait]
+impl Operation for Show {
+    type Answer = User;
+    type Body = Empty;
+    type Path = UserPath;
+    type Query = Empty;
+
+    const ABOUT: About = About {
+        id: "show_user",
+        may: &[],
+        method: Method::GET,
+        path: "/users/{id}",
+        right: READ,
+        status: StatusCode::OK,
+        summary: "A user",
+    };
+
+    async fn run(&self, call: &Call<'_>, given: Given<Self>) -> Result<User, Problem> {
+        User::counted(call, &given.path.find(call).await?).await
+    }
+}
+
+/// `PATCH /users/{id}`
+pub(super) struct Change;
+
+/// What is to become of a user; what is left out stays as it is.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Changes {
+    email: Option<Line<0, 254>>,
+    /// To lock a user out ends their tokens.
+    is_active: Option<bool>,
+    /// To take this from a user ends their tokens.
+    is_staff: Option<bool>,
+    /// Whether they are to choose another password.
+    must_change: Option<bool>,
+}
+
+#[async_trait]
+impl Operation for Change {
+    type Answer = User;
+    type Body = Changes;
+    type Path = UserPath;
+    type Query = Empty;
+
+    const ABOUT: About = About {
+        id: "change_user",
+        may: &[StatusCode::CONFLICT],
+        method: Method::PATCH,
+        path: "/users/{id}",
+        right: WRITE,
+        status: StatusCode::OK,
+        summary: "Change a user",
+    };
+
+    async fn run(&self, call: &Call<'_>, given: Given<Self>) -> Result<User, Problem> {
+        let Changes { email, is_active, is_staff, must_change } = given.body;
+        let email = email.map(|email| parse_email(&email.0)).transpose()?;
+        let mut user = given.path.find(call).await?;
+        // What may be refused comes first: then nothing is half done.
+        if let Some(is_active) = is_active.filter(|new| *new != user.is_active) {
+            user = call.auth.set_active(&user, is_active, call.actor()).await?;
+        }
+        if let Some(is_staff) = is_staff.filter(|new| *new != user.is_staff) {
+            user = call.auth.set_staff(&user, is_staff, call.actor()).await?;
+        }
+        if let Some(email) = email.filter(|new| *new != user.email) {
+            user = call.auth.set_email(&user, email, call.actor()).await?;
+        }
+        if let Some(must_change) = must_change.filter(|new| *new != user.must_change) {
+            user = call.auth.set_must_change(&user, must_change, call.actor()).await?;
+        }
+        User::counted(call, &user).await
+    }
+}
+
+/// `DELETE /users/{id}`
+pub(super) struct Delete;
+
+#[async_trait]
+impl Operation for Delete {
+    type Answer = Empty;
+    type Body = Empty;
+    type Path = UserPath;
+    type Query = Empty;
+
+    const ABOUT: About = About {
+        id: "delete_user",
+        may: &[StatusCode::CONFLICT],
+        method: Method::DELETE,
+        path: "/users/{id}",
+        right: WRITE,
+        status: StatusCode::NO_CONTENT,
+        summary: "Delete a user with all their tokens",
+    };
+
+    async fn run(&self, call: &Call<'_>, given: Given<Self>) -> Result<Empty, Problem> {
+        let user = given.path.find(call).await?;
+        call.auth.delete_user(&user, call.actor()).await?;
+        Ok(Empty {})
+    }
+}
+
+/// `POST /users/{id}/password`
+pub(super) struct SetPassword;
+
+/// A new password.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewPassword {
+    /// Without one, one is made, and answered this once.
+    password: Option<Line<1, 1024>>,
+    /// Whether they are to choose another. If it is not said they are, if theirs was made.
+    must_change: Option<bool>,
+}
+
+/// A password that was set.
+#[derive(JsonSchema, Serialize)]
+pub(super) struct SetAnswer {
+    /// The password, if it was made; it is not shown again.
+    password: Option<String>,
+}
+
+#[async_trait]
+impl Operation for SetPassword {
+    type Answer = SetAnswer;
+    type Body = NewPassword;
+    type Path = UserPath;
+    type Query = Empty;
+
+    const ABOUT: About = About {
+        id: "set_password",
+        may: &[StatusCode::CONFLICT],
+        method: Method::POST,
+        path: "/users/{id}/password",
+        right: WRITE,
+        status: StatusCode::OK,
+        summary: "Give a user another password, and end their tokens",
+    };
+
+    async fn run(&self, call: &Call<'_>, given: Given<Self>) -> Result<SetAnswer, Problem> {
+        let user = given.path.find(call).await?;
+        let (password, shown) = password_or_new(given.body.password)?;
+        let must_change = given.body.must_change.unwrap_or(shown.is_some());
+        call.auth.set_password(&user, password, must_change, call.actor()).await?;
+        Ok(SetAnswer { password: shown })
+    }
+}

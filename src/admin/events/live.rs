@@ -1,0 +1,142 @@
+//! `/events/live/`: events as they are kept, by all gateways and the command line, as server-sent
+//! events. A browser that was cut off goes on where it was.
+
+use super::super::refusal::Refusal;
+use super::super::site::Site;
+use super::search::Search;
+use crate::auth::{Auth, SessionId};
+use crate::gateway::{ConsoleAnswer, CutOff};
+use crate::model::event::Event;
+use crate::store::{Cursor, EventQuery, StoreError};
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use http::{HeaderValue, Response, header};
+use std::collections::VecDeque;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::sleep;
+
+/// Room for those who follow events; each asks the store once a second.
+pub(in super::super) struct Watchers(Arc<Semaphore>);
+
+impl Default for Watchers {
+    fn default() -> Self {
+        const MOST: usize = 32;
+        Self(Arc::new(Semaphore::new(MOST)))
+    }
+}
+
+/// One who follows events.
+struct Watch {
+    auth: Arc<Auth>,
+    /// How many times it was looked for news.
+    beats: u32,
+    id: SessionId,
+    place: Option<Cursor>,
+    query: EventQuery,
+    _room: OwnedSemaphorePermit,
+    /// What was told last. Redis may have an event twice.
+    told: VecDeque<Event>,
+}
+
+/// `/events/live/`
+pub(super) fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
+    site.reads()?;
+    let search = Search::read(&site.asked().query);
+    let room = Arc::clone(&site.entrance().console.watchers.0).try_acquire_owned();
+    let room = room.map_err(|_| Refusal::Busy)?;
+    let last = site.asked().headers.get("last-event-id").and_then(|place| place.to_str().ok());
+    let last = last.filter(|place| !place.is_empty()).map(|place| Cursor(place.to_owned()));
+    let watch = Watch {
+        auth: site.shared_auth(),
+        beats: 0,
+        id: site.id.clone(),
+        place: last.or_else(|| search.after.clone()),
+        query: search.from_start().query(0),
+        _room: room,
+        told: VecDeque::new(),
+    };
+    let mut head = Response::new(());
+    let kind = HeaderValue::from_static("text/event-stream; charset=utf-8");
+    head.headers_mut().insert(header::CONTENT_TYPE, kind);
+    // Proxies that gather answers are asked not to.
+    head.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(ConsoleAnswer::Live(head, stream::unfold(Some(watch), next).boxed()))
+}
+
+async fn next(watch: Option<Watch>) -> Option<(Result<Bytes, CutOff>, Option<Watch>)> {
+    /// How often it is looked for news.
+    const BEAT: Duration = Duration::from_secs(1);
+    /// After how many of them it is looked whether the session holds.
+    const LOOK: u32 = 3;
+    let mut watch = watch?;
+    // At once at the beginning, so that the browser knows that it is connected.
+    let mut piece = if watch.beats == 0 {
+        "retry: 2000\n".to_owned()
+    } else {
+        sleep(BEAT).await;
+        String::new()
+    };
+    if watch.beats.is_multiple_of(LOOK)
+        && matches!(watch.auth.session_holds(&watch.id).await, Ok(false))
+    {
+        return Some((Ok(Bytes::from_static(b"event: end\ndata: signed out\n\n")), None));
+    }
+    watch.beats = watch.beats.wrapping_add(1).max(1);
+    match watch.news().await {
+        Ok(news) => piece.push_str(&news),
+        // It may come back: the place stays.
+        Err(_) => piece.push_str(": the store does not answer\n\n"),
+    }
+    Some((Ok(Bytes::from(piece)), Some(watch)))
+}
+
+impl Watch {
+    /// What is new, or that nothing is.
+    async fn news(&mut self) -> Result<String, StoreError> {
+        const REMEMBERED: usize = 512;
+        let is_first = self.place.is_none();
+        let news = self.auth.news_of_events(self.place.as_ref()).await?;
+        let Cursor(place) = &news.place;
+        let mut text = String::new();
+        if is_first {
+            let _ = write!(text, "id: {place}\n: follows\n\n");
+        }
+        for event in news.events {
+            if !self.query.wants(&event) || self.told.contains(&event) {
+                continue;
+            }
+            let told = told(&event);
+            // Those that come together have one place: who is cut off among them gets them again, and
+            // knows them by their keys.
+            let _ = write!(text, "data: {told}\n\n");
+            self.told.push_back(event);
+            if self.told.len() > REMEMBERED {
+                self.told.pop_front();
+            }
+        }
+        if text.is_empty() {
+            text.push_str(": nothing new\n\n");
+        } else {
+            let _ = write!(text, "id: {place}\n\n");
+        }
+        self.place = Some(news.place);
+        Ok(text)
+    }
+}
+
+/// An event as the page's script gets it: JSON is one line, whatever the event holds.
+fn told(event: &Event) -> String {
+    let mut told = event.to_json();
+    if let Some(fields) = told.as_object_mut() {
+        let words = super::words(event.name);
+        let actor = super::search::actor_words(event.actor.kind());
+        fields.insert("key".to_owned(), super::key(event).into());
+        fields.insert("words".to_owned(), words.into());
+        fields.insert("by".to_owned(), actor.into());
+        fields.insert("tone".to_owned(), super::tone(event.name).unwrap_or_default().into());
+    }
+    told.to_string()
+}

@@ -1,0 +1,227 @@
+//! `/account/keys/`: the keys with which an operator's programs call the API.
+
+use super::page::{self, Nav, moment, moment_or};
+use super::refusal::Refusal;
+use super::site::Site;
+use crate::auth::{ApiKey, KeyError, KeySecret, KeyWish, Resource, Right, Rights};
+use crate::gateway::ConsoleAnswer;
+use http::StatusCode;
+use maud::{Markup, html};
+use std::time::Duration;
+
+/// For how many days a key may be good.
+const SPANS: [(u64, &str); 5] =
+    [(1, "1 day"), (7, "7 days"), (30, "30 days"), (90, "90 days"), (365, "1 year")];
+
+/// What was typed, to be shown again where it will not do.
+#[derive(Default)]
+struct Typed {
+    days: Option<u64>,
+    name: String,
+    problem: Option<String>,
+    rights: Vec<String>,
+}
+
+/// `/account/keys/`
+pub(super) async fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
+    if site.asked().is_read() {
+        return list(site, &Typed::default()).await;
+    }
+    create(site).await
+}
+
+async fn list(site: &Site<'_>, typed: &Typed) -> Result<ConsoleAnswer, Refusal> {
+    let keys = site.auth().keys_of(site.session.user.id).await?;
+    let body = html! {
+        p { "Programs call the console's API with a key. It acts for you, within the rights that you \
+             give it, and only while you are active staff. A changed password does not end it." }
+        @if keys.is_empty() {
+            p.empty { "You have no keys. Make one below, and a program can do what you let it do." }
+        } @else {
+            (table(site, &keys))
+        }
+        (form(site, typed))
+    };
+    let answer = site.page(Nav::None, "API keys", &body);
+    match answer {
+        ConsoleAnswer::Whole(mut response) if typed.problem.is_some() => {
+            *response.status_mut() = StatusCode::BAD_REQUEST;
+            Ok(ConsoleAnswer::Whole(response))
+        }
+        answer => Ok(answer),
+    }
+}
+
+fn table(site: &Site<'_>, keys: &[ApiKey]) -> Markup {
+    html! {
+        div.table { table.cards aria-label="Your API keys" {
+            thead { tr {
+                th scope="col" { "Name" }
+                th scope="col" { "Key" }
+                th scope="col" { "Rights" }
+                th scope="col" { "Created" }
+                th scope="col" { "Expires" }
+                th scope="col" { "Last used" }
+                th scope="col" { "From" }
+                th scope="col" { "Action" }
+            } }
+            tbody { @for key in keys { (row(site, key)) } }
+        } }
+    }
+}
+
+fn row(site: &Site<'_>, key: &ApiKey) -> Markup {
+    let revoke = site.link(&format!("/account/keys/{}/revoke/", key.id));
+    html! {
+        tr {
+            td data-label="Name" { (key.name) }
+            td data-label="Key" { code { (short(&key.id)) } }
+            td.long data-label="Rights" { (key.rights) }
+            td data-label="Created" { (moment(key.created)) }
+            td data-label="Expires" { (moment(key.expires)) }
+            td data-label="Last used" { (moment_or(key.last_used.map(|(at, _)| at), "never")) }
+            td data-label="From" {
+                @match key.last_used {
+                    Some((_, from)) => (from),
+                    None => span.faint { "–" },
+                }
+            }
+            td { a href=(revoke) aria-label=(format!("Revoke the key {}", key.name)) { "Revoke" } }
+        }
+    }
+}
+
+fn form(site: &Site<'_>, typed: &Typed) -> Markup {
+    let days = typed.days.unwrap_or(ApiKey::USUAL.as_secs() / 86_400);
+    html! {
+        section.panel aria-labelledby="new-key" {
+            h2 id="new-key" { "New key" }
+            @if let Some(problem) = &typed.problem { p.alert role="alert" { (problem) } }
+            form.stack method="post" action=(site.link("/account/keys/")) {
+                (site.form_key())
+                label { "Name"
+                    input name="name" required maxlength=(ApiKey::LONGEST_NAME)
+                        value=(typed.name) autocomplete="off" placeholder="deploy";
+                }
+                (boxes(&typed.rights))
+                label { "Holds for"
+                    select name="days" {
+                        @for (number, words) in SPANS {
+                            option value=(number) selected[number == days] { (words) }
+                        }
+                    }
+                }
+                button.primary { "Make the key" }
+            }
+        }
+    }
+}
+
+/// The rights, a row each part and a box each right.
+fn boxes(ticked: &[String]) -> Markup {
+    let one = |right: Right, label: &str| {
+        let (value, is_ticked) = (right.to_string(), ticked.contains(&right.to_string()));
+        html! {
+            input type="checkbox" name="right" value=(value) checked[is_ticked] aria-label=(label);
+        }
+    };
+    html! {
+        div.table { table {
+            caption { "What it may do. To write is to read, too; who may write users may make operators." }
+            thead { tr {
+                th scope="col" { "Part" }
+                th scope="col" { "Read" }
+                th scope="col" { "Write" }
+            } }
+            tbody { @for resource in Resource::ALL { tr {
+                th scope="row" { (resource.as_str()) }
+                td { (one(Right::Read(resource), &format!("read {}", resource.as_str()))) }
+                td { @if resource.is_writable() {
+                    (one(Right::Write(resource), &format!("write {}", resource.as_str())))
+                } @else { span.faint { "–" } } }
+            } } }
+        } }
+    }
+}
+
+async fn create(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
+    let form = site.form()?;
+    let days = form.get("days").and_then(|days| days.parse().ok());
+    let rights: Vec<String> = form.all("right").map(str::to_owned).collect();
+    let name = form.get("name").unwrap_or_default().to_owned();
+    let wish = KeyWish {
+        lifetime: Duration::from_secs(days.unwrap_or(0).min(10_000) * 86_400),
+        name: name.clone(),
+        rights: Rights::try_from(rights.clone())
+            .map_err(|error| Refusal::BadRequest(error.to_string()))?,
+    };
+    match site.auth().create_key(&site.session.user, wish, site.actor()).await {
+        Ok((secret, key)) => Ok(shown_once(site, &secret, &key)),
+        Err(KeyError::Manage(error)) => Err(error.into()),
+        Err(error) => {
+            let problem = Some(super::refusal::sentence(&error.to_string()));
+            list(site, &Typed { days, name, problem, rights }).await
+        }
+    }
+}
+
+fn shown_once(site: &Site<'_>, secret: &KeySecret, key: &ApiKey) -> ConsoleAnswer {
+    let entrance = site.entrance();
+    let url = format!("{}{}/api/v1/key", site.asked().origin(), entrance.settings.path);
+    let curl = format!("curl -H 'Authorization: Bearer {}' {url}", secret.expose());
+    let body = html! {
+        p.notice role="status" { "This is the key " strong { (key.name) } ". Copy it now: it is not \
+            shown again." }
+        section.panel {
+            dl.facts {
+                dt { "Key" } dd { code { (secret.expose()) } }
+                dt { "Rights" } dd { (key.rights) }
+                dt { "Expires" } dd { (moment(key.expires)) }
+            }
+            p { "What it is good for it says itself:" }
+            pre { code { (curl) } }
+        }
+        p { a href=(site.link("/account/keys/")) { "Back to your keys" } }
+    };
+    site.page(Nav::None, "Your new API key", &body)
+}
+
+/// `/account/keys/ID/revoke/`
+pub(super) async fn revoke(site: &Site<'_>, id: &str) -> Result<ConsoleAnswer, Refusal> {
+    let owner = &site.session.user;
+    if site.asked().is_read() {
+        let keys = site.auth().keys_of(owner.id).await?;
+        let key = keys.into_iter().find(|key| key.id == id).ok_or(Refusal::NotFound)?;
+        return Ok(confirm(site, &key));
+    }
+    site.form()?;
+    match site.auth().revoke_key(owner, id, site.actor()).await {
+        // One that is gone is what was wanted.
+        Ok(_) | Err(KeyError::NoSuchKey) => Ok(page::redirect(&site.link("/account/keys/"))),
+        Err(KeyError::Manage(error)) => Err(error.into()),
+        Err(error) => Err(Refusal::Refused(super::refusal::sentence(&error.to_string()))),
+    }
+}
+
+fn confirm(site: &Site<'_>, key: &ApiKey) -> ConsoleAnswer {
+    let body = html! {
+        p { "Whatever calls the API with the key " strong { (key.name) } " (" code { (short(&key.id)) }
+            ") is refused from its next request on." }
+        dl.facts {
+            dt { "Rights" } dd { (key.rights) }
+            dt { "Last used" } dd { (moment_or(key.last_used.map(|(at, _)| at), "never")) }
+        }
+        form.row method="post" {
+            (site.form_key())
+            button.danger { "Revoke the key" }
+            a href=(site.link("/account/keys/")) { "Keep it" }
+        }
+    };
+    site.page(Nav::None, "Revoke an API key", &body)
+}
+
+/// An id as lists show it.
+fn short(id: &str) -> String {
+    let start = id.len().saturating_sub(4);
+    format!("…{}", id.get(start..).unwrap_or_default())
+}

@@ -1,0 +1,224 @@
+//! Networks that are allowed or denied: by the settings, and by operators while gateways run.
+
+use super::super::asked::Pairs;
+use super::super::notice;
+use super::super::page::{self, moment, moment_or};
+use super::super::refusal::Refusal;
+use super::super::site::Site;
+use crate::auth::{AuthError, Decider, NetworkError, NewRuling, Ruling};
+use crate::gateway::ConsoleAnswer;
+use crate::model::network::{Exceptions, Network};
+use ipnet::IpNet;
+use maud::{Markup, html};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// What was typed into the form.
+#[derive(Default)]
+pub(super) struct Typed {
+    is_allow: bool,
+    lasts: String,
+    network: String,
+    note: String,
+}
+
+/// For how long, as forms say it and as people do.
+const SPANS: [(&str, &str, Option<Duration>); 6] = [
+    ("10m", "10 minutes", Some(Duration::from_mins(10))),
+    ("1h", "an hour", Some(Duration::from_hours(1))),
+    ("1d", "a day", Some(Duration::from_hours(24))),
+    ("7d", "7 days", Some(Duration::from_hours(7 * 24))),
+    ("30d", "30 days", Some(Duration::from_hours(30 * 24))),
+    ("forever", "until it is forgotten", None),
+];
+
+/// `/limits/networks/`
+pub(super) async fn rule(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
+    let form = site.form()?;
+    let typed = Typed::read(&form);
+    let Some(new) = typed.ruling() else {
+        let words = "Write an address, or a network such as 203.0.113.0/24 or 2001:db8::/64.";
+        return super::page(site, &typed, Some(words)).await;
+    };
+    let done = if new.is_denied { "network-denied" } else { "network-allowed" };
+    match site.auth().rule(new, decider(site, &form)).await {
+        Ok(_) => Ok(back(site, done)),
+        Err(NetworkError::Store(error)) => Err(AuthError::from(error).into()),
+        Err(error) => super::page(site, &typed, Some(&said(&error))).await,
+    }
+}
+
+/// `/limits/networks/forget/`
+pub(super) async fn forget(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
+    let form = site.form()?;
+    let network = form.required("network")?.parse();
+    let network = network.map_err(|_| Refusal::BadRequest("That is no network.".to_owned()))?;
+    match site.auth().forget_network(network, decider(site, &form)).await {
+        Ok(_) => Ok(back(site, "network-forgotten")),
+        Err(NetworkError::Store(error)) => Err(AuthError::from(error).into()),
+        Err(error) => super::page(site, &Typed::default(), Some(&said(&error))).await,
+    }
+}
+
+fn decider(site: &Site<'_>, form: &Pairs) -> Decider {
+    Decider { by: site.actor(), knows: form.is_ticked("knows") }
+}
+
+fn back(site: &Site<'_>, done: &str) -> ConsoleAnswer {
+    page::redirect(&site.link(&format!("/limits/{}", notice::told(done))))
+}
+
+fn said(error: &NetworkError) -> String {
+    match error {
+        NetworkError::LocksOut(from) => format!(
+            "This would shut you out: you come from {from}. Nothing was changed. Tick the box below \
+             if that is what you want; then only the command line lets you in again."
+        ),
+        error => format!("Nothing was changed: {error}."),
+    }
+}
+
+impl Typed {
+    fn read(form: &Pairs) -> Self {
+        let text = |name| form.get(name).unwrap_or_default().trim().to_owned();
+        Self {
+            is_allow: form.get("treatment") == Some("allow"),
+            lasts: text("for"),
+            network: text("network"),
+            note: text("note"),
+        }
+    }
+
+    fn ruling(&self) -> Option<NewRuling> {
+        let network = &self.network;
+        let network =
+            network.parse().or_else(|_| network.parse::<IpAddr>().map(IpNet::from)).ok()?;
+        let (.., lasts) = SPANS.into_iter().find(|(name, ..)| *name == self.lasts)?;
+        Some(NewRuling { is_denied: !self.is_allow, lasts, network, note: self.note.clone() })
+    }
+}
+
+/// The networks, and the form for another one.
+pub(super) async fn section(
+    site: &Site<'_>,
+    typed: &Typed,
+    problem: Option<&str>,
+) -> Result<Markup, Refusal> {
+    let rulings = site.auth().rulings().await.map_err(AuthError::from)?;
+    let file = site.auth().networks_of_file();
+    Ok(html! {
+        section aria-labelledby="networks" {
+            h2 id="networks" { "Networks" }
+            p.faint {
+                "No limit holds for a network that is allowed; one that is denied gets nothing but \
+                 refusals, from all gateways, within a second. The smallest network that holds an \
+                 address counts."
+            }
+            @if let Some(problem) = problem { p.alert role="alert" { (problem) } }
+            @if rulings.is_empty() && *file == Exceptions::default() {
+                p.empty { "All networks are treated alike. Deny one below to stop whoever attacks from it." }
+            } @else { (table(site, &rulings, &file)) }
+            (form(site, typed))
+        }
+    })
+}
+
+fn table(site: &Site<'_>, rulings: &[Ruling], file: &Exceptions) -> Markup {
+    let of_file = |networks: &[IpNet], is_denied| {
+        let networks = networks.iter().copied();
+        networks.map(move |network| (network, is_denied)).collect::<Vec<_>>()
+    };
+    let of_file = [of_file(&file.deny, true), of_file(&file.allow, false)].concat();
+    html! {
+        div.table {
+            table.cards aria-label="Networks that are allowed or denied" {
+                thead { tr {
+                    @for head in ["Network", "Is", "By", "Since", "Until", "Note"] {
+                        th scope="col" { (head) }
+                    }
+                    th scope="col" { span.hidden { "What to do" } }
+                } }
+                tbody {
+                    @for ruling in rulings { (row(site, ruling)) }
+                    @for (network, is_denied) in of_file {
+                        tr {
+                            td.mono data-label="Network" { (network) }
+                            td data-label="Is" { (badge(is_denied)) }
+                            td.faint data-label="By" colspan="5" {
+                                "the settings file, " code { (if is_denied { "limits.deny" } else { "limits.allow" }) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn row(site: &Site<'_>, ruling: &Ruling) -> Markup {
+    let Ruling { at, by, is_denied, network, note, until } = ruling;
+    html! {
+        tr {
+            td.mono data-label="Network" { (network) }
+            td data-label="Is" { (badge(*is_denied)) }
+            td data-label="By" { bdi { (by) } }
+            td data-label="Since" { (moment(*at)) }
+            td data-label="Until" { (moment_or(*until, "forgotten")) }
+            td.long data-label="Note" { bdi { (note) } }
+            td.acts {
+                form method="post" action=(site.link("/limits/networks/forget/")) {
+                    (site.form_key())
+                    input type="hidden" name="network" value=(network);
+                    button.quiet aria-label=(format!("Forget {network}")) { "Forget" }
+                }
+            }
+        }
+    }
+}
+
+fn badge(is_denied: bool) -> Markup {
+    html! {
+        @if is_denied { span.badge.bad { "denied" } } @else { span.badge.good { "allowed" } }
+    }
+}
+
+fn form(site: &Site<'_>, typed: &Typed) -> Markup {
+    let from = site.asked().from;
+    let suggested = site.asked().query.get("network").unwrap_or_default();
+    let network = if typed.network.is_empty() { suggested } else { &typed.network };
+    let lasts = if typed.lasts.is_empty() { "1h" } else { &typed.lasts };
+    html! {
+        form.panel id="rule" method="post" action=(site.link("/limits/networks/")) {
+            (site.form_key())
+            h3 { "Allow or deny a network" }
+            div.row {
+                label { "Address or network"
+                    input.mono name="network" value=(network) required maxlength="64" autocomplete="off"
+                        autocapitalize="none" spellcheck="false" placeholder="203.0.113.0/24";
+                }
+                label { "Treatment"
+                    select name="treatment" {
+                        option value="deny" selected[!typed.is_allow] { "deny" }
+                        option value="allow" selected[typed.is_allow] { "allow: no limits" }
+                    }
+                }
+                label { "For"
+                    select name="for" {
+                        @for (name, words, _) in SPANS {
+                            option value=(name) selected[name == lasts] { (words) }
+                        }
+                    }
+                }
+                label { "Note"
+                    input name="note" value=(typed.note) maxlength="120" autocomplete="off"
+                        placeholder="why, for other operators";
+                }
+                button.primary { "Apply" }
+            }
+            label.check {
+                input type="checkbox" name="knows" value="yes";
+                span { "Even if it shuts me out: I come from " code { (Network::of(from)) } }
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! `authgate key …`
+
+use super::{Failure, SettingsFile, output};
+use crate::auth::{ApiKey, KeyWish, Right, Rights};
+use crate::config;
+use crate::model::event::Actor;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+#[derive(Subcommand)]
+pub(super) enum Key {
+    /// Lists the API keys of an operator
+    List(List),
+    /// Makes an API key that acts for an operator; it is shown this once
+    Create(Create),
+    /// Ends an API key
+    Revoke(Revoke),
+}
+
+#[derive(Args)]
+pub(super) struct List {
+    /// The operator's name
+    user: String,
+    #[command(flatten)]
+    settings: SettingsFile,
+    /// As a JSON array
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Create {
+    /// The operator's name
+    user: String,
+    /// What to call the key
+    name: String,
+    #[command(flatten)]
+    settings: SettingsFile,
+    /// What it is good for, such as users:read or tokens:write; may be given several times. Parts:
+    /// users, tokens, limits (to read or write), events, routes, settings, overview (to read)
+    #[arg(long = "right", value_name = "RIGHT", required_unless_present = "all_rights")]
+    rights: Vec<Right>,
+    /// It is good for everything
+    #[arg(long, conflicts_with = "rights")]
+    all_rights: bool,
+    /// How long it holds: such as 10h or 7d; a year at most
+    #[arg(long, value_name = "D", default_value = "90d", value_parser = parse_lifetime)]
+    lifetime: Duration,
+    /// As a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Revoke {
+    /// The operator's name
+    user: String,
+    /// The key's id, as `key list` shows it
+    id: String,
+    #[command(flatten)]
+    settings: SettingsFile,
+}
+
+impl Key {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::List(verb) => verb.run().await,
+            Self::Create(verb) => verb.run().await,
+            Self::Revoke(Revoke { user, id, settings }) => {
+                let accounts = settings.accounts()?;
+                let owner = accounts.user_named(&user).await?;
+                let key = accounts.revoke_key(&owner, &id, Actor::CommandLine).await?;
+                accounts.until_kept().await;
+                println!("the key {} has ended", key.name);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl List {
+    async fn run(self) -> Result<(), Failure> {
+        let accounts = self.settings.accounts()?;
+        let owner = accounts.user_named(&self.user).await?;
+        let keys = accounts.keys_of(owner.id).await.map_err(Failure::auth)?;
+        if self.json {
+            output::json(&keys.iter().map(as_json).collect());
+            return Ok(());
+        }
+        let rows = keys.iter().map(|key| {
+            let used = key.last_used.map_or_else(|| "never".to_owned(), |(at, _)| at.to_string());
+            let (created, expires) = (key.created.to_string(), key.expires.to_string());
+            [key.id.clone(), key.name.clone(), key.rights.to_string(), created, expires, used]
+        });
+        let none = format!("{} has no API keys.", owner.username);
+        let heads = ["ID", "NAME", "RIGHTS", "CREATED", "EXPIRES", "LAST USED"];
+        output::table(heads, rows.collect(), &none);
+        Ok(())
+    }
+}
+
+impl Create {
+    async fn run(self) -> Result<(), Failure> {
+        let accounts = self.settings.accounts()?;
+        let owner = accounts.user_named(&self.user).await?;
+        let rights =
+            if self.all_rights { Rights::all() } else { self.rights.into_iter().collect() };
+        let wish = KeyWish { lifetime: self.lifetime, name: self.name, rights };
+        let (secret, key) = accounts.create_key(&owner, wish, Actor::CommandLine).await?;
+        accounts.until_kept().await;
+        if self.json {
+            let mut object = as_json(&key);
+            if let Some(object) = object.as_object_mut() {
+                object.insert("key".to_owned(), json!(secret.expose()));
+            }
+            output::json(&object);
+            return Ok(());
+        }
+        // The key alone on standard output, so that a script can take it.
+        println!("{}", secret.expose());
+        let (name, rights, expires) = (&owner.username, &key.rights, key.expires);
+        eprintln!("key {} of {name} for {rights}, expires: {expires}; not shown again", key.id);
+        Ok(())
+    }
+}
+
+fn parse_lifetime(text: &str) -> Result<Duration, String> {
+    let problem = "an API key has an end: write how long it holds, such as 10h or 7d";
+    config::parse_lifetime(text)?.ok_or_else(|| problem.to_owned())
+}
+
+fn as_json(key: &ApiKey) -> Value {
+    json!({
+        "id": key.id,
+        "name": key.name,
+        "rights": Vec::from(key.rights.clone()),
+        "created": key.created.to_string(),
+        "expires": key.expires.to_string(),
+        "last_used": key.last_used.map(|(at, _)| at.to_string()),
+        "last_address": key.last_used.map(|(_, from)| from.to_string()),
+    })
+}

@@ -1,0 +1,140 @@
+//! `authgate user list`
+
+use super::super::{Failure, SettingsFile, output};
+use super::row;
+use crate::auth::{Auth, csv_head, csv_row};
+use crate::model::event::Actor;
+use crate::store::{ListedUser, UserColumn, UserOrder, UserQuery};
+use clap::{Args, ValueEnum};
+use std::io::Write;
+
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+#[derive(Args)]
+pub(in crate::cli) struct List {
+    #[command(flatten)]
+    settings: SettingsFile,
+    /// Only those whose name or address begins so
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
+    /// Only staff, or only others
+    #[arg(long, value_name = "yes|no")]
+    staff: Option<YesNo>,
+    /// Only those who may log in, or only those who may not
+    #[arg(long, value_name = "yes|no")]
+    active: Option<YesNo>,
+    /// In which order
+    #[arg(long, value_name = "COLUMN", default_value = "joined")]
+    sort: Column,
+    /// The other way round
+    #[arg(long)]
+    reverse: bool,
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// All of them, as without --limit
+    #[arg(long, conflicts_with = "limit")]
+    all: bool,
+    /// As CSV, which spreadsheets open
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
+    /// As a JSON array
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum YesNo {
+    Yes,
+    No,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Column {
+    Active,
+    Email,
+    Joined,
+    LastLogin,
+    Staff,
+    Tokens,
+    Username,
+}
+
+/// How many users are read at once.
+const PAGE: usize = 500;
+
+impl List {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let accounts = self.settings.accounts()?;
+        let (csv, json) = (self.csv, self.json);
+        if csv {
+            accounts.tell_of_export(Actor::CommandLine);
+            print(&csv_head())?;
+            self.each_page(&accounts, |users| {
+                print(&users.iter().map(csv_row).collect::<String>())
+            })
+            .await?;
+            accounts.until_kept().await;
+            return Ok(());
+        }
+        let mut listed = Vec::new();
+        self.each_page(&accounts, |users| {
+            listed.extend(users);
+            Ok(())
+        })
+        .await?;
+        if json {
+            output::json(&listed.iter().map(row::listed_as_json).collect());
+            return Ok(());
+        }
+        let rows = listed.iter().map(row::listed_as_row).collect();
+        output::table(row::HEADS, rows, "There are no such users.");
+        Ok(())
+    }
+
+    async fn each_page(
+        self,
+        accounts: &Auth,
+        mut take: impl FnMut(Vec<ListedUser>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut left = self.limit.unwrap_or(usize::MAX);
+        let mut query = self.query();
+        while left > 0 {
+            query.limit = PAGE.min(left);
+            let page = accounts.find_users(&query).await?;
+            left = left.saturating_sub(page.users.len());
+            take(page.users)?;
+            if page.next.is_none() {
+                break;
+            }
+            query.after = page.next;
+        }
+        Ok(())
+    }
+
+    fn query(self) -> UserQuery {
+        let yes = |choice| matches!(choice, YesNo::Yes);
+        let by = match self.sort {
+            Column::Active => UserColumn::Active,
+            Column::Email => UserColumn::Email,
+            Column::Joined => UserColumn::Joined,
+            Column::LastLogin => UserColumn::LastLogin,
+            Column::Staff => UserColumn::Staff,
+            Column::Tokens => UserColumn::Tokens,
+            Column::Username => UserColumn::Username,
+        };
+        UserQuery {
+            after: None,
+            is_active: self.active.map(yes),
+            is_staff: self.staff.map(yes),
+            limit: PAGE,
+            order: UserOrder { by, is_descending: self.reverse },
+            prefix: self.search,
+        }
+    }
+}
+
+/// Prints without an end of line of its own.
+fn print(text: &str) -> Result<(), Failure> {
+    let written = std::io::stdout().lock().write_all(text.as_bytes());
+    written.map_err(Failure::system("cannot write to standard output"))
+}

@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { flow } from "../flow.mjs";
+
+// As in tests/it/browser/hostile.rs.
+const HOSTILE = '"><img src=x onerror=alert(1)>';
+const NAMES = [HOSTILE, "</script><script>alert(1)</script>", "=1+1", "javascript:alert(1)"];
+
+await flow(async ({ gateway, operator, step }) => {
+  const ada = await operator();
+  let page;
+
+  await step("the names are in the list, as they are", async () => {
+    await ada.signIn("ada", { isNew: true });
+    await ada.visit("/users/");
+    const names = await ada.column("Username");
+    for (const name of NAMES) assert.ok(names.includes(name), `${name} among ${names}`);
+    await isOnlyText(ada);
+  });
+
+  await step("a search for such a name finds it and says it again", async () => {
+    await ada.fill({ "Name or address begins with": HOSTILE });
+    await ada.press("Search");
+    await ada.page.waitForURL(/q=/);
+    assert.equal(await ada.field("Name or address begins with").inputValue(), HOSTILE);
+    await isOnlyText(ada);
+    await ada.follow(HOSTILE);
+    await ada.sees(HOSTILE);
+    await isOnlyText(ada);
+    page = new URL(ada.page.url()).pathname.replace("/admin", "");
+  });
+
+  await step("such a user has a token of such a name, and a user agent is such too", async () => {
+    await ada.follow("New token");
+    await ada.fill({ Name: HOSTILE });
+    await ada.press("Create");
+    await isOnlyText(ada);
+    await gateway.register("grace");
+    await gateway.login("grace", undefined, { "User-Agent": HOSTILE });
+    await gateway.login(HOSTILE, "wrong");
+    await gateway.login("grace", HOSTILE, { "User-Agent": HOSTILE });
+    await fetch(`${gateway.origin}/public/${encodeURIComponent(HOSTILE)}`);
+  });
+
+  await step("every page about it is text", async () => {
+    const number = page.match(/\d+/)[0];
+    for (const path of [
+      page,
+      ...["delete", "deactivate", "end-sessions", "email", "password", "tokens/new"].map(
+        (act) => `${page}${act}/`,
+      ),
+      `/users/act/?act=delete&user=${number}`,
+      `/users/?done=${encodeURIComponent(HOSTILE)}&q=${encodeURIComponent(HOSTILE)}`,
+      "/",
+      "/tokens/",
+      "/events/",
+      "/limits/",
+      "/routes/",
+      "/settings/",
+      "/account/",
+      `/nowhere/${encodeURIComponent(HOSTILE)}/`,
+    ]) {
+      await ada.visit(path);
+      await isOnlyText(ada);
+    }
+    await ada.visit("/tokens/");
+    // Once the user, once the name of the token, once the user agent.
+    assert.ok((await ada.page.getByText(HOSTILE).count()) >= 3);
+  });
+
+  await step("an export has the names, and no formula", async () => {
+    await ada.visit("/users/");
+    const download = ada.page.waitForEvent("download");
+    await ada.follow("Export as CSV");
+    const text = await readFile(await (await download).path(), "utf8");
+    assert.ok(text.includes('"""><img src=x onerror=alert(1)>"'), text);
+    assert.ok(text.includes("'=1+1") && !/(^|,)"?=1\+1/m.test(text), text);
+  });
+
+  await step("such a user is changed and deleted like any other", async () => {
+    await ada.visit(page);
+    await ada.follow("Deactivate");
+    await ada.press("Deactivate");
+    await ada.reads("The user is locked out, and their tokens have ended.");
+    await isOnlyText(ada);
+    await ada.follow("Delete");
+    await ada.press("Delete");
+    await ada.reads("The user is deleted.");
+    assert.ok(!(await ada.column("Username")).includes(HOSTILE));
+  });
+});
+
+// Fails if text became part of the page: no page of the console has pictures or scripts within.
+async function isOnlyText(ada) {
+  const strange = await ada.page.evaluate(() => {
+    const elements = document.querySelectorAll("img, iframe, object, embed, script:not([src]), a[href^='javascript:']");
+    const handlers = [...document.querySelectorAll("*")].filter((element) =>
+      element.getAttributeNames().some((name) => name.startsWith("on") || name === "style"),
+    );
+    return [...elements, ...handlers].map((element) => element.outerHTML);
+  });
+  assert.deepEqual(strange, [], ada.page.url());
+}

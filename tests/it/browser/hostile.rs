@@ -1,0 +1,26 @@
+//! Users whom nobody can make here: put into the store by something else.
+
+use authgate::model::email::Email;
+use authgate::model::password::PasswordHash;
+use authgate::model::user::{NewUser, Username};
+use authgate::store::Store;
+
+use super::now;
+
+/// A name that would be a page's own markup, were it not escaped.
+const HOSTILE: &str = r#""><img src=x onerror=alert(1)>"#;
+
+/// Puts them into a store.
+pub(super) async fn plant(store: &dyn Store) {
+    for name in [HOSTILE, "</script><script>alert(1)</script>", "=1+1", "javascript:alert(1)"] {
+        let user = NewUser {
+            email: Email::stored(format!("{HOSTILE}@example.org")),
+            is_staff: false,
+            joined: now(),
+            must_change: false,
+            password: PasswordHash::new(HOSTILE.to_owned()),
+            username: Username::stored(name.to_owned()),
+        };
+        store.insert_user(user).await.unwrap();
+    }
+}

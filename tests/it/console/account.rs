@@ -1,0 +1,112 @@
+//! One's own account, and passwords that others know.
+
+use super::{Browser, make_operator, on_each_store};
+use crate::harness::gateway::{Gateway, PASSWORD, ROUTES};
+use crate::harness::http::Request;
+use crate::harness::upstream::Upstream;
+use serde_json::json;
+
+const OTHER: &str = "another-Word-456";
+const MUST_CHANGE: &str = r#"{"detail":"You must change your password."}"#;
+
+fn change(browser: &mut Browser, old: &str, new: &str) -> (u16, String) {
+    browser.get("/admin/account/password/");
+    let fields = [("old_password", old), ("new_password", new), ("new_password_again", new)];
+    let answer = browser.post("/admin/account/password/", &fields);
+    (answer.status, answer.text())
+}
+
+#[test]
+fn a_new_password_ends_all_else_and_goes_on_here_under_a_new_id() {
+    on_each_store("", |gateway| {
+        let mut here = Browser::signed_in(gateway, "ada");
+        let token = gateway.login("ada");
+        let mut there = Browser::of(gateway);
+        there.sign_in("ada");
+        let before = here.cookie().unwrap().to_owned();
+        assert_eq!(change(&mut here, PASSWORD, OTHER).0, 302);
+        assert!(here.is_in() && !there.is_in());
+        there.show(&before);
+        assert!(!there.is_in());
+        assert_eq!(there.try_sign_in("ada", PASSWORD).status, 401);
+        assert_eq!(there.try_sign_in("ada", OTHER).status, 302);
+        let logout = Request::post("/api/logout/").token(&token);
+        assert_eq!(gateway.send(&logout).status, 401);
+    });
+}
+
+#[test]
+fn a_new_password_needs_the_old_one() {
+    let gateway = Gateway::start("");
+    let mut browser = Browser::signed_in(&gateway, "ada");
+    for (old, new, words) in [
+        ("wrong", OTHER, "The old password is wrong."),
+        ("", OTHER, "The old password is wrong."),
+        (PASSWORD, "password", "This password is too common."),
+        (PASSWORD, "", "The new password is blank."),
+    ] {
+        let (status, text) = change(&mut browser, old, new);
+        assert_eq!(status, 400);
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let fields =
+        [("old_password", PASSWORD), ("new_password", OTHER), ("new_password_again", "else")];
+    assert_eq!(browser.post("/admin/account/password/", &fields).status, 400);
+    browser.sign_in("ada");
+}
+
+#[test]
+fn who_must_choose_another_password_does_that_first_at_the_console() {
+    on_each_store("", |gateway| {
+        make_operator(gateway, "ada");
+        gateway.run(&["user", "must-change", "ada"]).done();
+        let mut browser = Browser::of(gateway);
+        browser.sign_in("ada");
+        for page in ["/admin/", "/admin/users/", "/admin/account/", "/admin/account/totp/"] {
+            let answer = browser.get(page);
+            let location = answer.header("Location");
+            assert_eq!(
+                (answer.status, location.as_deref()),
+                (302, Some("/admin/account/password/"))
+            );
+        }
+        browser.get("/admin/account/password/");
+        assert_eq!(browser.post("/admin/users/create/", &[("username", "eve")]).status, 302);
+        assert_eq!(change(&mut browser, PASSWORD, PASSWORD).0, 400);
+        assert_eq!(change(&mut browser, PASSWORD, OTHER).0, 302);
+        assert!(browser.is_in());
+    });
+}
+
+#[test]
+fn a_token_of_one_who_must_choose_another_password_is_good_for_that_and_for_logging_out() {
+    let upstream = Upstream::start();
+    let settings = upstream.settings() + ROUTES + "[passwords]\nself_service = true\n";
+    on_each_store(&settings, |gateway| {
+        let token = gateway.register("ada");
+        let get = |path| {
+            let answer = gateway.send(&Request::get(path).token(&token));
+            (answer.status, answer.text())
+        };
+        assert_eq!(get("/app").0, 200);
+        gateway.run(&["user", "must-change", "ada"]).done();
+        crate::harness::eventually("the refusal", || (get("/app").0 == 403).then_some(()));
+        for path in ["/app", "/optional", "/staff"] {
+            assert_eq!(get(path), (403, MUST_CHANGE.to_owned()), "{path}");
+        }
+        assert_eq!(get("/public").0, 200);
+        let other = gateway.login("ada");
+        assert_eq!(gateway.status_of(&other), 403);
+        assert_eq!(gateway.send(&Request::post("/api/logout/").token(&other)).status, 204);
+        let change = |new: &str| {
+            let fields = json!({ "old_password": PASSWORD, "new_password": new });
+            let request = Request::post("/api/password/change/").token(&token).json(&fields);
+            let answer = gateway.send(&request);
+            (answer.status, answer.text())
+        };
+        let same = r#"{"new_password":["Your new password must not be the old one."]}"#;
+        assert_eq!(change(PASSWORD), (400, same.to_owned()));
+        assert_eq!(change(OTHER).0, 204);
+        assert_eq!(get("/app").0, 200);
+    });
+}

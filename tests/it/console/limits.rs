@@ -1,0 +1,170 @@
+//! Who is slowed, and networks that are treated in a way of their own.
+
+use super::{Browser, on_each_store};
+use crate::harness::eventually;
+use crate::harness::gateway::{Gateway, ROUTES};
+use crate::harness::http::Request;
+use crate::harness::redis_server::RedisServer;
+use crate::harness::upstream::Upstream;
+
+/// Clients are told by a header.
+const BEHIND_A_PROXY: &str = "[server]\ntrusted_proxies = [\"127.0.0.0/8\"]\n";
+
+const STRICT: &str = "[limits]\nlogin_failures_per_account_and_network = \"2/1h\"\n";
+
+fn status_from(gateway: &Gateway, address: &str) -> u16 {
+    gateway.send(&Request::get("/public").with("X-Forwarded-For", address)).status
+}
+
+fn deny(browser: &mut Browser, network: &str, more: &[(&str, &str)]) -> u16 {
+    browser.get("/admin/limits/");
+    let fields = [("network", network), ("treatment", "deny"), ("for", "1h")];
+    browser.post("/admin/limits/networks/", &[&fields, more].concat()).status
+}
+
+#[test]
+fn a_denied_network_is_refused_by_all_gateways_and_after_a_restart() {
+    let (redis, upstream) = (RedisServer::start(), Upstream::start());
+    let settings = redis.settings() + BEHIND_A_PROXY + &upstream.settings() + ROUTES;
+    let (mut one, other) = (Gateway::start(&settings), Gateway::start(&settings));
+    let mut browser = Browser::signed_in(&one, "ops");
+    assert_eq!(status_from(&other, "203.0.113.9"), 200);
+    assert_eq!(deny(&mut browser, "203.0.113.0/24", &[("note", "guesses names")]), 302);
+    let page = browser.get("/admin/limits/").text();
+    assert!(page.contains("203.0.113.0/24") && page.contains("guesses names"), "{page}");
+    for gateway in [&one, &other] {
+        eventually("the refusal", || (status_from(gateway, "203.0.113.9") == 403).then_some(()));
+        assert_eq!(status_from(gateway, "203.0.114.9"), 200);
+    }
+    one.restart();
+    assert_eq!(status_from(&one, "203.0.113.9"), 403);
+    let forget = browser.post("/admin/limits/networks/forget/", &[("network", "203.0.113.0/24")]);
+    assert_eq!(forget.status, 302);
+    for gateway in [&one, &other] {
+        eventually("the end", || (status_from(gateway, "203.0.113.9") == 200).then_some(()));
+    }
+    let events = one.run(&["events", "--operator", "ops", "--json"]).done().json();
+    let told = |name: &str| {
+        let mut events = events.as_array().unwrap().iter();
+        events.find(|event| event["event"] == name).unwrap()["detail"].as_str().unwrap().to_owned()
+    };
+    assert!(told("network_denied").starts_with("203.0.113.0/24: as usual → denied until "));
+    assert_eq!(told("network_forgotten"), "203.0.113.0/24: denied → as usual");
+}
+
+#[test]
+fn the_last_known_networks_stay_while_the_store_is_away() {
+    let (mut redis, upstream) = (RedisServer::start(), Upstream::start());
+    let settings = redis.settings() + BEHIND_A_PROXY + &upstream.settings() + ROUTES;
+    let gateway = Gateway::start(&settings);
+    gateway.run(&["limits", "deny", "203.0.113.7"]).done();
+    eventually("the refusal", || (status_from(&gateway, "203.0.113.7") == 403).then_some(()));
+    redis.kill();
+    eventually("the loss", || gateway.log().contains("store_lost").then_some(()));
+    assert_eq!(status_from(&gateway, "203.0.113.7"), 403);
+}
+
+#[test]
+fn nobody_shuts_themselves_out_by_accident() {
+    on_each_store("", |gateway| {
+        let mut browser = Browser::signed_in(gateway, "ops");
+        browser.get("/admin/limits/");
+        for network in ["127.0.0.1", "127.0.0.0/8", "0.0.0.0/0"] {
+            let fields = [("network", network), ("treatment", "deny"), ("for", "forever")];
+            let answer = browser.post("/admin/limits/networks/", &fields);
+            assert_eq!(answer.status, 400, "{network}");
+            assert!(answer.text().contains("This would shut you out"), "{}", answer.text());
+        }
+        assert_eq!(browser.get("/admin/").status, 200);
+        let known =
+            [("network", "127.0.0.0/8"), ("treatment", "deny"), ("for", "1h"), ("knows", "yes")];
+        assert_eq!(browser.post("/admin/limits/networks/", &known).status, 302);
+        eventually("the refusal", || (browser.get("/admin/").status == 403).then_some(()));
+        // The command line is no network.
+        gateway.run(&["limits", "forget", "127.0.0.0/8"]).done();
+        eventually("the way back", || (browser.get("/admin/").status == 200).then_some(()));
+    });
+}
+
+#[test]
+fn taking_back_an_allowance_does_not_shut_out_either() {
+    let gateway = Gateway::start("[limits]\ndeny = [\"127.0.0.0/8\"]\n");
+    gateway.run(&["limits", "allow", "127.0.0.1"]).done();
+    let token = || gateway.try_register("alice").status;
+    eventually("the allowance", || (token() != 403).then_some(()));
+    let mut browser = Browser::signed_in(&gateway, "ops");
+    browser.get("/admin/limits/");
+    let answer = browser.post("/admin/limits/networks/forget/", &[("network", "127.0.0.1/32")]);
+    assert_eq!(answer.status, 400);
+    assert_eq!(browser.get("/admin/limits/").status, 200);
+}
+
+#[test]
+fn what_the_settings_say_is_shown_and_stays() {
+    let gateway =
+        Gateway::start("[limits]\nallow = [\"198.51.100.0/24\"]\ndeny = [\"192.0.2.0/24\"]\n");
+    let mut browser = Browser::signed_in(&gateway, "ops");
+    let page = browser.get("/admin/limits/").text();
+    assert!(page.contains("192.0.2.0/24") && page.contains("the settings file"), "{page}");
+    assert_eq!(deny(&mut browser, "198.51.100.0/24", &[]), 400);
+    let refused = gateway.run(&["limits", "deny", "198.51.100.0/24"]);
+    assert!(refused.stderr.contains("limits.allow in the settings file"), "{refused:?}");
+    let shown = gateway.run(&["limits", "networks"]).done().stdout;
+    assert!(shown.contains("192.0.2.0/24") && shown.contains("the settings file"), "{shown}");
+}
+
+#[test]
+fn no_limit_holds_for_a_network_that_an_operator_allows() {
+    on_each_store(&(STRICT.to_owned() + BEHIND_A_PROXY), |gateway| {
+        gateway.run(&["limits", "allow", "198.18.0.0/16", "--for", "1h", "--note", "tests"]).done();
+        let guess = |address: &str| {
+            let credentials = serde_json::json!({ "username": "alice", "password": "wrong" });
+            let request = Request::post("/api/login/").json(&credentials);
+            gateway.send(&request.with("X-Forwarded-For", address)).status
+        };
+        eventually("the allowance", || (0..4).all(|_| guess("198.18.0.7") == 400).then_some(()));
+        assert_eq!((0..4).filter(|_| guess("198.19.0.7") == 400).count(), 2);
+        let shown = gateway.run(&["limits", "networks", "--json"]).done().json();
+        assert_eq!(shown[0]["network"], "198.18.0.0/16");
+        assert_eq!((&shown[0]["by"], &shown[0]["note"]), (&"command_line".into(), &"tests".into()));
+    });
+}
+
+#[test]
+fn who_is_slowed_is_seen_by_name_and_let_in_again() {
+    on_each_store(STRICT, |gateway| {
+        gateway.register("alice");
+        let mut browser = Browser::signed_in(gateway, "ops");
+        let guess = || {
+            let credentials = serde_json::json!({ "username": "alice", "password": "wrong" });
+            gateway.send(&Request::post("/api/login/").json(&credentials)).status
+        };
+        assert_eq!((0..3).map(|_| guess()).collect::<Vec<_>>(), [400, 400, 429]);
+        let page = eventually("the name", || {
+            let page = browser.get("/admin/limits/").text();
+            page.contains("<bdi>alice</bdi>").then_some(page)
+        });
+        assert!(page.contains("wrong passwords for one account from one network"), "{page}");
+        let keys = page.split("name=\"limit\" value=\"").skip(1);
+        let keys: Vec<_> = keys.map(|rest| rest.split('"').next().unwrap().to_owned()).collect();
+        let key = keys.iter().find(|key| key.contains("account_and_network/")).unwrap();
+        assert_eq!(browser.post("/admin/limits/clear/", &[("one", key)]).status, 302);
+        eventually("another guess", || (guess() == 400).then_some(()));
+        let cleared = gateway.run(&["events", "--name", "limits_cleared", "--json"]).done().json();
+        assert_eq!(
+            (&cleared[0]["user"], &cleared[0]["operator"]),
+            (&"alice".into(), &"ops".into())
+        );
+    });
+}
+
+#[test]
+fn clearing_all_asks_first() {
+    let gateway = Gateway::start(STRICT);
+    let mut browser = Browser::signed_in(&gateway, "ops");
+    (0..3).for_each(|_| drop(gateway.try_login("nobody")));
+    assert!(browser.get("/admin/limits/clear/all/").text().contains("may begin anew"));
+    assert_eq!(browser.post("/admin/limits/clear/all/", &[]).status, 302);
+    let shown = gateway.run(&["limits", "show"]).done().stdout;
+    assert_eq!(shown, "Nothing counts against a limit.\n");
+}

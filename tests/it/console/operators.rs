@@ -1,0 +1,67 @@
+//! That there is always someone who can sign in.
+
+use super::{Browser, make_operator, on_each_store};
+use crate::harness::eventually;
+use crate::harness::gateway::{Gateway, PASSWORD};
+use std::thread;
+
+fn id_of(gateway: &Gateway, name: &str) -> String {
+    gateway.run(&["user", "show", name, "--json"]).done().json()["id"].to_string()
+}
+
+#[test]
+fn nobody_takes_their_own_account_from_themselves_at_the_console() {
+    let gateway = Gateway::start("");
+    make_operator(&gateway, "root");
+    let mut browser = Browser::signed_in(&gateway, "ada");
+    let id = id_of(&gateway, "ada");
+    for act in ["deactivate", "demote", "delete"] {
+        browser.get(&format!("/admin/users/{id}/{act}/"));
+        let answer = browser.post(&format!("/admin/users/{id}/{act}/"), &[]);
+        let words = answer.text();
+        assert_eq!(answer.status, 400, "{act}: {words}");
+        assert!(words.contains("by another operator only"), "{act}: {words}");
+    }
+    assert!(browser.is_in());
+    // Nor do they replace their password without the present one.
+    let path = format!("/admin/users/{id}/password/");
+    let fields = [("how", "typed"), ("password", "another-Word-456")];
+    let answer = browser.post(&path, &fields);
+    assert_eq!(answer.header("Location").unwrap(), "/admin/account/password/");
+    browser.sign_in("ada");
+}
+
+#[test]
+fn of_two_operators_who_demote_each_other_one_stays() {
+    on_each_store("", |gateway| {
+        for round in 0..3 {
+            let names = ["a", "b"].map(|letter| format!("{letter}{round}"));
+            names.iter().for_each(|name| make_operator(gateway, name));
+            if round > 0 {
+                // Whoever was left before is none any more.
+                for name in ["a", "b"].map(|letter| format!("{letter}{}", round - 1)) {
+                    gateway.run(&["user", "demote", &name]).done();
+                }
+            }
+            let demote = |name: &str| gateway.run(&["user", "demote", name]).code;
+            let codes = thread::scope(|scope| {
+                let demotions = names.each_ref().map(|name| scope.spawn(move || demote(name)));
+                demotions.map(|demotion| demotion.join().unwrap())
+            });
+            let done = codes.iter().filter(|code| **code == Some(0)).count();
+            assert_eq!(done, 1, "{codes:?}");
+        }
+    });
+}
+
+#[test]
+fn a_gateway_that_has_an_operator_offers_to_make_none() {
+    let mut gateway = Gateway::start("");
+    let offers = |gateway: &Gateway| gateway.log().matches("/setup/?code=").count();
+    eventually("the first offer", || (offers(&gateway) == 1).then_some(()));
+    make_operator(&gateway, "ada");
+    gateway.restart();
+    let mut browser = Browser::of(&gateway);
+    assert_eq!(browser.try_sign_in("ada", PASSWORD).status, 302);
+    assert_eq!(offers(&gateway), 1, "that of the first start");
+}
