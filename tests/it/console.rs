@@ -9,6 +9,7 @@ mod limits;
 mod operators;
 mod overview;
 mod places;
+mod routes;
 mod second_factor;
 mod sessions;
 mod setup;
