@@ -7,7 +7,7 @@ use super::values::{Line, Parsed};
 use crate::api::Problem;
 use crate::auth::ManageError;
 use crate::gateway::{Explanation, Forwarded, Inquiry, Outcome, RouteWords, Sender, shown};
-use crate::model::identity::{Identity, Names};
+use crate::model::identity::Identity;
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use schemars::JsonSchema;
@@ -120,13 +120,7 @@ async fn identity(call: &Call<'_>, name: &str) -> Result<Option<Identity>, Probl
         error => error.into(),
     });
     let user = found?;
-    Ok(user.is_active.then(|| Identity {
-        is_staff: user.is_staff,
-        lasts: None,
-        must_change: user.must_change,
-        names: Names::of(&user),
-        user: user.id,
-    }))
+    Ok(user.is_active.then(|| Identity::of(&user)))
 }
 
 fn inquiry(asked: Asked) -> Result<Inquiry, Problem> {

@@ -12,6 +12,7 @@ mod explain;
 mod limits;
 mod networks;
 mod operation;
+mod overview;
 mod reading;
 mod routes;
 mod tokens;
@@ -36,6 +37,7 @@ const TABLE: &[&dyn Served] = &[
     &networks::List,
     &networks::Rule,
     &networks::Forget,
+    &overview::Show,
     &routes::ListRoutes,
     &routes::ListUpstreams,
     &tokens::List,
@@ -83,11 +85,11 @@ async fn respond(
         return Err(Problem::Denied("The console cannot be reached from here.".to_owned()));
     }
     let caller = identify(console, asked).await?;
-    let found: Vec<_> =
+    let mut found: Vec<_> =
         TABLE.iter().filter_map(|one| Some((one, parts(one.about().path, path)?))).collect();
-    if found.is_empty() {
-        return Err(Problem::NotFound);
-    }
+    // `/users/bulk` is no user.
+    let fewest = found.iter().map(|(_, parts)| parts.len()).min().ok_or(Problem::NotFound)?;
+    found.retain(|(_, parts)| parts.len() == fewest);
     let method = if asked.method == Method::HEAD { &Method::GET } else { &asked.method };
     let Some((operation, parts)) = found.iter().find(|(one, _)| one.about().method == *method)
     else {
