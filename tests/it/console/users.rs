@@ -299,6 +299,24 @@ fn many_are_changed_at_once_after_a_question_that_names_them() {
 }
 
 #[test]
+fn what_cannot_be_done_to_one_of_many_is_told_with_the_reason_and_the_others_are_done() {
+    let gateway = Gateway::start("");
+    let mut browser = Browser::signed_in(&gateway, "ada");
+    gateway.register("bob");
+    let ids = ["ada", "bob"].map(|name| {
+        let path = page_of(&gateway, name);
+        between(&path, "/admin/users/", "/").unwrap()
+    });
+    browser.get(&format!("/admin/users/act/?act=delete&user={}&user={}", ids[0], ids[1]));
+    let fields = [("act", "delete"), ("user", &ids[0]), ("user", &ids[1])];
+    let result = browser.post("/admin/users/act/", &fields).text();
+    assert!(result.contains("Done for 1 user."), "{result}");
+    assert!(result.contains("not done: Your own account"), "{result}");
+    assert_eq!(browser.get(&page_of(&gateway, "ada")).status, 200);
+    assert_eq!(gateway.try_login("bob").status, 400);
+}
+
+#[test]
 fn an_act_without_anyone_selected_changes_nothing() {
     let gateway = Gateway::start("");
     let mut browser = Browser::signed_in(&gateway, "ada");
