@@ -41,6 +41,14 @@ impl Problems {
         of_it.map(|(_, problem)| problem.as_str()).collect()
     }
 
+    /// What is wrong with a field that is none of one line.
+    pub(super) fn list(&self, field: &str) -> Markup {
+        html! {
+            @let wrong = self.of(field);
+            @if !wrong.is_empty() { ul.wrong { @for problem in wrong { li { (problem) } } } }
+        }
+    }
+
     /// Tells that something is wrong, before the form.
     pub(super) fn summary(&self) -> Markup {
         html! {

@@ -19,7 +19,9 @@ mod notice;
 mod overview;
 mod page;
 mod refusal;
+mod routes;
 mod second_factor;
+mod settings;
 mod setup;
 mod sign_in;
 mod site;
@@ -29,9 +31,13 @@ mod users;
 use self::asked::Asked;
 use self::refusal::Refusal;
 use self::site::{Entrance, Site};
+
+pub use self::settings::{Reading, Setting};
+
 use crate::auth::{Auth, SessionSettings};
+use crate::clock::Timestamp;
 use crate::gateway::{self, ConsoleAnswer, ConsoleRequest, Gateway};
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use async_trait::async_trait;
 use http::{HeaderValue, Method, Response, header};
 use ipnet::IpNet;
@@ -73,21 +79,37 @@ fn below_api(path: &str) -> Option<&str> {
 pub struct Console {
     auth: Arc<Auth>,
     gateway: Gateway,
+    reading: ArcSwap<Reading>,
     settings: ArcSwapOption<Settings>,
     /// Those who follow events.
     watchers: events::Watchers,
 }
 
 impl Console {
-    /// The console of this gateway; with no settings there is none.
-    pub fn new(auth: Arc<Auth>, gateway: Gateway, settings: Option<Settings>) -> Self {
+    /// The console of this gateway, and what was read of the settings; with none of its own there is
+    /// no console.
+    pub fn new(
+        auth: Arc<Auth>,
+        gateway: Gateway,
+        settings: Option<Settings>,
+        reading: Reading,
+    ) -> Self {
+        let reading = ArcSwap::from_pointee(reading);
         let settings = ArcSwapOption::new(settings.map(Arc::new));
-        Self { auth, gateway, settings, watchers: events::Watchers::default() }
+        Self { auth, gateway, reading, settings, watchers: events::Watchers::default() }
     }
 
     /// Works by other settings from now on.
-    pub fn apply(&self, settings: Option<Settings>) {
+    pub fn apply(&self, settings: Option<Settings>, reading: Reading) {
         self.settings.store(settings.map(Arc::new));
+        self.reading.store(Arc::new(reading));
+    }
+
+    /// Notes that other settings were read, at that time, but cannot be put to work, and why.
+    pub fn settings_refused(&self, at: Timestamp, why: &str) {
+        let mut reading = Reading::clone(&self.reading.load());
+        reading.refused = Some((at, why.to_owned()));
+        self.reading.store(Arc::new(reading));
     }
 
     async fn respond(&self, settings: &Settings, asked: &Asked) -> Result<ConsoleAnswer, Refusal> {
@@ -141,6 +163,8 @@ impl Console {
             ["events", rest @ ..] => events::answer(site, rest).await,
             ["limits", rest @ ..] => limits::answer(site, rest).await,
             ["logout"] => sign_in::leave(site).await,
+            ["routes", rest @ ..] => routes::answer(site, rest).await,
+            ["settings"] => settings::answer(site),
             ["tokens", rest @ ..] => tokens::answer(site, rest).await,
             ["users", rest @ ..] => users::answer(site, rest).await,
             _ => Err(Refusal::NotFound),

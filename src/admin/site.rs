@@ -3,7 +3,7 @@
 use super::asked::{Asked, Pairs};
 use super::page::{self, Nav};
 use super::refusal::Refusal;
-use super::{Console, Settings};
+use super::{Console, Reading, Settings};
 use crate::auth::{Auth, Session, SessionId, Visitor};
 use crate::gateway::{ConsoleAnswer, Gateway, PLAIN_NAME, SECURE_NAME};
 use crate::model::event::Actor;
@@ -156,6 +156,11 @@ impl<'a> Site<'a> {
     /// The proxy.
     pub(super) fn gateway(&self) -> &'a Gateway {
         &self.entrance.console.gateway
+    }
+
+    /// What was read of the settings.
+    pub(super) fn reading(&self) -> Arc<Reading> {
+        self.entrance.console.reading.load_full()
     }
 
     /// The way in.

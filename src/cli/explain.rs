@@ -108,7 +108,7 @@ impl Explain {
             headers.append(header::AUTHORIZATION, bearing(gateway, &token)?);
         }
         let is_secure = self.url.starts_with("https://");
-        let called = if is_secure { called(host) } else { None };
+        let called = is_secure.then(|| ServerName::called(host)).flatten();
         Ok(Inquiry { called, headers, is_secure, method, peer: self.from, target })
     }
 }
@@ -143,13 +143,6 @@ fn split_url(url: &str) -> Result<(&str, String), Failure> {
     let (host, target) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let slash = if target.starts_with('/') { "" } else { "/" };
     Ok((host, format!("{slash}{target}")))
-}
-
-/// The name of a URL's host as clients call it in their TLS handshake: an address is not called.
-fn called(host: &str) -> Option<ServerName> {
-    let name = host.split_once(':').map_or(host, |(name, _)| name);
-    let is_name = !name.starts_with('[') && name.parse::<IpAddr>().is_err();
-    is_name.then(|| ServerName(name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()))
 }
 
 fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {

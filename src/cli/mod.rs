@@ -10,9 +10,11 @@ mod limits;
 mod output;
 mod routes;
 mod serve;
+mod settings;
 mod show_app;
 mod tell;
 mod token;
+mod upstreams;
 mod user;
 
 use crate::auth::{Auth, AuthError, HashError, KeyError, ManageError, NetworkError, RegisterError};
@@ -44,8 +46,12 @@ enum Verb {
     Demo(demo::Demo),
     /// Checks the settings and tells every mistake at once
     Check(check::Check),
+    /// Shows all settings: what they are, and where each comes from. Passwords are left out
+    Settings(settings::Settings),
     /// Shows the routes in the order of matching
     Routes(routes::Routes),
+    /// Shows how a running gateway finds the servers behind it: which are up, and why others are not
+    Upstreams(upstreams::Upstreams),
     /// Tells what a running gateway would do with a request, and why
     Explain(explain::Explain),
     /// Manages users, also while a gateway runs
@@ -149,6 +155,8 @@ pub fn run() -> ExitCode {
         Verb::Demo(verb) => verb.run(),
         Verb::Check(verb) => verb.run(),
         Verb::Routes(verb) => verb.run(),
+        Verb::Settings(verb) => verb.run(),
+        Verb::Upstreams(verb) => verb.run(),
         Verb::Explain(verb) => wait_for(verb.run()),
         Verb::User(verb) => wait_for(verb.run()),
         Verb::Token(verb) => wait_for(verb.run()),

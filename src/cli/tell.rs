@@ -17,6 +17,12 @@ pub(super) struct Tell {
 
 impl Tell {
     pub(super) fn run(self, command: Command) -> Result<(), Failure> {
+        println!("{}", self.ask(command)?);
+        Ok(())
+    }
+
+    /// What the gateway answers.
+    pub(super) fn ask(self, command: Command) -> Result<String, Failure> {
         let path = match self.control {
             Some(path) => path,
             None => self.settings.load(Flags::default())?.server.control.ok_or_else(|| {
@@ -25,8 +31,6 @@ impl Tell {
             })?,
         };
         let told = control::tell(&path, command);
-        let done = told.map_err(|source| Failure::Tell { path, source })?;
-        println!("{done}");
-        Ok(())
+        told.map_err(|source| Failure::Tell { path, source })
     }
 }

@@ -4,6 +4,7 @@
 //! One layer lies over the other in `layers`; the result is read section by section, in
 //! `sections`, by a `section::Section` that notes every mistake and goes on.
 
+mod effective;
 mod environment;
 mod layers;
 mod mistake;
@@ -30,6 +31,8 @@ pub struct Config {
     pub admin: Option<admin::Settings>,
     /// Of accounts and tokens.
     pub auth: auth::Settings,
+    /// What is set, where each setting comes from and what it means.
+    pub effective: Vec<admin::Setting>,
     /// Of the proxy.
     pub gateway: gateway::Settings,
     /// Of the log.
@@ -51,6 +54,7 @@ impl Config {
         let written = layers::gather(source, &mut report);
         let mut config = sections::read(written, &mut report);
         config.warnings = report.take_warnings();
+        config.effective = std::mem::take(report.effective()).settings();
         report.into_mistakes().map_or(Ok(config), Err)
     }
 }

@@ -1,11 +1,13 @@
 //! What a reader of settings has found out.
 
+use super::effective::Effective;
 use super::mistake::{Mistake, Mistakes, Place};
 use std::collections::BTreeSet;
 
 /// What a reader has found out: which settings there are, and what is wrong with those written.
 #[derive(Default)]
 pub(super) struct Report {
+    effective: Effective,
     known: BTreeSet<String>,
     mistakes: Vec<Mistake>,
     unknown: Vec<Unknown>,
@@ -21,6 +23,11 @@ impl Report {
     /// Notes something that has no effect.
     pub(super) fn warn(&mut self, key: String, place: Place, problem: String) {
         self.warnings.push(Mistake { key, place, problem });
+    }
+
+    /// What the settings are, as they are asked for.
+    pub(super) fn effective(&mut self) -> &mut Effective {
+        &mut self.effective
     }
 
     /// All that has no effect, taken away.

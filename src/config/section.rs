@@ -89,6 +89,8 @@ impl<'r> Section<'r> {
         default: T,
         parse: impl FnOnce(&Value) -> Result<T, String>,
     ) -> T {
+        let name = join(&self.name, key);
+        self.report.effective().mask(name);
         let Some(file) = self.take(file_key) else { return self.read(key, default, parse) };
         if let Some(direct) = self.take(key) {
             let problem = format!("is given twice; {} has it too", direct.place);
@@ -187,6 +189,12 @@ impl<'r> Section<'r> {
         self.report.warn(join(&self.name, key), self.place_of(key), problem.to_owned());
     }
 
+    /// Notes that the default of a key, which is not written, does not hold here.
+    pub(super) fn has_no_default(&mut self, key: &str) {
+        let name = join(&self.name, key);
+        self.report.effective().forget(&name);
+    }
+
     /// Notes the keys that nobody asked for.
     pub(super) fn finish(self) {
         for key in self.asked.keys() {
@@ -210,6 +218,10 @@ impl<'r> Section<'r> {
         let item = self.table.remove(key);
         let place = item.as_ref().map_or(Place::Default, |item| item.place.clone());
         self.asked.insert(key, place);
+        // What a list of sections holds is summed up with the list.
+        if self.kind == self.name {
+            self.report.effective().note(join(&self.name, key), item.as_ref());
+        }
         item
     }
 

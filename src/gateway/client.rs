@@ -33,6 +33,13 @@ pub(super) struct Client {
 pub struct ServerName(pub String);
 
 impl ServerName {
+    /// The name of a URL's host as clients call it: an address is not called.
+    pub fn called(host: &str) -> Option<Self> {
+        let name = host.split_once(':').map_or(host, |(name, _)| name);
+        let is_name = !name.starts_with('[') && name.parse::<IpAddr>().is_err();
+        is_name.then(|| Self(name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()))
+    }
+
     /// What the client of a session has called, if it speaks TLS and said so.
     pub(super) fn of(session: &Session) -> Option<&Self> {
         session.digest()?.ssl_digest.as_ref()?.extension.get()

@@ -1,4 +1,5 @@
-//! The socket by which `authgate reload` and `authgate upgrade` reach a running gateway.
+//! The socket by which `authgate reload`, `authgate upgrade` and `authgate upstreams` reach a running
+//! gateway.
 //!
 //! One line asks, one text answers: `ok`, a blank and what was done, or `error`, a blank and why not.
 
@@ -24,10 +25,12 @@ pub enum Command {
     Reload,
     /// To hand its listeners to a new process.
     Upgrade,
+    /// To tell how its upstreams are.
+    Upstreams,
 }
 
 impl Command {
-    const ALL: [Self; 2] = [Self::Reload, Self::Upgrade];
+    const ALL: [Self; 3] = [Self::Reload, Self::Upgrade, Self::Upstreams];
 }
 
 impl fmt::Display for Command {
@@ -35,6 +38,7 @@ impl fmt::Display for Command {
         f.write_str(match self {
             Self::Reload => "reload",
             Self::Upgrade => "upgrade",
+            Self::Upstreams => "upstreams",
         })
     }
 }

@@ -13,7 +13,10 @@ use super::signals::{Signals, Told};
 use super::stop::{Doors, Ending};
 use super::watch::FileWatch;
 use super::worker::Workers;
-use super::{Limits, Settings, Start, StartError, descriptors, notify, setup, small, upkeep};
+use super::{
+    Limits, Settings, Start, StartError, descriptors, notify, reload, setup, small, upkeep,
+    upstreams,
+};
 use crate::admin::Console;
 use crate::auth::Auth;
 use crate::clock::OnceASecond;
@@ -166,9 +169,17 @@ impl Gate {
         program: &Program,
         signals: &mut Signals,
     ) -> Option<Ending> {
-        if command == Command::Reload {
-            asker.answer(self.reload().await).await;
-            return None;
+        match command {
+            Command::Reload => {
+                asker.answer(self.reload().await).await;
+                return None;
+            }
+            Command::Upgrade => {}
+            Command::Upstreams => {
+                let upstreams = self.running.gateway.upstreams();
+                asker.answer(Ok(upstreams::in_json(&upstreams))).await;
+                return None;
+            }
         }
         let sockets = self.sockets.iter();
         let sockets: Vec<_> = sockets.map(|(address, socket)| (*address, socket.as_fd())).collect();
@@ -260,7 +271,9 @@ async fn put_together(
     let auth = Arc::new(Auth::open(store, Arc::clone(&metrics), config.auth.clone())?);
     let gateway = Gateway::new(Arc::clone(&auth), Arc::clone(&metrics), config.gateway.clone());
     auth.learn_networks().await;
-    let console = Console::new(Arc::clone(&auth), gateway.clone(), config.admin.clone());
+    let reading = reload::reading(&config, &source, &[]);
+    let settings = config.admin.clone();
+    let console = Console::new(Arc::clone(&auth), gateway.clone(), settings, reading);
     let console = Arc::new(console);
     let gateway = gateway.with_console(Arc::clone(&console) as Arc<dyn gateway::Console>);
     let limits = Limits::of(&config);

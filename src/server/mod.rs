@@ -24,6 +24,7 @@ pub mod small;
 mod stop;
 pub mod tls;
 mod upkeep;
+mod upstreams;
 mod watch;
 mod worker;
 

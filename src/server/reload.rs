@@ -5,8 +5,9 @@ use super::accept::Reception;
 use super::listener::ListenerSettings;
 use super::listening::{How, Listener};
 use super::log::Log;
-use crate::admin::Console;
+use crate::admin::{Console, Reading};
 use crate::auth::Auth;
+use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Source};
 use crate::gateway::Gateway;
 use crate::model::event::EventName;
@@ -43,6 +44,7 @@ impl Running {
             }
             Err(mistakes) => {
                 self.auth.tell(EventName::ReloadRefused, Some(mistakes));
+                self.console.settings_refused(SystemClock.now(), mistakes);
                 for mistake in mistakes.lines() {
                     tracing::error!(mistake, "settings kept as they were");
                 }
@@ -78,10 +80,23 @@ impl Running {
         self.reception.limits.store(Arc::new(limits));
         self.grace = config.server.grace;
         self.upgrade_grace = config.server.upgrade_grace;
+        let reading = reading(&config, &self.source, &fixed);
         self.auth.apply(config.auth);
-        self.console.apply(config.admin);
+        self.console.apply(config.admin, reading);
         self.gateway.apply(config.gateway);
         Ok(done(&fixed))
+    }
+}
+
+/// What operators are told of the settings: these are at work from now on, but for some that wait.
+pub(super) fn reading(config: &Config, source: &Source, waiting: &[&str]) -> Reading {
+    Reading {
+        file: source.file.as_ref().map(|file| file.display().to_string()),
+        read: SystemClock.now(),
+        refused: None,
+        settings: config.effective.clone(),
+        waiting: waiting.iter().map(ToString::to_string).collect(),
+        warnings: config.warnings.iter().map(ToString::to_string).collect(),
     }
 }
 

@@ -9,10 +9,12 @@ mod limits;
 mod operators;
 mod overview;
 mod places;
+mod routes;
 mod second_factor;
 mod sessions;
 mod setup;
 mod sign_in;
+mod times;
 mod tokens;
 mod users;
 

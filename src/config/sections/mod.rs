@@ -39,7 +39,8 @@ pub(super) fn read(written: Table, report: &mut Report) -> Config {
     let gateway = proxy::gateway(&mut root, answers, shown, Limits { classes, exceptions }, mount);
     let log = root.section("log", process::log);
     root.finish();
-    Config { admin, auth, gateway, log, server, store, warnings: Vec::new() }
+    let (effective, warnings) = (Vec::new(), Vec::new());
+    Config { admin, auth, effective, gateway, log, server, store, warnings }
 }
 
 fn store(section: &mut Section<'_>) -> store::Settings {

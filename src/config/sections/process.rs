@@ -41,8 +41,11 @@ fn listen(section: &mut Section<'_>, is_alone: bool) -> Vec<ListenerSettings> {
         section.list("listen", values::address)
     };
     let Some(written) = written else {
-        let default = ListenerSettings::plain(SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)));
-        return if is_alone { vec![default] } else { Vec::new() };
+        if !is_alone {
+            section.has_no_default("listen");
+            return Vec::new();
+        }
+        return vec![ListenerSettings::plain(SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)))];
     };
     let mut listeners = Vec::new();
     for (place, address) in written {

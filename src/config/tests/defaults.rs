@@ -14,7 +14,7 @@ fn shipped() -> Source {
 }
 
 fn debug(config: &Config) -> String {
-    let Config { admin, auth, gateway, log, server, store, warnings } = config;
+    let Config { admin, auth, effective: _, gateway, log, server, store, warnings } = config;
     assert!(warnings.is_empty(), "{warnings:?}");
     let store::Settings::Sqlite { path } = store else { panic!("not the default store") };
     format!("{admin:#?}\n{auth:#?}\n{gateway:#?}\n{log:#?}\n{server:#?}\n{path:?}")

@@ -2,6 +2,7 @@
 
 mod admin;
 mod defaults;
+mod effective;
 mod layers;
 mod limits;
 mod listeners;

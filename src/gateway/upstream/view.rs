@@ -77,7 +77,9 @@ impl Upstream {
         let servers = pool.servers().iter().map(|server| (server.place, self.view_of(server)));
         let nowhere = self.names.iter().filter(|name| name.addresses().is_empty());
         let nowhere = nowhere.map(|name| {
-            let state = ServerState::Unresolved(name.problem());
+            // What was asked for is on the page already.
+            let bare = |why: String| why.split(" for Query").next().unwrap_or_default().to_owned();
+            let state = ServerState::Unresolved(name.problem().map(bare));
             (name.place, self.view_at(name.place, state))
         });
         let mut servers: Vec<_> = servers.chain(nowhere).collect();
