@@ -1,8 +1,9 @@
 //! **authgate** puts accounts, expiring tokens and a guard in front of HTTP backends.
 //!
 //! It answers a few endpoints itself (`/api/register/`, `/api/login/`, `/api/logout/`,
-//! `/api/logoutall/`), as Django REST framework with django-rest-knox does, and forwards any other
-//! request to the app behind it, if the route's policy permits, telling it who calls.
+//! `/api/logoutall/`), as Django REST framework with django-rest-knox does, has a console for operators
+//! at `/admin/`, and forwards any other request to the app behind it, if the route's policy permits,
+//! telling it who calls.
 //!
 //! # The way of a request
 //!
@@ -12,6 +13,7 @@
 //! -> gateway::Gateway::request_filter -> admit
 //!   gateway::head          the head's rules; the target is read in one way        -> else 400
 //!   policy::CleanPath      the path is cleaned; what has two readings             -> 400
+//!   gateway::ConsoleMount  below the console's path? -> admin::Console::answer
 //!   api::Endpoints::at     one of ours? -> api::answer -> auth::{register, login, logout}
 //!   gateway::judge         where it leads, and whether it may pass:
 //!   policy::RouteTable     host, longest path, headers, method -> Route           -> else 404
@@ -42,6 +44,9 @@
 //! | What happens to accounts is told and kept | [`model::event::Event`]; `auth/events.rs` |
 //! | What the stores promise | [`store::Store`]; SQLite and Redis obey one suite, `tests/it/store.rs` |
 //! | Settings are read, and every mistake is told | [`config::Config::load`]; `conf/authgate.toml` lists them all |
+//! | The console's pages | [`admin`], a file for each; who is let in: `auth/console/`; from the gateway it comes by [`gateway::Console`] |
+//! | Programs do what the console does | `admin/api/`: one table of operations makes the router and the OpenAPI document |
+//! | Small things of the console are kept | [`store::Item`]: sessions, keys, second factors |
 //! | The command line | [`cli`], a file for each verb; it manages accounts by `auth/manage.rs` |
 //! | Attempts are counted, and refused | `auth/limits/`; what a limit allows is [`model::limit::Rule`] |
 //! | A request is judged, for the proxy and for `authgate explain` | `gateway/judge.rs` |
@@ -58,7 +63,7 @@
 //!
 //! # Who may use whom
 //!
-//! `main > cli > server > config > gateway > api > auth > store > model > clock`; `policy` needs
+//! `main > cli > server > config > admin > gateway > api > auth > store > model > clock`; `policy` needs
 //! `model` alone and `metrics` nobody. `tests/layers.rs` holds everyone to it, and only `gateway`,
 //! `server` and `cli` know Pingora. No part below `config` knows that a file exists: each has a
 //! `Settings` of its own.

@@ -47,7 +47,22 @@ def write_no_token():
     return file
 
 
-def fill_sqlite(authgate, name, count):
+def is_staff(number, varied):
+    """With `varied`, whoever has a number that ends with 001 is staff, user1 too."""
+    return int(varied and number % 1000 == 1)
+
+
+def is_active(number, varied):
+    """With `varied`, one of fifty may not log in."""
+    return int(not varied or number % 50 != 0)
+
+
+def last_login(number, now, varied):
+    """With `varied`, a third never logged in, and the others within a month, in no order; at moments of their own."""
+    return None if not varied or number % 3 == 0 else now - (number * 7_919_117_861) % (30 * DAY * 1_000_000)
+
+
+def fill_sqlite(authgate, name, count, varied=False):
     """Makes an SQLite store of so many users; returns its URL. authgate makes the tables."""
     path = places.RUN / name
     for leftover in (path, path.with_name(f"{name}-wal"), path.with_name(f"{name}-shm")):
@@ -58,16 +73,24 @@ def fill_sqlite(authgate, name, count):
     if made.returncode:
         sys.exit(f"authgate could not make {path}:\n{made.stderr}")
     now, end = moments()
-    users = ((n, username(n), f"{username(n)}@example.com", PASSWORD_HASH, now) for n in range(1, count + 1))
+    users = ((n, username(n), f"{username(n)}@example.com", PASSWORD_HASH, is_active(n, varied), is_staff(n, varied),
+              now, last_login(n, now, varied)) for n in range(1, count + 1))
     # In the order of the table, which is by digest, they go in several times faster.
     tokens = sorted((hashlib.sha512(token(n).encode()).digest(), n, now, end) for n in range(1, count + 1))
     database = sqlite3.connect(path)
     database.execute("PRAGMA synchronous = off")
+    # What is made of the rows is made once they are all there, which takes half as long.
+    made_of_rows = database.execute("SELECT type, name, sql FROM sqlite_schema WHERE type IN ('index', 'trigger')"
+                                    " AND tbl_name IN ('users', 'tokens') AND sql IS NOT NULL").fetchall()
     with database:
-        database.executemany("INSERT INTO users (id, username, email, password, is_active, is_staff, joined, epoch)"
-                             " VALUES (?, ?, ?, ?, 1, 0, ?, 0)", users)
+        for kind, called, _ in made_of_rows:
+            database.execute(f"DROP {kind} {called}")
+        database.executemany("INSERT INTO users (id, username, email, password, is_active, is_staff,"
+                             " joined, last_login, epoch, tokens) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 1)", users)
         database.executemany("INSERT INTO tokens (digest, user_id, created, expires, user_epoch)"
                              " VALUES (?, ?, ?, ?, 0)", tokens)
+        for _, _, sql in made_of_rows:
+            database.execute(sql)
     database.execute("PRAGMA wal_checkpoint(truncate)")
     database.close()
     return store
@@ -93,19 +116,22 @@ def start_redis(stage, core=places.PROXY_CORE):
     return stage.start("redis", command, core, places.REDIS_PORT)
 
 
-def fill_redis(count, database=0):
-    """Makes a Redis store of so many users; returns its URL."""
+def fill_redis(count, database=0, varied=False):
+    """Makes a Redis store of so many users, without indexes, as one from before an update; returns its URL."""
     now, end = moments()
-    send_to_redis(database, (command for n in range(1, count + 1) for command in redis_account(n, now, end)))
+    send_to_redis(database, (command for n in range(1, count + 1) for command in redis_account(n, now, end, varied)))
     send_to_redis(database, [("SET", "authgate:next-user", count)])
     return f"redis://127.0.0.1:{places.REDIS_PORT}/{database}"
 
 
-def redis_account(number, now, end):
+def redis_account(number, now, end, varied=False):
     digest = hashlib.sha512(token(number).encode()).hexdigest()
     name = username(number)
+    moment = last_login(number, now, varied)
+    login = () if moment is None else ("last_login", moment)
     yield ("HSET", f"authgate:user:{{{number}}}", "username", name, "email", f"{name}@example.com",
-           "password", PASSWORD_HASH, "is_active", 1, "is_staff", 0, "joined", now, "epoch", 0)
+           "password", PASSWORD_HASH, "is_active", is_active(number, varied), "is_staff", is_staff(number, varied),
+           "joined", now, "epoch", 0, *login)
     yield ("ZADD", "authgate:users", number, number)
     yield ("SET", f"authgate:name:{{{name}}}", number)
     yield ("ZADD", f"authgate:user-tokens:{{{number}}}", end, f"{now:020}:0:{digest}")
@@ -140,6 +166,15 @@ def send_to_redis(database, commands):
                 answer = answers.readline()
                 if not answer.startswith((b"+", b":")):
                     sys.exit(f"Redis refused {command[:2]}: {answer!r}")
+
+
+def ask_redis(database, command):
+    """The first line of Redis's answer."""
+    with socket.create_connection(("127.0.0.1", places.REDIS_PORT)) as connection:
+        connection.sendall(redis_command(("SELECT", database)) + redis_command(command))
+        answers = connection.makefile("rb")
+        answers.readline()
+        return answers.readline().strip()
 
 
 def redis_command(words):

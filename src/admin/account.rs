@@ -110,13 +110,10 @@ async fn password(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     let again =
         |words: &str| Ok(with_status(password_page(site, Some(words)), StatusCode::BAD_REQUEST));
     let text = |name| form.get(name).unwrap_or_default();
-    if text("new_password") != text("new_password_again") {
-        return again("The new passwords differ.");
-    }
-    if text("new_password").trim().is_empty() {
-        return again("The new password is blank.");
-    }
-    let new = Password::new(text("new_password").to_owned());
+    let new = match typed_twice([text("new_password"), text("new_password_again")]) {
+        Ok(new) => new,
+        Err(words) => return again(words),
+    };
     let old = Password::new(text("old_password").to_owned());
     let (user, visitor) = (&site.session.user, site.entrance().visitor());
     let passwords = NewPassword { new, old };
@@ -133,6 +130,25 @@ async fn password(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
             | ChangeError::WrongPassword),
         ) => again(&super::refusal::sentence(&error.to_string())),
     }
+}
+
+/// A new password that was typed twice, or what is wrong with it.
+pub(super) fn typed_twice([once, again]: [&str; 2]) -> Result<Password, &'static str> {
+    /// In characters: Django's.
+    const LONGEST: usize = 128;
+    if once != again {
+        return Err("The new passwords differ.");
+    }
+    if once.trim().is_empty() {
+        return Err("The new password is blank.");
+    }
+    if once.chars().count() > LONGEST {
+        return Err("The new password has more than 128 characters.");
+    }
+    if once.contains('\0') {
+        return Err("Null characters are not allowed.");
+    }
+    Ok(Password::new(once.to_owned()))
 }
 
 fn password_page(site: &Site<'_>, problem: Option<&str>) -> ConsoleAnswer {

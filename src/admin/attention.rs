@@ -12,7 +12,6 @@ pub(super) struct Findings<'a> {
     pub history: Option<&'a History>,
     pub inspection: &'a Result<Inspection, StoreError>,
     pub limits: Option<&'a LimitsShown>,
-    pub setup_is_open: bool,
     /// How many operators have no authenticator app.
     pub without_totp: usize,
 }
@@ -155,19 +154,12 @@ fn of_gateway(site: &Site<'_>) -> Vec<Alert> {
 }
 
 fn of_operators(findings: &Findings<'_>) -> Vec<Alert> {
-    let mut alerts = Vec::new();
-    if findings.setup_is_open {
-        alerts.push(look(
-            "The link that makes the first operator is still open: whoever has it can use it.",
-        ));
-    }
     let words = match findings.without_totp {
-        0 => return alerts,
+        0 => return Vec::new(),
         1 => "One operator signs in by a password alone, without an authenticator app.".to_owned(),
         more => {
             format!("{more} operators sign in by a password alone, without an authenticator app.")
         }
     };
-    alerts.push(look(words).see("/users/?staff=yes", "Operators"));
-    alerts
+    vec![look(words).see("/users/?staff=yes", "Operators")]
 }

@@ -54,7 +54,7 @@ async fn list(site: &Site<'_>, typed: &Typed) -> Result<ConsoleAnswer, Refusal> 
 
 fn table(site: &Site<'_>, keys: &[ApiKey]) -> Markup {
     html! {
-        table.table.cards aria-label="Your API keys" {
+        div.table { table.cards aria-label="Your API keys" {
             thead { tr {
                 th scope="col" { "Name" }
                 th scope="col" { "Key" }
@@ -66,7 +66,7 @@ fn table(site: &Site<'_>, keys: &[ApiKey]) -> Markup {
                 th scope="col" { "Action" }
             } }
             tbody { @for key in keys { (row(site, key)) } }
-        }
+        } }
     }
 }
 
@@ -76,7 +76,7 @@ fn row(site: &Site<'_>, key: &ApiKey) -> Markup {
         tr {
             td data-label="Name" { (key.name) }
             td data-label="Key" { code { (short(&key.id)) } }
-            td data-label="Rights" { (key.rights) }
+            td.long data-label="Rights" { (key.rights) }
             td data-label="Created" { (moment(key.created)) }
             td data-label="Expires" { (moment(key.expires)) }
             td data-label="Last used" { (moment_or(key.last_used.map(|(at, _)| at), "never")) }
@@ -126,7 +126,7 @@ fn boxes(ticked: &[String]) -> Markup {
         }
     };
     html! {
-        table.table {
+        div.table { table {
             caption { "What it may do. To write is to read, too; who may write users may make operators." }
             thead { tr {
                 th scope="col" { "Part" }
@@ -140,7 +140,7 @@ fn boxes(ticked: &[String]) -> Markup {
                     (one(Right::Write(resource), &format!("write {}", resource.as_str())))
                 } @else { span.faint { "–" } } }
             } } }
-        }
+        } }
     }
 }
 

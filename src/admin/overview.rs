@@ -15,12 +15,11 @@ pub(super) async fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     site.reads()?;
     let auth = site.auth();
     // Each tells what it can: what one cannot tell hides nothing of the others.
-    let (inspection, census, history, limits, setup_is_open, without_totp) = tokio::join!(
+    let (inspection, census, history, limits, without_totp) = tokio::join!(
         auth.inspect(),
         auth.census(),
         auth.history(),
         auth.limits_shown(0),
-        auth.any_setup_is_open(),
         auth.operators_without_totp(),
     );
     let history = history.ok();
@@ -28,7 +27,6 @@ pub(super) async fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
         history: history.as_ref(),
         inspection: &inspection,
         limits: limits.as_ref().ok(),
-        setup_is_open: setup_is_open.unwrap_or(false),
         without_totp: without_totp.unwrap_or(0),
     };
     let body = html! {

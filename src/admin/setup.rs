@@ -1,12 +1,12 @@
 //! The first operator.
 
+use super::account::typed_twice;
 use super::page::{self, with_cookie, with_status};
 use super::refusal::Refusal;
 use super::site::Entrance;
 use crate::auth::{Registration, SessionId, SetupCode, SetupError};
 use crate::gateway::ConsoleAnswer;
 use crate::model::email::Email;
-use crate::model::password::Password;
 use crate::model::user::Username;
 use http::StatusCode;
 use maud::html;
@@ -46,16 +46,12 @@ async fn set_up(entrance: Entrance<'_>) -> Result<ConsoleAnswer, Refusal> {
         let answer = form_page(entrance, &id, &code, &typed);
         Ok(with_status(answer, StatusCode::BAD_REQUEST))
     };
-    if text("password") != text("password_again") {
-        return again("The passwords differ.".to_owned());
-    }
-    if text("password").trim().is_empty() {
-        return again("The password is blank.".to_owned());
-    }
+    let password = match typed_twice([text("password"), text("password_again")]) {
+        Ok(password) => password,
+        Err(words) => return again(words.to_owned()),
+    };
     let registration = match (Username::parse(username), Email::parse(email)) {
-        (Ok(username), Ok(email)) => {
-            Registration { email, password: Password::new(text("password").to_owned()), username }
-        }
+        (Ok(username), Ok(email)) => Registration { email, password, username },
         (Err(errors), _) => return again(in_words(&errors)),
         (_, Err(errors)) => return again(in_words(&errors)),
     };

@@ -220,7 +220,8 @@ impl From<ManageError> for Problem {
             ManageError::Changed(_)
             | ManageError::LastOperator(_)
             | ManageError::OperatorsBusy
-            | ManageError::OwnAccount => Self::Conflict(sentence(&error.to_string())),
+            | ManageError::OwnAccount
+            | ManageError::OwnPassword => Self::Conflict(sentence(&error.to_string())),
             ManageError::NoSuchToken | ManageError::NoSuchUser(_) => Self::NotFound,
             ManageError::WeakPassword(weaknesses) => weak("password", &weaknesses),
         }

@@ -60,8 +60,12 @@ impl Events {
     pub(super) fn record(&self, event: Event) {
         write_line(&event);
         match event.name {
-            EventName::LoginFailed => self.metrics.login_ended(false),
-            EventName::LoginSucceeded => self.metrics.login_ended(true),
+            EventName::LoginFailed
+            | EventName::ConsoleSignInFailed
+            | EventName::SecondFactorFailed => self.metrics.login_ended(false),
+            EventName::LoginSucceeded | EventName::ConsoleSignedIn => {
+                self.metrics.login_ended(true);
+            }
             _ => {}
         }
         if self.queue.try_send(event).is_err() {

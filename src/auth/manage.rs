@@ -76,6 +76,9 @@ impl Auth {
         must_change: bool,
         by: Actor,
     ) -> Result<User, ManageError> {
+        if by.operator() == Some(&user.username) {
+            return Err(ManageError::OwnPassword);
+        }
         let weaknesses = self.weaknesses_for(user, &password);
         if !weaknesses.is_empty() {
             return Err(ManageError::WeakPassword(weaknesses));
@@ -196,6 +199,11 @@ pub enum ManageError {
     /// Nobody takes their own account from themselves by mistake.
     #[error("your own account can be deactivated, demoted or deleted by another operator only")]
     OwnAccount,
+    /// Whoever is signed in need not know the present password, which has to be typed to replace it.
+    #[error(
+        "your own password is changed on your account page, where the present one is asked for"
+    )]
+    OwnPassword,
     /// Someone else changes who is staff at this moment.
     #[error("someone else changes who is staff at this moment; try again")]
     OperatorsBusy,

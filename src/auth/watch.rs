@@ -26,11 +26,6 @@ impl Auth {
         timeout(PATIENCE, self.store.inspect()).await.map_err(StoreError::unavailable)?
     }
 
-    /// Whether the link that makes the first operator is open.
-    pub async fn any_setup_is_open(&self) -> Result<bool, StoreError> {
-        Ok(!self.store.items(ItemKind::Setup, self.clock.now()).await?.is_empty())
-    }
-
     /// How many operators have no authenticator app; of very many only some are looked at.
     pub async fn operators_without_totp(&self) -> Result<usize, StoreError> {
         const MOST: usize = 200;

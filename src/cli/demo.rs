@@ -66,6 +66,8 @@ Accounts are kept in a temporary file, gone when this ends (Ctrl-C). Paste into 
 
   # log out: the token is dead at once
   curl -s -i -X POST {url}/api/logout/ -H "Authorization: Token $TOKEN"
+
+The console is at {url}/admin/ (the log has a link that makes the first operator).
 "#
     )
 }

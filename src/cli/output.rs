@@ -24,7 +24,7 @@ pub(super) fn with_causes(error: &dyn Error) -> String {
 /// Prints rows under their heads, or `none` where there are none.
 pub(super) fn table<const N: usize>(heads: [&str; N], rows: Vec<[String; N]>, none: &str) {
     if rows.is_empty() {
-        println!("{none}");
+        println!("{}", plain(none));
         return;
     }
     let mut table = Table::new();

@@ -10,7 +10,7 @@ pub(super) use self::create::read_line;
 use self::create::{Create, SetPassword};
 use self::list::List;
 use self::show::Show;
-use super::{Failure, SettingsFile};
+use super::{Failure, SettingsFile, output};
 use crate::auth::{Auth, ManageError};
 use crate::model::email::Email;
 use crate::model::event::Actor;
@@ -108,7 +108,7 @@ impl User {
 /// Says what was done, once running gateways know it too.
 async fn say(accounts: &Auth, user: &user::User, what: &str) {
     accounts.until_heard().await;
-    println!("{} {what}", user.username);
+    println!("{} {what}", output::plain(user.username.as_str()));
 }
 
 impl Named {

@@ -136,7 +136,8 @@ pub struct Census {
     pub inactive: u64,
     /// Staff.
     pub staff: u64,
-    /// Tokens that were good then.
+    /// Tokens that were good then. Those that a new password or the like has ended may count until they
+    /// are swept.
     pub tokens: u64,
     /// All users.
     pub users: u64,

@@ -1,5 +1,6 @@
 // A flow: steps that an operator goes through with a browser, on a gateway of its own.
 
+import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { chromium } from "./installed.mjs";
 import { Gateway } from "./gateway.mjs";
@@ -26,10 +27,9 @@ export async function flow(steps) {
   const operator = (options) => Operator.open(browser, gateway, complaints, options);
   try {
     await steps({ gateway, operator, step });
-    if (complaints.length > 0) throw new Error(`pages that misbehave:\n${complaints.join("\n")}`);
+    assert.equal(complaints.length, 0, "pages did what no page may do");
   } catch (error) {
-    console.error(error.stack ?? error);
-    complaints.forEach((complaint) => console.error(complaint));
+    console.error([...complaints, error.stack ?? error].join("\n"));
     await keepPictures(browser, gateway);
     process.exitCode = 1;
   } finally {

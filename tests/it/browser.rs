@@ -19,6 +19,9 @@ use crate::harness::gateway::{Gateway, ROUTES};
 use crate::harness::redis_server::RedisServer;
 use crate::harness::upstream::Upstream;
 
+/// Where clients say from where they come, so that a flow can have several.
+const PROXIES: &str = "[server]\ntrusted_proxies = [\"127.0.0.0/8\"]\n";
+
 /// A test on each store for each flow, and for some of them what is in the store before.
 macro_rules! flows {
     ($($name:ident $(after $fill:path)?;)*) => {
@@ -46,7 +49,13 @@ macro_rules! flows {
 
 flows! {
     a_hostile_name_is_only_text after hostile::plant;
+    a_program_calls_with_a_key;
     an_operator_signs_in_and_out;
+    an_operator_signs_in_with_an_app;
+    events_are_watched;
+    limits_are_seen_and_lifted;
+    pages_work_without_scripts;
+    the_first_operator_comes_by_the_link;
     the_keyboard_is_enough;
     tokens_are_made_and_revoked;
     users_are_changed;
@@ -73,7 +82,7 @@ impl Place {
     fn with(redis: Option<RedisServer>) -> Self {
         let upstream = Upstream::start();
         let store = redis.as_ref().map(RedisServer::settings).unwrap_or_default();
-        let gateway = Gateway::start(&(store + &upstream.settings() + ROUTES));
+        let gateway = Gateway::start(&(store + PROXIES + &upstream.settings() + ROUTES));
         Self { gateway, _upstream: upstream, redis }
     }
 

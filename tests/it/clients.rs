@@ -33,6 +33,7 @@ fn source(name: &str) -> String {
     format!("{}/tests/clients/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-fn installed(name: &str) -> String {
+/// Where `tests/setup` has put something.
+pub(crate) fn installed(name: &str) -> String {
     format!("{}/target/clients/{name}", env!("CARGO_MANIFEST_DIR"))
 }

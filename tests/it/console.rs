@@ -14,6 +14,7 @@ mod second_factor;
 mod sessions;
 mod setup;
 mod sign_in;
+mod times;
 mod tokens;
 mod users;
 

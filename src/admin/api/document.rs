@@ -244,9 +244,8 @@ mod tests {
         let here = format!("{:#}\n", of("/admin/api/v1"));
         let file = "docs/openapi.json";
         if std::fs::read_to_string(file).ok().as_deref() != Some(here.as_str()) {
-            let made = std::env::temp_dir().join("openapi.json");
-            std::fs::write(&made, here).unwrap();
-            panic!("{file} is old: cp {} {file}", made.display());
+            std::fs::write("target/openapi.json", here).unwrap();
+            panic!("{file} is old: cp target/openapi.json {file}");
         }
     }
 

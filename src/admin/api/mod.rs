@@ -12,6 +12,7 @@ mod explain;
 mod limits;
 mod networks;
 mod operation;
+mod overview;
 mod reading;
 mod routes;
 mod tokens;
@@ -36,6 +37,7 @@ const TABLE: &[&dyn Served] = &[
     &networks::List,
     &networks::Rule,
     &networks::Forget,
+    &overview::Show,
     &routes::ListRoutes,
     &routes::ListUpstreams,
     &tokens::List,

@@ -88,7 +88,7 @@ function follow(table) {
     cell(row, "By", "long", event.operator === null ? element("span", event.by, "faint")
       : element("bdi", event.operator));
     const details = element("details");
-    const summary = element("summary");
+    const summary = element("summary", null, event.detail === null ? "faint" : "");
     summary.append(element("bdi", event.detail ?? "all fields"));
     const facts = element("dl", null, "facts");
     for (const [name, value] of Object.entries(event)) {

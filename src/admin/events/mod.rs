@@ -202,7 +202,7 @@ fn row(site: &Site<'_>, event: &Event) -> Markup {
             }
             td.long data-label="Detail" {
                 details {
-                    summary { bdi { (event.detail.as_deref().unwrap_or("all fields")) } }
+                    summary.faint[event.detail.is_none()] { bdi { (event.detail.as_deref().unwrap_or("all fields")) } }
                     (fields(event))
                 }
             }
@@ -232,6 +232,8 @@ fn fields(event: &Event) -> Markup {
 fn tone(name: EventName) -> Option<&'static str> {
     match name {
         EventName::LoginFailed
+        | EventName::ConsoleSignInFailed
+        | EventName::SecondFactorFailed
         | EventName::LimitReached
         | EventName::ReloadRefused
         | EventName::StoreLost => Some("bad"),

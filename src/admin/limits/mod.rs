@@ -96,7 +96,7 @@ fn table(site: &Site<'_>, limits: &[LimitView]) -> Markup {
                 th scope="col" { "Whose" }
                 th scope="col" { "Why" }
                 th scope="col" { "Refused for" }
-                th scope="col" { span.unseen { "What to do" } }
+                th scope="col" { span.hidden { "What to do" } }
             } }
             tbody {
                 @for limit in limits {

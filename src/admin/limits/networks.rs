@@ -136,7 +136,7 @@ fn table(site: &Site<'_>, rulings: &[Ruling], file: &Exceptions) -> Markup {
                     @for head in ["Network", "Is", "By", "Since", "Until", "Note"] {
                         th scope="col" { (head) }
                     }
-                    th scope="col" { span.unseen { "What to do" } }
+                    th scope="col" { span.hidden { "What to do" } }
                 } }
                 tbody {
                     @for ruling in rulings { (row(site, ruling)) }

@@ -110,7 +110,7 @@ fn acts(site: &Site<'_>, token: &ListedToken, place: Place, has_others: bool) ->
             }
             @if place == Place::OfUser && has_others {
                 @let path = format!("/users/{}/tokens/keep/?token={id}", id.user);
-                a.button aria-label=(format!("Revoke all but token {}", short(id)))
+                a.button aria-label=(format!("Revoke others, all but token {}", short(id)))
                     href=(site.link(&path)) { "Revoke others" }
             }
         }

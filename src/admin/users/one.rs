@@ -13,6 +13,7 @@ use crate::model::token::TokenId;
 use crate::model::user::User;
 use crate::store::{EventQuery, ListedToken};
 use maud::{Markup, html};
+use std::error::Error;
 
 /// How many events are shown.
 const LATEST: usize = 20;
@@ -27,7 +28,10 @@ pub(super) async fn answer(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer
     tokens.reverse();
     let username = Some(user.username.clone());
     let query = EventQuery { user: username, ..EventQuery::newest(LATEST) };
-    let events = site.auth().events(&query).await.map_err(crate::auth::AuthError::from)?;
+    // What cannot be read of the past must not hide the present.
+    let events = site.auth().events(&query).await.inspect_err(|error| {
+        tracing::error!(error = error as &dyn Error, "a user's history cannot be shown");
+    });
     let body = html! {
         (notice::shown(&site.asked().query))
         @if !user.username.is_sound() {
@@ -41,9 +45,13 @@ pub(super) async fn answer(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer
             (acts(site, user))
         }
         (token_part(site, user, &tokens))
-        (history(&events))
+        (history(site, user, events.ok().as_deref()))
     };
-    Ok(site.page(Nav::Users, user.username.as_str(), &body))
+    let title = match user.username.as_str() {
+        "" => "(no name)",
+        name => name,
+    };
+    Ok(site.page(Nav::Users, title, &body))
 }
 
 fn facts(site: &Site<'_>, user: &User, tokens: usize) -> Markup {
@@ -138,10 +146,21 @@ fn token_part(site: &Site<'_>, user: &User, tokens: &[ListedToken]) -> Markup {
     }
 }
 
-fn history(events: &[Event]) -> Markup {
+/// The latest events of the account; `None` if they cannot be read.
+fn history(site: &Site<'_>, user: &User, events: Option<&[Event]>) -> Markup {
+    let username: String =
+        form_urlencoded::byte_serialize(user.username.as_str().as_bytes()).collect();
+    let all = site.link(&format!("/events/?user={username}"));
     html! {
         section aria-labelledby="history" {
-            h2 id="history" { "History" }
+            div.row.between.head {
+                h2 id="history" { "History" }
+                a href=(all) { "All events of this account" }
+            }
+            @if events.is_none() {
+                p.alert role="alert" { "What happened cannot be read now." }
+            }
+            @let events = events.unwrap_or_default();
             @if events.is_empty() {
                 p.empty { "Nothing of this account is kept among the events." }
             } @else {

@@ -81,6 +81,10 @@ pub(super) fn read(form: &Pairs, problems: &mut Problems) -> Result<Option<Chose
 
 /// `/users/ID/password/`
 pub(super) async fn answer(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer, Refusal> {
+    if user.id == site.session.user.id {
+        // There the present one is asked for.
+        return Ok(redirect(&site.link("/account/password/")));
+    }
     let mut problems = Problems::default();
     if site.asked().is_read() {
         return Ok(page(site, user, (false, true), &problems));

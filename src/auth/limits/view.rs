@@ -171,11 +171,12 @@ impl Auth {
         if unnamed.is_empty() {
             return Ok(());
         }
-        let failed = Some(EventName::LoginFailed);
-        let failures = EventQuery { name: failed, ..EventQuery::newest(FAILURES) };
-        for event in self.store.events(&failures).await?.events {
-            if let Some((_, name)) = &event.user {
-                unnamed.name(name);
+        for failed in [EventName::LoginFailed, EventName::ConsoleSignInFailed] {
+            let failures = EventQuery { name: Some(failed), ..EventQuery::newest(FAILURES) };
+            for event in self.store.events(&failures).await?.events {
+                if let Some((_, name)) = &event.user {
+                    unnamed.name(name);
+                }
             }
         }
         if !unnamed.is_empty() {

@@ -1,6 +1,6 @@
 //! `authgate user create` and `set-password`.
 
-use super::super::Failure;
+use super::super::{Failure, output};
 use super::{Named, refused, say};
 use crate::auth::{NewRights, Registration, generated_password};
 use crate::model::email::Email;
@@ -78,7 +78,8 @@ impl SetPassword {
             return Ok(());
         }
         accounts.until_heard().await;
-        tell(&format!("{} {what}", user.username), shown.as_ref());
+        let name = output::plain(user.username.as_str());
+        tell(&format!("{name} {what}"), shown.as_ref());
         Ok(())
     }
 }

@@ -4,10 +4,10 @@ use super::rows;
 use crate::clock::Timestamp;
 use crate::model::token::TokenDigest;
 use crate::store::{Census, Cursor, StoreError, TokenPage, TokenUse};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row, named_params, params};
 
 /// How many tokens are looked at before a page ends short.
-const WALKED: usize = 50_000;
+const WALKED: i64 = 20_000;
 
 pub(super) fn page(
     db: &Connection,
@@ -15,31 +15,40 @@ pub(super) fn page(
     limit: usize,
     now: Timestamp,
 ) -> Result<TokenPage, StoreError> {
-    let sql = "SELECT tokens.*, username, ifnull(used, created) AS place,
-                      user_epoch = epoch AND (expires IS NULL OR expires > ?3) AS is_good
-               FROM tokens CROSS JOIN users ON users.id = user_id
-               WHERE (ifnull(used, created), digest) < (?1, ?2)
-               ORDER BY ifnull(used, created) DESC, digest DESC LIMIT ?4";
     // A longer digest than all: the place before the first.
     let beginning = || (i64::MAX, vec![u8::MAX; 65]);
     let (place, digest) = after.and_then(read).unwrap_or_else(beginning);
-    let mut statement = db.prepare_cached(sql)?;
-    let mut rows = statement.query(params![place, digest, now, rows::integer(WALKED as u64)])?;
     let (mut tokens, mut last, mut seen) = (Vec::new(), None, 0);
-    while let Some(row) = rows.next()? {
-        let is_good = row.get("is_good")?;
-        if is_good && tokens.len() >= limit {
-            return Ok(TokenPage { next: last, tokens });
-        }
-        seen += 1;
-        if is_good {
-            tokens.push(rows::listed_token(row)?);
-        }
-        if is_good || seen == WALKED {
-            last = Some(cursor(row)?);
+    // First those of the same moment: of both together SQLite would look at all of them.
+    for way in [
+        "ifnull(used, created) = :place AND digest < :digest ORDER BY digest DESC",
+        "ifnull(used, created) < :place ORDER BY ifnull(used, created) DESC, digest DESC",
+    ] {
+        let sql = format!(
+            "SELECT tokens.*, username, ifnull(used, created) AS place,
+                    user_epoch = epoch AND (expires IS NULL OR expires > :now) AS is_good
+             FROM tokens CROSS JOIN users ON users.id = user_id WHERE {way}"
+        );
+        let mut statement = db.prepare_cached(&sql)?;
+        let places = named_params! { ":digest": digest, ":now": now, ":place": place };
+        rows::bind(&mut statement, places)?;
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next()? {
+            seen += 1;
+            let is_good = row.get("is_good")?;
+            if is_good && tokens.len() >= limit {
+                return Ok(TokenPage { next: last, tokens });
+            }
+            if is_good {
+                tokens.push(rows::listed_token(row)?);
+                last = Some(cursor(row)?);
+            }
+            if seen == WALKED {
+                return Ok(TokenPage { next: Some(cursor(row)?), tokens });
+            }
         }
     }
-    Ok(TokenPage { next: last.filter(|_| seen == WALKED), tokens })
+    Ok(TokenPage { next: None, tokens })
 }
 
 fn cursor(row: &Row<'_>) -> Result<Cursor, StoreError> {
@@ -65,12 +74,14 @@ pub(super) fn note_uses(db: &Connection, uses: &[TokenUse]) -> Result<(), StoreE
 }
 
 pub(super) fn census(db: &Connection, now: Timestamp) -> Result<Census, StoreError> {
+    // All tokens, but for those of users who are locked out and those that have run out.
     let sql = "SELECT (SELECT count(*) FROM users) AS users,
                       (SELECT count(*) FROM users WHERE is_staff = 1) AS staff,
                       (SELECT count(*) FROM users WHERE is_active = 0) AS inactive,
-                      (SELECT count(*) FROM tokens CROSS JOIN users
-                       ON users.id = user_id AND user_epoch = epoch
-                       WHERE expires IS NULL OR expires > ?1) AS tokens";
+                      (SELECT ifnull(sum(tokens), 0) FROM users)
+                      - (SELECT ifnull(sum(tokens), 0) FROM users WHERE is_active = 0)
+                      - (SELECT count(*) FROM tokens CROSS JOIN users ON users.id = user_id
+                         WHERE expires <= ?1 AND is_active = 1) AS tokens";
     let read = |row: &Row<'_>| {
         Ok(Census {
             at: now,

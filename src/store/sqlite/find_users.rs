@@ -7,26 +7,26 @@ use super::rows;
 use crate::clock::Timestamp;
 use crate::model::user::{User, UserId};
 use crate::store::{Cursor, ListedUser, StoreError, UserColumn, UserPage, UserQuery};
-use rusqlite::types::{ToSql, Value};
-use rusqlite::{Connection, Row, named_params};
+use rusqlite::types::Value;
+use rusqlite::{Connection, Row, Statement, named_params};
 
 /// How many users are gathered and sorted at most.
-const GATHERED: i64 = 10_000;
-/// How many users a walk looks at before it ends with a short page.
-const WALKED: i64 = 50_000;
+const GATHERED: usize = 10_000;
+/// How many numbers of those who may be wanted are kept in mind at most.
+const KNOWN: usize = 150_000;
+/// How many users a walk looks at before it ends with a short page, where it is known who is wanted
+/// and where it is not.
+const WALKED: [usize; 2] = [200_000, 20_000];
 
-/// Ways to all who are wanted and perhaps to others, each of use if something is asked for.
-const WAYS: [Way; 3] = [
-    (
-        "SELECT id FROM users WHERE lower(username) >= :prefix AND lower(username) < :end
-         UNION SELECT id FROM users WHERE lower(email) >= :prefix AND lower(email) < :end",
-        |wanted| wanted.prefix.is_some(),
-    ),
-    ("SELECT id FROM users WHERE is_staff = :staff", |wanted| wanted.is_staff.is_some()),
-    ("SELECT id FROM users WHERE is_active = :active", |wanted| wanted.is_active.is_some()),
+/// The numbers of all who are wanted for one of the reasons, from an index alone.
+const WAYS: [Way; 4] = [
+    ("lower(username) >= :prefix AND lower(username) < :end", |wanted| wanted.prefix.is_some()),
+    ("lower(email) >= :prefix AND lower(email) < :end", |wanted| wanted.prefix.is_some()),
+    ("is_staff = :staff", |wanted| wanted.is_staff.is_some()),
+    ("is_active = :active", |wanted| wanted.is_active.is_some()),
 ];
 
-/// A way: the numbers on it, and whether it is of use.
+/// A way to some users, and whether it is of use.
 type Way = (&'static str, fn(&Wanted) -> bool);
 
 /// What is asked for, as SQLite compares it.
@@ -55,42 +55,63 @@ pub(super) fn page(
     };
     let after = query.after.as_ref().and_then(|cursor| read(cursor, query.order.by));
     let after = after.unwrap_or_else(|| beginning(query));
-    let (users, next) = match way(db, &wanted)? {
-        Some(way) => gather(db, query, (&wanted, way), &after)?,
-        None => walk(db, query, &wanted, &after)?,
+    let (users, next) = match known(db, &wanted)? {
+        Some(known) if known.len() <= GATHERED => gather(db, query, (&wanted, &known), &after)?,
+        known => walk(db, query, (&wanted, known.as_deref()), &after)?,
     };
     let listed = users.into_iter().map(|user| listed(db, user, now));
     Ok(UserPage { next, users: listed.collect::<Result<_, _>>()? })
 }
 
-/// A way that few users are on.
-fn way(db: &Connection, wanted: &Wanted) -> Result<Option<&'static str>, StoreError> {
+/// The numbers of all who are wanted, and perhaps of others, in order; `None` if they are too many.
+fn known(db: &Connection, wanted: &Wanted) -> Result<Option<Vec<i64>>, StoreError> {
+    let mut sets = Vec::new();
     for (way, is_of_use) in WAYS {
-        if !is_of_use(wanted) {
-            continue;
-        }
-        let sql = format!("SELECT count(*) AS number FROM ({way} LIMIT {GATHERED} + 1)");
-        let mut statement = db.prepare_cached(&sql)?;
-        wanted.bind(&mut statement)?;
-        let number: i64 = statement.raw_query().next()?.map_or(Ok(0), |row| row.get("number"))?;
-        if number <= GATHERED {
-            return Ok(Some(way));
-        }
+        sets.push(if is_of_use(wanted) { numbers(db, way, wanted)? } else { None });
     }
-    Ok(None)
+    let mut sets = sets.into_iter();
+    let union = match (sets.next().flatten(), sets.next().flatten()) {
+        (Some(mut names), Some(addresses)) => {
+            names.extend(addresses);
+            names.sort_unstable();
+            names.dedup();
+            Some(names)
+        }
+        _ => None,
+    };
+    let both = |one: Vec<i64>, other: Vec<i64>| {
+        let is_in_other = |number: &i64| other.binary_search(number).is_ok();
+        one.into_iter().filter(is_in_other).collect()
+    };
+    Ok(std::iter::once(union).chain(sets).flatten().reduce(both))
+}
+
+/// The numbers on a way, in order; `None` if they are too many.
+fn numbers(db: &Connection, way: &str, wanted: &Wanted) -> Result<Option<Vec<i64>>, StoreError> {
+    let sql = format!("SELECT id FROM users WHERE {way} LIMIT {KNOWN} + 1");
+    let mut statement = db.prepare_cached(&sql)?;
+    wanted.bind(&mut statement)?;
+    let mut rows = statement.raw_query();
+    let mut numbers = Vec::new();
+    while let Some(row) = rows.next()? {
+        numbers.push(row.get(0)?);
+    }
+    numbers.sort_unstable();
+    Ok((numbers.len() <= KNOWN).then_some(numbers))
 }
 
 fn gather(
     db: &Connection,
     query: &UserQuery,
-    (wanted, way): (&Wanted, &str),
+    (wanted, known): (&Wanted, &[i64]),
     after: &Place,
 ) -> Result<(Vec<User>, Option<Cursor>), StoreError> {
     // Without an index, or SQLite might prefer that of the order.
     let sql = format!(
         "SELECT *, {column} AS place FROM users NOT INDEXED
-         WHERE id IN ({way}) AND ({column}, id) {follows} (:value, :id) AND {wanted}
-         ORDER BY {column} {direction}, id {direction}",
+         WHERE id IN (SELECT value FROM json_each(:known))
+               AND ({column}, id) {follows} (:value, :id) AND {wanted}
+         ORDER BY {column} {direction}, id {direction} LIMIT :limit",
         column = column(query.order.by),
         direction = direction(query),
         follows = follows(query),
@@ -99,52 +120,85 @@ fn gather(
     let mut statement = db.prepare_cached(&sql)?;
     wanted.bind(&mut statement)?;
     after.bind(&mut statement)?;
+    let known: Vec<_> = known.iter().map(ToString::to_string).collect();
+    let known = format!("[{}]", known.join(","));
+    let limit = i64::try_from(query.limit).unwrap_or(i64::MAX).saturating_add(1);
+    rows::bind(&mut statement, named_params! { ":known": known, ":limit": limit })?;
     let mut rows = statement.raw_query();
     let mut page = Page::new(query.limit);
     while let Some(row) = rows.next()? {
-        if !page.add(row)? {
-            break;
-        }
+        page.add(rows::user(row)?, place(row)?);
     }
-    Ok(page.end(false))
+    Ok(page.end())
 }
 
 fn walk(
     db: &Connection,
     query: &UserQuery,
-    wanted: &Wanted,
+    (wanted, known): (&Wanted, Option<&[i64]>),
     after: &Place,
 ) -> Result<(Vec<User>, Option<Cursor>), StoreError> {
-    let sql = format!(
-        "SELECT *, {column} AS place, {wanted} AS is_wanted FROM users
-         WHERE ({column}, id) {follows} (:value, :id)
-         ORDER BY {column} {direction}, id {direction} LIMIT {WALKED}",
-        column = column(query.order.by),
-        direction = direction(query),
-        follows = follows(query),
-        wanted = Wanted::SQL,
-    );
-    let mut statement = db.prepare_cached(&sql)?;
-    wanted.bind(&mut statement)?;
-    after.bind(&mut statement)?;
-    let mut rows = statement.raw_query();
     let mut page = Page::new(query.limit);
-    let mut seen = 0;
-    while let Some(row) = rows.next()? {
-        seen += 1;
-        if row.get("is_wanted")? {
-            if !page.add(row)? {
-                break;
+    let [of_known, of_others] = WALKED;
+    let mut left = if known.is_some() { of_known } else { of_others };
+    // First those whose value is the same: of both together SQLite would look at all of them.
+    for way in [
+        "{column} = :value AND id {follows} :id ORDER BY id {direction}",
+        "{column} {follows} :value ORDER BY {column} {direction}, id {direction}",
+    ] {
+        let columns = if known.is_some() { "id" } else { "*, {wanted} AS is_wanted" };
+        let sql = "SELECT {columns}, {column} AS place FROM users WHERE {way}"
+            .replace("{columns}", columns)
+            .replace("{way}", way)
+            .replace("{column}", column(query.order.by))
+            .replace("{direction}", direction(query))
+            .replace("{follows}", follows(query))
+            .replace("{wanted}", Wanted::SQL);
+        let mut statement = db.prepare_cached(&sql)?;
+        wanted.bind(&mut statement)?;
+        after.bind(&mut statement)?;
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next()? {
+            left -= 1;
+            let user = match known {
+                None if row.get("is_wanted")? => Some(rows::user(row)?),
+                None => None,
+                Some(known) => find_known(db, wanted, known, row.get("id")?)?,
+            };
+            if let Some(user) = user
+                && !page.add(user, place(row)?)
+            {
+                return Ok(page.end());
             }
-        } else if seen == WALKED {
-            page.last = Some(cursor(row)?);
+            if left == 0 {
+                page.cut(place(row)?);
+                return Ok(page.end());
+            }
         }
     }
-    Ok(page.end(seen == WALKED))
+    Ok(page.end())
+}
+
+/// The user of that number, if it is known and they are wanted.
+fn find_known(
+    db: &Connection,
+    wanted: &Wanted,
+    known: &[i64],
+    id: i64,
+) -> Result<Option<User>, StoreError> {
+    if known.binary_search(&id).is_err() {
+        return Ok(None);
+    }
+    let sql = format!("SELECT * FROM users NOT INDEXED WHERE id = :id AND {}", Wanted::SQL);
+    let mut statement = db.prepare_cached(&sql)?;
+    wanted.bind(&mut statement)?;
+    rows::bind(&mut statement, named_params! { ":id": id })?;
+    statement.raw_query().next()?.map(rows::user).transpose()
 }
 
 /// A page on its way.
 struct Page {
+    /// Whether there is more.
     is_full: bool,
     /// The place of the last user, or of the last one looked at.
     last: Option<Cursor>,
@@ -158,17 +212,23 @@ impl Page {
     }
 
     /// Adds a user, unless the page is full: then there is another page.
-    fn add(&mut self, row: &Row<'_>) -> Result<bool, StoreError> {
+    fn add(&mut self, user: User, place: Cursor) -> bool {
         self.is_full = self.users.len() >= self.limit;
         if !self.is_full {
-            self.users.push(rows::user(row)?);
-            self.last = Some(cursor(row)?);
+            self.users.push(user);
+            self.last = Some(place);
         }
-        Ok(!self.is_full)
+        !self.is_full
     }
 
-    fn end(self, may_go_on: bool) -> (Vec<User>, Option<Cursor>) {
-        (self.users, self.last.filter(|_| self.is_full || may_go_on))
+    /// Ends the page where nobody was found for long.
+    fn cut(&mut self, place: Cursor) {
+        self.is_full = true;
+        self.last = Some(place);
+    }
+
+    fn end(self) -> (Vec<User>, Option<Cursor>) {
+        (self.users, self.last.filter(|_| self.is_full))
     }
 }
 
@@ -229,7 +289,7 @@ fn read(cursor: &Cursor, by: UserColumn) -> Option<Place> {
     Some(Place(value, id.parse().ok()?))
 }
 
-fn cursor(row: &Row<'_>) -> Result<Cursor, StoreError> {
+fn place(row: &Row<'_>) -> Result<Cursor, StoreError> {
     let id = UserId(rows::count(row, "id")?);
     Ok(match row.get("place")? {
         Value::Text(text) => Cursor::at(id, text),
@@ -245,8 +305,8 @@ impl Wanted {
              OR (lower(email) >= :prefix AND lower(email) < :end)))";
 
     /// Binds those of the parameters that a statement has.
-    fn bind(&self, statement: &mut rusqlite::Statement<'_>) -> Result<(), StoreError> {
-        bind(
+    fn bind(&self, statement: &mut Statement<'_>) -> Result<(), StoreError> {
+        rows::bind(
             statement,
             named_params! {
                 ":active": self.is_active,
@@ -259,19 +319,7 @@ impl Wanted {
 }
 
 impl Place {
-    fn bind(&self, statement: &mut rusqlite::Statement<'_>) -> Result<(), StoreError> {
-        bind(statement, named_params! { ":id": self.1, ":value": self.0 })
+    fn bind(&self, statement: &mut Statement<'_>) -> Result<(), StoreError> {
+        rows::bind(statement, named_params! { ":id": self.1, ":value": self.0 })
     }
-}
-
-fn bind(
-    statement: &mut rusqlite::Statement<'_>,
-    parameters: &[(&str, &dyn ToSql)],
-) -> Result<(), StoreError> {
-    for (name, value) in parameters {
-        if let Some(index) = statement.parameter_index(name)? {
-            statement.raw_bind_parameter(index, value)?;
-        }
-    }
-    Ok(())
 }

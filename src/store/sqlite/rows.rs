@@ -7,7 +7,7 @@ use crate::model::token::{TokenAbout, TokenDigest, TokenRecord};
 use crate::model::user::{User, UserId, Username};
 use crate::store::{ItemKind, ListedToken, StoreError};
 use rusqlite::types::{ToSql, ToSqlOutput};
-use rusqlite::{Connection, Params, Row};
+use rusqlite::{Connection, Params, Row, Statement};
 use std::net::IpAddr;
 
 /// Reads the first row.
@@ -30,6 +30,19 @@ pub(super) fn all<T>(
     read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
     db.prepare_cached(sql)?.query_and_then(params, read)?.collect()
+}
+
+/// Binds those of the parameters that a statement has.
+pub(super) fn bind(
+    statement: &mut Statement<'_>,
+    parameters: &[(&str, &dyn ToSql)],
+) -> Result<(), StoreError> {
+    for (name, value) in parameters {
+        if let Some(index) = statement.parameter_index(name)? {
+            statement.raw_bind_parameter(index, value)?;
+        }
+    }
+    Ok(())
 }
 
 /// Changes rows and says how many.

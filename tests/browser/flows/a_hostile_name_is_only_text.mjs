@@ -34,9 +34,7 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.follow("New token");
     await ada.fill({ Name: HOSTILE });
     await ada.press("Create");
-    const token = await ada.page.locator("#token").innerText();
     await isOnlyText(ada);
-    assert.equal(await gateway.statusOf(token), 200);
     await gateway.register("grace");
     await gateway.login("grace", undefined, { "User-Agent": HOSTILE });
     await gateway.login(HOSTILE, "wrong");

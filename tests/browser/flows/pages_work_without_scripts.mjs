@@ -11,7 +11,7 @@ await flow(async ({ gateway, operator, step }) => {
   });
 
   await step("makes a user and sees the password", async () => {
-    await ada.follow("Users");
+    await ada.goTo("Users");
     await ada.follow("New user");
     await ada.fill({ Username: "grace" });
     await ada.press("Create");
@@ -26,7 +26,7 @@ await flow(async ({ gateway, operator, step }) => {
 
   await step("locks many out", async () => {
     const token = await gateway.register("edsger");
-    await ada.follow("Users");
+    await ada.goTo("Users");
     for (const name of ["edsger", "grace"]) await ada.field(`Select ${name}`).check();
     await ada.press("Deactivate");
     await ada.press("Deactivate 2 users");

@@ -40,7 +40,7 @@ await flow(async ({ gateway, operator, step }) => {
   });
 
   await step("the last operator neither goes nor is shut out", async () => {
-    await ada.follow("Users");
+    await ada.goTo("Users");
     await ada.field("Select ada").check();
     await ada.press("Deactivate");
     await ada.press("Deactivate 1 user");

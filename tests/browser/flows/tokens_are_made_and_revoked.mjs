@@ -39,7 +39,7 @@ await flow(async ({ gateway, operator, step }) => {
   await step("all tokens but one are revoked", async () => {
     const [first, second] = [await gateway.token("grace"), await gateway.token("grace")];
     await openUser(ada, "grace");
-    await ada.page.getByRole("link", { name: /^Revoke all but token/ }).first().click();
+    await ada.page.getByRole("link", { name: /^Revoke others/ }).first().click();
     await ada.press("Revoke the others");
     await ada.reads("All other tokens of the user have ended.");
     await gateway.untilDead(first);
@@ -58,7 +58,7 @@ await flow(async ({ gateway, operator, step }) => {
 
   await step("a token that was found somewhere is pasted, known, and revoked", async () => {
     const token = await gateway.token("grace");
-    await ada.follow("Tokens");
+    await ada.goTo("Tokens");
     await ada.sees("Tokens");
     const label = "Find a token by itself or by its id";
     await ada.fill({ [label]: `Authorization: Token ${token}` });

@@ -16,7 +16,7 @@ await flow(async ({ gateway, operator, step }) => {
   });
 
   await step("all are listed, page by page", async () => {
-    await ada.follow("Users");
+    await ada.goTo("Users");
     await ada.sees("Users");
     const first = await ada.column("Username");
     assert.deepEqual(first, ["ada", ...crowd.slice(0, 49)]);

@@ -14,7 +14,10 @@ fn events_are_a_table_with_the_newest_last() {
     let lines: Vec<Vec<_>> = shown.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(lines[0], ["TIME", "EVENT", "USER", "FROM", "BY", "DETAIL"]);
     assert_eq!(lines[1][1..], ["user_created", "ada", "-", "command_line"]);
-    assert_eq!(lines[2][1..], ["staff_granted", "ada", "-", "command_line"]);
+    assert_eq!(
+        lines[2][1..],
+        ["staff_granted", "ada", "-", "command_line", "is_staff:", "no", "→", "yes"]
+    );
     assert!(lines[1][0] < lines[2][0], "{shown}");
     assert_eq!(lines.len(), 3);
 }

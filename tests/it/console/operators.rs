@@ -23,6 +23,12 @@ fn nobody_takes_their_own_account_from_themselves_at_the_console() {
         assert!(words.contains("by another operator only"), "{act}: {words}");
     }
     assert!(browser.is_in());
+    // Nor do they replace their password without the present one.
+    let path = format!("/admin/users/{id}/password/");
+    let fields = [("how", "typed"), ("password", "another-Word-456")];
+    let answer = browser.post(&path, &fields);
+    assert_eq!(answer.header("Location").unwrap(), "/admin/account/password/");
+    browser.sign_in("ada");
 }
 
 #[test]

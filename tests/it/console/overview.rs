@@ -49,7 +49,10 @@ fn a_reload_that_failed_needs_attention() {
 
 #[test]
 fn many_failures_and_those_who_are_refused_need_attention() {
-    let gateway = Gateway::start("[limits]\nlogin_failures_per_account_and_network = \"22/1h\"\n");
+    let gateway = Gateway::start(
+        "[limits]\nlogin_failures_per_account_and_network = \"22/1h\"\n\
+         login_failures_per_account = { free = 20, delay = \"1s\", max_delay = \"0s\" }\n",
+    );
     let mut browser = Browser::signed_in(&gateway, "ops");
     for _ in 0..25 {
         gateway.try_login("nobody");
@@ -83,6 +86,7 @@ fn while_the_store_is_away_it_is_said() {
     let answer = browser.get("/admin/");
     assert_eq!(answer.status, 503);
     assert!(answer.text().contains("does not answer"), "{}", answer.text());
+    eventually("the loss", || gateway.log().contains("store_lost").then_some(()));
     redis.restart();
     eventually("the page", || (browser.get("/admin/").status == 200).then_some(()));
     eventually("the outage among the events", || {

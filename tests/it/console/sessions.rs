@@ -2,8 +2,6 @@
 
 use super::{Browser, make_operator, on_each_store};
 use crate::harness::gateway::{Gateway, PASSWORD};
-use crate::harness::{PATIENCE, eventually};
-use std::time::Instant;
 
 #[test]
 fn whatever_ends_a_users_tokens_ends_their_sessions() {
@@ -37,34 +35,6 @@ fn who_was_demoted_and_promoted_again_signs_in_anew() {
         gateway.run(&["user", verb, "ada"]).done();
     }
     assert!(!browser.is_in());
-}
-
-#[test]
-fn a_session_that_nobody_uses_ends() {
-    on_each_store("[admin]\nidle_timeout = \"1500ms\"\n", |gateway| {
-        let (mut used, mut idle) =
-            (Browser::signed_in(gateway, "ada"), Browser::signed_in(gateway, "bob"));
-        let begun = Instant::now();
-        let thief = idle.cookie().unwrap().to_owned();
-        eventually("the end of its time", || {
-            assert!(used.is_in());
-            (begun.elapsed().as_millis() > 1_800).then_some(())
-        });
-        assert!(!idle.is_in() && used.is_in());
-        idle.show(&thief);
-        assert!(!idle.is_in());
-    });
-}
-
-#[test]
-fn a_session_ends_however_much_it_is_used() {
-    on_each_store("[admin]\nsession_lifetime = \"2s\"\n", |gateway| {
-        let mut browser = Browser::signed_in(gateway, "ada");
-        let begun = Instant::now();
-        assert!(browser.is_in());
-        eventually("its end", || (!browser.is_in()).then_some(()));
-        assert!(begun.elapsed().as_millis() >= 1_900 && begun.elapsed() < PATIENCE);
-    });
 }
 
 #[test]

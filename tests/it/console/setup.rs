@@ -1,10 +1,10 @@
 //! The first operator.
 
 use super::{Browser, between, make_operator, on_each_store};
-use crate::harness::eventually;
 use crate::harness::gateway::{Gateway, PASSWORD};
 use crate::harness::http::Request;
 use crate::harness::redis_server::RedisServer;
+use crate::harness::{eventually, free_address};
 use std::thread;
 
 /// The path of the link in a gateway's log.
@@ -162,6 +162,15 @@ fn without_a_link_nobody_is_made_and_there_is_no_default() {
     }
     let users = gateway.run(&["user", "list", "--json"]).done().json();
     assert_eq!(users, serde_json::json!([]));
+}
+
+#[test]
+fn the_link_leads_to_the_consoles_own_listener_if_it_has_one() {
+    let address = free_address();
+    let gateway = Gateway::start(&format!("[admin]\nlisten = \"{address}\"\n"));
+    let log =
+        eventually("the link", || Some(gateway.log()).filter(|log| log.contains("/setup/?code=")));
+    assert!(log.contains(&format!("http://{address}/admin/setup/?code=")), "{log}");
 }
 
 #[test]

@@ -1,0 +1,191 @@
+//! What ends by itself, by a clock that the test moves.
+
+use crate::harness::folder;
+use crate::harness::gateway::PASSWORD;
+use crate::harness::redis_server::RedisServer;
+use authgate::auth::{
+    Argon2Hasher, Auth, HashCost, LoginAttempt, NewRights, Parts, Registration, SecondStep,
+    SessionId, SessionSettings, SetupError, SignIn, Visitor,
+};
+use authgate::clock::{Clock, ManualClock, SystemClock};
+use authgate::config::{Config, Source};
+use authgate::model::email::Email;
+use authgate::model::event::Actor;
+use authgate::model::password::Password;
+use authgate::model::user::{User, Username};
+use authgate::store::Store;
+use authgate::store::redis::RedisStore;
+use authgate::store::sqlite::SqliteStore;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use totp_rs::{Builder, Secret, Totp};
+
+const SESSIONS: SessionSettings =
+    SessionSettings { idle: Duration::from_mins(30), lifetime: Duration::from_hours(12) };
+
+/// Accounts in a store of their own, by a clock that stands still.
+struct World {
+    auth: Auth,
+    clock: Arc<ManualClock>,
+    _folder: TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = folder();
+        let store = Arc::new(SqliteStore::open(&folder.path().join("authgate.db")).unwrap());
+        Self::on(store, folder)
+    }
+
+    fn on(store: Arc<dyn Store>, folder: TempDir) -> Self {
+        let clock = Arc::new(ManualClock::at(SystemClock.now()));
+        let settings = Config::load(&Source::default()).unwrap().auth;
+        let cost = HashCost { memory_kib: 64, iterations: 1, parallelism: 1 };
+        let hasher = Arc::new(Argon2Hasher::new(cost).unwrap());
+        let parts = Parts {
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            hasher,
+            metrics: Arc::default(),
+            store,
+        };
+        Self { auth: Auth::new(parts, settings).unwrap(), clock, _folder: folder }
+    }
+
+    async fn operator(&self) -> User {
+        let rights = NewRights { is_staff: true, must_change: false };
+        self.auth.create_user(registration("ada"), rights, Actor::CommandLine).await.unwrap()
+    }
+
+    async fn sign_in(&self) -> SignIn {
+        let attempt = LoginAttempt {
+            password: Password::new(PASSWORD.to_owned()),
+            user_agent: None,
+            username: "ada".to_owned(),
+        };
+        self.auth.sign_in(attempt, &visitor(), SESSIONS).await.unwrap()
+    }
+
+    async fn session(&self) -> SessionId {
+        match self.sign_in().await {
+            SignIn::Done(id, _) => id,
+            SignIn::NeedsCode(_) => panic!("a code is wanted"),
+        }
+    }
+
+    async fn is_in(&self, id: &SessionId) -> bool {
+        self.auth.session(id, SESSIONS).await.unwrap().is_some()
+    }
+
+    async fn app(&self, user: &User) -> Totp {
+        let enrolment = self.auth.begin_second_factor(user).await.unwrap();
+        let secret = Secret::try_from_base32(&*enrolment.secret).unwrap();
+        Builder::new().with_secret(secret).build().unwrap()
+    }
+
+    fn code(&self, app: &Totp) -> String {
+        app.generate(u64::try_from(self.clock.now().micros() / 1_000_000).unwrap()).to_string()
+    }
+}
+
+fn wait_for(test: impl Future<Output = ()>) {
+    tokio::runtime::Runtime::new().unwrap().block_on(test);
+}
+
+fn registration(name: &str) -> Registration {
+    Registration {
+        email: Email::parse("").unwrap(),
+        password: Password::new(PASSWORD.to_owned()),
+        username: Username::parse(name).unwrap(),
+    }
+}
+
+fn visitor() -> Visitor {
+    Visitor::new([192, 0, 2, 7].into(), "a browser")
+}
+
+#[test]
+fn a_session_holds_for_half_an_hour_of_quiet_and_twelve_hours_in_all() {
+    wait_for(async {
+        let redis = RedisServer::start();
+        let store = Arc::new(RedisStore::open(&redis.url()).unwrap());
+        for world in [World::new(), World::on(store, folder())] {
+            world.operator().await;
+            let id = world.session().await;
+            for _ in 0..24 {
+                world.clock.advance(Duration::from_mins(29));
+                assert!(world.is_in(&id).await);
+            }
+            world.clock.advance(Duration::from_mins(25));
+            assert!(!world.is_in(&id).await);
+            let id = world.session().await;
+            world.clock.advance(Duration::from_mins(31));
+            assert!(!world.is_in(&id).await);
+        }
+    });
+}
+
+#[test]
+fn settings_that_become_shorter_end_sessions_that_are_there() {
+    wait_for(async {
+        let world = World::new();
+        world.operator().await;
+        let id = world.session().await;
+        world.clock.advance(Duration::from_mins(10));
+        let shorter = SessionSettings { idle: Duration::from_mins(5), ..SESSIONS };
+        assert!(world.auth.session(&id, shorter).await.unwrap().is_none());
+    });
+}
+
+#[test]
+fn a_link_for_the_first_operator_is_good_for_a_quarter_of_an_hour() {
+    wait_for(async {
+        let world = World::new();
+        let code = world.auth.offer_setup().await.unwrap().unwrap();
+        world.clock.advance(Duration::from_mins(14));
+        assert!(world.auth.setup_is_open(&code).await.unwrap());
+        world.clock.advance(Duration::from_mins(2));
+        assert!(!world.auth.setup_is_open(&code).await.unwrap());
+        let made = world.auth.set_up(&code, registration("ada"), &visitor(), SESSIONS).await;
+        assert!(matches!(made, Err(SetupError::Closed)));
+        let code = world.auth.offer_setup().await.unwrap().unwrap();
+        let made = world.auth.set_up(&code, registration("ada"), &visitor(), SESSIONS).await;
+        assert!(world.is_in(&made.ok().unwrap()).await);
+        assert!(world.auth.offer_setup().await.unwrap().is_none());
+    });
+}
+
+#[test]
+fn a_code_is_typed_within_five_minutes_of_the_password() {
+    wait_for(async {
+        let world = World::new();
+        let ada = world.operator().await;
+        let app = world.app(&ada).await;
+        let code = world.code(&app);
+        let confirmed = world.auth.confirm_second_factor(&ada, &code, Actor::CommandLine);
+        assert!(confirmed.await.unwrap().is_some());
+        for (seconds, lets_in) in [(299, true), (301, false)] {
+            let SignIn::NeedsCode(half) = world.sign_in().await else {
+                panic!("no code is wanted")
+            };
+            world.clock.advance(Duration::from_secs(seconds));
+            let code = world.code(&app);
+            let step = world.auth.finish_sign_in(&half, &code, &visitor(), SESSIONS).await.unwrap();
+            assert_eq!(matches!(step, SecondStep::Done(..)), lets_in, "{seconds}");
+        }
+    });
+}
+
+#[test]
+fn a_new_key_is_confirmed_within_a_quarter_of_an_hour() {
+    wait_for(async {
+        let world = World::new();
+        let ada = world.operator().await;
+        let app = world.app(&ada).await;
+        world.clock.advance(Duration::from_mins(16));
+        let code = world.code(&app);
+        let confirmed = world.auth.confirm_second_factor(&ada, &code, Actor::CommandLine);
+        assert!(confirmed.await.unwrap().is_none());
+        assert!(!world.auth.has_second_factor(ada.id).await.unwrap());
+    });
+}
