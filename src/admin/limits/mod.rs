@@ -151,6 +151,12 @@ fn whose_linked(site: &Site<'_>, limit: &LimitView) -> Markup {
 /// What is limited, and the setting that says so.
 fn why(limit: &str) -> Markup {
     let words = match limit {
+        "console_codes_per_user" => "wrong codes of one user's authenticator app",
+        "console_failures_per_account" => "wrong passwords for one account at the console",
+        "console_failures_per_account_and_network" => {
+            "wrong passwords for one account from one network at the console"
+        }
+        "console_failures_per_network" => "wrong passwords from one network at the console",
         "login_failures_per_account" => "wrong passwords for one account",
         "login_failures_per_account_and_network" => {
             "wrong passwords for one account from one network"
