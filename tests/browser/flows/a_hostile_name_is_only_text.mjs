@@ -91,6 +91,27 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.reads("The user is deleted.");
     assert.ok(!(await ada.column("Username")).includes(HOSTILE));
   });
+
+  await step("the events tell of it in text, live and exported", async () => {
+    await ada.goTo("Events");
+    await ada.row("user deleted").filter({ hasText: HOSTILE }).waitFor();
+    await isOnlyText(ada);
+    const download = ada.page.waitForEvent("download");
+    await ada.follow("Export as JSON lines");
+    const lines = (await readFile(await (await download).path(), "utf8")).trimEnd().split("\n");
+    const events = lines.map((line) => JSON.parse(line));
+    assert.ok(events.some(({ event, user }) => event === "user_deleted" && user === HOSTILE));
+  });
+
+  await step("a path that is explained is text too", async () => {
+    await ada.visit("/routes/explain/");
+    await ada.fill({ "Path, with its query": `/${HOSTILE}`, Host: HOSTILE });
+    await ada.field("Headers, one a line").fill(`X: ${HOSTILE}`);
+    await ada.press("Explain");
+    await ada.sees("Explain a request");
+    await isOnlyText(ada);
+    assert.equal(await ada.field("Host").inputValue(), HOSTILE);
+  });
 });
 
 // Fails if text became part of the page: no page of the console has pictures or scripts within.
