@@ -1,8 +1,8 @@
 //! The console: pages for operators, and the same over HTTP for programs.
 //!
 //! A request comes in as a [`ConsoleRequest`], from whichever listener. [`Console::answer`] finds out
-//! who sends it; each page is a function of a [`site::Site`] in a file of its own, and says what it
-//! has to say with [`page`]. Nothing here knows Pingora, and nothing but [`crate::auth`] changes
+//! who sends it; each page is a function of a `Site` in a file of its own, and says what it
+//! has to say with `page`. Nothing here knows Pingora, and nothing but [`crate::auth`] changes
 //! anything.
 
 mod account;
@@ -134,8 +134,8 @@ impl Console {
         if !matches!(asked.method, Method::GET | Method::HEAD | Method::POST) {
             return Err(Refusal::MethodNotAllowed);
         }
-        // What the pages' own script asks for, and what programs do with a key.
-        if !matches!(segments.as_slice(), ["api", ..] | ["events", "live"]) {
+        // The stream is what the script of a page asks for.
+        if !matches!(segments.as_slice(), ["events", "live"]) {
             asked.check_destination()?;
         }
         let entrance = Entrance { asked, console: self, settings };

@@ -1,4 +1,4 @@
-//! The OpenAPI document: made of the table of operations and of the types that they take and answer.
+//! The `OpenAPI` document: made of the table of operations and of the types that they take and answer.
 
 use super::TABLE;
 use super::operation::{About, Served, Shape};

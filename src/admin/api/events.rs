@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 /// Something that has happened.
 #[derive(JsonSchema, Serialize)]
+#[expect(clippy::struct_field_names, reason = "programs know them by these names")]
 pub(super) struct Event {
     timestamp: Moment,
     /// Its name in logs.

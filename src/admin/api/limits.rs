@@ -19,6 +19,7 @@ pub(super) const WRITE: Option<Right> = Some(Right::Write(Resource::Limits));
 
 /// What counts against a limit.
 #[derive(JsonSchema, Serialize)]
+#[expect(clippy::struct_field_names, reason = "programs know them by these names")]
 pub(super) struct Limit {
     /// Which limit, by its name in the settings.
     limit: String,

@@ -15,6 +15,7 @@ mod operation;
 mod overview;
 mod reading;
 mod routes;
+mod settings;
 mod tokens;
 mod users;
 mod values;
@@ -40,6 +41,7 @@ const TABLE: &[&dyn Served] = &[
     &overview::Show,
     &routes::ListRoutes,
     &routes::ListUpstreams,
+    &settings::List,
     &tokens::List,
     &tokens::Find,
     &tokens::Revoke,
@@ -102,7 +104,9 @@ async fn respond(
         return Err(Problem::Denied(format!("The key does not have the right {right}.")));
     }
     let (auth, gateway) = (&*console.auth, &console.gateway);
-    operation.serve(&Call { asked, auth, caller: &caller, gateway, place }, parts).await
+    let reading = console.reading.load_full();
+    let call = Call { asked, auth, caller: &caller, gateway, reading, place };
+    operation.serve(&call, parts).await
 }
 
 /// Who calls. Only a key says so.
@@ -122,7 +126,9 @@ async fn identify(console: &Console, asked: &Asked) -> Result<KeyCaller, Problem
         Credentials::None => Err(Problem::NotAuthenticated),
         Credentials::Token(token) => {
             let secret = KeySecret::parse(token.expose()).ok_or_else(no_token)?;
-            Ok(console.auth.key_caller(&secret, asked.from).await?)
+            let caller = console.auth.key_caller(&secret, asked.from).await?;
+            // Whoever knows the owner's password may have made the key.
+            if caller.owner.must_change { Err(Problem::MustChangePassword) } else { Ok(caller) }
         }
     }
 }

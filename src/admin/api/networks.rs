@@ -14,6 +14,7 @@ use std::time::Duration;
 
 /// A network of which operators have decided.
 #[derive(JsonSchema, Serialize)]
+#[expect(clippy::struct_field_names, reason = "programs know them by these names")]
 pub(super) struct Network {
     network: String,
     /// Whether it is denied, and not allowed.
@@ -37,6 +38,7 @@ impl Network {
 
 /// The networks of which someone has decided.
 #[derive(JsonSchema, Serialize)]
+#[expect(clippy::struct_field_names, reason = "programs know them by these names")]
 pub(super) struct Networks {
     /// By operators, while the gateway runs.
     networks: Vec<Network>,

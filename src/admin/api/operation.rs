@@ -1,6 +1,7 @@
 //! What an operation of the API is: the router and the document both read it, so they cannot differ.
 
 use super::reading;
+use crate::admin::Reading;
 use crate::admin::asked::Asked;
 use crate::api::Problem;
 use crate::auth::{Auth, KeyCaller, Right};
@@ -11,6 +12,7 @@ use http::{HeaderValue, Method, Response, StatusCode, header};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Something that programs can have done.
 #[async_trait]
@@ -61,6 +63,8 @@ pub(super) struct Call<'a> {
     pub auth: &'a Auth,
     pub caller: &'a KeyCaller,
     pub gateway: &'a Gateway,
+    /// What was read of the settings.
+    pub reading: Arc<Reading>,
     /// Where the API is.
     pub place: &'a str,
 }

@@ -100,6 +100,7 @@ const LONGEST: u64 = 10 * 365 * 86_400;
 
 /// A new token.
 #[derive(Deserialize, JsonSchema)]
+#[expect(clippy::option_option, reason = "null and nothing differ")]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewToken {
     /// What to call it.

@@ -196,6 +196,7 @@ impl JsonSchema for Moment {
 }
 
 /// Tells null from nothing: what is there and null is `Some(None)`.
+#[expect(clippy::option_option, reason = "null and nothing differ")]
 pub(super) fn or_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {

@@ -2,7 +2,7 @@
 
 use super::super::{Failure, output};
 use super::{Named, refused, say};
-use crate::auth::{NewRights, Registration, generated_password};
+use crate::auth::{ManageError, NewRights, Registration, generated_password};
 use crate::model::email::Email;
 use crate::model::event::Actor;
 use crate::model::password::Password;
@@ -20,7 +20,7 @@ pub(in crate::cli) struct Create {
     /// They may pass where only staff may
     #[arg(long)]
     staff: bool,
-    /// They must choose another password at their first sign-in
+    /// They must choose another password before anything else
     #[arg(long)]
     must_change: bool,
     #[command(flatten)]
@@ -31,7 +31,7 @@ pub(in crate::cli) struct Create {
 pub(in crate::cli) struct SetPassword {
     #[command(flatten)]
     user: Named,
-    /// They must choose another password at their next sign-in
+    /// They must choose another password before anything else
     #[arg(long)]
     must_change: bool,
     #[command(flatten)]
@@ -100,7 +100,7 @@ impl PasswordSource {
     /// The password, and once more to be shown if it was made up.
     fn read(&self) -> Result<(Password, Option<Password>), Failure> {
         if self.generate {
-            let password = generated_password()?;
+            let password = generated_password().map_err(ManageError::from)?;
             let shown = Password::new(password.expose().to_owned());
             return Ok((password, Some(shown)));
         }
