@@ -225,18 +225,22 @@ fn in_json(explained: &Explanation, upstreams: &[UpstreamSettings]) -> Value {
             (Value::Null, forwarded)
         }
     };
-    let answered_by = match &explained.outcome {
-        Outcome::Answered(_) => Some("gateway"),
-        Outcome::Console => Some("console"),
-        Outcome::Endpoint => Some("endpoint"),
-        Outcome::Forwarded(_) => None,
-    };
     json!({
-        "answered_by": answered_by,
+        "answered_by": answered_by(&explained.outcome),
         "routes": considered.collect::<Vec<_>>(),
         "access": explained.access(),
         "caller": caller,
         "answer": answer,
         "forwarded": forwarded,
     })
+}
+
+/// Which part of authgate answers, if not an app.
+fn answered_by(outcome: &Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Answered(_) => Some("gateway"),
+        Outcome::Console => Some("console"),
+        Outcome::Endpoint => Some("endpoint"),
+        Outcome::Forwarded(_) => None,
+    }
 }

@@ -117,7 +117,9 @@ fn distinct(names: Vec<HeaderName>) -> Vec<HeaderName> {
 }
 
 /// A path that a route asks for and never gets.
-fn warn_of_the_taken(section: &mut Section<'_>, path: &str, known: &Known<'_>) {
+fn warn_of_the_taken(section: &mut Section<'_>, path: Option<&str>, known: &Known<'_>) {
+    // That there is none is reported already.
+    let Some(path) = path else { return };
     if known.endpoints.at(path).is_some() {
         let problem = "authgate answers this path itself; only those below it reach the route";
         section.warn("path", problem);
