@@ -30,16 +30,16 @@ async fn overview(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     let sessions = site.auth().sessions_of(user, &site.id).await?;
     let email = if user.email.as_str().is_empty() { "none" } else { user.email.as_str() };
     let body = html! {
-        div.panels {
-            section.panel aria-labelledby="who" {
-                h2 id="who" { "Who you are" }
-                dl.facts {
-                    dt { "Username" } dd { (user.username.as_str()) }
-                    dt { "Email" } dd { (email) }
-                    dt { "Joined" } dd { (moment(user.joined)) }
-                    dt { "Signed in" } dd { (moment(site.session.began)) " from " (site.session.from) }
-                }
+        section.panel aria-labelledby="who" {
+            h2 id="who" { "Who you are" }
+            dl.facts {
+                dt { "Username" } dd { (user.username.as_str()) }
+                dt { "Email" } dd { (email) }
+                dt { "Joined" } dd { (moment(user.joined)) }
+                dt { "Signed in" } dd { (moment(site.session.began)) " from " (site.session.from) }
             }
+        }
+        div.panels {
             section.panel aria-labelledby="password" {
                 h2 id="password" { "Password" }
                 p { "A new one ends your other sessions and all your tokens." }

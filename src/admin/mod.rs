@@ -134,8 +134,8 @@ impl Console {
         if !matches!(asked.method, Method::GET | Method::HEAD | Method::POST) {
             return Err(Refusal::MethodNotAllowed);
         }
-        // What the pages' own script asks for, and what programs do with a key.
-        if !matches!(segments.as_slice(), ["api", ..] | ["events", "live"]) {
+        // The stream is what the script of a page asks for.
+        if !matches!(segments.as_slice(), ["events", "live"]) {
             asked.check_destination()?;
         }
         let entrance = Entrance { asked, console: self, settings };

@@ -63,9 +63,9 @@ fn figures(site: &Site<'_>, census: Option<Census>, history: Option<&History>) -
                         span.bad[failed > 0] { (grouped(failed)) " failed" }
                     }))
                     (figure("Requests, last hour", requests(&hour), site.link("/routes/"), &html! {
-                        @for (label, series) in STATUSES {
-                            span { (label) " " (grouped(hour.of(series))) }
-                            " "
+                        @for (place, (label, series)) in STATUSES.into_iter().enumerate() {
+                            @if place > 0 { " · " }
+                            (label) " " (grouped(hour.of(series)))
                         }
                     }))
                 }
@@ -75,10 +75,10 @@ fn figures(site: &Site<'_>, census: Option<Census>, history: Option<&History>) -
 }
 
 const STATUSES: [(&str, Series); 4] = [
-    ("401:", Series::Unauthorized),
-    ("403:", Series::Forbidden),
-    ("429:", Series::Throttled),
-    ("5xx:", Series::Requests(5)),
+    ("401", Series::Unauthorized),
+    ("403", Series::Forbidden),
+    ("429", Series::Throttled),
+    ("5xx", Series::Requests(5)),
 ];
 
 fn figure(label: &str, number: u64, link: String, more: &Markup) -> Markup {

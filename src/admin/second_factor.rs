@@ -186,6 +186,7 @@ fn off_page(site: &Site<'_>, problem: Option<&str>) -> ConsoleAnswer {
             p { "From then on your password alone signs you in. Your recovery codes will be void." }
             form.stack method="post" {
                 (site.form_key())
+                input type="hidden" autocomplete="username" value=(site.session.user.username.as_str());
                 label { "Password"
                     input type="password" name="password" autocomplete="current-password" required
                         autofocus;

@@ -111,11 +111,13 @@ export class Operator {
     return (await cells.allInnerTexts()).map((text) => text.trim());
   }
 
-  // Complains of what shuts someone out, in light or dark, on a wide screen or a phone.
+  // Complains of what shuts someone out, in light or dark, on a wide screen or a phone. With one
+  // store that is enough: pages look alike with the other.
   async hasNoBarriers() {
-    for (const viewport of [WIDE, PHONE]) {
+    const isWhole = this.gateway.store === "sqlite";
+    for (const viewport of isWhole ? [WIDE, PHONE] : [WIDE]) {
       await this.page.setViewportSize(viewport);
-      for (const colorScheme of ["light", "dark"]) {
+      for (const colorScheme of isWhole ? ["light", "dark"] : ["light"]) {
         await this.page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
         await this.#isWithoutViolations(`${colorScheme}, ${viewport.width} px`, {
           preload: false,

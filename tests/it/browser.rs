@@ -54,7 +54,9 @@ flows! {
     an_operator_signs_in_with_an_app;
     events_are_watched;
     limits_are_seen_and_lifted;
+    no_page_shuts_anyone_out;
     pages_work_without_scripts;
+    routes_and_settings_are_read;
     the_first_operator_comes_by_the_link;
     the_keyboard_is_enough;
     tokens_are_made_and_revoked;

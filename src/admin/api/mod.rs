@@ -126,7 +126,9 @@ async fn identify(console: &Console, asked: &Asked) -> Result<KeyCaller, Problem
         Credentials::None => Err(Problem::NotAuthenticated),
         Credentials::Token(token) => {
             let secret = KeySecret::parse(token.expose()).ok_or_else(no_token)?;
-            Ok(console.auth.key_caller(&secret, asked.from).await?)
+            let caller = console.auth.key_caller(&secret, asked.from).await?;
+            // Whoever knows the owner's password may have made the key.
+            if caller.owner.must_change { Err(Problem::MustChangePassword) } else { Ok(caller) }
         }
     }
 }

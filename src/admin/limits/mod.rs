@@ -141,8 +141,10 @@ fn whose_linked(site: &Site<'_>, limit: &LimitView) -> Markup {
     let Some(name) = &limit.username else { return html! { (whose(limit)) } };
     let query: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
     html! {
-        a href=(site.link(&format!("/users/?q={query}"))) { bdi { (name) } }
-        @if let Some(network) = limit.network() { " from " (network) }
+        span {
+            a href=(site.link(&format!("/users/?q={query}"))) { bdi { (name) } }
+            @if let Some(network) = limit.network() { " from " (network) }
+        }
     }
 }
 
@@ -159,7 +161,7 @@ fn why(limit: &str) -> Markup {
         "unknown_tokens_per_network" => "tokens that nobody has, from one network",
         _ => "requests of a class",
     };
-    html! { (words) " " code.faint { (limit) } }
+    html! { span { (words) " " code.faint { (limit) } } }
 }
 
 fn wait(wait: Option<Duration>) -> Markup {

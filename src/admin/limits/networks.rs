@@ -145,7 +145,7 @@ fn table(site: &Site<'_>, rulings: &[Ruling], file: &Exceptions) -> Markup {
                             td.mono data-label="Network" { (network) }
                             td data-label="Is" { (badge(is_denied)) }
                             td.faint data-label="By" colspan="5" {
-                                "the settings file, " code { (if is_denied { "limits.deny" } else { "limits.allow" }) }
+                                span { "the settings file, " code { (if is_denied { "limits.deny" } else { "limits.allow" }) } }
                             }
                         }
                     }

@@ -92,7 +92,13 @@ fn acts(site: &Site<'_>, user: &User) -> Markup {
         section.panel aria-labelledby="acts" {
             h2 id="acts" { "What can be done" }
             div.row.acts {
-                a.button href=(site.link(&format!("{}password/", path_of(user)))) { "Set password" }
+                @if is_own {
+                    a.button href=(site.link("/account/")) { "Change your password" }
+                } @else {
+                    a.button href=(site.link(&format!("{}password/", path_of(user)))) {
+                        "Set password"
+                    }
+                }
                 (button(site, user, change))
                 (button(site, user, Act::EndSessions))
                 @if !is_own {

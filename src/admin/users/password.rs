@@ -56,7 +56,7 @@ pub(super) fn is_typed(form: &Pairs) -> bool {
 /// Reads what [`fields`] sent; `None` where something is wrong with it.
 pub(super) fn read(form: &Pairs, problems: &mut Problems) -> Result<Option<Chosen>, Refusal> {
     if !is_typed(form) {
-        let password = generated_password().map_err(AuthError::from)?;
+        let password = generated_password()?;
         let shown = Password::new(password.expose().to_owned());
         return Ok(Some(Chosen { password, shown: Some(shown) }));
     }

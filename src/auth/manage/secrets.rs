@@ -1,6 +1,6 @@
 //! Passwords that nobody thought of.
 
-use super::super::HashError;
+use super::super::AuthError;
 use super::super::issue::random_bytes;
 use crate::model::password::Password;
 
@@ -11,7 +11,7 @@ const ALPHABET: [char; 32] = [
 ];
 
 /// A password of 24 letters and digits, 120 bits, in four groups that can be read to someone.
-pub fn generated_password() -> Result<Password, HashError> {
+pub fn generated_password() -> Result<Password, AuthError> {
     let groups = random_bytes::<24>()?.map(|byte| ALPHABET.get(usize::from(byte % 32)));
     let groups = groups.chunks(6).map(|group| group.iter().copied().flatten().collect::<String>());
     Ok(Password::new(groups.collect::<Vec<_>>().join("-")))

@@ -2,7 +2,7 @@
 
 use super::super::{Failure, output};
 use super::{Named, refused, say};
-use crate::auth::{NewRights, Registration, generated_password};
+use crate::auth::{ManageError, NewRights, Registration, generated_password};
 use crate::model::email::Email;
 use crate::model::event::Actor;
 use crate::model::password::Password;
@@ -100,7 +100,7 @@ impl PasswordSource {
     /// The password, and once more to be shown if it was made up.
     fn read(&self) -> Result<(Password, Option<Password>), Failure> {
         if self.generate {
-            let password = generated_password()?;
+            let password = generated_password().map_err(ManageError::from)?;
             let shown = Password::new(password.expose().to_owned());
             return Ok((password, Some(shown)));
         }

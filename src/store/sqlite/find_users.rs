@@ -13,7 +13,7 @@ use rusqlite::{Connection, Row, Statement, named_params};
 /// How many users are gathered and sorted at most.
 const GATHERED: usize = 10_000;
 /// How many numbers of those who may be wanted are kept in mind at most.
-const KNOWN: usize = 150_000;
+const KNOWN: usize = 120_000;
 /// How many users a walk looks at before it ends with a short page, where it is known who is wanted
 /// and where it is not.
 const WALKED: [usize; 2] = [200_000, 20_000];
@@ -28,6 +28,14 @@ const WAYS: [Way; 4] = [
 
 /// A way to some users, and whether it is of use.
 type Way = (&'static str, fn(&Wanted) -> bool);
+
+/// Who may be wanted, as far as the indexes tell without a look at the users.
+struct Known {
+    /// Whether all of them have a name that begins so, and whether all have an address that does.
+    begins: [bool; 2],
+    /// Their numbers, in order.
+    numbers: Vec<i64>,
+}
 
 /// What is asked for, as SQLite compares it.
 struct Wanted {
@@ -56,34 +64,45 @@ pub(super) fn page(
     let after = query.after.as_ref().and_then(|cursor| read(cursor, query.order.by));
     let after = after.unwrap_or_else(|| beginning(query));
     let (users, next) = match known(db, &wanted)? {
-        Some(known) if known.len() <= GATHERED => gather(db, query, (&wanted, &known), &after)?,
-        known => walk(db, query, (&wanted, known.as_deref()), &after)?,
+        Some(known) if known.numbers.len() <= GATHERED => {
+            gather(db, query, (&wanted, &known.numbers), &after)?
+        }
+        Some(known) if query.order.by == UserColumn::Joined => {
+            pick(db, query, (&wanted, &known.numbers), after.1)?
+        }
+        known => walk(db, query, (&wanted, known.as_ref()), after)?,
     };
     let listed = users.into_iter().map(|user| listed(db, user, now));
     Ok(UserPage { next, users: listed.collect::<Result<_, _>>()? })
 }
 
-/// The numbers of all who are wanted, and perhaps of others, in order; `None` if they are too many.
-fn known(db: &Connection, wanted: &Wanted) -> Result<Option<Vec<i64>>, StoreError> {
-    let mut sets = Vec::new();
-    for (way, is_of_use) in WAYS {
-        sets.push(if is_of_use(wanted) { numbers(db, way, wanted)? } else { None });
-    }
-    let mut sets = sets.into_iter();
-    let union = match (sets.next().flatten(), sets.next().flatten()) {
-        (Some(mut names), Some(addresses)) => {
-            names.extend(addresses);
-            names.sort_unstable();
-            names.dedup();
-            Some(names)
-        }
-        _ => None,
+/// All who are wanted, and perhaps others; `None` if they are too many.
+fn known(db: &Connection, wanted: &Wanted) -> Result<Option<Known>, StoreError> {
+    let [names, addresses, staff, activity] = WAYS;
+    let find = |(way, is_of_use): Way| {
+        if is_of_use(wanted) { numbers(db, way, wanted) } else { Ok(None) }
     };
+    let (mut begins, mut sets) = ([false; 2], Vec::new());
+    if let Some(mut named) = find(names)?
+        && let Some(addressed) = find(addresses)?
+    {
+        let is_among = |numbers: &[i64], others: &[i64]| {
+            numbers.iter().all(|number| others.binary_search(number).is_ok())
+        };
+        begins = [is_among(&addressed, &named), is_among(&named, &addressed)];
+        named.extend(addressed);
+        named.sort_unstable();
+        named.dedup();
+        sets.push(named);
+    }
+    for way in [staff, activity] {
+        sets.extend(find(way)?);
+    }
     let both = |one: Vec<i64>, other: Vec<i64>| {
         let is_in_other = |number: &i64| other.binary_search(number).is_ok();
         one.into_iter().filter(is_in_other).collect()
     };
-    Ok(std::iter::once(union).chain(sets).flatten().reduce(both))
+    Ok(sets.into_iter().reduce(both).map(|numbers| Known { begins, numbers }))
 }
 
 /// The numbers on a way, in order; `None` if they are too many.
@@ -132,28 +151,76 @@ fn gather(
     Ok(page.end())
 }
 
+/// In the order of their numbers, those who are known need no search.
+fn pick(
+    db: &Connection,
+    query: &UserQuery,
+    (wanted, known): (&Wanted, &[i64]),
+    after: i64,
+) -> Result<(Vec<User>, Option<Cursor>), StoreError> {
+    let before = known.partition_point(|number| *number < after);
+    let upto = known.partition_point(|number| *number <= after);
+    let ids: &mut dyn Iterator<Item = &i64> = if query.order.is_descending {
+        &mut known.iter().take(before).rev()
+    } else {
+        &mut known.iter().skip(upto)
+    };
+    let mut page = Page::new(query.limit);
+    let [_, most] = WALKED;
+    for (seen, id) in ids.enumerate() {
+        let place = Cursor::at(id, id);
+        if seen == most {
+            page.cut(place);
+            break;
+        }
+        if let Some(user) = find_known(db, wanted, known, *id)?
+            && !page.add(user, place)
+        {
+            break;
+        }
+    }
+    Ok(page.end())
+}
+
+/// The place before all that can be wanted, if that is later than `after`: all who are known may
+/// begin as the column of the order does. Then it is said what those who are wanted begin with.
+fn skip<'a>(
+    query: &UserQuery,
+    (wanted, known): (&'a Wanted, Option<&Known>),
+    after: Place,
+) -> (Place, Option<&'a str>) {
+    let begins = known.map_or([false; 2], |known| known.begins);
+    let is_of_use = match (query.order.by, begins) {
+        (UserColumn::Username, [is_of_use, _]) | (UserColumn::Email, [_, is_of_use]) => is_of_use,
+        _ => false,
+    };
+    let (Some(prefix), Some(end), true) = (&wanted.prefix, &wanted.end, is_of_use) else {
+        return (after, None);
+    };
+    let start = if query.order.is_descending { end } else { prefix };
+    let is_later = match &after.0 {
+        Value::Text(text) if query.order.is_descending => text < start,
+        Value::Text(text) => text >= start,
+        _ => false,
+    };
+    if is_later {
+        return (after, Some(prefix));
+    }
+    // There is no number 0.
+    (Place(Value::Text(start.clone()), 0), Some(prefix))
+}
+
 fn walk(
     db: &Connection,
     query: &UserQuery,
-    (wanted, known): (&Wanted, Option<&[i64]>),
-    after: &Place,
+    (wanted, known): (&Wanted, Option<&Known>),
+    after: Place,
 ) -> Result<(Vec<User>, Option<Cursor>), StoreError> {
+    let (after, beginning) = skip(query, (wanted, known), after);
     let mut page = Page::new(query.limit);
     let [of_known, of_others] = WALKED;
     let mut left = if known.is_some() { of_known } else { of_others };
-    // First those whose value is the same: of both together SQLite would look at all of them.
-    for way in [
-        "{column} = :value AND id {follows} :id ORDER BY id {direction}",
-        "{column} {follows} :value ORDER BY {column} {direction}, id {direction}",
-    ] {
-        let columns = if known.is_some() { "id" } else { "*, {wanted} AS is_wanted" };
-        let sql = "SELECT {columns}, {column} AS place FROM users WHERE {way}"
-            .replace("{columns}", columns)
-            .replace("{way}", way)
-            .replace("{column}", column(query.order.by))
-            .replace("{direction}", direction(query))
-            .replace("{follows}", follows(query))
-            .replace("{wanted}", Wanted::SQL);
+    for sql in ways_on(query, known.is_some()) {
         let mut statement = db.prepare_cached(&sql)?;
         wanted.bind(&mut statement)?;
         after.bind(&mut statement)?;
@@ -163,8 +230,14 @@ fn walk(
             let user = match known {
                 None if row.get("is_wanted")? => Some(rows::user(row)?),
                 None => None,
-                Some(known) => find_known(db, wanted, known, row.get("id")?)?,
+                Some(known) => find_known(db, wanted, &known.numbers, row.get("id")?)?,
             };
+            if user.is_none()
+                && let Some(beginning) = beginning
+                && !row.get::<_, String>("place")?.starts_with(beginning)
+            {
+                return Ok(page.end());
+            }
             if let Some(user) = user
                 && !page.add(user, place(row)?)
             {
@@ -177,6 +250,25 @@ fn walk(
         }
     }
     Ok(page.end())
+}
+
+/// What comes in the order after a place: first those whose value is the same, for of both together
+/// SQLite would look at all of them.
+fn ways_on(query: &UserQuery, are_known: bool) -> [String; 2] {
+    let columns = if are_known { "id" } else { "*, {wanted} AS is_wanted" };
+    [
+        "{column} = :value AND id {follows} :id ORDER BY id {direction}",
+        "{column} {follows} :value ORDER BY {column} {direction}, id {direction}",
+    ]
+    .map(|way| {
+        "SELECT {columns}, {column} AS place FROM users WHERE {way}"
+            .replace("{columns}", columns)
+            .replace("{way}", way)
+            .replace("{column}", column(query.order.by))
+            .replace("{direction}", direction(query))
+            .replace("{follows}", follows(query))
+            .replace("{wanted}", Wanted::SQL)
+    })
 }
 
 /// The user of that number, if it is known and they are wanted.

@@ -110,3 +110,19 @@ fn a_token_of_one_who_must_choose_another_password_is_good_for_that_and_for_logg
         assert_eq!(get("/app").0, 200);
     });
 }
+
+#[test]
+fn no_key_of_one_who_must_choose_another_password_opens_the_api() {
+    let gateway = Gateway::start("");
+    make_operator(&gateway, "ada");
+    let key = gateway.run(&["key", "create", "ada", "test", "--all-rights"]).done().stdout;
+    let ask = || {
+        let request = Request::get("/admin/api/v1/users");
+        let answer =
+            gateway.send(&request.with("Authorization", &format!("Bearer {}", key.trim())));
+        (answer.status, answer.text())
+    };
+    assert_eq!(ask().0, 200);
+    gateway.run(&["user", "must-change", "ada"]).done();
+    assert_eq!(ask(), (403, MUST_CHANGE.to_owned()));
+}

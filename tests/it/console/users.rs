@@ -133,7 +133,7 @@ fn a_user_is_made_with_a_password_that_is_shown_once() {
     assert!(password.len() >= 20, "{password}");
     let credentials = json!({ "username": "zoe", "password": password });
     assert_eq!(gateway.send(&Request::post("/api/login/").json(&credentials)).status, 200);
-    let page = browser.get(&page_of(&gateway, "zoe").replace("/admin", "/admin")).text();
+    let page = browser.get(&page_of(&gateway, "zoe")).text();
     assert!(page.contains("zoe@example.com") && !page.contains(&password), "{page}");
     let event = event_of(&gateway, "zoe", "user_created");
     assert_eq!(event["actor"], "admin");
@@ -296,6 +296,24 @@ fn many_are_changed_at_once_after_a_question_that_names_them() {
     assert!(result.contains("Done for 2 users."), "{result}");
     assert_eq!(tokens.each_ref().map(|token| gateway.status_of(token)), [401, 401]);
     assert_eq!(event_of(&gateway, "zoe", "user_deactivated")["actor"], "admin");
+}
+
+#[test]
+fn what_cannot_be_done_to_one_of_many_is_told_with_the_reason_and_the_others_are_done() {
+    let gateway = Gateway::start("");
+    let mut browser = Browser::signed_in(&gateway, "ada");
+    gateway.register("bob");
+    let ids = ["ada", "bob"].map(|name| {
+        let path = page_of(&gateway, name);
+        between(&path, "/admin/users/", "/").unwrap()
+    });
+    browser.get(&format!("/admin/users/act/?act=delete&user={}&user={}", ids[0], ids[1]));
+    let fields = [("act", "delete"), ("user", &ids[0]), ("user", &ids[1])];
+    let result = browser.post("/admin/users/act/", &fields).text();
+    assert!(result.contains("Done for 1 user."), "{result}");
+    assert!(result.contains("not done: Your own account"), "{result}");
+    assert_eq!(browser.get(&page_of(&gateway, "ada")).status, 200);
+    assert_eq!(gateway.try_login("bob").status, 400);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The store in Redis: what only this one can get wrong.
 
 mod faults;
+mod indexes;
 mod races;
 mod settings;
 

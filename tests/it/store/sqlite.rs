@@ -1,5 +1,8 @@
 //! The SQLite store: the contract, and what concerns its file.
 
+mod many;
+mod update;
+
 use super::{Fixture, add, again, digest, hash, in_minutes, is_good, issue, name, new_user, now};
 use crate::harness::folder;
 use authgate::model::user::{UserChange, UserId};

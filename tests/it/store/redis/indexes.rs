@@ -1,0 +1,133 @@
+//! Indexes that an older gateway has not made, or has left behind.
+
+use super::*;
+use authgate::model::user::UserChange;
+use authgate::store::{UserColumn, UserOrder, UserQuery};
+
+const INDEXES: [&str; 7] = [
+    "authgate:users-by-name",
+    "authgate:users-by-email",
+    "authgate:users-by-login",
+    "authgate:users-by-tokens",
+    "authgate:staff",
+    "authgate:inactive",
+    "authgate:recent-tokens",
+];
+const MARK: &str = "authgate:indexed";
+
+fn query(by: UserColumn) -> UserQuery {
+    let order = UserOrder { by, is_descending: false };
+    UserQuery { after: None, is_active: None, is_staff: None, limit: 100, order, prefix: None }
+}
+
+async fn names(store: &RedisStore, query: &UserQuery) -> Vec<String> {
+    let page = store.find_users(query, SystemClock.now()).await.unwrap();
+    page.users.iter().map(|listed| listed.user.username.to_string()).collect()
+}
+
+/// Takes away what an older version does not know.
+fn make_old(server: &RedisServer) {
+    for key in INDEXES.into_iter().chain([MARK]) {
+        server.ask::<u64>(&["DEL", key]);
+    }
+}
+
+fn cardinality(server: &RedisServer, key: &str) -> u64 {
+    server.ask(&["ZCARD", key])
+}
+
+#[tokio::test]
+async fn a_store_from_before_the_indexes_gets_them_by_a_sweep() {
+    let server = RedisServer::start();
+    let store = open(&server);
+    for username in ["carol", "alice", "bob"] {
+        let user = add_user(&store, username).await;
+        store.issue_token(new_token(&user, username)).await.unwrap();
+    }
+    let bob = store.user_by_name(&name("bob")).await.unwrap().unwrap();
+    store.change_user(bob.id, UserChange::Active(false)).await.unwrap();
+    make_old(&server);
+    assert!(store.wants_sweep().await.unwrap());
+    // Until then few users are found as ever.
+    assert_eq!(names(&store, &query(UserColumn::Username)).await, ["alice", "bob", "carol"]);
+    store.sweep(SystemClock.now()).await.unwrap();
+    assert!(!store.wants_sweep().await.unwrap());
+    let lengths = INDEXES.map(|key| cardinality(&server, key));
+    // A token of someone who is locked out is there until its end, and is not found.
+    assert_eq!(lengths, [3, 3, 3, 3, 0, 1, 3]);
+    for by in [UserColumn::Username, UserColumn::LastLogin, UserColumn::Tokens] {
+        assert_eq!(names(&store, &query(by)).await.len(), 3);
+    }
+    let tokens = store.find_tokens(None, 10, SystemClock.now()).await.unwrap().tokens;
+    assert_eq!(tokens.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sweep_that_stops_half_way_is_made_up_for_by_the_next() {
+    let server = RedisServer::start();
+    let store = Arc::new(open(&server));
+    for number in 0..400 {
+        add_user(&store, &format!("user{number}")).await;
+    }
+    make_old(&server);
+    let sweeping = Arc::clone(&store);
+    let sweep = tokio::spawn(async move { sweeping.sweep(SystemClock.now()).await });
+    while cardinality(&server, INDEXES[0]) == 0 {
+        tokio::task::yield_now().await;
+    }
+    sweep.abort();
+    let _ = sweep.await;
+    let is_whole = cardinality(&server, INDEXES[0]) == 400;
+    assert!(is_whole || store.wants_sweep().await.unwrap());
+    store.sweep(SystemClock.now()).await.unwrap();
+    assert!(!store.wants_sweep().await.unwrap());
+    assert_eq!(cardinality(&server, INDEXES[0]), 400);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gateways_may_sweep_at_once() {
+    let server = RedisServer::start();
+    let store = Arc::new(open(&server));
+    for number in 0..50 {
+        add_user(&store, &format!("user{number}")).await;
+    }
+    make_old(&server);
+    let sweeps = (0..4).map(|_| {
+        let store = Arc::new(open(&server));
+        tokio::spawn(async move { store.sweep(SystemClock.now()).await })
+    });
+    for sweep in sweeps.collect::<Vec<_>>() {
+        sweep.await.unwrap().unwrap();
+    }
+    assert_eq!(INDEXES.map(|key| cardinality(&server, key)), [50, 50, 50, 50, 0, 0, 0]);
+}
+
+#[tokio::test]
+async fn what_an_older_gateway_does_meanwhile_shows_after_a_sweep() {
+    let server = RedisServer::start();
+    let store = open(&server);
+    for username in ["alice", "bob", "carol"] {
+        add_user(&store, username).await;
+    }
+    store.sweep(SystemClock.now()).await.unwrap();
+    // It lets one go, makes one staff, and adds one.
+    server.ask::<u64>(&["DEL", "authgate:user:{1}", "authgate:name:{alice}"]);
+    server.ask::<u64>(&["ZREM", "authgate:users", "1"]);
+    server.ask::<u64>(&["HSET", "authgate:user:{2}", "is_staff", "1", "is_active", "0"]);
+    let dave = add_user(&store, "dave").await;
+    for key in &INDEXES[..2] {
+        server.ask::<u64>(&["ZREM", key, &format!("dave\0{:020}", dave.id.0)]);
+    }
+    // Whoever is gone is nowhere found even before.
+    assert_eq!(names(&store, &query(UserColumn::Username)).await, ["bob", "carol"]);
+    store.sweep(SystemClock.now()).await.unwrap();
+    for by in [UserColumn::Username, UserColumn::Email, UserColumn::LastLogin, UserColumn::Tokens] {
+        assert_eq!(names(&store, &query(by)).await, ["bob", "carol", "dave"]);
+    }
+    let staff = UserQuery { is_staff: Some(true), ..query(UserColumn::Joined) };
+    assert_eq!(names(&store, &staff).await, ["bob"]);
+    let census = store.census(SystemClock.now()).await.unwrap();
+    assert_eq!((census.users, census.staff, census.inactive), (3, 1, 1));
+    store.sweep(SystemClock.now()).await.unwrap();
+    assert_eq!(INDEXES.map(|key| cardinality(&server, key)), [3, 3, 3, 3, 1, 1, 0]);
+}
