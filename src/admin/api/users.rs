@@ -4,7 +4,7 @@ use super::operation::{About, Call, Empty, Given, Operation};
 use super::reading::field_error;
 use super::values::{Line, Moment, PageSize, UserNumber};
 use crate::api::Problem;
-use crate::auth::{AuthError, NewRights, Registration, Resource, Right, generated_password};
+use crate::auth::{NewRights, Registration, Resource, Right, generated_password};
 use crate::model::email::Email;
 use crate::model::password::Password;
 use crate::model::user::{self, UserId, Username};
@@ -269,7 +269,7 @@ fn password_or_new(given: Option<Line<1, 1024>>) -> Result<(Password, Option<Str
         }
         Some(Line(text)) => Ok((Password::new(text), None)),
         None => {
-            let made = generated_password().map_err(AuthError::from)?;
+            let made = generated_password()?;
             let shown = made.expose().to_owned();
             Ok((made, Some(shown)))
         }
