@@ -16,7 +16,7 @@ const ALL: &[(&str, &str)] = &[
     ("limits-cleared", "Cleared: whoever was refused for it may try again within a second."),
     ("limits-gone", "There was nothing to clear any more."),
     ("may-keep-password", "The user may keep their password."),
-    ("must-change-password", "The user must choose another password when they next sign in."),
+    ("must-change-password", "The user must choose another password before anything else."),
     ("network-allowed", "The network is allowed: no limit holds for it."),
     ("network-denied", "The network is denied: all gateways refuse it within a second."),
     ("network-forgotten", "The network is treated as the settings say."),

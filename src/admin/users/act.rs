@@ -95,7 +95,7 @@ impl Act {
                  can log in again with their password."
             }
             Self::KeepPassword => "They may keep the password that they have.",
-            Self::MustChange => "They must choose another password when they next sign in.",
+            Self::MustChange => "They must choose another password before anything else.",
             Self::Promote => "They may pass where only staff may, and sign in here.",
         }
     }

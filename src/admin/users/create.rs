@@ -79,7 +79,7 @@ fn page(site: &Site<'_>, sent: &Pairs, problems: &Problems) -> ConsoleAnswer {
             (field(line("username", "Username", Some("Letters, digits and @ . + - _ only.")), problems))
             (field(line("email", "Email", Some("May be left blank.")), problems))
             (password::fields(password::is_typed(sent), problems))
-            (tick("must_change", "They must choose another password at their first sign-in",
+            (tick("must_change", "They must choose another password before anything else",
                 sent.is_ticked("must_change")))
             (tick("staff", "Staff: they may pass where only staff may, and sign in here",
                 sent.is_ticked("staff")))

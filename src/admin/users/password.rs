@@ -117,7 +117,7 @@ fn page(
             (problems.summary())
             (site.form_key())
             (fields(is_typed, problems))
-            (tick("must_change", "They must choose another at their next sign-in", must_change))
+            (tick("must_change", "They must choose another before anything else", must_change))
             div.row {
                 button.danger { "Set the password" }
                 a.button href=(site.link(&path_of(user))) { "Cancel" }

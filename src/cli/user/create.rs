@@ -20,7 +20,7 @@ pub(in crate::cli) struct Create {
     /// They may pass where only staff may
     #[arg(long)]
     staff: bool,
-    /// They must choose another password at their first sign-in
+    /// They must choose another password before anything else
     #[arg(long)]
     must_change: bool,
     #[command(flatten)]
@@ -31,7 +31,7 @@ pub(in crate::cli) struct Create {
 pub(in crate::cli) struct SetPassword {
     #[command(flatten)]
     user: Named,
-    /// They must choose another password at their next sign-in
+    /// They must choose another password before anything else
     #[arg(long)]
     must_change: bool,
     #[command(flatten)]

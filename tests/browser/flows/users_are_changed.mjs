@@ -45,7 +45,7 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.follow("Set password");
     await ada.field("This one:").check();
     await ada.page.getByLabel("Password", { exact: true }).fill(PASSWORD);
-    await ada.field("They must choose another at their next sign-in").uncheck();
+    await ada.field("They must choose another before anything else").uncheck();
     await ada.press("Set the password");
     await ada.reads("The user has another password, and their tokens have ended.");
     await gateway.untilDead(token);

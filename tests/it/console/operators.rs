@@ -36,7 +36,9 @@ fn of_two_operators_who_demote_each_other_one_stays() {
     on_each_store("", |gateway| {
         for round in 0..3 {
             let names = ["a", "b"].map(|letter| format!("{letter}{round}"));
-            names.iter().for_each(|name| make_operator(gateway, name));
+            for name in &names {
+                make_operator(gateway, name);
+            }
             if round > 0 {
                 // Whoever was left before is none any more.
                 for name in ["a", "b"].map(|letter| format!("{letter}{}", round - 1)) {

@@ -4,9 +4,9 @@ use super::{Browser, between, on_each_store};
 use crate::harness::eventually;
 use crate::harness::gateway::{Gateway, PASSWORD};
 use crate::harness::http::Answer;
+use authgate::clock::{Clock, SystemClock};
 use std::collections::HashSet;
 use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
 use totp_rs::{Builder, Secret, Totp};
 
 /// An authenticator app, which knows when it was set up.
@@ -25,7 +25,7 @@ impl App {
 }
 
 fn seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+    u64::try_from(SystemClock.now().micros() / 1_000_000).unwrap()
 }
 
 /// Sets up an app for one who is signed in. There is time then before the next step.

@@ -54,7 +54,8 @@ fn whoever_cannot_sign_in_gets_one_answer_and_costs_one_hash() {
         let before = gateway.meter("hash_seconds_count");
         let fields = [("username", name), ("password", password)];
         let answer = browser.post("/admin/login/", &fields);
-        assert_eq!(gateway.meter("hash_seconds_count") - before, hashes, "{name}");
+        let after = gateway.meter("hash_seconds_count");
+        assert!((after - before - hashes).abs() < 0.5, "{name}: {before} {after}");
         (answer.status, answer.text())
     });
     assert_eq!(answers[0].0, 401);
