@@ -57,7 +57,6 @@ fn table(site: &Site<'_>, keys: &[ApiKey]) -> Markup {
         div.table { table.cards aria-label="Your API keys" {
             thead { tr {
                 th scope="col" { "Name" }
-                th scope="col" { "Key" }
                 th scope="col" { "Rights" }
                 th scope="col" { "Created" }
                 th scope="col" { "Expires" }
@@ -74,8 +73,7 @@ fn row(site: &Site<'_>, key: &ApiKey) -> Markup {
     let revoke = site.link(&format!("/account/keys/{}/revoke/", key.id));
     html! {
         tr {
-            td data-label="Name" { (key.name) }
-            td data-label="Key" { code { (short(&key.id)) } }
+            td data-label="Name" { span { bdi { (key.name) } " " code.faint { (short(&key.id)) } } }
             td.long data-label="Rights" { (key.rights) }
             td data-label="Created" { (moment(key.created)) }
             td data-label="Expires" { (moment(key.expires)) }
@@ -178,6 +176,8 @@ fn shown_once(site: &Site<'_>, secret: &KeySecret, key: &ApiKey) -> ConsoleAnswe
                 dt { "Rights" } dd { (key.rights) }
                 dt { "Expires" } dd { (moment(key.expires)) }
             }
+        }
+        section.panel {
             p { "What it is good for it says itself:" }
             pre { code { (curl) } }
         }
@@ -205,16 +205,16 @@ pub(super) async fn revoke(site: &Site<'_>, id: &str) -> Result<ConsoleAnswer, R
 
 fn confirm(site: &Site<'_>, key: &ApiKey) -> ConsoleAnswer {
     let body = html! {
-        p { "Whatever calls the API with the key " strong { (key.name) } " (" code { (short(&key.id)) }
-            ") is refused from its next request on." }
-        dl.facts {
-            dt { "Rights" } dd { (key.rights) }
-            dt { "Last used" } dd { (moment_or(key.last_used.map(|(at, _)| at), "never")) }
-        }
-        form.row method="post" {
-            (site.form_key())
-            button.danger { "Revoke the key" }
-            a href=(site.link("/account/keys/")) { "Keep it" }
+        section.panel {
+            p { "Whatever calls the API with the key " strong { (key.name) } " ("
+                code { (short(&key.id)) } ") is refused from its next request on." }
+            p { "It is good for " (key.rights) ", and was last used: "
+                (moment_or(key.last_used.map(|(at, _)| at), "never")) "." }
+            form.row method="post" {
+                (site.form_key())
+                button.danger { "Revoke the key" }
+                a.button href=(site.link("/account/keys/")) { "Keep it" }
+            }
         }
     };
     site.page(Nav::None, "Revoke an API key", &body)

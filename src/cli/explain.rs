@@ -186,6 +186,11 @@ fn tell_answer(response: &Response<Vec<u8>>) {
     println!("\n{}", String::from_utf8_lossy(response.body()));
 }
 
+fn headers(headers: &HeaderMap) -> Value {
+    let pairs = headers.iter().map(|(name, value)| (name.to_string(), json!(shown(name, value))));
+    Value::Object(pairs.collect::<Map<_, _>>())
+}
+
 fn in_json(explained: &Explanation, upstreams: &[UpstreamSettings]) -> Value {
     let considered = explained.considered.iter().map(|(route, why)| {
         let is_taken = explained.route.as_ref().is_some_and(|taken| taken == route);
@@ -198,11 +203,6 @@ fn in_json(explained: &Explanation, upstreams: &[UpstreamSettings]) -> Value {
             "is_staff": caller.is_staff,
         })
     });
-    let headers = |headers: &HeaderMap| {
-        let pairs =
-            headers.iter().map(|(name, value)| (name.to_string(), json!(shown(name, value))));
-        Value::Object(pairs.collect::<Map<_, _>>())
-    };
     let (answer, forwarded) = match &explained.outcome {
         Outcome::Answered(response) => {
             let body = String::from_utf8_lossy(response.body()).into_owned();
@@ -225,18 +225,22 @@ fn in_json(explained: &Explanation, upstreams: &[UpstreamSettings]) -> Value {
             (Value::Null, forwarded)
         }
     };
-    let answered_by = match &explained.outcome {
-        Outcome::Answered(_) => Some("gateway"),
-        Outcome::Console => Some("console"),
-        Outcome::Endpoint => Some("endpoint"),
-        Outcome::Forwarded(_) => None,
-    };
     json!({
-        "answered_by": answered_by,
+        "answered_by": answered_by(&explained.outcome),
         "routes": considered.collect::<Vec<_>>(),
         "access": explained.access(),
         "caller": caller,
         "answer": answer,
         "forwarded": forwarded,
     })
+}
+
+/// Which part of authgate answers, if not an app.
+fn answered_by(outcome: &Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Answered(_) => Some("gateway"),
+        Outcome::Console => Some("console"),
+        Outcome::Endpoint => Some("endpoint"),
+        Outcome::Forwarded(_) => None,
+    }
 }

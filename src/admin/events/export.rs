@@ -32,7 +32,7 @@ pub(super) fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     if let Ok(value) = HeaderValue::from_str(&disposition) {
         headers.insert(header::CONTENT_DISPOSITION, value);
     }
-    let query = search.from_start().query(PAGE);
+    let query = search.unpaged().query(PAGE);
     let pieces = stream::unfold(Some((auth, query)), next_page);
     Ok(ConsoleAnswer::Stream(head, pieces.boxed()))
 }

@@ -54,7 +54,7 @@ pub(super) fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
         beats: 0,
         id: site.id.clone(),
         place: last.or_else(|| search.after.clone()),
-        query: search.from_start().query(0),
+        query: search.unpaged().query(0),
         _room: room,
         told: VecDeque::new(),
     };

@@ -56,7 +56,7 @@ async fn list(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
                 @if search.after.is_none() {
                     a.button data-live-reload href=(site.link(&format!("/events/{}", search.address()))) { "Reload" }
                 }
-                a.button href=(site.link(&format!("/events/export/{}", search.from_start().address()))) {
+                a.button href=(site.link(&format!("/events/export/{}", search.unpaged().address()))) {
                     "Export as JSON lines"
                 }
             }
@@ -256,7 +256,7 @@ fn pager(site: &Site<'_>, search: &Search, page: &EventPage) -> Markup {
     html! {
         @if search.after.is_some() || older.is_some() {
             nav.pager aria-label="Pages" {
-                @if search.after.is_some() { a.button href=(link(&search.from_start())) { "Newest" } }
+                @if search.after.is_some() { a.button href=(link(&search.unpaged())) { "Newest" } }
                 @if let Some(older) = &older { a.button rel="next" href=(link(older)) { "Older" } }
             }
         }

@@ -112,8 +112,8 @@ fn a_user_is_taken_for_one_with_a_good_token() {
     assert_eq!(explain("/staff", "alice")["answer"]["status"], 403);
     assert_eq!(explain("/staff", "bob")["forwarded"]["headers"]["x-auth-staff"], "true");
     assert_eq!(explain("/public", "bob")["caller"], Value::Null);
-    gateway.run(&["user", "deactivate", "bob"]).done();
-    let locked_out = explain("/staff", "bob");
+    gateway.run(&["user", "deactivate", "alice"]).done();
+    let locked_out = explain("/app", "alice");
     assert_eq!(locked_out["answer"]["status"], 401);
     assert!(locked_out["answer"]["body"].as_str().unwrap().contains("inactive"));
     let nobody = gateway.run(&["explain", "GET", "/app", "--user", "carol"]);

@@ -148,7 +148,7 @@ fn what_cannot_be_explained_is_told_beside_its_field() {
         ("path", "app", "A path begins with a slash"),
         ("path", "/a b", "This is no path of a request"),
         ("method", "G T", "This is no method"),
-        ("user", "\"><img src=x onerror=alert(1)>", "no such user"),
+        ("user", "\"><img src=x onerror=alert(1)>", "There is no user"),
         ("user", "", "Say which user sends it"),
     ] {
         let mut form: Vec<_> = ask("/").into_iter().filter(|(name, _)| *name != field).collect();
