@@ -93,13 +93,10 @@ impl Place {
 
     /// The gateway's store, opened beside it.
     fn store(&self) -> Box<dyn Store> {
-        match &self.redis {
-            Some(server) => Box::new(RedisStore::open(&server.url()).unwrap()),
-            None => {
-                let path = self.gateway.folder().join("authgate.db");
-                Box::new(SqliteStore::open(&path).unwrap())
-            }
+        if let Some(server) = &self.redis {
+            return Box::new(RedisStore::open(&server.url()).unwrap());
         }
+        Box::new(SqliteStore::open(&self.gateway.folder().join("authgate.db")).unwrap())
     }
 
     /// Has the browser go through the steps of a flow.

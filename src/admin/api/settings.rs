@@ -29,7 +29,6 @@ pub(super) struct Settings {
     waiting: Vec<String>,
     /// What is written but has no effect, or hardly the one that was wanted.
     warnings: Vec<String>,
-    #[expect(clippy::struct_field_names, reason = "the name in the answer")]
     settings: Vec<Setting>,
 }
 

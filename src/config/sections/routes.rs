@@ -68,9 +68,7 @@ fn route(
     let request_headers = route_changes::request_headers(section, own);
     let response_headers = route_changes::response_headers(section, own, cors.is_some());
     let forwards_authorization = section.read("forward_authorization", false, values::boolean);
-    if let Some(path) = &path {
-        warn_of_the_taken(section, path, known);
-    }
+    warn_of_the_taken(section, path.as_deref(), known);
     warn_of_the_refused(section, methods.as_deref());
     let route = Route {
         access,

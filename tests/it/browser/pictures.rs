@@ -136,8 +136,8 @@ async fn log_in(store: &dyn Store, dice: &mut Dice, user: &User) -> Vec<Event> {
         user: user.id,
     };
     store.issue_token(NewToken { about, record, limit: None, is_login: true }).await.unwrap();
-    let used = TokenUse { at: ago(dice.below(age)), digest, from, user: user.id };
-    store.note_uses(&[used]).await.unwrap();
+    let last_use = TokenUse { at: ago(dice.below(age)), digest, from, user: user.id };
+    store.note_uses(&[last_use]).await.unwrap();
     let event = |name, at| Event::new(name, Actor::Client(from), at).of(user);
     let mut events = vec![event(EventName::LoginSucceeded, at)];
     if dice.below(6) == 0 {
