@@ -15,7 +15,7 @@ pub(super) async fn gather(store: &dyn Store) {
     store.sweep(now()).await.unwrap();
     let crowd = if is_long() { 1_000_000 } else { 20_000 };
     let added = stream::iter(1..=crowd).map(|number| store.insert_user(user(number)));
-    added.buffer_unordered(256).for_each(async |inserted| drop(inserted.unwrap())).await;
+    added.buffer_unordered(48).for_each(async |inserted| drop(inserted.unwrap())).await;
 }
 
 fn user(number: u32) -> NewUser {
