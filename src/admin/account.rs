@@ -4,6 +4,7 @@ use super::page::{self, Nav, moment, with_cookie, with_status};
 use super::refusal::Refusal;
 use super::second_factor;
 use super::site::Site;
+use crate::api::sentence;
 use crate::auth::{ChangeError, NewPassword, SessionView};
 use crate::gateway::ConsoleAnswer;
 use crate::model::password::Password;
@@ -128,7 +129,7 @@ async fn password(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
             error @ (ChangeError::SamePassword
             | ChangeError::WeakPassword(_)
             | ChangeError::WrongPassword),
-        ) => again(&super::refusal::sentence(&error.to_string())),
+        ) => again(&sentence(&error.to_string())),
     }
 }
 

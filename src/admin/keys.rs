@@ -3,6 +3,7 @@
 use super::page::{self, Nav, moment, moment_or};
 use super::refusal::Refusal;
 use super::site::Site;
+use crate::api::sentence;
 use crate::auth::{ApiKey, KeyError, KeySecret, KeyWish, Resource, Right, Rights};
 use crate::gateway::ConsoleAnswer;
 use http::StatusCode;
@@ -127,7 +128,10 @@ fn boxes(ticked: &[String]) -> Markup {
     };
     html! {
         div.table { table {
-            caption { "What it may do. To write is to read, too; who may write users may make operators." }
+            caption {
+                "What it may do. To write is to read, too. Who may write users may make operators, and "
+                "who may write tokens may act as any user in the apps."
+             }
             thead { tr {
                 th scope="col" { "Part" }
                 th scope="col" { "Read" }
@@ -159,7 +163,7 @@ async fn create(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
         Ok((secret, key)) => Ok(shown_once(site, &secret, &key)),
         Err(KeyError::Manage(error)) => Err(error.into()),
         Err(error) => {
-            let problem = Some(super::refusal::sentence(&error.to_string()));
+            let problem = Some(sentence(&error.to_string()));
             list(site, &Typed { days, name, problem, rights }).await
         }
     }
@@ -199,7 +203,7 @@ pub(super) async fn revoke(site: &Site<'_>, id: &str) -> Result<ConsoleAnswer, R
         // One that is gone is what was wanted.
         Ok(_) | Err(KeyError::NoSuchKey) => Ok(page::redirect(&site.link("/account/keys/"))),
         Err(KeyError::Manage(error)) => Err(error.into()),
-        Err(error) => Err(Refusal::Refused(super::refusal::sentence(&error.to_string()))),
+        Err(error) => Err(Refusal::Refused(sentence(&error.to_string()))),
     }
 }
 

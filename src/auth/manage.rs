@@ -166,9 +166,17 @@ impl Auth {
 
 /// What an event says of a change; nothing where all stays as it was.
 fn changed(what: &str, from: &str, to: &str) -> Option<String> {
-    let or_nothing =
-        |text: &str| if text.is_empty() { "nothing".to_owned() } else { text.to_owned() };
-    (from != to).then(|| format!("{what}: {} → {}", or_nothing(from), or_nothing(to)))
+    (from != to).then(|| format!("{what}: {} → {}", side(from), side(to)))
+}
+
+/// A value before or after a change: short enough that both are told, whatever they are.
+fn side(text: &str) -> String {
+    const MOST: usize = 90;
+    match text.char_indices().nth(MOST) {
+        None if text.is_empty() => "nothing".to_owned(),
+        None => text.to_owned(),
+        Some(_) => text.chars().take(MOST - 1).chain(['…']).collect(),
+    }
 }
 
 fn yes_no(yes: bool) -> &'static str {
@@ -221,5 +229,24 @@ impl From<HashError> for ManageError {
 impl From<StoreError> for ManageError {
     fn from(error: StoreError) -> Self {
         Self::Auth(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+
+    #[test]
+    fn a_change_tells_both_sides_however_long_they_are() {
+        let long = |char: char| format!("{}@example.com", char.to_string().repeat(240));
+        let told = changed("must_change", &long('a'), &long('ß')).unwrap();
+        let event =
+            Event::new(EventName::UserChanged, Actor::CommandLine, Timestamp::from_micros(1));
+        let detail = event.with(&told).detail.unwrap();
+        assert_eq!(detail, told);
+        assert!(detail.ends_with("ßß…"), "{detail}");
+        assert_eq!(changed("email", "", "a@b.c").unwrap(), "email: nothing → a@b.c");
+        assert_eq!(changed("email", "a@b.c", "a@b.c"), None);
     }
 }

@@ -4,12 +4,11 @@ use super::super::notice;
 use super::super::page::{Nav, moment, moment_or};
 use super::super::refusal::Refusal;
 use super::super::site::Site;
-use super::super::tokens::{Place, short, table};
+use super::super::tokens::{Place, table, without_ids};
 use super::act::Act;
 use super::{name, path_of};
 use crate::gateway::ConsoleAnswer;
 use crate::model::event::{Actor, Event};
-use crate::model::token::TokenId;
 use crate::model::user::User;
 use crate::store::{EventQuery, ListedToken};
 use maud::{Markup, html};
@@ -210,10 +209,4 @@ fn by(actor: &Actor) -> Markup {
         (kind)
         @if let Some(address) = actor.address() { " " span.faint { "from " (address) } }
     }
-}
-
-/// A detail with the ids of tokens cut to what people see of them.
-fn without_ids(detail: &str) -> String {
-    let word = |word: &str| word.parse::<TokenId>().map_or_else(|_| word.to_owned(), short);
-    detail.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
