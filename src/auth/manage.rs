@@ -36,7 +36,7 @@ impl Auth {
         Ok(user)
     }
 
-    /// Lets a user in, or locks them out and ends their tokens.
+    /// Lets a user in, or locks them out and ends their tokens and API keys.
     pub async fn set_active(
         &self,
         user: &User,
@@ -52,7 +52,7 @@ impl Auth {
         outcome
     }
 
-    /// Makes a user staff, or takes that from them and ends their tokens.
+    /// Makes a user staff, or takes that from them and ends their tokens and API keys.
     pub async fn set_staff(
         &self,
         user: &User,
@@ -67,7 +67,7 @@ impl Auth {
         outcome
     }
 
-    /// Replaces a user's password and ends their tokens. They may have to choose another one, which
+    /// Replaces a user's password and ends their tokens and API keys. They may have to choose another one, which
     /// the operator does not know.
     pub async fn set_password(
         &self,
@@ -146,16 +146,24 @@ impl Auth {
         (name, detail): (EventName, Option<String>),
         by: Actor,
     ) -> Result<User, ManageError> {
-        let changed = self.store.change_user(user.id, change).await?;
-        let changed = changed.ok_or_else(|| ManageError::NoSuchUser(user.username.to_string()))?;
+        let store = async {
+            let changed = self.store.change_user(user.id, change).await?;
+            changed.ok_or_else(|| ManageError::NoSuchUser(user.username.to_string()))
+        };
+        let ends_keys = matches!(
+            name,
+            EventName::UserDeactivated | EventName::StaffWithdrawn | EventName::PasswordChanged
+        );
+        let (changed, ended) = match ends_keys {
+            true => self.ending_keys(user, &by, store).await?,
+            false => (store.await?, 0),
+        };
         let event = self.event(name, by).of(&changed);
-        self.events.record(match detail {
-            Some(detail) => event.with(detail),
-            None => event,
+        let details: Vec<_> = detail.into_iter().chain(keys_ended(ended)).collect();
+        self.events.record(match details.as_slice() {
+            [] => event,
+            details => event.with(details.join("; ")),
         });
-        if matches!(name, EventName::UserDeactivated | EventName::StaffWithdrawn) {
-            self.end_keys(changed.id).await?;
-        }
         Ok(changed)
     }
 
@@ -176,6 +184,15 @@ fn side(text: &str) -> String {
         None if text.is_empty() => "nothing".to_owned(),
         None => text.to_owned(),
         Some(_) => text.chars().take(MOST - 1).chain(['…']).collect(),
+    }
+}
+
+/// What an event says of API keys that ended with something else; nothing where none did.
+fn keys_ended(count: usize) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some("1 API key ended".to_owned()),
+        count => Some(format!("{count} API keys ended")),
     }
 }
 
