@@ -74,7 +74,7 @@ def make_store(stage, options):
 
 def wait_for_indexes():
     """A gateway marks the store once its indexes are complete."""
-    while accounts.ask_redis(0, ("EXISTS", "authgate:indexed")) != b":1":
+    while accounts.ask_redis(0, ("EXISTS", "authgate:indexed:1")) != b":1":
         time.sleep(1)
 
 

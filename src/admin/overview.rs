@@ -50,19 +50,19 @@ fn figures(site: &Site<'_>, census: Option<Census>, history: Option<&History>) -
             h2 id="figures" { "At present" }
             div.panels.figures {
                 @if let Some(census) = census {
-                    (figure("Users", census.users, site.link("/users/"), &html! {
+                    (figure("Users", census.users, &site.link("/users/"), &html! {
                         (grouped(census.staff)) " staff, " (grouped(census.inactive)) " inactive"
                     }))
-                    (figure("Live tokens", census.tokens, site.link("/tokens/"), &html! {
+                    (figure("Live tokens", census.tokens, &site.link("/tokens/"), &html! {
                         "as of " (moment(census.at))
                     }))
                 }
                 @if let Some(hour) = hour {
                     @let (ok, failed) = (hour.of(Series::LoginsOk), hour.of(Series::LoginsFailed));
-                    (figure("Logins, last hour", ok, site.link("/events/?name=login_succeeded"), &html! {
+                    (figure("Logins, last hour", ok, &site.link("/events/?name=login_succeeded"), &html! {
                         span.bad[failed > 0] { (grouped(failed)) " failed" }
                     }))
-                    (figure("Requests, last hour", requests(&hour), site.link("/routes/"), &html! {
+                    (figure("Requests, last hour", requests(&hour), &site.link("/routes/"), &html! {
                         @for (place, (label, series)) in STATUSES.into_iter().enumerate() {
                             @if place > 0 { " · " }
                             (label) " " (grouped(hour.of(series)))
@@ -81,7 +81,7 @@ const STATUSES: [(&str, Series); 4] = [
     ("5xx", Series::Requests(5)),
 ];
 
-fn figure(label: &str, number: u64, link: String, more: &Markup) -> Markup {
+fn figure(label: &str, number: u64, link: &str, more: &Markup) -> Markup {
     html! {
         div.panel {
             p.label { a href=(link) { (label) } }

@@ -8,7 +8,7 @@ use serde_json::json;
 #[derive(Args)]
 pub(super) struct Settings {
     #[command(flatten)]
-    settings: SettingsFile,
+    file: SettingsFile,
     /// Only those that do not have their defaults
     #[arg(long)]
     changed: bool,
@@ -19,7 +19,7 @@ pub(super) struct Settings {
 
 impl Settings {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let settings = self.settings.load(Flags::default())?.effective.into_iter();
+        let settings = self.file.load(Flags::default())?.effective.into_iter();
         let settings = settings.filter(|one| one.origin.is_some() || !self.changed);
         if self.json {
             let settings = settings.map(|one| {

@@ -4,7 +4,9 @@
 //! `tests/setup test` installs what drives it; a test fails where that is missing. Of a flow that
 //! fails, `target/browser-failures` keeps what was on the screen.
 
+mod crowd;
 mod hostile;
+mod pictures;
 
 use std::process::Command;
 
@@ -57,6 +59,7 @@ flows! {
     no_page_shuts_anyone_out;
     pages_work_without_scripts;
     routes_and_settings_are_read;
+    someone_is_found_in_a_crowd after crowd::gather;
     the_first_operator_comes_by_the_link;
     the_keyboard_is_enough;
     tokens_are_made_and_revoked;
@@ -90,32 +93,35 @@ impl Place {
 
     /// The gateway's store, opened beside it.
     fn store(&self) -> Box<dyn Store> {
-        match &self.redis {
-            Some(server) => Box::new(RedisStore::open(&server.url()).unwrap()),
-            None => {
-                let path = self.gateway.folder().join("authgate.db");
-                Box::new(SqliteStore::open(&path).unwrap())
-            }
+        if let Some(server) = &self.redis {
+            return Box::new(RedisStore::open(&server.url()).unwrap());
         }
+        Box::new(SqliteStore::open(&self.gateway.folder().join("authgate.db")).unwrap())
     }
 
     /// Has the browser go through the steps of a flow.
     fn go(&self, flow: &str) {
         let store = if self.redis.is_some() { "redis" } else { "sqlite" };
+        self.run(&format!("flows/{flow}.mjs"), &format!("{flow}-{store}"));
+    }
+
+    /// Runs a script of `tests/browser` here; `name` is what its pictures are called.
+    fn run(&self, script: &str, name: &str) {
         let file = |name: &str| self.gateway.folder().join(name);
         let place = json!({
             "address": self.gateway.address,
             "config": file("authgate.toml"),
-            "name": format!("{flow}-{store}"),
+            "name": name,
             "pictures": in_package("target/browser-failures"),
             "program": AUTHGATE,
             "stderr": file("stderr"),
             "stdout": file("stdout"),
-            "store": store,
+            "store": if self.redis.is_some() { "redis" } else { "sqlite" },
         });
-        let script = in_package(&format!("tests/browser/flows/{flow}.mjs"));
+        let script = in_package(&format!("tests/browser/{script}"));
         let outcome = run(Command::new("node").args([script, place.to_string()]), "");
         assert_eq!(outcome.code, Some(0), "\n{}{}", outcome.stdout, outcome.stderr);
+        println!("{}", outcome.stdout);
     }
 }
 

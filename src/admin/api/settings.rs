@@ -15,6 +15,7 @@ pub(super) struct List;
 
 /// The settings at work.
 #[derive(JsonSchema, Serialize)]
+#[expect(clippy::struct_field_names, reason = "programs know them by these names")]
 pub(super) struct Settings {
     /// The file that they are in, if they are in one.
     file: Option<String>,

@@ -4,7 +4,7 @@ use super::operation::{About, Call, Empty, Given, Operation};
 use super::reading::field_error;
 use super::values::{Line, Moment, PageSize, UserNumber};
 use crate::api::Problem;
-use crate::auth::{AuthError, NewRights, Registration, Resource, Right, generated_password};
+use crate::auth::{NewRights, Registration, Resource, Right, generated_password};
 use crate::model::email::Email;
 use crate::model::password::Password;
 use crate::model::user::{self, UserId, Username};
@@ -257,6 +257,16 @@ impl Operation for Create {
     }
 }
 
+/// Fails for the key's owner: nobody takes their own password from themselves by mistake, and a key
+/// that was stolen does not get its owner's.
+fn refuse_own(call: &Call<'_>, user: &user::User) -> Result<(), Problem> {
+    if user.id != call.caller.owner.id {
+        return Ok(());
+    }
+    let words = "Your own password is changed at the console, where the present one is asked for.";
+    Err(Problem::Conflict(words.to_owned()))
+}
+
 fn parse_email(text: &str) -> Result<Email, Problem> {
     Email::parse(text).map_err(|errors| field_error("email", errors))
 }
@@ -269,7 +279,7 @@ fn password_or_new(given: Option<Line<1, 1024>>) -> Result<(Password, Option<Str
         }
         Some(Line(text)) => Ok((Password::new(text), None)),
         None => {
-            let made = generated_password().map_err(AuthError::from)?;
+            let made = generated_password()?;
             let shown = made.expose().to_owned();
             Ok((made, Some(shown)))
         }
@@ -338,6 +348,9 @@ impl Operation for Change {
         let Changes { email, is_active, is_staff, must_change } = given.body;
         let email = email.map(|email| parse_email(&email.0)).transpose()?;
         let mut user = given.path.find(call).await?;
+        if must_change == Some(true) {
+            refuse_own(call, &user)?;
+        }
         // What may be refused comes first: then nothing is half done.
         if let Some(is_active) = is_active.filter(|new| *new != user.is_active) {
             user = call.auth.set_active(&user, is_active, call.actor()).await?;
@@ -416,11 +429,12 @@ impl Operation for SetPassword {
         path: "/users/{id}/password",
         right: WRITE,
         status: StatusCode::OK,
-        summary: "Give a user another password, and end their tokens",
+        summary: "Give a user another password, and end their tokens and API keys",
     };
 
     async fn run(&self, call: &Call<'_>, given: Given<Self>) -> Result<SetAnswer, Problem> {
         let user = given.path.find(call).await?;
+        refuse_own(call, &user)?;
         let (password, shown) = password_or_new(given.body.password)?;
         let must_change = given.body.must_change.unwrap_or(shown.is_some());
         call.auth.set_password(&user, password, must_change, call.actor()).await?;

@@ -96,13 +96,13 @@ impl Search {
     }
 
     /// The same, from the newest on.
-    pub(super) fn from_start(&self) -> Self {
+    pub(super) fn unpaged(&self) -> Self {
         Self { after: None, ..self.clone() }
     }
 
     /// Whether it leaves some events out.
     pub(super) fn is_narrow(&self) -> bool {
-        self.from_start() != Self::default()
+        self.unpaged() != Self::default()
     }
 
     /// The query of its address.

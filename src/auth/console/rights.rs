@@ -102,7 +102,14 @@ impl Rights {
 
 impl FromIterator<Right> for Rights {
     fn from_iter<I: IntoIterator<Item = Right>>(rights: I) -> Self {
-        Self(rights.into_iter().collect())
+        let mut all: BTreeSet<Right> = rights.into_iter().collect();
+        // What goes with the right to write need not be said.
+        for resource in Resource::ALL {
+            if all.contains(&Right::Write(resource)) {
+                all.remove(&Right::Read(resource));
+            }
+        }
+        Self(all)
     }
 }
 
@@ -170,6 +177,7 @@ mod tests {
         let rights = Rights::from_iter([Right::Write(Resource::Users)]);
         assert!(rights.permit(Right::Read(Resource::Users)));
         assert!(!rights.permit(Right::Read(Resource::Tokens)));
+        assert_eq!(rights.to_string(), "users:write");
         let rights = Rights::from_iter([Right::Read(Resource::Users)]);
         assert!(!rights.permit(Right::Write(Resource::Users)));
     }

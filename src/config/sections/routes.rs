@@ -68,7 +68,7 @@ fn route(
     let request_headers = route_changes::request_headers(section, own);
     let response_headers = route_changes::response_headers(section, own, cors.is_some());
     let forwards_authorization = section.read("forward_authorization", false, values::boolean);
-    path.iter().for_each(|path| warn_of_the_taken(section, path, known));
+    warn_of_the_taken(section, path.as_deref(), known);
     warn_of_the_refused(section, methods.as_deref());
     let route = Route {
         access,
@@ -115,7 +115,9 @@ fn distinct(names: Vec<HeaderName>) -> Vec<HeaderName> {
 }
 
 /// A path that a route asks for and never gets.
-fn warn_of_the_taken(section: &mut Section<'_>, path: &str, known: &Known<'_>) {
+fn warn_of_the_taken(section: &mut Section<'_>, path: Option<&str>, known: &Known<'_>) {
+    // That there is none is reported already.
+    let Some(path) = path else { return };
     if known.endpoints.at(path).is_some() {
         let problem = "authgate answers this path itself; only those below it reach the route";
         section.warn("path", problem);

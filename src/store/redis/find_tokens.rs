@@ -163,11 +163,12 @@ impl RedisStore {
         tokens: &[record::Entry],
     ) -> Result<(), StoreError> {
         for chunk in tokens.chunks(CHUNK) {
-            let mut look = pipe();
+            let mut look = redis::cmd("ZMSCORE");
+            look.arg(keys::RECENT);
             for entry in chunk {
-                look.zscore(keys::RECENT, recent(user, &keys::hex(&entry.digest)));
+                look.arg(recent(user, &keys::hex(&entry.digest)));
             }
-            let found: Vec<Option<f64>> = self.link.ask(Request::Batch(&look)).await?;
+            let found: Vec<Option<f64>> = self.link.ask(Request::Command(&look)).await?;
             let mut add = pipe();
             for (entry, _) in chunk.iter().zip(found).filter(|(_, score)| score.is_none()) {
                 let member = recent(user, &keys::hex(&entry.digest));

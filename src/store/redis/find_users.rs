@@ -20,8 +20,6 @@ const CHUNK: usize = 500;
 /// How many tokens of a user are looked at to count those that are good; further ones are all taken
 /// for good.
 const COUNTED: isize = 1_000;
-/// What the present indexes are called. A store whose indexes are called otherwise has to be swept.
-pub(super) const VERSION: &str = "1";
 
 /// The value of the column by which users are sorted.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -36,9 +34,7 @@ type Place = (Key, UserId);
 impl RedisStore {
     /// Whether the indexes are complete.
     pub(super) async fn is_indexed(&self) -> Result<bool, StoreError> {
-        let mark: Option<String> =
-            self.link.ask(Request::Command(&Cmd::get(keys::INDEXED))).await?;
-        Ok(mark.as_deref() == Some(VERSION))
+        self.link.ask(Request::Command(&Cmd::exists(keys::INDEXED))).await
     }
 
     pub(super) async fn page_of_users(

@@ -2,7 +2,7 @@
 //! short distance, and a sweep brings them back wherever they lag.
 
 use super::link::Request;
-use super::record::{Fields, in_pairs};
+use super::record::{self, in_pairs};
 use super::{RedisStore, keys};
 use crate::model::user::{User, UserId};
 use crate::store::StoreError;
@@ -22,9 +22,14 @@ struct Entries {
     tokens: u64,
 }
 
-/// What Redis says of them: whether they are found by name, by address, as staff and as inactive,
-/// their last login and their number of tokens.
+/// What one index says of some users.
 type Found = Vec<Option<f64>>;
+
+/// What the indexes are made of: name, address, whether staff, whether active, last login.
+const FIELDS: [&str; 5] = ["username", "email", "is_staff", "is_active", "last_login"];
+
+/// The values of these.
+type Values = [Option<String>; 5];
 
 impl RedisStore {
     /// Puts a new user on the indexes.
@@ -74,19 +79,22 @@ impl RedisStore {
     pub(super) async fn repair_users(&self, ids: &[UserId]) -> Result<(), StoreError> {
         for chunk in ids.chunks(CHUNK) {
             let entries = self.present_entries(chunk).await?;
-            let mut look = pipe();
-            for entry in &entries {
-                for (key, member, _) in entry.all() {
-                    look.zscore(key, member);
-                }
-            }
             if entries.is_empty() {
                 continue;
             }
-            let found: Found = self.link.ask(Request::Batch(&look)).await?;
+            let all: Vec<_> = entries.iter().map(Entries::all).collect();
+            let mut look = pipe();
+            for place in 0..ALL {
+                let of_index = all.iter().filter_map(|entry| entry.get(place));
+                let (keys, members): (Vec<_>, Vec<_>) =
+                    of_index.map(|(key, member, _)| (*key, member.as_str())).unzip();
+                look.cmd("ZMSCORE").arg(keys.first()).arg(members);
+            }
+            let found: Vec<Found> = self.link.ask(Request::Batch(&look)).await?;
             let mut write = pipe();
-            for (entry, found) in entries.iter().zip(found.chunks(ALL)) {
-                entry.repair(&mut write, found);
+            for (at, entry) in entries.iter().enumerate() {
+                let found = found.iter().map(|scores| scores.get(at).copied().flatten());
+                entry.repair(&mut write, &found.collect::<Vec<_>>());
             }
             if !write.is_empty() {
                 self.link.ask::<()>(Request::Batch(&write)).await?;
@@ -98,12 +106,12 @@ impl RedisStore {
     async fn present_entries(&self, ids: &[UserId]) -> Result<Vec<Entries>, StoreError> {
         let mut read = pipe();
         for id in ids {
-            read.hgetall(keys::user(*id)).zcard(keys::user_tokens(*id));
+            read.hmget(keys::user(*id), &FIELDS).zcard(keys::user_tokens(*id));
         }
-        let users: Vec<(Fields, u64)> =
+        let users: Vec<(Values, u64)> =
             self.link.ask::<Vec<Value>>(Request::Batch(&read)).await.and_then(in_pairs)?;
         let pairs = ids.iter().zip(users);
-        Ok(pairs.filter_map(|(id, (fields, tokens))| Entries::read(*id, &fields, tokens)).collect())
+        Ok(pairs.filter_map(|(id, (values, tokens))| Entries::read(*id, values, tokens)).collect())
     }
 
     /// Drops what the indexes say of users who are gone or not so any more, as far as it can be found
@@ -144,15 +152,15 @@ impl RedisStore {
     async fn prune_members(&self, key: &str, members: &[String]) -> Result<(), StoreError> {
         let mut read = pipe();
         for member in members {
-            read.hgetall(keys::user(number(member)));
+            read.hmget(keys::user(number(member)), &FIELDS);
         }
         if members.is_empty() {
             return Ok(());
         }
-        let users: Vec<Fields> = self.link.ask(Request::Batch(&read)).await?;
+        let users: Vec<Values> = self.link.ask(Request::Batch(&read)).await?;
         let mut remove = pipe();
-        for (member, fields) in members.iter().zip(users) {
-            let entries = Entries::read(number(member), &fields, 0);
+        for (member, values) in members.iter().zip(users) {
+            let entries = Entries::read(number(member), values, 0);
             let is_so = entries.is_some_and(|entries| {
                 entries
                     .all()
@@ -184,9 +192,17 @@ impl Entries {
     }
 
     /// `None` if the user is gone, or cannot be read.
-    fn read(id: UserId, fields: &Fields, tokens: u64) -> Option<Self> {
-        let user = super::record::user(id, fields).ok()??;
-        Some(Self { tokens, ..Self::of(&user) })
+    fn read(id: UserId, values: Values, tokens: u64) -> Option<Self> {
+        let [name, email, is_staff, is_active, last_login] = values;
+        Some(Self {
+            email: email?,
+            id,
+            is_active: is_active? == record::flag(true),
+            is_staff: is_staff? == record::flag(true),
+            last_login: last_login.map_or(Some(-1), |moment| moment.parse().ok())?,
+            name: name?,
+            tokens,
+        })
     }
 
     /// The indexes, with what stands for the user there and its score; `None` if it should not be

@@ -79,6 +79,10 @@ impl RedisStore {
     /// Drops what has ended, and what was a user's who is gone.
     pub(super) async fn sweep_items(&self, now: Timestamp) -> Result<(), StoreError> {
         for kind in ItemKind::ALL {
+            let count = Cmd::hlen(keys::items(kind));
+            if self.link.ask::<u64>(Request::Command(&count)).await? == 0 {
+                continue;
+            }
             let mut items = self.all_items(kind).await?;
             let owners: HashSet<_> = items.iter().filter_map(|item| item.owner).collect();
             let owners: Vec<_> = owners.into_iter().collect();

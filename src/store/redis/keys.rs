@@ -27,8 +27,8 @@ pub(super) const BY_TOKENS: &str = "authgate:users-by-tokens";
 pub(super) const STAFF: &str = "authgate:staff";
 /// The numbers of users who may not log in, likewise.
 pub(super) const INACTIVE: &str = "authgate:inactive";
-/// Which version of the indexes is complete.
-pub(super) const INDEXED: &str = "authgate:indexed";
+/// It is there once the indexes of this version are complete.
+pub(super) const INDEXED: &str = "authgate:indexed:1";
 /// How many tokens a sweep has counted, and when.
 pub(super) const CENSUS: &str = "authgate:census";
 

@@ -1,18 +1,20 @@
 //! Picking up what is of no more use: expired and ended tokens, and what crashes left behind.
 
-use super::find_users::VERSION;
 use super::link::Request;
 use super::record::Entry;
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
 use crate::model::user::UserId;
 use crate::store::StoreError;
+use futures_util::stream::{self, StreamExt};
 use redis::{Cmd, pipe};
 use std::collections::HashSet;
 use std::time::Duration;
 
 /// How many users or keys are read at once.
 const CHUNK: usize = 100;
+/// How many users are swept at once: most of the time goes to the way to Redis and back.
+const AT_ONCE: usize = 8;
 /// How long a token may be on a list before it must have a key: it is being written.
 const GRACE: Duration = Duration::from_mins(1);
 
@@ -45,9 +47,11 @@ impl RedisStore {
             let ids = self.indexed_after(after, CHUNK).await?;
             let Some(last) = ids.last() else { break };
             after = Some(*last);
-            let mut swept = Vec::with_capacity(ids.len());
-            for id in &ids {
-                let (dead, good) = match self.sweep_user(*id, now).await {
+            let sweep = |id| async move { (id, self.sweep_user(id, now).await) };
+            let mut sweeps = stream::iter(ids).map(sweep).buffer_unordered(AT_ONCE);
+            let mut swept = Vec::with_capacity(CHUNK);
+            while let Some((id, outcome)) = sweeps.next().await {
+                let (dead, good) = match outcome {
                     Err(error @ StoreError::Corrupt { .. }) => {
                         // One bad record must not keep all others from being swept.
                         tracing::warn!(user = %id, %error, "could not sweep a user");
@@ -55,16 +59,17 @@ impl RedisStore {
                     }
                     result => result?,
                 };
-                swept.push(*id);
+                swept.push(id);
                 removed += dead;
                 counted += good;
             }
+            drop(sweeps);
             self.repair_users(&swept).await?;
         }
         self.prune_indexes().await?;
         self.sweep_items(now).await?;
         self.write_census(now, counted).await?;
-        self.link.ask::<()>(Request::Command(&Cmd::set(keys::INDEXED, VERSION))).await?;
+        self.link.ask::<()>(Request::Command(&Cmd::set(keys::INDEXED, 1))).await?;
         Ok(removed)
     }
 

@@ -16,7 +16,7 @@ await flow(async ({ gateway, operator, step }) => {
   await step("what is wrong is said, and nobody is made", async () => {
     await fillIn(ada, "pass-Word-12x");
     await ada.press("Make the first operator");
-    await ada.reads("The passwords differ.");
+    await ada.reads("The new passwords differ.");
   });
 
   await step("whoever has the link makes the first operator and is signed in", async () => {

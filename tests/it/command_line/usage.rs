@@ -49,6 +49,10 @@ fn wrong_usage_is_2() {
         &["token", "create"],
         &["token", "create", "alice", "--lifetime", "soon"],
         &["events", "--name", "unknown"],
+        &["events", "--address", "nowhere"],
+        &["events", "--actor", "somebody"],
+        &["limits", "deny", "nowhere"],
+        &["limits", "deny", "192.0.2.1", "--for", "never"],
         &["events", "--since", "never"],
         &["events", "--limit", "0"],
     ];

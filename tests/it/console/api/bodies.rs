@@ -197,7 +197,7 @@ fn no_answer_shows_a_hash_or_more_of_a_token_than_its_id() {
     let paths = document["paths"].as_object().unwrap().iter();
     let reads = paths.filter(|(_, methods)| methods["get"].is_object());
     let secrets = tokens.iter().flat_map(|token| [token.clone(), digest(token)]);
-    let secrets: Vec<_> = secrets.chain([key[4..].to_owned(), "argon2".to_owned()]).collect();
+    let secrets: Vec<_> = secrets.chain([key[4..].to_owned(), "$argon2".to_owned()]).collect();
     for (path, _) in reads {
         let path = path.replace("{id}", &id.to_string());
         let one_each = if path == "/users" || path == "/tokens" { "?limit=1" } else { "" };

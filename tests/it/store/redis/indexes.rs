@@ -13,7 +13,7 @@ const INDEXES: [&str; 7] = [
     "authgate:inactive",
     "authgate:recent-tokens",
 ];
-const MARK: &str = "authgate:indexed";
+const MARK: &str = "authgate:indexed:1";
 
 fn query(by: UserColumn) -> UserQuery {
     let order = UserOrder { by, is_descending: false };

@@ -3,7 +3,7 @@
 use super::*;
 use authgate::store::{UserColumn, UserOrder, UserQuery};
 
-const MANY: usize = 12_000;
+const MANY: usize = 10_500;
 
 /// Users of whom most have a prefix, and the others come first in every order.
 fn fill(path: &Path) {
@@ -25,33 +25,29 @@ async fn a_prefix_that_many_have_is_found_in_every_order() {
     let columns =
         [UserColumn::Username, UserColumn::Email, UserColumn::Joined, UserColumn::LastLogin];
     for (by, is_descending) in columns.into_iter().flat_map(|by| [(by, false), (by, true)]) {
-        for is_active in [None, Some(true)] {
-            let order = UserOrder { by, is_descending };
-            let (after, prefix) = (None, Some("zed".to_owned()));
-            let mut query =
-                UserQuery { after, is_active, is_staff: None, limit: 5_000, order, prefix };
-            let mut found = Vec::new();
-            loop {
-                let page = store.find_users(&query, now()).await.unwrap();
-                found.extend(page.users.into_iter().map(|listed| listed.user));
-                query.after = page.next;
-                if query.after.is_none() {
-                    break;
-                }
+        let order = UserOrder { by, is_descending };
+        let (after, is_active, is_staff) = (None, None, None);
+        let prefix = Some("zed".to_owned());
+        let mut query = UserQuery { after, is_active, is_staff, limit: 1_500, order, prefix };
+        let mut found = Vec::new();
+        loop {
+            let page = store.find_users(&query, now()).await.unwrap();
+            found.extend(page.users.into_iter().map(|listed| listed.user));
+            query.after = page.next;
+            if query.after.is_none() {
+                break;
             }
-            let is_wanted = |n: &usize| is_active.is_none() || n % 7 > 0;
-            let expected = (MANY + 1..=2 * MANY).filter(is_wanted).count();
-            assert_eq!(found.len(), expected, "{query:?}");
-            let key = |user: &authgate::model::user::User| match by {
-                UserColumn::Username => user.username.as_str().to_ascii_lowercase(),
-                UserColumn::Email => user.email.as_str().to_owned(),
-                _ => format!("{:020}", user.id.0),
-            };
-            if is_descending {
-                found.reverse();
-            }
-            assert!(found.is_sorted_by_key(key), "{query:?}");
         }
+        assert_eq!(found.len(), MANY, "{query:?}");
+        let key = |user: &authgate::model::user::User| match by {
+            UserColumn::Username => user.username.as_str().to_ascii_lowercase(),
+            UserColumn::Email => user.email.as_str().to_owned(),
+            _ => format!("{:020}", user.id.0),
+        };
+        if is_descending {
+            found.reverse();
+        }
+        assert!(found.is_sorted_by_key(key), "{query:?}");
     }
 }
 
