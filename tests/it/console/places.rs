@@ -282,6 +282,8 @@ fn no_answer_of_the_console_can_be_framed_or_kept() {
         assert!(policy.contains("frame-ancestors 'none'"), "{what}: {policy}");
         assert!(!policy.contains("unsafe"), "{what}: {policy}");
         assert_eq!(answer.header("X-Frame-Options").as_deref(), Some("DENY"), "{what}");
+        let opener = answer.header("Cross-Origin-Opener-Policy");
+        assert_eq!(opener.as_deref(), Some("noopener-allow-popups"), "{what}");
         assert_eq!(answer.header("X-Content-Type-Options").as_deref(), Some("nosniff"), "{what}");
     }
 }
