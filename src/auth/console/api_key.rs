@@ -110,6 +110,15 @@ impl KeySecret {
         text.starts_with(Self::PREFIX).then(|| Self(Zeroizing::new(text.to_owned())))
     }
 
+    /// Whether something like a key stands anywhere in a value of an `Authorization` header, after
+    /// whatever scheme and in whatever list or quotes.
+    pub fn is_mentioned(value: &[u8]) -> bool {
+        let is_within_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+        value
+            .split(|byte| !is_within_word(byte))
+            .any(|word| word.starts_with(Self::PREFIX.as_bytes()))
+    }
+
     /// Its text, for the one answer that hands it to its owner.
     pub fn expose(&self) -> &str {
         &self.0
@@ -346,6 +355,21 @@ mod tests {
         assert_eq!(one.expose().len(), "agk_".len() + 64);
         assert!(KeySecret::parse(one.expose()).is_some());
         assert!(KeySecret::parse("0123").is_none());
+    }
+
+    #[test]
+    fn a_key_is_found_wherever_it_stands() {
+        let found: [&[u8]; 6] = [
+            b"Bearer agk_0",
+            b"agk_",
+            b"Bearer\tagk_0",
+            b"Basic YTpi,Bearer agk_0",
+            b"X key=\"agk_0\"",
+            b"Bearer\xa0agk_0",
+        ];
+        assert!(found.iter().all(|value| KeySecret::is_mentioned(value)));
+        let others: [&[u8]; 5] = [b"Bearer agk", b"Bearer AGK_0", b"Bearer xagk_0", b"agk 0", b""];
+        assert!(!others.iter().any(|value| KeySecret::is_mentioned(value)));
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub enum LimitKey {
     RegistrationsFrom(Network),
     /// Requests of a class.
     Requests(Arc<str>, Subject),
+    /// Failed attempts of an account to sign in at the console.
+    SignInsOf(AccountKey),
     /// Failed attempts of an account, from a network, to sign in at the console.
     SignInsOfFrom(AccountKey, Network),
     /// Failed attempts, from a network, to sign in at the console.
@@ -54,6 +56,7 @@ impl LimitKey {
             Self::LoginsFrom(_) => "login_failures_per_network",
             Self::RegistrationsFrom(_) => "registrations_per_network",
             Self::Requests(class, _) => class,
+            Self::SignInsOf(_) => "console_failures_per_account",
             Self::SignInsOfFrom(..) => "console_failures_per_account_and_network",
             Self::SignInsFrom(_) => "console_failures_per_network",
             Self::UnknownTokensFrom(_) => "unknown_tokens_per_network",
@@ -64,7 +67,7 @@ impl LimitKey {
     /// typed for a name.
     pub fn told(&self) -> String {
         match self {
-            Self::LoginsOf(_) => self.limit().to_owned(),
+            Self::LoginsOf(_) | Self::SignInsOf(_) => self.limit().to_owned(),
             Self::AllLoginsOfFrom(_, network)
             | Self::LoginsOfFrom(_, network)
             | Self::SignInsOfFrom(_, network) => format!("{}/{network}", self.limit()),
@@ -83,7 +86,7 @@ impl fmt::Display for LimitKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/", self.limit())?;
         match self {
-            Self::LoginsOf(account) => write!(f, "{account}"),
+            Self::LoginsOf(account) | Self::SignInsOf(account) => write!(f, "{account}"),
             Self::AllLoginsOfFrom(account, network)
             | Self::LoginsOfFrom(account, network)
             | Self::SignInsOfFrom(account, network) => write!(f, "{account} {network}"),

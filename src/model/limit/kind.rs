@@ -28,21 +28,24 @@ pub enum LimitKind {
 }
 
 impl LimitKind {
+    /// All that have a name of their own.
+    const NAMED: [(Self, &'static str); 10] = [
+        (Self::ConsoleCodesPerUser, "console_codes_per_user"),
+        (Self::ConsoleFailuresPerAccount, "console_failures_per_account"),
+        (Self::ConsoleFailuresPerAccountAndNetwork, "console_failures_per_account_and_network"),
+        (Self::ConsoleFailuresPerNetwork, "console_failures_per_network"),
+        (Self::LoginFailuresPerAccount, "login_failures_per_account"),
+        (Self::LoginFailuresPerAccountAndNetwork, "login_failures_per_account_and_network"),
+        (Self::LoginFailuresPerNetwork, "login_failures_per_network"),
+        (Self::LoginsPerAccountAndNetwork, "logins_per_account_and_network"),
+        (Self::RegistrationsPerNetwork, "registrations_per_network"),
+        (Self::UnknownTokensPerNetwork, "unknown_tokens_per_network"),
+    ];
+
     /// The kind of the limit of that name; a name that is none of ours is a class's.
     pub fn named(name: &str) -> Self {
-        match name {
-            "console_codes_per_user" => Self::ConsoleCodesPerUser,
-            "console_failures_per_account" => Self::ConsoleFailuresPerAccount,
-            "console_failures_per_account_and_network" => Self::ConsoleFailuresPerAccountAndNetwork,
-            "console_failures_per_network" => Self::ConsoleFailuresPerNetwork,
-            "login_failures_per_account" => Self::LoginFailuresPerAccount,
-            "login_failures_per_account_and_network" => Self::LoginFailuresPerAccountAndNetwork,
-            "login_failures_per_network" => Self::LoginFailuresPerNetwork,
-            "logins_per_account_and_network" => Self::LoginsPerAccountAndNetwork,
-            "registrations_per_network" => Self::RegistrationsPerNetwork,
-            "unknown_tokens_per_network" => Self::UnknownTokensPerNetwork,
-            _ => Self::Requests,
-        }
+        let known = Self::NAMED.into_iter().find(|(_, known)| *known == name);
+        known.map_or(Self::Requests, |(kind, _)| kind)
     }
 }
 
@@ -65,6 +68,7 @@ mod tests {
             LimitKey::LoginsOfFrom(account, network),
             LimitKey::RegistrationsFrom(network),
             LimitKey::SignInsFrom(network),
+            LimitKey::SignInsOf(account),
             LimitKey::SignInsOfFrom(account, network),
             LimitKey::UnknownTokensFrom(network),
         ] {
