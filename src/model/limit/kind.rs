@@ -28,24 +28,40 @@ pub enum LimitKind {
 }
 
 impl LimitKind {
-    /// All that have a name of their own.
-    const NAMED: [(Self, &'static str); 10] = [
-        (Self::ConsoleCodesPerUser, "console_codes_per_user"),
-        (Self::ConsoleFailuresPerAccount, "console_failures_per_account"),
-        (Self::ConsoleFailuresPerAccountAndNetwork, "console_failures_per_account_and_network"),
-        (Self::ConsoleFailuresPerNetwork, "console_failures_per_network"),
-        (Self::LoginFailuresPerAccount, "login_failures_per_account"),
-        (Self::LoginFailuresPerAccountAndNetwork, "login_failures_per_account_and_network"),
-        (Self::LoginFailuresPerNetwork, "login_failures_per_network"),
-        (Self::LoginsPerAccountAndNetwork, "logins_per_account_and_network"),
-        (Self::RegistrationsPerNetwork, "registrations_per_network"),
-        (Self::UnknownTokensPerNetwork, "unknown_tokens_per_network"),
+    /// All but classes of requests.
+    const NAMED: [Self; 10] = [
+        Self::ConsoleCodesPerUser,
+        Self::ConsoleFailuresPerAccount,
+        Self::ConsoleFailuresPerAccountAndNetwork,
+        Self::ConsoleFailuresPerNetwork,
+        Self::LoginFailuresPerAccount,
+        Self::LoginFailuresPerAccountAndNetwork,
+        Self::LoginFailuresPerNetwork,
+        Self::LoginsPerAccountAndNetwork,
+        Self::RegistrationsPerNetwork,
+        Self::UnknownTokensPerNetwork,
     ];
 
     /// The kind of the limit of that name; a name that is none of ours is a class's.
     pub fn named(name: &str) -> Self {
-        let known = Self::NAMED.into_iter().find(|(_, known)| *known == name);
-        known.map_or(Self::Requests, |(kind, _)| kind)
+        Self::NAMED.into_iter().find(|kind| kind.name() == name).unwrap_or(Self::Requests)
+    }
+
+    /// Its name in the settings. Classes of requests have names of their own there.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ConsoleCodesPerUser => "console_codes_per_user",
+            Self::ConsoleFailuresPerAccount => "console_failures_per_account",
+            Self::ConsoleFailuresPerAccountAndNetwork => "console_failures_per_account_and_network",
+            Self::ConsoleFailuresPerNetwork => "console_failures_per_network",
+            Self::LoginFailuresPerAccount => "login_failures_per_account",
+            Self::LoginFailuresPerAccountAndNetwork => "login_failures_per_account_and_network",
+            Self::LoginFailuresPerNetwork => "login_failures_per_network",
+            Self::LoginsPerAccountAndNetwork => "logins_per_account_and_network",
+            Self::RegistrationsPerNetwork => "registrations_per_network",
+            Self::Requests => "requests",
+            Self::UnknownTokensPerNetwork => "unknown_tokens_per_network",
+        }
     }
 }
 
@@ -72,7 +88,8 @@ mod tests {
             LimitKey::SignInsOfFrom(account, network),
             LimitKey::UnknownTokensFrom(network),
         ] {
-            assert_ne!(LimitKind::named(key.limit()), LimitKind::Requests, "{key}");
+            assert_eq!(LimitKind::named(key.limit()), key.kind());
+            assert_ne!(key.kind(), LimitKind::Requests, "{key}");
         }
         let key = LimitKey::Requests("api".into(), Subject::User(user));
         assert_eq!(LimitKind::named(key.limit()), LimitKind::Requests);
