@@ -19,6 +19,7 @@ mod limits;
 mod notice;
 mod overview;
 mod page;
+mod proof;
 mod refusal;
 mod routes;
 mod second_factor;
