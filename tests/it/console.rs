@@ -5,6 +5,7 @@ mod api;
 mod cookie;
 mod events;
 mod forgery;
+mod full_store;
 mod limits;
 mod operators;
 mod overview;
