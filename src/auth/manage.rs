@@ -36,13 +36,17 @@ impl Auth {
         Ok(user)
     }
 
-    /// Lets a user in, or locks them out and ends their tokens.
+    /// Lets a user in, or locks them out and ends their tokens. Nothing is done, nor told, where that
+    /// is so already.
     pub async fn set_active(
         &self,
         user: &User,
         active: bool,
         by: Actor,
     ) -> Result<User, ManageError> {
+        if user.is_active == active {
+            return self.unchanged(user).await;
+        }
         let name = if active { EventName::UserActivated } else { EventName::UserDeactivated };
         let detail = changed("is_active", yes_no(user.is_active), yes_no(active));
         let guard =
@@ -52,13 +56,17 @@ impl Auth {
         outcome
     }
 
-    /// Makes a user staff, or takes that from them and ends their tokens.
+    /// Makes a user staff, or takes that from them and ends their tokens. Nothing is done, nor told,
+    /// where that is so already.
     pub async fn set_staff(
         &self,
         user: &User,
         staff: bool,
         by: Actor,
     ) -> Result<User, ManageError> {
+        if user.is_staff == staff {
+            return self.unchanged(user).await;
+        }
         let name = if staff { EventName::StaffGranted } else { EventName::StaffWithdrawn };
         let detail = changed("is_staff", yes_no(user.is_staff), yes_no(staff));
         let guard = if staff { Guard::default() } else { self.keep_an_operator(user, &by).await? };
@@ -91,24 +99,30 @@ impl Auth {
         Ok(changed)
     }
 
-    /// Gives a user another address.
+    /// Gives a user another email, unless they have it already.
     pub async fn set_email(
         &self,
         user: &User,
         email: Email,
         by: Actor,
     ) -> Result<User, ManageError> {
+        if user.email == email {
+            return Ok(user.clone());
+        }
         let detail = changed("email", user.email.as_str(), email.as_str());
         self.change(user, UserChange::Email(email), (EventName::UserChanged, detail), by).await
     }
 
-    /// Says whether a user is to choose another password.
+    /// Says whether a user is to choose another password, unless that is said already.
     pub async fn set_must_change(
         &self,
         user: &User,
         must_change: bool,
         by: Actor,
     ) -> Result<User, ManageError> {
+        if user.must_change == must_change {
+            return Ok(user.clone());
+        }
         let detail = changed("must_change", yes_no(user.must_change), yes_no(must_change));
         let event = (EventName::UserChanged, detail);
         self.change(user, UserChange::MustChange(must_change), event, by).await
@@ -123,7 +137,9 @@ impl Auth {
             return Err(ManageError::NoSuchUser(user.username.to_string()));
         }
         self.forget_second_factor(user.id).await;
-        self.events.record(self.event(EventName::UserDeleted, by).of(user));
+        let staff = if user.is_staff { ", staff" } else { "" };
+        let detail = format!("email: {} → gone{staff}", or_nothing(user.email.as_str()));
+        self.events.record(self.event(EventName::UserDeleted, by).of(user).with(detail));
         Ok(())
     }
 
@@ -159,6 +175,15 @@ impl Auth {
         Ok(changed)
     }
 
+    /// What there is to do for one who is already as they should be: a change before may have failed
+    /// half-way.
+    async fn unchanged(&self, user: &User) -> Result<User, ManageError> {
+        if !user.is_active || !user.is_staff {
+            self.end_keys(user.id).await?;
+        }
+        Ok(user.clone())
+    }
+
     pub(super) fn event(&self, name: EventName, by: Actor) -> Event {
         Event::new(name, by, self.clock.now())
     }
@@ -166,9 +191,11 @@ impl Auth {
 
 /// What an event says of a change; nothing where all stays as it was.
 fn changed(what: &str, from: &str, to: &str) -> Option<String> {
-    let or_nothing =
-        |text: &str| if text.is_empty() { "nothing".to_owned() } else { text.to_owned() };
     (from != to).then(|| format!("{what}: {} → {}", or_nothing(from), or_nothing(to)))
+}
+
+fn or_nothing(text: &str) -> &str {
+    if text.is_empty() { "nothing" } else { text }
 }
 
 fn yes_no(yes: bool) -> &'static str {
