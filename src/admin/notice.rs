@@ -8,27 +8,35 @@ use maud::{Markup, html};
 
 /// What can have been done, as an address says it and as the page does.
 const ALL: &[(&str, &str)] = &[
+    ("active-already", "The user is active already: nothing was changed."),
     ("activated", "The user may log in again."),
     ("deactivated", "The user is locked out, and their tokens have ended."),
     ("deleted", "The user is deleted."),
     ("demoted", "The user is staff no more, and their tokens have ended."),
-    ("email-changed", "The address was changed."),
+    ("email-changed", "The email was changed."),
+    ("email-same", "The user has this email already: nothing was changed."),
     ("key-revoked", "The API key has ended."),
     ("limits-cleared", "Cleared: whoever was refused for it may try again within a second."),
     ("limits-gone", "There was nothing to clear any more."),
+    ("may-keep-already", "The user may keep their password already: nothing was changed."),
     ("may-keep-password", "The user may keep their password."),
-    ("must-change-password", "The user must choose another password before anything else."),
+    ("must-change-already", "The user must change the password already: nothing was changed."),
+    ("must-change-password", "The user must change the password before anything else."),
     ("network-allowed", "The network is allowed: no limit holds for it."),
     ("network-denied", "The network is denied: all gateways refuse it within a second."),
     ("network-forgotten", "The network is treated as the settings say."),
+    ("not-staff", "The user is not staff: nothing was changed."),
     ("others-ended", "All other tokens of the user have ended."),
+    ("out-already", "The user is locked out already: nothing was changed."),
     (
         "password-changed",
         "The user has another password, and their tokens and API keys have ended.",
     ),
     ("promoted", "The user is staff."),
     ("sessions-ended", "All tokens, sessions and API keys of the user have ended."),
+    ("staff-already", "The user is staff already: nothing was changed."),
     ("token-revoked", "The token has ended."),
+    ("totp-reset", "The user's authenticator app is turned off."),
     ("user-created", "The user is made."),
 ];
 

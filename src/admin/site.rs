@@ -225,6 +225,20 @@ impl<'a> Site<'a> {
         format!("{}{path}", self.entrance.settings.path)
     }
 
+    /// A link to a page with a query: the pairs that have a value.
+    pub(super) fn link_with(&self, path: &str, pairs: &[(&str, &str)]) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(pairs.iter().filter(|(_, value)| !value.is_empty()));
+        let query = query.finish();
+        self.link(path) + if query.is_empty() { "" } else { "?" } + &query
+    }
+
+    /// The page to which the browser goes after something was done, once the events tell of it.
+    pub(super) async fn after(&self, path: &str, pairs: &[(&str, &str)]) -> ConsoleAnswer {
+        self.auth().until_settled().await;
+        page::redirect(&self.link_with(path, pairs))
+    }
+
     /// The form that was sent, if one of our pages sent it.
     pub(super) fn form(&self) -> Result<Pairs, Refusal> {
         self.asked().form(&self.id.form_key())

@@ -8,8 +8,9 @@ use crate::model::user::Username;
 use crate::store::{Cursor, EventBounds, EventNews, EventPage, EventQuery, StoreError};
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
 /// What is kept of events in the store.
@@ -27,6 +28,10 @@ pub(super) struct Events {
     complaint: OnceASecond,
     metrics: Arc<Metrics>,
     queue: mpsc::Sender<Event>,
+    /// How many have been put into the queue.
+    queued: AtomicU64,
+    /// How many of those wait no more.
+    settled: watch::Sender<u64>,
     waiting: tokio::sync::Mutex<Waiting>,
 }
 
@@ -46,6 +51,8 @@ impl Events {
     const HELD: usize = 1_024;
     /// How long others may join a batch: it spares the store many small writes.
     const GATHER: Duration = Duration::from_millis(50);
+    /// How long one who acts waits for it to be kept.
+    const PATIENCE: Duration = Duration::from_millis(500);
     /// How long the store is left alone when it did not take a batch; longer each time.
     const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
     const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -53,7 +60,14 @@ impl Events {
     pub(super) fn new(metrics: Arc<Metrics>) -> Self {
         let (sender, queue) = mpsc::channel(Self::QUEUE);
         let waiting = Waiting { batch: Vec::new(), queue };
-        Self { complaint: OnceASecond::default(), metrics, queue: sender, waiting: waiting.into() }
+        Self {
+            complaint: OnceASecond::default(),
+            metrics,
+            queue: sender,
+            queued: AtomicU64::new(0),
+            settled: watch::Sender::new(0),
+            waiting: waiting.into(),
+        }
     }
 
     /// Tells it, and waits for nobody. Where too many wait for the store, it is in the log alone.
@@ -68,7 +82,9 @@ impl Events {
             }
             _ => {}
         }
-        if self.queue.try_send(event).is_err() {
+        if self.queue.try_send(event).is_ok() {
+            self.queued.fetch_add(1, Ordering::SeqCst);
+        } else {
             self.metrics.event_dropped();
             if self.complaint.count(Instant::now()).is_some() {
                 tracing::warn!("more events than the store takes: some are in the log alone");
@@ -77,28 +93,39 @@ impl Events {
     }
 }
 
+impl Events {
+    /// So many wait for the store no more.
+    fn settle(&self, count: usize) {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        self.settled.send_modify(|settled| *settled = settled.saturating_add(count));
+    }
+}
+
 impl Waiting {
-    /// Waits for events, and for those that come soon after.
-    async fn gather(&mut self, metrics: &Metrics) {
+    /// Waits for events, and for those that come soon after; says how many were dropped.
+    async fn gather(&mut self, metrics: &Metrics) -> usize {
         if self.batch.is_empty() {
             self.queue.recv_many(&mut self.batch, Events::BATCH).await;
             sleep(Events::GATHER).await;
         }
-        self.take(metrics);
+        self.take(metrics)
     }
 
-    /// Adds what is there to the batch. Of a trail that the store does not keep no more than so many
+    /// Adds what is there to the batch, and says how many were dropped. Of a trail that the store does not keep no more than so many
     /// wait, so that the others get on.
-    fn take(&mut self, metrics: &Metrics) {
+    fn take(&mut self, metrics: &Metrics) -> usize {
+        let mut dropped = 0;
         for _ in 0..Events::BATCH {
-            let Ok(event) = self.queue.try_recv() else { return };
+            let Ok(event) = self.queue.try_recv() else { break };
             let of_trail = self.batch.iter().filter(|one| one.trail() == event.trail());
             if of_trail.count() < Events::HELD {
                 self.batch.push(event);
             } else {
                 metrics.event_dropped();
+                dropped += 1;
             }
         }
+        dropped
     }
 }
 
@@ -162,7 +189,8 @@ impl Auth {
         let mut waiting = self.events.waiting.lock().await;
         let mut pause = Events::SHORTEST_PAUSE;
         loop {
-            waiting.gather(&self.metrics).await;
+            let dropped = waiting.gather(&self.metrics).await;
+            self.events.settle(dropped);
             match self.write_batch(&mut waiting).await {
                 Ok(()) => pause = Events::SHORTEST_PAUSE,
                 Err(error) => {
@@ -177,13 +205,22 @@ impl Auth {
         }
     }
 
+    /// Returns once what was recorded is kept, as a rule, or after a moment, so that what is shown
+    /// next tells of it. For a process in which [`Auth::keep_events`] runs.
+    pub async fn until_settled(&self) {
+        let recorded = self.events.queued.load(Ordering::SeqCst);
+        let mut settled = self.events.settled.subscribe();
+        // Whoever acts need not know that the store is slow: the log has it, and the page comes.
+        let _ = timeout(Events::PATIENCE, settled.wait_for(|count| *count >= recorded)).await;
+    }
+
     /// Writes what has been recorded so far, when nobody does so beside the requests, and warns if
     /// that is not done in time.
     pub async fn flush_events(&self, within: Duration) {
         let outcome = timeout(within, async {
             let mut waiting = self.events.waiting.lock().await;
             loop {
-                waiting.take(&self.metrics);
+                self.events.settle(waiting.take(&self.metrics));
                 if waiting.batch.is_empty() {
                     return Ok(());
                 }
@@ -214,7 +251,10 @@ impl Auth {
                 _ => self.store.keep_events(&part, bounds).await,
             };
             match kept {
-                Ok(()) => waiting.batch.retain(|event| !is_part(event)),
+                Ok(()) => {
+                    waiting.batch.retain(|event| !is_part(event));
+                    self.events.settle(part.len());
+                }
                 Err(StoreError::Corrupt { .. }) => outcome = kept,
                 Err(StoreError::Unavailable(_) | StoreError::Unsuitable(_)) => return kept,
             }

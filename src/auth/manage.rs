@@ -36,13 +36,17 @@ impl Auth {
         Ok(user)
     }
 
-    /// Lets a user in, or locks them out and ends their tokens and API keys.
+    /// Lets a user in, or locks them out and ends their tokens and API keys. Nothing is done, nor told,
+    /// where that is so already.
     pub async fn set_active(
         &self,
         user: &User,
         active: bool,
         by: Actor,
     ) -> Result<User, ManageError> {
+        if user.is_active == active {
+            return Ok(user.clone());
+        }
         let name = if active { EventName::UserActivated } else { EventName::UserDeactivated };
         let detail = changed("is_active", yes_no(user.is_active), yes_no(active));
         let guard =
@@ -52,13 +56,17 @@ impl Auth {
         outcome
     }
 
-    /// Makes a user staff, or takes that from them and ends their tokens and API keys.
+    /// Makes a user staff, or takes that from them and ends their tokens and API keys. Nothing is done,
+    /// nor told, where that is so already.
     pub async fn set_staff(
         &self,
         user: &User,
         staff: bool,
         by: Actor,
     ) -> Result<User, ManageError> {
+        if user.is_staff == staff {
+            return Ok(user.clone());
+        }
         let name = if staff { EventName::StaffGranted } else { EventName::StaffWithdrawn };
         let detail = changed("is_staff", yes_no(user.is_staff), yes_no(staff));
         let guard = if staff { Guard::default() } else { self.keep_an_operator(user, &by).await? };
@@ -91,24 +99,30 @@ impl Auth {
         Ok(changed)
     }
 
-    /// Gives a user another address.
+    /// Gives a user another email, unless they have it already.
     pub async fn set_email(
         &self,
         user: &User,
         email: Email,
         by: Actor,
     ) -> Result<User, ManageError> {
+        if user.email == email {
+            return Ok(user.clone());
+        }
         let detail = changed("email", user.email.as_str(), email.as_str());
         self.change(user, UserChange::Email(email), (EventName::UserChanged, detail), by).await
     }
 
-    /// Says whether a user is to choose another password.
+    /// Says whether a user is to choose another password, unless that is said already.
     pub async fn set_must_change(
         &self,
         user: &User,
         must_change: bool,
         by: Actor,
     ) -> Result<User, ManageError> {
+        if user.must_change == must_change {
+            return Ok(user.clone());
+        }
         let detail = changed("must_change", yes_no(user.must_change), yes_no(must_change));
         let event = (EventName::UserChanged, detail);
         self.change(user, UserChange::MustChange(must_change), event, by).await
@@ -123,7 +137,9 @@ impl Auth {
             return Err(ManageError::NoSuchUser(user.username.to_string()));
         }
         self.forget_second_factor(user.id).await;
-        self.events.record(self.event(EventName::UserDeleted, by).of(user));
+        let staff = if user.is_staff { ", staff" } else { "" };
+        let detail = format!("email: {} → gone{staff}", or_nothing(user.email.as_str()));
+        self.events.record(self.event(EventName::UserDeleted, by).of(user).with(detail));
         Ok(())
     }
 
@@ -181,8 +197,7 @@ fn changed(what: &str, from: &str, to: &str) -> Option<String> {
 fn side(text: &str) -> String {
     const MOST: usize = 90;
     match text.char_indices().nth(MOST) {
-        None if text.is_empty() => "nothing".to_owned(),
-        None => text.to_owned(),
+        None => or_nothing(text).to_owned(),
         Some(_) => text.chars().take(MOST - 1).chain(['…']).collect(),
     }
 }
@@ -194,6 +209,10 @@ fn keys_ended(count: usize) -> Option<String> {
         1 => Some("1 API key ended".to_owned()),
         count => Some(format!("{count} API keys ended")),
     }
+}
+
+fn or_nothing(text: &str) -> &str {
+    if text.is_empty() { "nothing" } else { text }
 }
 
 fn yes_no(yes: bool) -> &'static str {

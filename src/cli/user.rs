@@ -27,7 +27,7 @@ pub(super) enum User {
     Show(Show),
     /// Gives a user another password and ends all their tokens and API keys; it is asked for twice
     SetPassword(SetPassword),
-    /// Gives a user another address
+    /// Gives a user another email
     SetEmail(SetEmail),
     /// Lets a user in again
     Activate(Named),
@@ -59,8 +59,8 @@ pub(super) struct Named {
 pub(super) struct SetEmail {
     #[command(flatten)]
     user: Named,
-    /// The address; "" for none
-    #[arg(value_name = "ADDRESS")]
+    /// The email; "" for none
+    #[arg(value_name = "EMAIL")]
     email: String,
 }
 
@@ -74,24 +74,27 @@ impl User {
             Self::SetEmail(verb) => verb.run().await?,
             Self::Activate(user) => {
                 let (accounts, user) = user.find().await?;
+                let what = if user.is_active { "is active already" } else { "is active" };
                 let user = accounts.set_active(&user, true, Actor::CommandLine).await?;
-                say(&accounts, &user, "is active").await;
+                say(&accounts, &user, what).await;
             }
             Self::Deactivate(user) => {
                 let (accounts, user) = user.find().await?;
+                let what = if user.is_active {
+                    "is locked out; all their tokens have ended"
+                } else {
+                    "is locked out already"
+                };
                 let user = accounts.set_active(&user, false, Actor::CommandLine).await?;
-                say(&accounts, &user, "is locked out; all their tokens have ended").await;
+                say(&accounts, &user, what).await;
             }
             Self::Promote(user) => {
                 let (accounts, user) = user.find().await?;
+                let what = if user.is_staff { "is staff already" } else { "is staff" };
                 let user = accounts.set_staff(&user, true, Actor::CommandLine).await?;
-                say(&accounts, &user, "is staff").await;
+                say(&accounts, &user, what).await;
             }
-            Self::Demote(user) => {
-                let (accounts, user) = user.find().await?;
-                let user = accounts.set_staff(&user, false, Actor::CommandLine).await?;
-                say(&accounts, &user, "is an ordinary user; all their tokens have ended").await;
-            }
+            Self::Demote(user) => user.demote().await?,
             Self::MustChange(user) => user.require_change().await?,
             Self::ResetTotp(user) => user.reset_totp().await?,
             Self::SignOut(user) => user.sign_out().await?,
@@ -112,10 +115,27 @@ async fn say(accounts: &Auth, user: &user::User, what: &str) {
 }
 
 impl Named {
+    async fn demote(self) -> Result<(), Failure> {
+        let (accounts, user) = self.find().await?;
+        let what = if user.is_staff {
+            "is an ordinary user; all their tokens have ended"
+        } else {
+            "is an ordinary user already"
+        };
+        let user = accounts.set_staff(&user, false, Actor::CommandLine).await?;
+        say(&accounts, &user, what).await;
+        Ok(())
+    }
+
     async fn require_change(self) -> Result<(), Failure> {
         let (accounts, user) = self.find().await?;
+        let what = if user.must_change {
+            "must change the password already"
+        } else {
+            "must change the password before anything else"
+        };
         let user = accounts.set_must_change(&user, true, Actor::CommandLine).await?;
-        say(&accounts, &user, "must choose another password before anything else").await;
+        say(&accounts, &user, what).await;
         Ok(())
     }
 
@@ -156,8 +176,9 @@ impl SetEmail {
     async fn run(self) -> Result<(), Failure> {
         let email = Email::parse(&self.email).map_err(|errors| refused(&errors))?;
         let (accounts, user) = self.user.find().await?;
+        let what = if user.email == email { "has this email already" } else { "has another email" };
         let user = accounts.set_email(&user, email, Actor::CommandLine).await?;
-        say(&accounts, &user, "has another address").await;
+        say(&accounts, &user, what).await;
         Ok(())
     }
 }

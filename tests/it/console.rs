@@ -1,6 +1,7 @@
 //! The admin console, as a browser has it.
 
 mod account;
+mod acts;
 mod api;
 mod cookie;
 mod door;

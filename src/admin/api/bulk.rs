@@ -1,5 +1,6 @@
 //! One act on many users.
 
+use super::super::users::act::{Act as UserAct, MOST};
 use super::operation::{About, Call, Empty, Given, Operation};
 use super::users::WRITE;
 use super::values::{Many, UserNumber, Whole};
@@ -20,7 +21,7 @@ pub(super) struct Act;
 pub(super) struct Wanted {
     action: Action,
     /// The numbers of the users.
-    ids: Many<UserNumber, 500>,
+    ids: Many<UserNumber, MOST>,
 }
 
 /// Something that can be done to many users.
@@ -83,14 +84,12 @@ impl Operation for Act {
 }
 
 async fn act(call: &Call<'_>, action: Action, id: UserId) -> Result<(), ManageError> {
-    let (auth, by) = (call.auth, call.actor());
-    let user = auth.user_numbered(id).await?;
-    match action {
-        Action::Activate if user.is_active => Ok(()),
-        Action::Deactivate if !user.is_active => Ok(()),
-        Action::Activate => auth.set_active(&user, true, by).await.map(drop),
-        Action::Deactivate => auth.set_active(&user, false, by).await.map(drop),
-        Action::Delete => auth.delete_user(&user, by).await,
-        Action::EndTokens => auth.revoke_tokens(&user, by).await,
-    }
+    let user = call.auth.user_numbered(id).await?;
+    let act = match action {
+        Action::Activate => UserAct::Activate,
+        Action::Deactivate => UserAct::Deactivate,
+        Action::Delete => UserAct::Delete,
+        Action::EndTokens => UserAct::EndSessions,
+    };
+    act.perform(call.auth, &user, call.actor()).await
 }

@@ -352,16 +352,16 @@ impl Operation for Change {
             refuse_own(call, &user)?;
         }
         // What may be refused comes first: then nothing is half done.
-        if let Some(is_active) = is_active.filter(|new| *new != user.is_active) {
+        if let Some(is_active) = is_active {
             user = call.auth.set_active(&user, is_active, call.actor()).await?;
         }
-        if let Some(is_staff) = is_staff.filter(|new| *new != user.is_staff) {
+        if let Some(is_staff) = is_staff {
             user = call.auth.set_staff(&user, is_staff, call.actor()).await?;
         }
-        if let Some(email) = email.filter(|new| *new != user.email) {
+        if let Some(email) = email {
             user = call.auth.set_email(&user, email, call.actor()).await?;
         }
-        if let Some(must_change) = must_change.filter(|new| *new != user.must_change) {
+        if let Some(must_change) = must_change {
             user = call.auth.set_must_change(&user, must_change, call.actor()).await?;
         }
         User::counted(call, &user).await

@@ -1,12 +1,12 @@
 //! What can be done to a user, or to many at once, by a button.
 
-use super::super::site::Site;
-use crate::auth::ManageError;
+use crate::auth::{Auth, ManageError};
+use crate::model::event::Actor;
 use crate::model::user::User;
 
 /// What can be done by a button.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Act {
+pub(in crate::admin) enum Act {
     Activate,
     Deactivate,
     Delete,
@@ -15,10 +15,14 @@ pub(super) enum Act {
     KeepPassword,
     MustChange,
     Promote,
+    ResetTotp,
 }
 
+/// The most users to whom something is done at once.
+pub(in crate::admin) const MOST: usize = 500;
+
 impl Act {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Activate,
         Self::Deactivate,
         Self::Delete,
@@ -27,6 +31,7 @@ impl Act {
         Self::KeepPassword,
         Self::MustChange,
         Self::Promote,
+        Self::ResetTotp,
     ];
 
     /// What can be done to many.
@@ -49,6 +54,7 @@ impl Act {
             Self::KeepPassword => "keep-password",
             Self::MustChange => "must-change",
             Self::Promote => "promote",
+            Self::ResetTotp => "reset-totp",
         }
     }
 
@@ -60,16 +66,21 @@ impl Act {
             Self::Delete => "Delete",
             Self::Demote => "Take staff away",
             Self::EndSessions => "End all sessions",
-            Self::KeepPassword => "Let them keep the password",
-            Self::MustChange => "Ask for another password",
+            Self::KeepPassword => "No longer require a new password",
+            Self::MustChange => "Require a new password",
             Self::Promote => "Make staff",
+            Self::ResetTotp => "Turn off the authenticator app",
         }
     }
 
     /// Whether it takes something away, so that it is asked for twice.
     pub(super) const fn asks(self) -> bool {
         match self {
-            Self::Deactivate | Self::Delete | Self::Demote | Self::EndSessions => true,
+            Self::Deactivate
+            | Self::Delete
+            | Self::Demote
+            | Self::EndSessions
+            | Self::ResetTotp => true,
             Self::Activate | Self::KeepPassword | Self::MustChange | Self::Promote => false,
         }
     }
@@ -95,8 +106,12 @@ impl Act {
                  their API keys. They can log in again with their password."
             }
             Self::KeepPassword => "They may keep the password that they have.",
-            Self::MustChange => "They must choose another password before anything else.",
+            Self::MustChange => "They must change the password before anything else.",
             Self::Promote => "They may pass where only staff may, and sign in here.",
+            Self::ResetTotp => {
+                "Their password alone signs them in here then, and their recovery codes are void. Do \
+                 it only if they have lost the app."
+            }
         }
     }
 
@@ -109,8 +124,9 @@ impl Act {
             Self::Demote => "staff no more; all tokens have ended",
             Self::EndSessions => "all tokens, sessions and API keys have ended",
             Self::KeepPassword => "may keep the password",
-            Self::MustChange => "must choose another password",
+            Self::MustChange => "must change the password",
             Self::Promote => "staff",
+            Self::ResetTotp => "authenticator app turned off",
         }
     }
 
@@ -125,12 +141,34 @@ impl Act {
             Self::KeepPassword => "may-keep-password",
             Self::MustChange => "must-change-password",
             Self::Promote => "promoted",
+            Self::ResetTotp => "totp-reset",
+        }
+    }
+
+    /// The notice that tells that there is nothing to do for this user, and the words for a list.
+    pub(super) const fn already(self, user: &User) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Activate if user.is_active => Some(("active-already", "is active already")),
+            Self::Deactivate if !user.is_active => Some(("out-already", "is locked out already")),
+            Self::Demote if !user.is_staff => Some(("not-staff", "is not staff")),
+            Self::KeepPassword if !user.must_change => {
+                Some(("may-keep-already", "may keep the password already"))
+            }
+            Self::MustChange if user.must_change => {
+                Some(("must-change-already", "must change the password already"))
+            }
+            Self::Promote if user.is_staff => Some(("staff-already", "is staff already")),
+            _ => None,
         }
     }
 
     /// Does it.
-    pub(super) async fn perform(self, site: &Site<'_>, user: &User) -> Result<(), ManageError> {
-        let (auth, by) = (site.auth(), site.actor());
+    pub(in crate::admin) async fn perform(
+        self,
+        auth: &Auth,
+        user: &User,
+        by: Actor,
+    ) -> Result<(), ManageError> {
         match self {
             Self::Activate => auth.set_active(user, true, by).await.map(drop),
             Self::Deactivate => auth.set_active(user, false, by).await.map(drop),
@@ -140,6 +178,7 @@ impl Act {
             Self::KeepPassword => auth.set_must_change(user, false, by).await.map(drop),
             Self::MustChange => auth.set_must_change(user, true, by).await.map(drop),
             Self::Promote => auth.set_staff(user, true, by).await.map(drop),
+            Self::ResetTotp => Ok(auth.reset_second_factor(user, by).await.map(drop)?),
         }
     }
 }

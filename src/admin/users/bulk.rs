@@ -4,15 +4,12 @@ use super::super::asked::Pairs;
 use super::super::page::Nav;
 use super::super::refusal::Refusal;
 use super::super::site::Site;
-use super::act::Act;
+use super::act::{Act, MOST};
 use super::{name, path_of};
 use crate::auth::{AuthError, ManageError};
 use crate::gateway::ConsoleAnswer;
 use crate::model::user::{User, UserId};
 use maud::{Markup, html};
-
-/// The most users at once: a page has fewer.
-const MOST: usize = 200;
 
 /// `/users/act/`
 pub(super) async fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
@@ -24,13 +21,14 @@ pub(super) async fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     let (act, users) = selected(site, &form).await?;
     let mut results = Vec::new();
     for user in users {
-        let outcome = act.perform(site, &user).await;
+        let outcome = act.perform(site.auth(), &user, site.actor()).await;
         let is_away = matches!(outcome, Err(ManageError::Auth(AuthError::Store(_))));
         results.push((user, outcome.map_err(|error| Refusal::from(error).words())));
         if is_away {
             break;
         }
     }
+    site.auth().until_settled().await;
     let asked_for = form.all("user").count();
     Ok(site.page(Nav::Users, act.label(), &report(site, act, &results, asked_for)))
 }
@@ -114,7 +112,12 @@ fn report(
                             }
                             td data-label="Result" {
                                 @match outcome {
-                                    Ok(()) => span.good { (act.done()) },
+                                    Ok(()) => {
+                                        @match act.already(user) {
+                                            Some((_, words)) => span.faint { (words) },
+                                            None => span.good { (act.done()) },
+                                        }
+                                    }
                                     Err(words) => span.bad { "not done: " (words) },
                                 }
                             }

@@ -1,7 +1,6 @@
 //! Changes to one user: asked for on a page of their own where something ends.
 
 use super::super::fields::{Field, Problems, field};
-use super::super::notice;
 use super::super::page::{Nav, redirect};
 use super::super::refusal::Refusal;
 use super::super::site::Site;
@@ -19,13 +18,18 @@ pub(super) async fn answer(
     user: &User,
     act: Act,
 ) -> Result<ConsoleAnswer, Refusal> {
+    if act == Act::ResetTotp && user.id == site.session.user.id {
+        // There the password and a code are asked for.
+        return Ok(redirect(&site.link("/account/totp/off/")));
+    }
     if site.asked().is_read() {
         return question(site, user, act).await;
     }
     site.form()?;
-    act.perform(site, user).await?;
+    act.perform(site.auth(), user, site.actor()).await?;
     let there = if act == Act::Delete { "/users/".to_owned() } else { path_of(user) };
-    Ok(redirect(&site.link(&(there + &notice::told(act.notice())))))
+    let done = act.already(user).map_or(act.notice(), |(notice, _)| notice);
+    Ok(site.after(&there, &[("done", done)]).await)
 }
 
 async fn question(site: &Site<'_>, user: &User, act: Act) -> Result<ConsoleAnswer, Refusal> {
@@ -80,29 +84,29 @@ async fn what_goes_too(site: &Site<'_>, user: &User) -> Result<Markup, Refusal> 
 pub(super) async fn email(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer, Refusal> {
     if site.asked().is_read() {
         let form = email_form(site, user, user.email.as_str(), &Problems::default());
-        return Ok(site.page(Nav::Users, "Change the address", &form));
+        return Ok(site.page(Nav::Users, "Change the email", &form));
     }
     let form = site.form()?;
     let typed = form.get("email").unwrap_or_default().trim();
     match Email::parse(typed) {
         Ok(email) => {
+            let done = if email == user.email { "email-same" } else { "email-changed" };
             site.auth().set_email(user, email, site.actor()).await?;
-            let there = path_of(user) + &notice::told("email-changed");
-            Ok(redirect(&site.link(&there)))
+            Ok(site.after(&path_of(user), &[("done", done)]).await)
         }
         Err(errors) => {
             let mut problems = Problems::default();
             problems.add("email", errors);
             let form = email_form(site, user, typed, &problems);
-            Ok(site.page(Nav::Users, "Change the address", &form))
+            Ok(site.page(Nav::Users, "Change the email", &form))
         }
     }
 }
 
-/// What takes an address, with what is wrong with it.
+/// What takes an email, with what is wrong with it.
 fn email_form(site: &Site<'_>, user: &User, typed: &str, problems: &Problems) -> Markup {
     html! {
-        p { "The address of " a href=(site.link(&path_of(user))) { (name(&user.username)) } "." }
+        p { "The email of " a href=(site.link(&path_of(user))) { (name(&user.username)) } "." }
         form.stack.panel method="post" action=(site.link(&format!("{}email/", path_of(user)))) {
             (problems.summary())
             (site.form_key())
@@ -128,7 +132,7 @@ pub(super) async fn keep_token(site: &Site<'_>, user: &User) -> Result<ConsoleAn
         let form = site.form()?;
         let id = token_in(form.required("token")?)?;
         site.auth().revoke_other_tokens(user, id, site.actor()).await?;
-        return Ok(redirect(&site.link(&(path_of(user) + &notice::told("others-ended")))));
+        return Ok(site.after(&path_of(user), &[("done", "others-ended")]).await);
     }
     let id = token_in(site.asked().query.required("token")?)?;
     let others = site.auth().tokens_of(user).await?;

@@ -1,6 +1,6 @@
 //! `/users/`: the people, to be found, made, changed and deleted.
 
-mod act;
+pub(super) mod act;
 mod bulk;
 mod change;
 mod create;

@@ -27,6 +27,7 @@ pub(super) async fn answer(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer
     site.reads()?;
     let mut tokens = site.auth().tokens_of(user).await?;
     tokens.reverse();
+    let has_app = site.auth().has_second_factor(user.id).await?;
     let username = Some(user.username.clone());
     let keys = site.auth().keys_of(user.id).await?;
     let query = EventQuery { user: username, ..EventQuery::newest(LATEST) };
@@ -43,8 +44,8 @@ pub(super) async fn answer(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer
             }
         }
         div.panels {
-            (facts(site, user, tokens.len()))
-            (acts(site, user))
+            (facts(site, user, tokens.len(), has_app))
+            (acts(site, user, has_app))
         }
         (token_part(site, user, &tokens))
         @if user.is_staff || !keys.is_empty() { (key_part(site, user, &keys)) }
@@ -57,7 +58,7 @@ pub(super) async fn answer(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer
     Ok(site.page(Nav::Users, title, &body))
 }
 
-fn facts(site: &Site<'_>, user: &User, tokens: usize) -> Markup {
+fn facts(site: &Site<'_>, user: &User, tokens: usize, has_app: bool) -> Markup {
     let edit = site.link(&format!("{}email/", path_of(user)));
     html! {
         section.panel aria-label="Facts" {
@@ -65,7 +66,7 @@ fn facts(site: &Site<'_>, user: &User, tokens: usize) -> Markup {
                 @if user.is_active { span.badge.good { "active" } }
                 @else { span.badge.bad { "locked out" } }
                 @if user.is_staff { span.badge { "staff" } }
-                @if user.must_change { span.badge.warn { "must choose another password" } }
+                @if user.must_change { span.badge.warn { "must change the password" } }
                 @if user.id == site.session.user.id { span.badge.warn { "you" } }
             }
             dl.facts {
@@ -75,25 +76,31 @@ fn facts(site: &Site<'_>, user: &User, tokens: usize) -> Markup {
                 dd {
                     @if user.email.as_str().is_empty() { span.faint { "none" } }
                     @else { bdi { (user.email) } }
-                    " " a href=(edit) aria-label="Change the address" { "Change" }
+                    " " a href=(edit) aria-label="Change the email" { "Change" }
                 }
                 dt { "Joined" } dd { (moment(user.joined)) }
                 dt { "Last login" } dd { (moment_or(user.last_login, "never")) }
                 dt { "Live tokens" } dd { (tokens) }
                 dt { "Password" } dd { (site.auth().hash_words(user)) }
+                @if user.is_staff || has_app {
+                    dt { "Authenticator app" }
+                    dd {
+                        @if has_app { span.badge.good { "on" } } @else { span.badge.warn { "off" } }
+                    }
+                }
             }
         }
     }
 }
 
-fn acts(site: &Site<'_>, user: &User) -> Markup {
+fn acts(site: &Site<'_>, user: &User, has_app: bool) -> Markup {
     let is_own = user.id == site.session.user.id;
     let active = if user.is_active { Act::Deactivate } else { Act::Activate };
     let staff = if user.is_staff { Act::Demote } else { Act::Promote };
     let change = if user.must_change { Act::KeepPassword } else { Act::MustChange };
     html! {
         section.panel aria-labelledby="acts" {
-            h2 id="acts" { "What can be done" }
+            h2 id="acts" { "Actions" }
             div.row.acts {
                 @if is_own {
                     a.button href=(site.link("/account/")) { "Change your password" }
@@ -105,6 +112,7 @@ fn acts(site: &Site<'_>, user: &User) -> Markup {
                 (button(site, user, change))
                 (button(site, user, Act::EndSessions))
                 @if !is_own {
+                    @if has_app { (button(site, user, Act::ResetTotp)) }
                     (button(site, user, active))
                     (button(site, user, staff))
                     (button(site, user, Act::Delete))

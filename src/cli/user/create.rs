@@ -14,7 +14,7 @@ use std::io::{IsTerminal, stdin};
 pub(in crate::cli) struct Create {
     #[command(flatten)]
     user: Named,
-    /// Their address
+    /// Their email
     #[arg(long, default_value = "", hide_default_value = true)]
     email: String,
     /// They may pass where only staff may

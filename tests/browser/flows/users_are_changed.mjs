@@ -28,12 +28,12 @@ await flow(async ({ gateway, operator, step }) => {
     assert.equal(await ada.field("Username").inputValue(), "no spaces");
   });
 
-  await step("the address changes, and the event tells from what to what", async () => {
+  await step("the email changes, and the event tells from what to what", async () => {
     await openUser(ada, "grace");
-    await ada.follow("Change the address");
+    await ada.follow("Change the email");
     await ada.fill({ Email: "hopper@example.org" });
     await ada.press("Save");
-    await ada.reads("The address was changed.");
+    await ada.reads("The email was changed.");
     await happened(ada, "user_changed");
     await ada.reads("email: grace@example.org → hopper@example.org");
   });

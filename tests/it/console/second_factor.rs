@@ -321,3 +321,26 @@ fn where_all_need_an_app_one_sets_it_up_before_anything_else() {
     set_up(&mut browser);
     assert!(browser.is_in());
 }
+
+#[test]
+fn another_operator_sees_whether_an_app_is_on_and_turns_it_off_once_asked() {
+    on_each_store("", |gateway| {
+        let (_, _app) = with_app(gateway, "bob");
+        let mut browser = Browser::signed_in(gateway, "ada");
+        let path = super::users::page_of(gateway, "bob");
+        let page = browser.get(&path).text();
+        assert!(page.contains("Authenticator app</dt><dd><span class=\"badge good\">on"), "{page}");
+        let question = browser.get(&format!("{path}reset-totp/")).text();
+        assert!(question.contains("Their password alone signs them in"), "{question}");
+        let answer = browser.post(&format!("{path}reset-totp/"), &[]);
+        assert_eq!(answer.status, 302, "{}", answer.text());
+        let page = browser.get(&answer.header("Location").unwrap()).text();
+        assert!(page.contains("<span class=\"badge warn\">off"), "{page}");
+        let told =
+            page.contains("second_factor_disabled") || page.contains("second factor disabled");
+        assert!(told, "{page}");
+        Browser::of(gateway).sign_in("bob");
+        let own = browser.get(&format!("{}reset-totp/", super::users::page_of(gateway, "ada")));
+        assert_eq!(own.header("Location").unwrap(), "/admin/account/totp/off/");
+    });
+}
