@@ -10,7 +10,7 @@ use std::thread;
 use totp_rs::{Builder, Secret, Totp};
 
 /// An authenticator app, which knows when it was set up.
-struct App {
+pub(super) struct App {
     begun: u64,
     recovery: Vec<String>,
     totp: Totp,
@@ -29,7 +29,7 @@ fn seconds() -> u64 {
 }
 
 /// Sets up an app for one who is signed in. There is time then before the next step.
-fn set_up(browser: &mut Browser) -> App {
+pub(super) fn set_up(browser: &mut Browser) -> App {
     let begun = eventually("a step's beginning", || Some(seconds()).filter(|now| now % 30 < 21));
     browser.get("/admin/account/totp/");
     let page = browser.post("/admin/account/totp/", &[("password", PASSWORD)]).text();
