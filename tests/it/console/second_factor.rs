@@ -32,7 +32,7 @@ fn seconds() -> u64 {
 pub(super) fn set_up(browser: &mut Browser) -> App {
     let begun = eventually("a step's beginning", || Some(seconds()).filter(|now| now % 30 < 21));
     browser.get("/admin/account/totp/");
-    let page = browser.post("/admin/account/totp/", &[]).text();
+    let page = browser.post("/admin/account/totp/", &[("password", PASSWORD)]).text();
     let secret = between(&page, "id=\"totp-secret\">", "<").unwrap().replace(' ', "");
     let secret = Secret::try_from_base32(&secret).unwrap();
     let totp = Builder::new().with_secret(secret).build().unwrap();
