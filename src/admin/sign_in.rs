@@ -43,8 +43,7 @@ async fn sign_in(entrance: Entrance<'_>) -> Result<ConsoleAnswer, Refusal> {
             Ok(with_cookie(page::redirect(&there), &entrance.cookie(&id)))
         }
         Err(AuthError::BadCredentials) => {
-            let words = "Please enter the correct username and password for a staff account. \
-                         Note that both fields may be case-sensitive.";
+            let words = "Nobody of the staff has this username and password.";
             Ok(password_page(entrance, &shown, &form, Some(words)))
         }
         Err(error) => Err(error.into()),

@@ -189,6 +189,12 @@ impl<'a> Site<'a> {
         Arc::clone(&self.entrance.console.auth)
     }
 
+    /// The parts of the path below the console's.
+    pub(super) fn segments(&self) -> Vec<&'a str> {
+        let below = self.settings().below(&self.asked().path).unwrap_or_default();
+        below.split('/').filter(|part| !part.is_empty()).collect()
+    }
+
     /// Lets only those requests pass that change nothing.
     pub(super) fn reads(&self) -> Result<(), Refusal> {
         if self.asked().is_read() { Ok(()) } else { Err(Refusal::MethodNotAllowed) }

@@ -88,6 +88,7 @@ await flow(async ({ gateway, operator, step }) => {
     await elsewhere.signIn("ada");
     await ada.follow("ada");
     await ada.reads("this one");
+    await ada.follow("End all others…");
     await ada.press("End all others");
     await ada.sees("Your account");
     await elsewhere.page.reload();
