@@ -6,6 +6,7 @@ mod cookie;
 mod door;
 mod events;
 mod forgery;
+mod full_store;
 mod limits;
 mod operators;
 mod overview;

@@ -7,6 +7,7 @@
 use super::super::issue::random_bytes;
 use super::super::{Auth, AuthError, ManageError};
 use super::rights::Rights;
+use super::unless_full;
 use crate::clock::Timestamp;
 use crate::model::event::{Actor, Event, EventName};
 use crate::model::user::{User, UserId};
@@ -242,8 +243,13 @@ impl Auth {
     /// The keys of an operator, the oldest first.
     pub async fn keys_of(&self, owner: UserId) -> Result<Vec<ApiKey>, AuthError> {
         let items = self.store.items(ItemKind::ApiKey, self.clock.now()).await?;
-        let mine = items.iter().filter(|item| item.owner == Some(owner));
-        let mut keys = mine.map(ApiKey::read).collect::<Result<Vec<_>, _>>()?;
+        let mut keys = Vec::new();
+        for item in items.iter().filter(|item| item.owner == Some(owner)) {
+            match ApiKey::read(item) {
+                Ok(key) => keys.push(key),
+                Err(_) => self.unreadable.tell(item.kind, &item.key),
+            }
+        }
         keys.sort_by_key(|key| key.created);
         Ok(keys)
     }
@@ -315,13 +321,13 @@ impl Auth {
         let mut key = ApiKey::read(&item)?;
         let owner = self.store.user(key.owner).await?;
         let Some(owner) = owner.filter(is_operator) else {
-            self.store.remove_item(ItemKind::ApiKey, &digest).await?;
+            unless_full(self.store.remove_item(ItemKind::ApiKey, &digest).await);
             return Err(AuthError::InvalidToken);
         };
         if key.last_used.is_none_or(|(at, _)| now.since(at) >= NOTE_EVERY) {
             key.last_used = Some((now, from.to_canonical()));
             // In place of what was read: a key that was revoked meanwhile stays so.
-            self.store.replace_item(&item.value, &key.item(digest)?).await?;
+            unless_full(self.store.replace_item(&item.value, &key.item(digest)?).await);
         }
         Ok(KeyCaller { key, owner })
     }

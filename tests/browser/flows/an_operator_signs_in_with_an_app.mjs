@@ -14,6 +14,7 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.follow("ada");
     await ada.sees("Your account");
     await ada.follow("Set it up");
+    await ada.fill({ "Your present password": PASSWORD });
     await ada.press("Show the QR code");
     await ada.page.getByRole("img", { name: "The key as a QR code" }).waitFor();
     await ada.hasNoBarriers();

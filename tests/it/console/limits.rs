@@ -194,3 +194,43 @@ fn clearing_all_asks_first() {
     let shown = gateway.run(&["limits", "show"]).done().stdout;
     assert_eq!(shown, "Nothing counts against a limit.\n");
 }
+
+#[test]
+fn junk_among_the_networks_hides_none_of_them_and_is_told_of_once() {
+    let redis = RedisServer::start();
+    let mut gateway = Gateway::start(&(redis.settings() + BEHIND_A_PROXY));
+    gateway.run(&["limits", "deny", "203.0.113.7"]).done();
+    let items = "authgate:items:{network}";
+    redis.ask::<u64>(&["HSET", items, "0.0.0.0/junk", "secret-nonsense"]);
+    redis.ask::<u64>(&["HSET", items, "192.0.2.0/24", "- - {\"secret-nonsense\": 1}"]);
+    gateway.restart();
+    eventually("the refusal", || (status_from(&gateway, "203.0.113.7") == 403).then_some(()));
+    let told = || gateway.log().matches("an item cannot be read").count();
+    eventually("the words", || (told() >= 2).then_some(()));
+    let mut browser = Browser::signed_in(&gateway, "ops");
+    assert!(browser.get("/admin/limits/").text().contains("203.0.113.7"));
+    // Each is told once a process, however often it is read.
+    let (before, pings) = (told(), redis.calls("hgetall"));
+    eventually("some readings", || (redis.calls("hgetall") > pings + 5).then_some(()));
+    assert_eq!(told(), before);
+    assert!(!gateway.log().contains("secret-nonsense"));
+}
+
+#[test]
+fn a_gateway_that_cannot_learn_the_networks_says_so_and_keeps_trying() {
+    let redis = RedisServer::start();
+    let mut gateway = Gateway::start(&(redis.settings() + BEHIND_A_PROXY));
+    gateway.run(&["limits", "deny", "203.0.113.7"]).done();
+    let items = "authgate:items:{network}";
+    redis.ask::<String>(&["RENAME", items, "aside"]);
+    redis.ask::<String>(&["SET", items, "junk"]);
+    gateway.restart();
+    eventually("the words", || {
+        gateway
+            .log()
+            .contains("it is not known which networks operators allow and deny")
+            .then_some(())
+    });
+    redis.ask::<String>(&["RENAME", "aside", items]);
+    eventually("the refusal", || (status_from(&gateway, "203.0.113.7") == 403).then_some(()));
+}

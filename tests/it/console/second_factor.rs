@@ -206,11 +206,44 @@ fn what_changes_the_user_between_the_steps_ends_the_sign_in() {
 }
 
 #[test]
+fn who_has_a_session_alone_sets_up_no_app() {
+    let gateway = Gateway::start("");
+    let mut browser = Browser::signed_in(&gateway, "ada");
+    browser.get("/admin/account/totp/");
+    for password in ["", "wrong"] {
+        let answer = browser.post("/admin/account/totp/", &[("password", password)]);
+        assert_eq!(answer.status, 400);
+        assert!(!answer.text().contains("totp-secret"));
+    }
+    set_up(&mut browser);
+}
+
+#[test]
+fn a_key_needs_a_code_of_those_who_have_an_app() {
+    let gateway = Gateway::start("");
+    let (mut browser, app) = with_app(&gateway, "ada");
+    browser.get("/admin/account/keys/");
+    let mut make = |code: &str| {
+        let wish = [("name", "deploy"), ("right", "users:read"), ("days", "7")];
+        let proof = [("password", PASSWORD), ("code", code)];
+        browser.post("/admin/account/keys/", &[wish.as_slice(), &proof].concat())
+    };
+    for wrong in ["", "000000", &app.code(-1)] {
+        let answer = make(wrong);
+        assert_eq!(answer.status, 400);
+        assert!(answer.text().contains("The password or the code is wrong"));
+    }
+    let made = make(&app.code(0));
+    assert!(made.text().contains("agk_"), "{}", made.text());
+    assert_eq!(make(&app.code(0)).status, 400);
+}
+
+#[test]
 fn a_secret_does_not_count_until_a_code_confirms_it() {
     let gateway = Gateway::start("");
     let mut browser = Browser::signed_in(&gateway, "ada");
     browser.get("/admin/account/totp/");
-    let page = browser.post("/admin/account/totp/", &[]).text();
+    let page = browser.post("/admin/account/totp/", &[("password", PASSWORD)]).text();
     assert!(page.contains("<svg class=\"qr\"") && !page.contains("style="), "{page}");
     let answer = browser.post("/admin/account/totp/confirm/", &[("code", "000000")]);
     assert_eq!(answer.status, 400);
