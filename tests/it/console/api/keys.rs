@@ -1,6 +1,6 @@
 //! API keys: how they are made, what they hold on, and how they end.
 
-use super::super::{Browser, between, on_each_store, second_factor};
+use super::super::{Browser, between};
 use super::{get, key, make_operator, send, with_key};
 use crate::harness::eventually;
 use crate::harness::gateway::{Gateway, PASSWORD};
@@ -47,26 +47,6 @@ fn a_key_ends_with_its_time() {
     let key = gateway.run(&verb).done().stdout.trim().to_owned();
     assert_eq!(get(&gateway, &key, "/key").status, 200);
     eventually("the end of the key", || (get(&gateway, &key, "/key").status == 401).then_some(()));
-}
-
-#[test]
-fn where_operators_need_an_app_a_key_is_good_once_its_owner_has_one() {
-    on_each_store("[admin]\nrequire_totp = true\n", |gateway| {
-        make_operator(gateway, "ada");
-        let key = key(gateway, "ada", &[]);
-        for path in ["/key", "/users", "/nowhere"] {
-            let answer = get(gateway, &key, path);
-            assert_eq!(answer.status, 403, "{path}");
-            let expected = json!({ "detail": "The key's owner must set up an authenticator app." });
-            assert_eq!(answer.json(), expected);
-        }
-        let mut ada = Browser::of(gateway);
-        ada.sign_in("ada");
-        second_factor::set_up(&mut ada);
-        assert_eq!(get(gateway, &key, "/key").status, 200);
-        gateway.run(&["user", "reset-totp", "ada"]).done();
-        assert_eq!(get(gateway, &key, "/key").status, 403);
-    });
 }
 
 #[test]

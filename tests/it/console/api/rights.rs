@@ -1,6 +1,6 @@
 //! Who may do what: each operation of the document, so that none is forgotten.
 
-use super::super::Browser;
+use super::super::{Browser, on_each_store, second_factor};
 use super::{PLACE, get, key, make_operator, with_key};
 use crate::harness::gateway::Gateway;
 use crate::harness::http::{Answer, Request};
@@ -174,4 +174,22 @@ fn who_comes_from_elsewhere_is_told_so_in_json() {
     let answer = get(&gateway, &key, "/users");
     assert_eq!(answer.status, 403);
     assert!(answer.json()["detail"].is_string());
+}
+
+#[test]
+fn where_operators_need_an_app_a_key_is_good_once_its_owner_has_one() {
+    on_each_store("[admin]\nrequire_totp = true\n", |gateway| {
+        make_operator(gateway, "ada");
+        let key = key(gateway, "ada", &[]);
+        for path in ["/key", "/users", "/nowhere"] {
+            let answer = get(gateway, &key, path);
+            assert_eq!(answer.status, 403, "{path}");
+            let expected = json!({ "detail": "The key's owner must set up an authenticator app." });
+            assert_eq!(answer.json(), expected);
+        }
+        let mut ada = Browser::of(gateway);
+        ada.sign_in("ada");
+        second_factor::set_up(&mut ada);
+        assert_eq!(get(gateway, &key, "/key").status, 200);
+    });
 }
