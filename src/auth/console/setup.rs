@@ -81,7 +81,7 @@ impl Auth {
             if !self.setup_is_open(code).await? || !lock.is_usable(self) {
                 return Err(SetupError::Closed);
             }
-            let seat = self.passwords.reserve(Lane::Console, None)?;
+            let seat = self.passwords.reserve(Lane::Operator, None)?;
             let rights = NewRights { is_staff: true, must_change: false };
             let user = self.create(registration, rights, seat).await?;
             self.close_setup().await;
@@ -92,6 +92,7 @@ impl Auth {
         let user: User = made?;
         let event = self.event(EventName::UserCreated, Actor::Client(visitor.from)).of(&user);
         self.events.record(event.with("staff, by the link in the log"));
+        self.limits.acquaint(user.id, visitor.from).await;
         let id = self.begin_session(&user, visitor, settings).await?;
         self.tell_of(EventName::ConsoleSignedIn, &user, visitor.from);
         Ok(id)

@@ -69,6 +69,9 @@ fn one_ends_all_ones_other_sessions() {
         let page = here.get("/admin/account/").text();
         assert_eq!(page.matches("data-label=\"Browser\"").count(), 3);
         assert_eq!(page.matches("this one").count(), 1);
+        let question = here.get("/admin/account/sessions/end/").text();
+        assert!(question.contains("Your 2 other sessions end"), "{question}");
+        assert!(others.iter_mut().all(Browser::is_in));
         assert_eq!(here.post("/admin/account/sessions/end/", &[]).status, 302);
         assert!(here.is_in() && bob.is_in());
         assert!(others.iter_mut().all(|other| !other.is_in()));

@@ -31,6 +31,14 @@ fn code_of(link: &str) -> &str {
     link.split_once("code=").unwrap().1
 }
 
+/// Makes the first operator in this browser.
+pub(super) fn by_the_link(gateway: &Gateway, browser: &mut Browser, name: &str) {
+    let link = link(gateway);
+    browser.get(&link);
+    let made = browser.post("/admin/setup/", &form(code_of(&link), name));
+    assert_eq!(made.status, 302, "{}", made.text());
+}
+
 #[test]
 fn the_link_in_the_log_makes_the_first_operator_once() {
     on_each_store("", |gateway| {
