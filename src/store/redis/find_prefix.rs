@@ -33,7 +33,7 @@ impl RedisStore {
         query: &UserQuery,
         prefix: &str,
     ) -> Result<(Vec<User>, Option<Cursor>), StoreError> {
-        let (mut users, mut seen) = (Vec::new(), 0);
+        let (mut users, mut seen) = (Vec::new(), 0_usize);
         let mut last = query.after.as_ref().and_then(place);
         let by_email = query.order.by == UserColumn::Email;
         let first = if by_email { UserColumn::Email } else { UserColumn::Username };

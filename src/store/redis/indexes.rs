@@ -107,13 +107,18 @@ impl RedisStore {
     /// after that: someone may have changed them meanwhile.
     pub(super) async fn repair_users(&self, ids: &[UserId]) -> Result<(), StoreError> {
         for chunk in ids.chunks(CHUNK) {
+            let mut written: Vec<Entries> = Vec::new();
             for _ in 0..ROUNDS {
                 let entries = self.present_entries(chunk).await?;
-                let write = self.what_is_wrong(&entries).await?;
+                let mut write = self.what_is_wrong(&entries).await?;
+                for past in &written {
+                    past.withdraw(&mut write, entries.iter().find(|entry| entry.id == past.id));
+                }
                 if write.is_empty() {
                     break;
                 }
                 self.link.ask::<()>(Request::Batch(&write)).await?;
+                written = entries;
             }
         }
         Ok(())
@@ -275,6 +280,22 @@ impl Entries {
                 None => {
                     write.zrem(key, member).ignore();
                 }
+            }
+        }
+    }
+
+    /// Takes back what was written of a user who is otherwise now, or gone.
+    fn withdraw(&self, write: &mut Pipeline, present: Option<&Self>) {
+        let address = by_text(&self.email, self.id);
+        match present {
+            Some(present) if by_text(&present.email, self.id) == address => {}
+            Some(_) => {
+                write.zrem(keys::BY_EMAIL, address).ignore();
+            }
+            None => {
+                write.zrem(keys::BY_EMAIL, address).ignore();
+                write.zrem(keys::BY_NAME, by_text(&self.name, self.id)).ignore();
+                unindex_number(write, self.id);
             }
         }
     }

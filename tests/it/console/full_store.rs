@@ -56,7 +56,7 @@ fn the_console_is_read_while_the_store_takes_nothing() {
             assert_eq!(answer.status, 200, "{way:?} {page} {}", answer.text());
         }
         let caller =
-            Request::get("/admin/api/users/").with("Authorization", &format!("Bearer {key}"));
+            Request::get("/admin/api/v1/users/").with("Authorization", &format!("Bearer {key}"));
         assert_eq!(gateway.send(&caller).status, 200, "{way:?}");
         let path = format!("/admin/users/{eve}/demote/");
         assert_eq!(browser.get(&path).status, 200);

@@ -98,3 +98,26 @@ async fn that_nobody_is_an_operator_is_not_said_while_a_record_cannot_be_read() 
     add_operator(&store, "eve").await;
     assert!(store.has_operator(None).await.unwrap());
 }
+
+#[tokio::test]
+async fn items_that_cannot_be_read_stop_no_sweep_and_no_deletion() {
+    let server = RedisServer::start();
+    let store = open(&server);
+    let alice = add_user(&store, "alice").await;
+    let items = "authgate:items:{session}";
+    let mine = format!("- {} {{}}", alice.id);
+    for (key, text) in [("x", "junk"), ("y", "- 1"), ("ended", "1 - {}"), ("mine", &mine)] {
+        server.ask::<u64>(&["HSET", items, key, text]);
+    }
+    server.ask::<String>(&["SET", "authgate:items:{lock}", "junk"]);
+    store.sweep(SystemClock.now()).await.unwrap();
+    // They stay, for someone to look at.
+    let mut left: Vec<String> = server.ask(&["HKEYS", items]);
+    left.sort_unstable();
+    assert_eq!(left, ["mine", "x", "y"]);
+    assert!(store.delete_user(alice.id).await.unwrap());
+    assert_eq!(server.ask::<u64>(&["HLEN", items]), 2);
+    assert!(
+        !server.ask::<Vec<String>>(&["KEYS", "*"]).contains(&"authgate:name:{alice}".to_owned())
+    );
+}

@@ -40,7 +40,7 @@ fn count(path: &Path, what: &str) -> i64 {
 async fn holds_all(store: &dyn Store) {
     let alice = store.user(UserId(7)).await.unwrap().unwrap();
     assert!(alice.is_staff && alice.epoch == 3 && !alice.must_change);
-    assert_eq!(alice.last_login.map(|moment| moment.micros()), Some(2_000_000));
+    assert_eq!(alice.last_login.map(authgate::clock::Timestamp::micros), Some(2_000_000));
     assert!(store.token(TokenDigest::new([0; 64])).await.unwrap().is_some());
     let tokens = store.tokens_of(alice.id, now()).await.unwrap();
     assert_eq!(tokens.len(), 2);
