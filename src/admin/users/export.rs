@@ -1,15 +1,16 @@
 //! `/users/export/`: all users of a search as CSV, a page of them at a time: however many there are,
 //! no more than one page is in memory.
 
+use super::super::page::download;
 use super::super::refusal::Refusal;
 use super::super::site::Site;
 use super::search::Search;
 use crate::auth::{Auth, csv_head, csv_row};
 use crate::gateway::{ConsoleAnswer, CutOff};
+use crate::model::event::EventName;
 use crate::store::Cursor;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use http::{HeaderValue, Response, header};
 use std::error::Error;
 use std::sync::Arc;
 
@@ -20,16 +21,10 @@ const PAGE: usize = 500;
 pub(super) fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     site.reads()?;
     let auth = site.shared_auth();
-    auth.tell_of_export(site.actor());
-    let mut head = Response::new(());
-    let (kind, name) = ("text/csv; charset=utf-8", format!("users-{}.csv", auth.today()));
-    let disposition = format!("attachment; filename=\"{name}\"");
-    let headers = head.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    if let Ok(value) = HeaderValue::from_str(&disposition) {
-        headers.insert(header::CONTENT_DISPOSITION, value);
-    }
     let search = Search::read(&site.asked().query).restarted();
+    auth.tell_of_export(EventName::UsersExported, &search.filter(), site.actor());
+    let name = format!("users-{}.csv", auth.today());
+    let head = download("text/csv; charset=utf-8", &name);
     let first = stream::once(async { Ok(Bytes::from(csv_head())) });
     let rest = stream::unfold(Some((auth, search)), next_page);
     Ok(ConsoleAnswer::Stream(head, first.chain(rest).boxed()))
