@@ -1,5 +1,6 @@
 //! The fields of a form, with what is wrong beside them.
 
+use super::asked::Pairs;
 use maud::{Markup, html};
 
 /// What is wrong with what was typed, field by field.
@@ -87,6 +88,17 @@ pub(super) fn field(field: Field<'_>, problems: &Problems) -> Markup {
             @if let Some(hint) = hint { p.hint id=(hint_id) { (hint) } }
         }
     }
+}
+
+/// A line of text of a form, with what was typed.
+pub(super) fn line<'a>(
+    sent: &'a Pairs,
+    name: &'static str,
+    label: &'static str,
+    hint: Option<&'static str>,
+) -> Field<'a> {
+    let value = sent.get(name).unwrap_or_default();
+    Field { autocomplete: "off", hint, label, name, kind: "text", value }
 }
 
 /// A box to tick.

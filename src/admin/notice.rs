@@ -45,11 +45,6 @@ pub(super) fn told(done: &str) -> String {
     format!("?done={done}")
 }
 
-/// The query that tells which token has ended.
-pub(super) fn told_of_token(id: TokenId) -> String {
-    format!("?done=token-revoked&token={id}")
-}
-
 /// What the query tells of.
 pub(super) fn shown(query: &Pairs) -> Markup {
     let done = query.get("done");

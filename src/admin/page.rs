@@ -118,6 +118,17 @@ pub(super) fn redirect(to: &str) -> ConsoleAnswer {
     ConsoleAnswer::Whole(response)
 }
 
+/// The head of an answer that browsers keep as a file of that name.
+pub(super) fn download(kind: &'static str, name: &str) -> Response<()> {
+    let mut head = Response::new(());
+    let headers = head.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
+        headers.insert(header::CONTENT_DISPOSITION, value);
+    }
+    head
+}
+
 /// A moment, to the second, in UTC; browsers with scripts tell it in their own zone.
 pub(super) fn moment(at: Timestamp) -> Markup {
     let full = at.to_string();

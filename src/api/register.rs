@@ -81,7 +81,7 @@ fn email(form: &mut Form) -> Option<Email> {
 }
 
 /// The most characters of a new password: Django's.
-const LONGEST: usize = 128;
+const LONGEST: usize = Password::LONGEST;
 
 /// A new password as typed, blanks and all; one of blanks alone counts as blank.
 pub(super) fn password(form: &mut Form, name: &str) -> Option<Password> {

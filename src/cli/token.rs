@@ -221,7 +221,12 @@ impl Create {
 }
 
 fn parse_lifetime(text: &str) -> Result<Lifetime, String> {
-    Ok(config::parse_lifetime(text)?.map_or(Lifetime::Forever, Lifetime::Of))
+    match config::parse_lifetime(text)? {
+        Some(span) if span.as_secs() > Lifetime::LONGEST => {
+            Err("at most ten years, or never".to_owned())
+        }
+        span => Ok(span.map_or(Lifetime::Forever, Lifetime::Of)),
+    }
 }
 
 fn end(expires: Option<Timestamp>) -> String {

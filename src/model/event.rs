@@ -119,6 +119,8 @@ event_names! {
     UserChanged = "user_changed" in Operators,
     /// An operator took the list of users with them.
     UsersExported = "users_exported" in Operators,
+    /// An operator took a list of events with them.
+    EventsExported = "events_exported" in Operators,
     /// An account was deleted with all its tokens.
     UserDeleted = "user_deleted" in Operators,
     /// A user was let in again.

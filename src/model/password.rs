@@ -6,6 +6,14 @@ use zeroize::Zeroizing;
 pub struct Password(Zeroizing<String>);
 
 impl Password {
+    /// The most characters of a new one: Django's.
+    pub const LONGEST: usize = 128;
+
+    /// Whether a new one may be so long.
+    pub fn is_short_enough(typed: &str) -> bool {
+        typed.chars().count() <= Self::LONGEST
+    }
+
     /// Takes a password in.
     pub fn new(typed: String) -> Self {
         Self(Zeroizing::new(typed))

@@ -95,9 +95,6 @@ impl Operation for ListOf {
 /// `POST /users/{id}/tokens`
 pub(super) struct CreateFor;
 
-/// Ten years, in seconds: who wants longer wants for ever.
-const LONGEST: u64 = 10 * 365 * 86_400;
-
 /// A new token.
 #[derive(Deserialize, JsonSchema)]
 #[expect(clippy::option_option, reason = "null and nothing differ")]
@@ -107,7 +104,7 @@ pub(super) struct NewToken {
     name: Option<Line<1, { token::TokenAbout::LONGEST }>>,
     /// In how many seconds it ends; null is never. If it is left out, it holds as long as every token.
     #[serde(default, deserialize_with = "or_null")]
-    expires_in: Option<Option<Whole<1, LONGEST>>>,
+    expires_in: Option<Option<Whole<1, { Lifetime::LONGEST }>>>,
 }
 
 /// A token that was issued.

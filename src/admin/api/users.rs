@@ -209,7 +209,7 @@ pub(super) struct Create;
 pub(super) struct NewUser {
     username: Line<1, 150>,
     /// Without one, one is made, and answered this once.
-    password: Option<Line<1, 1024>>,
+    password: Option<Line<1, { Password::LONGEST }>>,
     email: Option<Line<0, 254>>,
     is_staff: Option<bool>,
     /// Whether they are to choose another password. If it is not said they are, if theirs was made.
@@ -272,7 +272,9 @@ fn parse_email(text: &str) -> Result<Email, Problem> {
 }
 
 /// The password that was given; else a new one, which is to be shown.
-fn password_or_new(given: Option<Line<1, 1024>>) -> Result<(Password, Option<String>), Problem> {
+fn password_or_new(
+    given: Option<Line<1, { Password::LONGEST }>>,
+) -> Result<(Password, Option<String>), Problem> {
     match given {
         Some(Line(text)) if text.trim().is_empty() => {
             Err(field_error("password", ["This field may not be blank."]))
@@ -403,7 +405,7 @@ pub(super) struct SetPassword;
 #[serde(deny_unknown_fields)]
 pub(super) struct NewPassword {
     /// Without one, one is made, and answered this once.
-    password: Option<Line<1, 1024>>,
+    password: Option<Line<1, { Password::LONGEST }>>,
     /// Whether they are to choose another. If it is not said they are, if theirs was made.
     must_change: Option<bool>,
 }

@@ -2,14 +2,15 @@
 //! many there are, no more than one page is in memory.
 
 use super::super::leave::Leave;
+use super::super::page::download;
 use super::super::refusal::Refusal;
 use super::super::site::Site;
 use super::search::Search;
 use crate::gateway::{ConsoleAnswer, CutOff};
+use crate::model::event::EventName;
 use crate::store::EventQuery;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use http::{HeaderValue, Response, header};
 use std::error::Error;
 use std::fmt::Write;
 
@@ -24,13 +25,8 @@ pub(super) fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
         return Err(Refusal::BadRequest(problem.to_owned()));
     }
     let leave = site.leave();
-    let mut head = Response::new(());
-    let disposition = format!("attachment; filename=\"events-{}.jsonl\"", leave.auth.today());
-    let headers = head.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
-    if let Ok(value) = HeaderValue::from_str(&disposition) {
-        headers.insert(header::CONTENT_DISPOSITION, value);
-    }
+    leave.auth.tell_of_export(EventName::EventsExported, &search.unpaged().filter(), site.actor());
+    let head = download("application/x-ndjson", &format!("events-{}.jsonl", leave.auth.today()));
     let query = search.unpaged().query(PAGE);
     let pieces = stream::unfold(Some((leave, query)), next_page);
     Ok(ConsoleAnswer::Stream(head, pieces.boxed()))

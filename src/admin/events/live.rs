@@ -163,14 +163,14 @@ impl Watch {
 
 /// An event as the page's script gets it: JSON is one line, whatever the event holds.
 fn told(event: &Event) -> String {
-    let mut told = super::told(event);
+    let mut told = super::row::told(event);
     if let Some(fields) = told.as_object_mut() {
         let words = super::words(event.name);
         let actor = super::search::actor_words(event.actor.kind());
-        fields.insert("key".to_owned(), super::key(event).into());
+        fields.insert("key".to_owned(), super::row::key(event).into());
         fields.insert("words".to_owned(), words.into());
         fields.insert("by".to_owned(), actor.into());
-        fields.insert("tone".to_owned(), super::tone(event.name).unwrap_or_default().into());
+        fields.insert("tone".to_owned(), super::row::tone(event.name).unwrap_or_default().into());
     }
     told.to_string()
 }

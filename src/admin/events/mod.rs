@@ -2,22 +2,22 @@
 
 mod export;
 mod live;
+mod row;
 mod search;
 
 pub(super) use self::live::Watchers;
+pub(super) use self::row::{Columns, head, row};
 
+use self::row::words;
 use self::search::Search;
-use super::page::{Nav, moment};
+use super::page::Nav;
 use super::refusal::Refusal;
 use super::site::Site;
-use super::tokens::without_ids;
-use super::users;
 use crate::auth::AuthError;
 use crate::gateway::ConsoleAnswer;
-use crate::model::event::{Event, EventName, Trail};
+use crate::model::event::{EventName, Trail};
 use crate::store::{Cursor, EventPage};
 use maud::{Markup, html};
-use sha2::{Digest, Sha256};
 
 /// How many are on a page.
 const PAGE: usize = 50;
@@ -112,11 +112,6 @@ fn names(chosen: Option<EventName>) -> Markup {
     }
 }
 
-/// A name for people.
-fn words(name: EventName) -> String {
-    name.as_str().replace('_', " ")
-}
-
 fn text(name: &str, label: &str, value: &str) -> Markup {
     html! {
         label { (label)
@@ -165,13 +160,8 @@ fn table(site: &Site<'_>, search: &Search, page: &EventPage, news: Option<&Curso
     html! {
         div.table {
             table.cards.events aria-label="Events" data-live=[live] data-users=(site.link("/users/")) {
-                thead { tr {
-                    th scope="col" { "Time " (zone()) }
-                    @for head in ["Event", "User", "From", "By", "Detail"] {
-                        th scope="col" { (head) }
-                    }
-                } }
-                tbody { @for event in &page.events { (row(site, event)) } }
+                (head(Columns::All))
+                tbody { @for event in &page.events { (row(site, event, Columns::All)) } }
             }
             @if page.events.is_empty() { (nothing(site, search, page)) }
         }
@@ -193,81 +183,6 @@ fn nothing(site: &Site<'_>, search: &Search, page: &EventPage) -> Markup {
             }
         }
     }
-}
-
-fn row(site: &Site<'_>, event: &Event) -> Markup {
-    let (user, actor) = (event.user.as_ref(), &event.actor);
-    let detail = event.detail.as_deref().map(without_ids);
-    html! {
-        tr data-key=(key(event)) {
-            td data-label="Time" { (moment(event.at)) }
-            td data-label="Event" { span.badge.(tone(event.name).unwrap_or("plain")) { (words(event.name)) } }
-            td.long data-label="User" {
-                @if let Some((id, name)) = user {
-                    a href=(site.link(&format!("/users/{id}/"))) { (users::name(name)) }
-                }
-            }
-            td data-label="From" { @if let Some(address) = actor.address() { (address) } }
-            td.long data-label="By" {
-                @match actor.operator() {
-                    Some(operator) => (users::name(operator)),
-                    None => span.faint { (search::actor_words(actor.kind())) },
-                }
-            }
-            td.long data-label="Detail" {
-                details {
-                    summary.faint[detail.is_none()] { bdi { (detail.as_deref().unwrap_or("all fields")) } }
-                    (fields(event))
-                }
-            }
-        }
-    }
-}
-
-/// All that is known of an event.
-fn fields(event: &Event) -> Markup {
-    let told = told(event);
-    let fields = told.as_object().into_iter().flatten();
-    let plain = |value: &serde_json::Value| match value {
-        serde_json::Value::String(text) => text.clone(),
-        value => value.to_string(),
-    };
-    html! {
-        dl.facts {
-            @for (name, value) in fields.filter(|(_, value)| !value.is_null()) {
-                dt { (name) }
-                dd { bdi { (plain(value)) } }
-            }
-        }
-    }
-}
-
-/// An event for people: programs get whole ids of tokens.
-fn told(event: &Event) -> serde_json::Value {
-    let detail = event.detail.as_deref().map(without_ids);
-    Event { detail, ..event.clone() }.to_json()
-}
-
-/// What it looks like: what went wrong stands out.
-fn tone(name: EventName) -> Option<&'static str> {
-    match name {
-        EventName::LoginFailed
-        | EventName::ConsoleSignInFailed
-        | EventName::SecondFactorFailed
-        | EventName::LimitReached
-        | EventName::ReloadRefused
-        | EventName::StoreLost => Some("bad"),
-        EventName::LoginSucceeded | EventName::StoreBack => Some("good"),
-        name if name.trail() == Trail::Operators => Some("warn"),
-        _ => None,
-    }
-}
-
-/// What an event is known by, on a page and in a live log: two that say the same are one.
-fn key(event: &Event) -> String {
-    let mut key = hex::encode(Sha256::digest(event.to_json().to_string()));
-    key.truncate(16);
-    key
 }
 
 fn pager(site: &Site<'_>, search: &Search, page: &EventPage) -> Markup {

@@ -105,10 +105,15 @@ impl Search {
         self.unpaged() != Self::default()
     }
 
-    /// The query of its address.
-    pub(super) fn address(&self) -> String {
+    /// What it leaves out, in words for events: `name=login_failed user=ada`; nothing for all.
+    pub(super) fn filter(&self) -> String {
+        let pairs = self.pairs().into_iter().filter(|(_, value)| !value.is_empty());
+        pairs.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+    }
+
+    fn pairs(&self) -> [(&'static str, &str); 9] {
         let after = self.after.as_ref().map_or("", |Cursor(place)| place.as_str());
-        let pairs = [
+        [
             ("name", self.name.map_or("", EventName::as_str)),
             ("user", &self.user),
             ("address", &self.address),
@@ -118,9 +123,13 @@ impl Search {
             ("since", &self.since_typed),
             ("until", &self.until_typed),
             ("after", after),
-        ];
+        ]
+    }
+
+    /// The query of its address.
+    pub(super) fn address(&self) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(pairs.into_iter().filter(|(_, value)| !value.is_empty()));
+        query.extend_pairs(self.pairs().into_iter().filter(|(_, value)| !value.is_empty()));
         match query.finish() {
             query if query.is_empty() => query,
             query => format!("?{query}"),

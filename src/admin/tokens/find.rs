@@ -38,7 +38,7 @@ pub(super) async fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
         @match &found {
             Some(token) => {
                 p.notice role="status" { "This token is good. It opens what its user may open until it ends." }
-                (table(site, std::slice::from_ref(token), Place::All))
+                (table(site, std::slice::from_ref(token), Place::All("")))
             }
             None => p.alert.warn role="alert" {
                 "There is no such token, or it has ended already: nobody gets in with it."

@@ -60,7 +60,7 @@ async fn list(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
                 }
             }
         } @else {
-            (table(site, &page.tokens, Place::All))
+            (table(site, &page.tokens, Place::All(query.get("after").unwrap_or_default())))
         }
         (pager(site, &page, after.is_some()))
     };
@@ -73,8 +73,7 @@ fn pager(site: &Site<'_>, page: &TokenPage, is_later: bool) -> Markup {
             nav.pager aria-label="Pages" {
                 @if is_later { a.button href=(site.link("/tokens/")) { "First" } }
                 @if let Some(Cursor(next)) = &page.next {
-                    @let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
-                    a.button rel="next" href=(site.link(&format!("/tokens/?after={next}"))) { "Next" }
+                    a.button rel="next" href=(site.link_with("/tokens/", &[("after", next)])) { "Next" }
                 }
             }
         }
@@ -86,11 +85,12 @@ async fn revoke(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     let form = site.form()?;
     let id = token_in(form.required("token")?)?;
     site.auth().revoke_token(&TokenName::Id(id), site.actor()).await?;
-    let back = match Place::read(form.get("back")) {
-        Place::All => "/tokens/".to_owned(),
-        Place::OfUser => format!("/users/{}/", id.user),
+    let (back, name, at) = match Place::read(&form) {
+        Place::All(at) => ("/tokens/".to_owned(), "after", at),
+        Place::OfUser(at) => (format!("/users/{}/", id.user), "page", at),
     };
-    Ok(super::page::redirect(&site.link(&(back + &notice::told_of_token(id)))))
+    let token = id.to_string();
+    Ok(site.after(&back, &[(name, at), ("done", "token-revoked"), ("token", &token)]).await)
 }
 
 /// A token's id in a form or an address.

@@ -1,5 +1,6 @@
 //! Tokens in a table: all, or those of one user.
 
+use super::super::asked::Pairs;
 use super::super::page::{moment, moment_or};
 use super::super::site::Site;
 use super::super::users::name;
@@ -9,23 +10,28 @@ use maud::{Markup, html};
 
 /// Which page the table is on: where to go back to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::admin) enum Place {
-    /// That of all tokens.
-    All,
-    /// That of their user.
-    OfUser,
+pub(in crate::admin) enum Place<'a> {
+    /// That of all tokens, after a place in their order.
+    All(&'a str),
+    /// That of their user, and which page of theirs.
+    OfUser(&'a str),
 }
 
-impl Place {
+impl<'a> Place<'a> {
     /// The page that a form names.
-    pub(super) fn read(text: Option<&str>) -> Self {
-        if text == Some("user") { Self::OfUser } else { Self::All }
+    pub(super) fn read(form: &'a Pairs) -> Self {
+        let at = form.get("at").unwrap_or_default();
+        if form.get("back") == Some("user") { Self::OfUser(at) } else { Self::All(at) }
+    }
+
+    fn is_of_user(self) -> bool {
+        matches!(self, Self::OfUser(_))
     }
 }
 
 /// Some tokens, one at least.
-pub(in crate::admin) fn table(site: &Site<'_>, tokens: &[ListedToken], place: Place) -> Markup {
-    let is_of_user = place == Place::OfUser;
+pub(in crate::admin) fn table(site: &Site<'_>, tokens: &[ListedToken], place: Place<'_>) -> Markup {
+    let is_of_user = place.is_of_user();
     html! {
         div.table {
             table.cards aria-label="Tokens" {
@@ -38,7 +44,7 @@ pub(in crate::admin) fn table(site: &Site<'_>, tokens: &[ListedToken], place: Pl
                         th scope="col" { "Last used" }
                         th scope="col" { "Issued" }
                         th scope="col" { "User agent" }
-                        th scope="col" { span.hidden { "What can be done" } }
+                        th scope="col" { span.hidden { "Actions" } }
                     }
                 }
                 tbody { @for token in tokens { (row(site, token, place, tokens.len() > 1)) } }
@@ -47,7 +53,7 @@ pub(in crate::admin) fn table(site: &Site<'_>, tokens: &[ListedToken], place: Pl
     }
 }
 
-fn row(site: &Site<'_>, token: &ListedToken, place: Place, has_others: bool) -> Markup {
+fn row(site: &Site<'_>, token: &ListedToken, place: Place<'_>, has_others: bool) -> Markup {
     let ListedToken { about, record, username } = token;
     let id = record.id();
     html! {
@@ -55,7 +61,7 @@ fn row(site: &Site<'_>, token: &ListedToken, place: Place, has_others: bool) -> 
             td data-label="Token" {
                 span { @if let Some(name) = &about.name { bdi { (name) } " " } code.faint { (short(id)) } }
             }
-            @if place == Place::All {
+            @if !place.is_of_user() {
                 td data-label="User" {
                     a href=(site.link(&format!("/users/{}/", record.user))) { (name(username)) }
                 }
@@ -97,7 +103,7 @@ fn issued(token: &ListedToken) -> Markup {
     }
 }
 
-fn acts(site: &Site<'_>, token: &ListedToken, place: Place, has_others: bool) -> Markup {
+fn acts(site: &Site<'_>, token: &ListedToken, place: Place<'_>, has_others: bool) -> Markup {
     let id = token.record.id();
     let words = format!("Revoke token {} of {}", short(id), token.username);
     html! {
@@ -105,10 +111,12 @@ fn acts(site: &Site<'_>, token: &ListedToken, place: Place, has_others: bool) ->
             form method="post" action=(site.link("/tokens/revoke/")) {
                 (site.form_key())
                 input type="hidden" name="token" value=(id);
-                @if place == Place::OfUser { input type="hidden" name="back" value="user"; }
+                @if place.is_of_user() { input type="hidden" name="back" value="user"; }
+                @let (Place::All(at) | Place::OfUser(at)) = place;
+                @if !at.is_empty() { input type="hidden" name="at" value=(at); }
                 button.danger aria-label=(words) { "Revoke" }
             }
-            @if place == Place::OfUser && has_others {
+            @if place.is_of_user() && has_others {
                 @let path = format!("/users/{}/tokens/keep/?token={id}", id.user);
                 a.button aria-label=(format!("Revoke others, all but token {}", short(id)))
                     href=(site.link(&path)) { "Revoke others" }

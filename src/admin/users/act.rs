@@ -85,9 +85,17 @@ impl Act {
         }
     }
 
-    /// What comes of it.
-    pub(super) const fn consequence(self) -> &'static str {
+    /// What comes of it, for so many users.
+    pub(super) const fn consequence(self, users: usize) -> &'static str {
         match self {
+            Self::Deactivate if users > 1 => {
+                "They cannot log in any more, and all their tokens and sessions end at once. The \
+                 accounts stay, and can be activated again."
+            }
+            Self::Delete if users > 1 => {
+                "The accounts are gone at once, and cannot be brought back. What is told of them among \
+                 the events stays until it is too old to be kept."
+            }
             Self::Activate => "They may log in again. Tokens that ended stay so.",
             Self::Deactivate => {
                 "They cannot log in any more, and all their tokens, sessions and API keys end at once. \

@@ -1,24 +1,35 @@
 //! `/users/act/`: one thing done to many users, once it is clear who they are.
 
 use super::super::asked::Pairs;
-use super::super::page::Nav;
+use super::super::page::{Nav, with_status};
 use super::super::refusal::Refusal;
 use super::super::site::Site;
 use super::act::{Act, MOST};
+use super::change::what_goes_too;
+use super::search::Search;
 use super::{name, path_of};
 use crate::auth::{AuthError, ManageError};
 use crate::gateway::ConsoleAnswer;
 use crate::model::user::{User, UserId};
+use http::StatusCode;
 use maud::{Markup, html};
 
 /// `/users/act/`
 pub(super) async fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     if site.asked().is_read() {
-        let (act, users) = selected(site, &site.asked().query).await?;
-        return Ok(site.page(Nav::Users, act.label(), &question(site, act, &users)));
+        let query = &site.asked().query;
+        let (act, users) = selected(site, query).await?;
+        if users.is_empty() {
+            return Ok(nobody(site, query));
+        }
+        let question = question(site, act, &users).await?;
+        return Ok(site.page(Nav::Users, act.label(), &question));
     }
     let form = site.form()?;
     let (act, users) = selected(site, &form).await?;
+    if users.is_empty() {
+        return Ok(nobody(site, &form));
+    }
     let mut results = Vec::new();
     for user in users {
         let outcome = act.perform(site.auth(), &user, site.actor()).await;
@@ -30,7 +41,25 @@ pub(super) async fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     }
     site.auth().until_settled().await;
     let asked_for = form.all("user").count();
-    Ok(site.page(Nav::Users, act.label(), &report(site, act, &results, asked_for)))
+    let body = html! {
+        (report(site, act, &results, asked_for))
+        p { a href=(list(site, &form)) { "Back to the users" } }
+    };
+    Ok(site.page(Nav::Users, act.label(), &body))
+}
+
+/// The list from which the selection came, with its search and its page.
+fn list(site: &Site<'_>, pairs: &Pairs) -> String {
+    let search = pairs.get("list").unwrap_or_default().trim_start_matches('?');
+    site.link(&format!("/users/{}", Search::read(&Pairs::read(search.as_bytes())).address()))
+}
+
+fn nobody(site: &Site<'_>, pairs: &Pairs) -> ConsoleAnswer {
+    let body = html! {
+        p.alert role="alert" { "Nobody is selected. Tick the users in the list first." }
+        p { a href=(list(site, pairs)) { "Back to the users" } }
+    };
+    with_status(site.page(Nav::Users, "Nobody is selected", &body), StatusCode::BAD_REQUEST)
 }
 
 /// What is to be done, and to whom: those who are still there.
@@ -51,19 +80,18 @@ async fn selected(site: &Site<'_>, pairs: &Pairs) -> Result<(Act, Vec<User>), Re
             found => users.push(found?),
         }
     }
-    if users.is_empty() {
-        let words = "Nobody is selected. Tick the users in the list first.";
-        return Err(Refusal::BadRequest(words.to_owned()));
-    }
     Ok((act, users))
 }
 
-fn question(site: &Site<'_>, act: Act, users: &[User]) -> Markup {
+async fn question(site: &Site<'_>, act: Act, users: &[User]) -> Result<Markup, Refusal> {
     let verb = act.label();
-    html! {
+    let goes = if act == Act::Delete { Some(what_goes_too(site, users).await?) } else { None };
+    let query = &site.asked().query;
+    Ok(html! {
         div.panel {
             p { strong { (verb) ": " (counted(users.len())) "?" } }
-            p { (act.consequence()) }
+            @if let Some(goes) = goes { (goes) }
+            p { (act.consequence(users.len())) }
             ul.names {
                 @for user in users {
                     li {
@@ -77,14 +105,15 @@ fn question(site: &Site<'_>, act: Act, users: &[User]) -> Markup {
             form.row method="post" action=(site.link("/users/act/")) {
                 (site.form_key())
                 input type="hidden" name="act" value=(act.name());
+                input type="hidden" name="list" value=(query.get("list").unwrap_or_default());
                 @for user in users { input type="hidden" name="user" value=(user.id); }
                 button class=(if act.asks() { "danger" } else { "primary" }) {
                     (verb) " " (counted(users.len()))
                 }
-                a.button href=(site.link("/users/")) { "Cancel" }
+                a.button href=(list(site, query)) { "Cancel" }
             }
         }
-    }
+    })
 }
 
 fn report(
@@ -127,7 +156,6 @@ fn report(
             }
         }
         @if left > 0 { p { (counted(left)) " were not there any more, or were not tried." } }
-        p { a href=(site.link("/users/")) { "Back to the users" } }
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) async fn answer(
 
 async fn question(site: &Site<'_>, user: &User, act: Act) -> Result<ConsoleAnswer, Refusal> {
     let what = if act == Act::Delete {
-        what_goes_too(site, user).await?
+        what_goes_too(site, std::slice::from_ref(user)).await?
     } else {
         html! {}
     };
@@ -42,7 +42,7 @@ async fn question(site: &Site<'_>, user: &User, act: Act) -> Result<ConsoleAnswe
         div.panel {
             p { strong { (act.label()) ": " (name(&user.username)) "?" } }
             (what)
-            p { (act.consequence()) }
+            p { (act.consequence(1)) }
             @if user.id == site.session.user.id && act == Act::EndSessions {
                 p.alert.warn { "This is your own account: you will have to sign in again." }
             }
@@ -62,22 +62,31 @@ fn buttons(site: &Site<'_>, user: &User, path: &str, label: &str, is_bad: bool) 
     }
 }
 
-async fn what_goes_too(site: &Site<'_>, user: &User) -> Result<Markup, Refusal> {
-    let tokens = site.auth().tokens_of(user).await?.len();
+/// What goes with accounts that are deleted, counted over all of them.
+pub(super) async fn what_goes_too(site: &Site<'_>, users: &[User]) -> Result<Markup, Refusal> {
+    let (mut tokens, mut sessions, mut keys) = (0, 0, 0);
+    for user in users {
+        tokens += site.auth().tokens_of(user).await?.len();
+        sessions += site.auth().sessions_of(user, &site.id).await?.len();
+        keys += site.auth().keys_of(user.id).await?.len();
+    }
     Ok(html! {
-        p { "With the account goes:" }
+        p { @if users.len() == 1 { "With the account goes:" } @else { "With the accounts goes:" } }
         ul {
-            li {
-                @match tokens {
-                    0 => "no token: there is none that is good",
-                    1 => "1 live token",
-                    many => { (many) " live tokens" }
-                }
-            }
-            li { "every session of theirs at this console, what their authenticator app shares with us, \
-                  and their API keys" }
+            li { (counted(tokens, "live token")) }
+            li { (counted(sessions, "session")) " at this console" }
+            li { (counted(keys, "API key")) }
+            li { "what their authenticator apps share with us" }
         }
     })
+}
+
+fn counted(count: usize, what: &str) -> String {
+    match count {
+        0 => format!("no {what}"),
+        1 => format!("1 {what}"),
+        many => format!("{many} {what}s"),
+    }
 }
 
 /// `/users/ID/email/`

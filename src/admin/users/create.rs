@@ -1,9 +1,8 @@
 //! `/users/new/`
 
 use super::super::asked::Pairs;
-use super::super::fields::{Field, Problems, field, tick};
-use super::super::notice;
-use super::super::page::{Nav, redirect};
+use super::super::fields::{Problems, field, line, tick};
+use super::super::page::Nav;
 use super::super::refusal::Refusal;
 use super::super::site::Site;
 use super::password::{self, Chosen};
@@ -34,7 +33,7 @@ pub(super) async fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     match site.auth().create_user(registration, rights, site.actor()).await {
         Ok(user) => Ok(match shown {
             Some(password) => password::shown_once(site, &user, "New user", &password),
-            None => redirect(&site.link(&(path_of(&user) + &notice::told("user-created")))),
+            None => site.after(&path_of(&user), &[("done", "user-created")]).await,
         }),
         Err(RegisterError::NameTaken) => {
             problems.add("username", ["A user with that username already exists."]);
@@ -64,22 +63,14 @@ fn email(sent: &Pairs, problems: &mut Problems) -> Option<Email> {
 
 /// The form, with what was typed but the password.
 fn page(site: &Site<'_>, sent: &Pairs, problems: &Problems) -> ConsoleAnswer {
-    let line = |name, label, hint| Field {
-        autocomplete: "off",
-        hint,
-        label,
-        name,
-        kind: "text",
-        value: sent.get(name).unwrap_or_default(),
-    };
     let body = html! {
         form.stack.panel method="post" action=(site.link("/users/new/")) {
             (problems.summary())
             (site.form_key())
-            (field(line("username", "Username", Some("Letters, digits and @ . + - _ only.")), problems))
-            (field(line("email", "Email", Some("May be left blank.")), problems))
+            (field(line(sent, "username", "Username", Some("Letters, digits and @ . + - _ only.")), problems))
+            (field(line(sent, "email", "Email", Some("May be left blank.")), problems))
             (password::fields(password::is_typed(sent), problems))
-            (tick("must_change", "They must choose another password before anything else",
+            (tick("must_change", "They must change the password before anything else",
                 sent.is_ticked("must_change")))
             (tick("staff", "Staff: they may pass where only staff may, and sign in here",
                 sent.is_ticked("staff")))

@@ -2,15 +2,16 @@
 //! no more than one page is in memory.
 
 use super::super::leave::Leave;
+use super::super::page::download;
 use super::super::refusal::Refusal;
 use super::super::site::Site;
 use super::search::Search;
 use crate::auth::{csv_head, csv_row};
 use crate::gateway::{ConsoleAnswer, CutOff};
+use crate::model::event::EventName;
 use crate::store::Cursor;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use http::{HeaderValue, Response, header};
 use std::error::Error;
 
 /// How many users are read at once.
@@ -21,16 +22,10 @@ pub(super) fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     site.reads()?;
     let leave = site.leave();
     let auth = &leave.auth;
-    auth.tell_of_export(site.actor());
-    let mut head = Response::new(());
-    let (kind, name) = ("text/csv; charset=utf-8", format!("users-{}.csv", auth.today()));
-    let disposition = format!("attachment; filename=\"{name}\"");
-    let headers = head.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    if let Ok(value) = HeaderValue::from_str(&disposition) {
-        headers.insert(header::CONTENT_DISPOSITION, value);
-    }
     let search = Search::read(&site.asked().query).restarted();
+    auth.tell_of_export(EventName::UsersExported, &search.filter(), site.actor());
+    let name = format!("users-{}.csv", auth.today());
+    let head = download("text/csv; charset=utf-8", &name);
     let first = stream::once(async { Ok(Bytes::from(csv_head())) });
     let rest = stream::unfold(Some((leave, search)), next_page);
     Ok(ConsoleAnswer::Stream(head, first.chain(rest).boxed()))

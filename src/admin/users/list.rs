@@ -43,7 +43,7 @@ pub(super) async fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
 fn search_form(site: &Site<'_>, search: &Search) -> Markup {
     html! {
         form.row role="search" method="get" action=(site.link("/users/")) {
-            label { "Name or address begins with"
+            label { "Name or email begins with"
                 input type="search" name="q" value=[search.text.as_deref()] autocomplete="off"
                     autocapitalize="none" spellcheck="false" maxlength="254";
             }
@@ -90,6 +90,7 @@ fn nobody(site: &Site<'_>, search: &Search, page: &UserPage) -> Markup {
 fn selection(site: &Site<'_>, search: &Search, users: &[ListedUser]) -> Markup {
     html! {
         form method="get" action=(site.link("/users/act/")) {
+            input type="hidden" name="list" value=(search.address());
             div.table {
                 table.cards aria-label="Users" {
                     thead { tr {

@@ -1,7 +1,7 @@
 //! `/users/ID/tokens/new/`: a token for a program of theirs, shown once.
 
 use super::super::asked::Pairs;
-use super::super::fields::{Field, Problems, field, secret};
+use super::super::fields::{Problems, field, line, secret};
 use super::super::page::{Nav, moment_or};
 use super::super::refusal::Refusal;
 use super::super::site::Site;
@@ -16,9 +16,6 @@ use std::time::Duration;
 
 /// The units in which a lifetime is given, with their seconds.
 const UNITS: [(&str, u64); 3] = [("days", 86_400), ("hours", 3_600), ("minutes", 60)];
-
-/// The most seconds that are taken: a hundred years.
-const MOST: u64 = 100 * 366 * 86_400;
 
 /// `/users/ID/tokens/new/`
 pub(super) async fn answer(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer, Refusal> {
@@ -49,8 +46,9 @@ fn lifetime(sent: &Pairs, problems: &mut Problems) -> Option<Lifetime> {
     let unit = UNITS.into_iter().find(|(name, _)| Some(*name) == sent.get("unit"));
     let (_, seconds) = unit.unwrap_or(("days", 86_400));
     let count = sent.get("count").unwrap_or_default().trim().parse::<u64>().ok();
-    let span =
-        count.and_then(|count| count.checked_mul(seconds)).filter(|span| (1..=MOST).contains(span));
+    let span = count
+        .and_then(|count| count.checked_mul(seconds))
+        .filter(|span| (1..=Lifetime::LONGEST).contains(span));
     if span.is_none() {
         problems.add("count", ["Enter a whole number of days, hours or minutes."]);
     }
@@ -58,21 +56,13 @@ fn lifetime(sent: &Pairs, problems: &mut Problems) -> Option<Lifetime> {
 }
 
 fn page(site: &Site<'_>, user: &User, sent: &Pairs, problems: &Problems) -> ConsoleAnswer {
-    let line = |name, label, hint| Field {
-        autocomplete: "off",
-        hint,
-        label,
-        name,
-        kind: "text",
-        value: sent.get(name).unwrap_or_default(),
-    };
     let body = html! {
         p { "A token for " a href=(site.link(&path_of(user))) { (name(&user.username)) }
             ". Whoever has it passes as them." }
         form.stack.panel method="post" action=(site.link(&format!("{}tokens/new/", path_of(user)))) {
             (problems.summary())
             (site.form_key())
-            (field(line("name", "Name", Some("What it is for: shown in lists. May be left blank.")), problems))
+            (field(line(sent, "name", "Name", Some("What it is for: shown in lists. May be left blank.")), problems))
             (lifetimes(site, sent, problems))
             div.row {
                 button.primary { "Create" }
@@ -84,19 +74,13 @@ fn page(site: &Site<'_>, user: &User, sent: &Pairs, problems: &Problems) -> Cons
 }
 
 fn lifetimes(site: &Site<'_>, sent: &Pairs, problems: &Problems) -> Markup {
-    let usual = site.auth().usual_lifetime().map_or_else(|| "it never ends".to_owned(), in_words);
+    let usual =
+        site.auth().usual_lifetime().map_or_else(|| "it never expires".to_owned(), in_words);
     let usual = format!("As every token: {usual}");
     let choices =
-        [("usual", usual.as_str()), ("span", "For a time of its own:"), ("never", "It never ends")];
+        [("usual", usual.as_str()), ("span", "For a time of its own:"), ("never", "Never expires")];
     let chosen = sent.get("lifetime").unwrap_or("usual");
-    let count = Field {
-        autocomplete: "off",
-        hint: None,
-        label: "How many",
-        name: "count",
-        kind: "text",
-        value: sent.get("count").unwrap_or_default(),
-    };
+    let count = line(sent, "count", "How many", None);
     html! {
         fieldset {
             legend { "Lifetime" }

@@ -1,16 +1,17 @@
 //! `/users/ID/`: all that is known of a user, and what can be done.
 
+use super::super::events::{self, Columns};
 use super::super::keys;
 use super::super::notice;
 use super::super::page::{Nav, moment, moment_or};
 use super::super::refusal::Refusal;
 use super::super::site::Site;
-use super::super::tokens::{Place, table, without_ids};
+use super::super::tokens::{Place, table};
 use super::act::Act;
 use super::{name, path_of};
 use crate::auth::ApiKey;
 use crate::gateway::ConsoleAnswer;
-use crate::model::event::{Actor, Event};
+use crate::model::event::Event;
 use crate::model::user::User;
 use crate::store::{EventQuery, ListedToken};
 use maud::{Markup, html};
@@ -19,8 +20,8 @@ use std::error::Error;
 /// How many events are shown.
 const LATEST: usize = 20;
 
-/// The most tokens that are shown.
-const MOST_TOKENS: usize = 100;
+/// How many tokens are on a page.
+const TOKENS: usize = 100;
 
 /// `/users/ID/`
 pub(super) async fn answer(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer, Refusal> {
@@ -32,7 +33,7 @@ pub(super) async fn answer(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer
     let keys = site.auth().keys_of(user.id).await?;
     let query = EventQuery { user: username, ..EventQuery::newest(LATEST) };
     // What cannot be read of the past must not hide the present.
-    let events = site.auth().events(&query).await.inspect_err(|error| {
+    let latest = site.auth().events(&query).await.inspect_err(|error| {
         tracing::error!(error = error as &dyn Error, "a user's history cannot be shown");
     });
     let body = html! {
@@ -49,7 +50,7 @@ pub(super) async fn answer(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer
         }
         (token_part(site, user, &tokens))
         @if user.is_staff || !keys.is_empty() { (key_part(site, user, &keys)) }
-        (history(site, user, events.ok().as_deref()))
+        (history(site, user, latest.ok().as_deref()))
     };
     let title = match user.username.as_str() {
         "" => "(no name)",
@@ -144,21 +145,45 @@ fn button(site: &Site<'_>, user: &User, act: Act) -> Markup {
 }
 
 fn token_part(site: &Site<'_>, user: &User, tokens: &[ListedToken]) -> Markup {
-    let shown = tokens.get(..MOST_TOKENS).unwrap_or(tokens);
+    let pages = tokens.len().div_ceil(TOKENS).max(1);
+    let asked = site.asked().query.get("page").and_then(|page| page.parse::<usize>().ok());
+    // After the last of a page is gone, the page before it is shown.
+    let page = asked.unwrap_or(1).clamp(1, pages);
+    let shown = tokens.chunks(TOKENS).nth(page - 1).unwrap_or_default();
+    let at = if page > 1 { page.to_string() } else { String::new() };
     html! {
         section aria-labelledby="tokens" {
             div.row.between.head {
                 h2 id="tokens" { "Tokens" }
-                @if user.is_active && user.username.is_sound() {
-                    a.button href=(site.link(&format!("{}tokens/new/", path_of(user)))) { "New token" }
+                div.row {
+                    @if !tokens.is_empty() {
+                        a.button.danger href=(site.link(&format!("{}end-sessions/", path_of(user)))) {
+                            "Revoke all"
+                        }
+                    }
+                    @if user.is_active && user.username.is_sound() {
+                        a.button href=(site.link(&format!("{}tokens/new/", path_of(user)))) { "New token" }
+                    }
                 }
             }
             @if shown.is_empty() {
                 p.empty { "They have no live token. Each login makes one." }
-            } @else { (table(site, shown, Place::OfUser)) }
-            @if shown.len() < tokens.len() {
-                p.faint { "These are the newest of " (tokens.len()) "." }
-            }
+            } @else { (table(site, shown, Place::OfUser(&at))) }
+            @if pages > 1 { (token_pager(site, user, page, pages)) }
+        }
+    }
+}
+
+fn token_pager(site: &Site<'_>, user: &User, page: usize, pages: usize) -> Markup {
+    let link = |page: usize| {
+        let page = if page > 1 { page.to_string() } else { String::new() };
+        site.link_with(&path_of(user), &[("page", &page)]) + "#tokens"
+    };
+    html! {
+        nav.pager aria-label="Pages of tokens" {
+            @if page > 1 { a.button rel="prev" href=(link(page - 1)) { "Newer" } }
+            @if page < pages { a.button rel="next" href=(link(page + 1)) { "Older" } }
+            span.faint { "Page " (page) " of " (pages) }
         }
     }
 }
@@ -194,9 +219,7 @@ pub(super) async fn revoke_key(
 
 /// The latest events of the account; `None` if they cannot be read.
 fn history(site: &Site<'_>, user: &User, events: Option<&[Event]>) -> Markup {
-    let username: String =
-        form_urlencoded::byte_serialize(user.username.as_str().as_bytes()).collect();
-    let all = site.link(&format!("/events/?user={username}"));
+    let all = site.link_with("/events/", &[("user", user.username.as_str())]);
     html! {
         section aria-labelledby="history" {
             div.row.between.head {
@@ -212,42 +235,11 @@ fn history(site: &Site<'_>, user: &User, events: Option<&[Event]>) -> Markup {
             } @else {
                 div.table {
                     table.cards aria-labelledby="history" {
-                        thead { tr {
-                            th scope="col" { "When" }
-                            th scope="col" { "Event" }
-                            th scope="col" { "By" }
-                            th scope="col" { "Detail" }
-                        } }
-                        tbody { @for event in events { (event_row(event)) } }
+                        (events::head(Columns::OfUser))
+                        tbody { @for event in events { (events::row(site, event, Columns::OfUser)) } }
                     }
                 }
             }
         }
-    }
-}
-
-fn event_row(event: &Event) -> Markup {
-    html! {
-        tr {
-            td data-label="When" { (moment(event.at)) }
-            td data-label="Event" { code { (event.name) } }
-            td data-label="By" { span { (by(&event.actor)) } }
-            td.long data-label="Detail" { bdi { (without_ids(event.detail.as_deref().unwrap_or_default())) } }
-        }
-    }
-}
-
-fn by(actor: &Actor) -> Markup {
-    let kind = match actor {
-        Actor::Admin(..) => "at the console",
-        Actor::ApiKey(..) => "by an API key",
-        Actor::Client(_) => "a client",
-        Actor::CommandLine => "the command line",
-        Actor::Gateway => "the gateway",
-    };
-    html! {
-        @if let Some(operator) = actor.operator() { (name(operator)) " " }
-        (kind)
-        @if let Some(address) = actor.address() { " " span.faint { "from " (address) } }
     }
 }

@@ -2,7 +2,6 @@
 
 use super::super::asked::Pairs;
 use super::super::fields::{Field, Problems, field, secret, tick};
-use super::super::notice;
 use super::super::page::{Nav, redirect};
 use super::super::refusal::Refusal;
 use super::super::site::Site;
@@ -20,9 +19,6 @@ pub(super) struct Chosen {
     pub shown: Option<Password>,
 }
 
-/// The most characters of a new password: Django's.
-const LONGEST: usize = 128;
-
 /// The fields of a new password.
 pub(super) fn fields(is_typed: bool, problems: &Problems) -> Markup {
     html! {
@@ -30,7 +26,7 @@ pub(super) fn fields(is_typed: bool, problems: &Problems) -> Markup {
             legend { "Password" }
             label.check {
                 input type="radio" name="how" value="generated" checked[!is_typed];
-                "Make one up: it is shown once"
+                "Generate a password: it is shown once"
             }
             label.check {
                 input type="radio" name="how" value="typed" checked[is_typed];
@@ -66,8 +62,8 @@ pub(super) fn read(form: &Pairs, problems: &mut Problems) -> Result<Option<Chose
         return Ok(None);
     }
     let mut wrong = Vec::new();
-    if typed.chars().count() > LONGEST {
-        wrong.push(format!("Ensure this field has no more than {LONGEST} characters."));
+    if !Password::is_short_enough(typed) {
+        wrong.push(format!("Ensure this field has no more than {} characters.", Password::LONGEST));
     }
     if typed.contains('\0') {
         wrong.push("Null characters are not allowed.".to_owned());
@@ -93,7 +89,7 @@ pub(super) async fn answer(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer
     let must_change = sent.is_ticked("must_change");
     if let Some(Chosen { password, shown }) = read(&sent, &mut problems)? {
         match site.auth().set_password(user, password, must_change, site.actor()).await {
-            Ok(_) => return Ok(done(site, user, shown.as_ref())),
+            Ok(_) => return Ok(done(site, user, shown.as_ref()).await),
             Err(ManageError::WeakPassword(weaknesses)) => problems.add("password", weaknesses),
             Err(ManageError::Auth(AuthError::Busy)) => return Err(Refusal::Busy),
             Err(error) => return Err(error.into()),
@@ -117,7 +113,7 @@ fn page(
             (problems.summary())
             (site.form_key())
             (fields(is_typed, problems))
-            (tick("must_change", "They must choose another before anything else", must_change))
+            (tick("must_change", "They must change it before anything else", must_change))
             div.row {
                 button.danger { "Set the password" }
                 a.button href=(site.link(&path_of(user))) { "Cancel" }
@@ -127,10 +123,10 @@ fn page(
     site.page(Nav::Users, "Set a password", &body)
 }
 
-fn done(site: &Site<'_>, user: &User, shown: Option<&Password>) -> ConsoleAnswer {
+async fn done(site: &Site<'_>, user: &User, shown: Option<&Password>) -> ConsoleAnswer {
     match shown {
         Some(password) => shown_once(site, user, "Another password", password),
-        None => redirect(&site.link(&(path_of(user) + &notice::told("password-changed")))),
+        None => site.after(&path_of(user), &[("done", "password-changed")]).await,
     }
 }
 

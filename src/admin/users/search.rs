@@ -87,6 +87,15 @@ impl Search {
         if query.is_empty() { query } else { format!("?{query}") }
     }
 
+    /// What it leaves out, in words for events: `q=bob active=no`; nothing for all users.
+    pub(super) fn filter(&self) -> String {
+        let choice = |choice| if choice { "yes" } else { "no" };
+        let text = self.text.as_ref().map(|text| format!("q={text}"));
+        let active = self.is_active.map(|value| format!("active={}", choice(value)));
+        let staff = self.is_staff.map(|value| format!("staff={}", choice(value)));
+        [text, active, staff].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+
     /// The same from the start.
     pub(super) fn restarted(&self) -> Self {
         Self { after: None, ..self.clone() }

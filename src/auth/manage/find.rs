@@ -47,8 +47,12 @@ impl Auth {
         self.clock.now().to_string().chars().take(10).collect()
     }
 
-    /// Tells that an operator takes the list of users with them.
-    pub fn tell_of_export(&self, by: Actor) {
-        self.events.record(self.event(EventName::UsersExported, by));
+    /// Tells that an operator takes a list with them, and what it was narrowed to.
+    pub fn tell_of_export(&self, name: EventName, filter: &str, by: Actor) {
+        self.events.record(self.event(name, by).with(if filter.is_empty() {
+            "all"
+        } else {
+            filter
+        }));
     }
 }

@@ -150,6 +150,11 @@ pub enum Lifetime {
     Usual,
 }
 
+impl Lifetime {
+    /// The most seconds, ten years: who wants longer wants for ever.
+    pub const LONGEST: u64 = 10 * 365 * 86_400;
+}
+
 /// How an operator says which token they mean.
 pub enum TokenName {
     /// By its id.

@@ -108,6 +108,10 @@ impl PasswordSource {
         if typed.trim().is_empty() {
             return Err(Failure::Refused("the password is blank".to_owned()));
         }
+        if !Password::is_short_enough(&typed) {
+            let words = format!("the password has more than {} characters", Password::LONGEST);
+            return Err(Failure::Refused(words));
+        }
         Ok((Password::new(typed), None))
     }
 }

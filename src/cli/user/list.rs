@@ -3,7 +3,7 @@
 use super::super::{Failure, SettingsFile, output};
 use super::row;
 use crate::auth::{Auth, csv_head, csv_row};
-use crate::model::event::Actor;
+use crate::model::event::{Actor, EventName};
 use crate::store::{ListedUser, UserColumn, UserOrder, UserQuery};
 use clap::{Args, ValueEnum};
 use std::io::Write;
@@ -67,7 +67,8 @@ impl List {
         let accounts = self.settings.accounts()?;
         let (csv, json) = (self.csv, self.json);
         if csv {
-            accounts.tell_of_export(Actor::CommandLine);
+            let filter = self.filter();
+            accounts.tell_of_export(EventName::UsersExported, &filter, Actor::CommandLine);
             print(&csv_head())?;
             self.each_page(&accounts, |users| {
                 print(&users.iter().map(csv_row).collect::<String>())
@@ -109,6 +110,15 @@ impl List {
             query.after = page.next;
         }
         Ok(())
+    }
+
+    /// What it leaves out, as the console says it.
+    fn filter(&self) -> String {
+        let choice = |choice| if matches!(choice, YesNo::Yes) { "yes" } else { "no" };
+        let text = self.search.as_ref().map(|text| format!("q={text}"));
+        let active = self.active.map(|value| format!("active={}", choice(value)));
+        let staff = self.staff.map(|value| format!("staff={}", choice(value)));
+        [text, active, staff].into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 
     fn query(self) -> UserQuery {

@@ -19,10 +19,10 @@ await flow(async ({ gateway, operator, step }) => {
   });
 
   await step("a search for such a name finds it and says it again", async () => {
-    await ada.fill({ "Name or address begins with": HOSTILE });
+    await ada.fill({ "Name or email begins with": HOSTILE });
     await ada.press("Search");
     await ada.page.waitForURL(/q=/);
-    assert.equal(await ada.field("Name or address begins with").inputValue(), HOSTILE);
+    assert.equal(await ada.field("Name or email begins with").inputValue(), HOSTILE);
     await isOnlyText(ada);
     await ada.follow(HOSTILE);
     await ada.sees(HOSTILE);

@@ -36,7 +36,7 @@ await flow(async ({ gateway, operator, step }) => {
 
   await step("searches and exports", async () => {
     await ada.visit("/users/");
-    await ada.fill({ "Name or address begins with": "g" });
+    await ada.fill({ "Name or email begins with": "g" });
     await ada.press("Search");
     await ada.page.waitForURL(/q=g/);
     assert.equal(await ada.row("grace").count(), 1);

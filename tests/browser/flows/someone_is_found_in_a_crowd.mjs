@@ -24,11 +24,11 @@ await flow(async ({ gateway, operator, step }) => {
 
   await step("someone is found by name, and by address", async () => {
     await ada.visit("/users/");
-    await ada.fill({ "Name or address begins with": "USER12345" });
+    await ada.fill({ "Name or email begins with": "USER12345" });
     await ada.press("Search");
     await ada.page.waitForURL(/q=USER12345/);
     assert.equal((await ada.column("Username"))[0], "user12345");
-    await ada.fill({ "Name or address begins with": "user12345@example" });
+    await ada.fill({ "Name or email begins with": "user12345@example" });
     await ada.press("Search");
     await ada.page.waitForURL(/%40example/);
     assert.deepEqual(await ada.column("Username"), ["user12345"]);

@@ -29,7 +29,7 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.tabTo("Users");
     await ada.keyboard.press("Enter");
     await ada.sees("Users");
-    await ada.tabTo("Name or address begins with");
+    await ada.tabTo("Name or email begins with");
     await ada.keyboard.type("gra");
     await ada.keyboard.press("Enter");
     await ada.page.waitForURL(/q=gra/);

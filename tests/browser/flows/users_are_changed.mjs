@@ -45,7 +45,7 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.follow("Set password");
     await ada.field("This one:").check();
     await ada.page.getByLabel("Password", { exact: true }).fill(PASSWORD);
-    await ada.field("They must choose another before anything else").uncheck();
+    await ada.field("They must change it before anything else").uncheck();
     await ada.press("Set the password");
     await ada.reads("The user has another password, and their tokens and API keys have ended.");
     await gateway.untilDead(token);
@@ -172,7 +172,7 @@ async function openUser(ada, name) {
 async function happened(ada, event) {
   await eventually(event, async () => {
     const rows = ada.page.getByRole("region", { name: "History" }).getByRole("row");
-    if (await rows.filter({ hasText: event }).filter({ hasText: "ada" }).count()) return true;
+    if (await rows.filter({ hasText: event.replaceAll("_", " ") }).filter({ hasText: "ada" }).count()) return true;
     await ada.page.reload();
     return false;
   });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { flow } from "../flow.mjs";
 
-const SEARCH = "Name or address begins with";
+const SEARCH = "Name or email begins with";
 
 await flow(async ({ gateway, operator, step }) => {
   const ada = await operator();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 /// How often an event of an account is told in the log, where it is at once.
 fn told(gateway: &Gateway, event: &str) -> usize {
-    gateway.log().matches(&format!("\"event\":\"{event}\"")).count()
+    gateway.log().matches(event).count()
 }
 
 /// Does it, and gets the page that comes next.

@@ -160,3 +160,25 @@ fn the_list_says_when_and_from_where_a_token_was_used_last() {
         assert!(page.contains(&from), "{page}");
     }
 }
+
+#[test]
+fn the_tokens_of_a_user_are_on_pages_and_one_stays_on_the_page_after_a_revocation() {
+    let gateway = Gateway::start("");
+    let mut browser = Browser::signed_in(&gateway, "ada");
+    gateway.register("bob");
+    let path = page_of(&gateway, "bob");
+    for _ in 0..102 {
+        gateway.login("bob");
+    }
+    let first = browser.get(&path).text();
+    assert!(first.contains("Page 1 of 2") && first.contains("Revoke all"), "{first}");
+    let second = browser.get(&format!("{path}?page=2")).text();
+    assert_eq!(second.matches("aria-label=\"Revoke token").count(), 3, "{second}");
+    let id = between(&second, "name=\"token\" value=\"", "\"").unwrap();
+    let fields = [("token", id.as_str()), ("back", "user"), ("at", "2")];
+    let answer = browser.post("/admin/tokens/revoke/", &fields);
+    let there = answer.header("Location").unwrap();
+    assert!(there.starts_with(&format!("{path}?page=2&done=token-revoked")), "{there}");
+    let page = browser.get(&there).text();
+    assert!(page.contains("Page 2 of 2") && page.contains("has ended."), "{page}");
+}

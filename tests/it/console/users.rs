@@ -239,7 +239,9 @@ fn what_a_deletion_takes_along_is_told_before() {
     gateway.register("bob");
     gateway.login("bob");
     let page = browser.get(&format!("{}delete/", page_of(&gateway, "bob"))).text();
-    assert!(page.contains("2 live tokens") && page.contains("API keys"), "{page}");
+    for words in ["With the account goes:", "2 live tokens", "no session", "no API key"] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
 }
 
 #[test]
@@ -344,6 +346,12 @@ fn the_export_has_every_user_of_the_search_and_no_formula() {
         assert_eq!(rows.len(), 4, "{text}");
         assert!(rows[1].contains("\"'+bob\",,true,false,20") && rows[1].ends_with(",,1"), "{text}");
         assert!(!text.contains("ada") && !text.contains("argon2"), "{text}");
+        browser.get("/admin/events/export/?name=login_failed");
+        eventually("both exports", || {
+            let log = gateway.log();
+            let told = log.contains("events_exported") && log.contains("name=login_failed");
+            (told && log.contains("users_exported") && log.contains("staff=no")).then_some(())
+        });
     }
 }
 
@@ -460,4 +468,37 @@ fn a_user_who_is_not_there_is_not_found() {
     for path in ["/admin/users/999/", "/admin/users/x/", "/admin/users/1/hack/"] {
         assert_eq!(browser.get(path).status, 404, "{path}");
     }
+}
+
+#[test]
+fn a_selection_keeps_the_search_and_the_page_that_it_came_from() {
+    let gateway = Gateway::start("");
+    let mut browser = Browser::signed_in(&gateway, "ada");
+    for name in ["bob", "bobby"] {
+        gateway.register(name);
+    }
+    let list = browser.get("/admin/users/?q=bob&sort=-username").text();
+    assert!(list.contains("name=\"list\" value=\"?q=bob&amp;sort=-username\""), "{list}");
+    let back = "href=\"/admin/users/?q=bob&amp;sort=-username\"";
+    let query = "act=delete&list=%3Fq%3Dbob%26sort%3D-username";
+    let nobody = browser.get(&format!("/admin/users/act/?{query}"));
+    assert_eq!(nobody.status, 400);
+    assert!(nobody.text().contains(back), "{}", nobody.text());
+    let ids = ["bob", "bobby"]
+        .map(|name| between(&page_of(&gateway, name), "/admin/users/", "/").unwrap());
+    let query = format!("{query}&user={}&user={}", ids[0], ids[1]);
+    let question = browser.get(&format!("/admin/users/act/?{query}")).text();
+    for words in [back, "With the accounts goes:", "2 live tokens", "The accounts are gone"] {
+        assert!(question.contains(words), "{words}: {question}");
+    }
+    let fields = [
+        ("act", "delete"),
+        ("list", "?q=bob&sort=-username"),
+        ("user", &ids[0]),
+        ("user", &ids[1]),
+    ];
+    let report = browser.post("/admin/users/act/", &fields).text();
+    assert!(report.contains("Done for 2 users.") && report.contains(back), "{report}");
+    let elsewhere = browser.get("/admin/users/act/?act=delete&list=//evil.example/").text();
+    assert!(!elsewhere.contains("evil"), "{elsewhere}");
 }

@@ -1,6 +1,6 @@
 //! API keys: how they are made, what they hold on, and how they end.
 
-use super::super::{Browser, between};
+use super::super::{Browser, between, on_each_store};
 use super::{get, key, make_operator, send, with_key};
 use crate::harness::eventually;
 use crate::harness::gateway::{Gateway, PASSWORD};
