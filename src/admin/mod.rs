@@ -14,10 +14,12 @@ mod chart;
 mod events;
 mod fields;
 mod keys;
+mod leave;
 mod limits;
 mod notice;
 mod overview;
 mod page;
+mod proof;
 mod refusal;
 mod routes;
 mod second_factor;
@@ -80,7 +82,8 @@ pub struct Console {
     auth: Arc<Auth>,
     gateway: Gateway,
     reading: ArcSwap<Reading>,
-    settings: ArcSwapOption<Settings>,
+    /// Shared with what is sent for long.
+    settings: Arc<ArcSwapOption<Settings>>,
     /// Those who follow events.
     watchers: events::Watchers,
 }
@@ -95,7 +98,7 @@ impl Console {
         reading: Reading,
     ) -> Self {
         let reading = ArcSwap::from_pointee(reading);
-        let settings = ArcSwapOption::new(settings.map(Arc::new));
+        let settings = Arc::new(ArcSwapOption::new(settings.map(Arc::new)));
         Self { auth, gateway, reading, settings, watchers: events::Watchers::default() }
     }
 
@@ -198,7 +201,11 @@ fn harden(answer: &mut ConsoleAnswer) {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         // Not `no-referrer`: with it a browser sends forms with the origin `null`.
         (header::REFERRER_POLICY, "same-origin"),
-        (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        // Not `same-origin`: an app of our origin may say that, too, and then keeps hold of the window
+        // in which it opened a page. Where a browser does not know this one, it is as if nothing were
+        // said, and a page of another site keeps hold: it gets the sign-in page alone, since the
+        // session's cookie is `SameSite=Strict`.
+        (header::HeaderName::from_static("cross-origin-opener-policy"), "noopener-allow-popups"),
         (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ];
     let headers = match answer {

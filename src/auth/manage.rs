@@ -29,15 +29,15 @@ impl Auth {
         rights: NewRights,
         by: Actor,
     ) -> Result<User, RegisterError> {
-        let seat = self.passwords.reserve(Lane::Console, None)?;
+        let seat = self.passwords.reserve(Lane::Operator, None)?;
         let user = self.create(registration, rights, seat).await?;
         let event = self.event(EventName::UserCreated, by).of(&user);
         self.events.record(if rights.is_staff { event.with("staff") } else { event });
         Ok(user)
     }
 
-    /// Lets a user in, or locks them out and ends their tokens. Nothing is done, nor told, where that
-    /// is so already.
+    /// Lets a user in, or locks them out and ends their tokens and API keys. Nothing is done, nor
+    /// told, where that is so already.
     pub async fn set_active(
         &self,
         user: &User,
@@ -45,7 +45,7 @@ impl Auth {
         by: Actor,
     ) -> Result<User, ManageError> {
         if user.is_active == active {
-            return self.unchanged(user).await;
+            return self.unchanged(user, by).await;
         }
         let name = if active { EventName::UserActivated } else { EventName::UserDeactivated };
         let detail = changed("is_active", yes_no(user.is_active), yes_no(active));
@@ -56,8 +56,8 @@ impl Auth {
         outcome
     }
 
-    /// Makes a user staff, or takes that from them and ends their tokens. Nothing is done, nor told,
-    /// where that is so already.
+    /// Makes a user staff, or takes that from them and ends their tokens and API keys. Nothing is
+    /// done, nor told, where that is so already.
     pub async fn set_staff(
         &self,
         user: &User,
@@ -65,7 +65,7 @@ impl Auth {
         by: Actor,
     ) -> Result<User, ManageError> {
         if user.is_staff == staff {
-            return self.unchanged(user).await;
+            return self.unchanged(user, by).await;
         }
         let name = if staff { EventName::StaffGranted } else { EventName::StaffWithdrawn };
         let detail = changed("is_staff", yes_no(user.is_staff), yes_no(staff));
@@ -75,7 +75,7 @@ impl Auth {
         outcome
     }
 
-    /// Replaces a user's password and ends their tokens. They may have to choose another one, which
+    /// Replaces a user's password and ends their tokens and API keys. They may have to choose another one, which
     /// the operator does not know.
     pub async fn set_password(
         &self,
@@ -91,7 +91,7 @@ impl Auth {
         if !weaknesses.is_empty() {
             return Err(ManageError::WeakPassword(weaknesses));
         }
-        let hash = self.passwords.reserve(Lane::Console, None)?.hash(Arc::new(password)).await?;
+        let hash = self.passwords.reserve(Lane::Operator, None)?.hash(Arc::new(password)).await?;
         let change = UserChange::Password { hash, must_change };
         let event = (EventName::PasswordChanged, None);
         let changed = self.change(user, change, event, by).await?;
@@ -138,7 +138,7 @@ impl Auth {
         }
         self.forget_second_factor(user.id).await;
         let staff = if user.is_staff { ", staff" } else { "" };
-        let detail = format!("email: {} → gone{staff}", or_nothing(user.email.as_str()));
+        let detail = format!("email: {} → gone{staff}", side(user.email.as_str()));
         self.events.record(self.event(EventName::UserDeleted, by).of(user).with(detail));
         Ok(())
     }
@@ -162,24 +162,32 @@ impl Auth {
         (name, detail): (EventName, Option<String>),
         by: Actor,
     ) -> Result<User, ManageError> {
-        let changed = self.store.change_user(user.id, change).await?;
-        let changed = changed.ok_or_else(|| ManageError::NoSuchUser(user.username.to_string()))?;
+        let store = async {
+            let changed = self.store.change_user(user.id, change).await?;
+            changed.ok_or_else(|| ManageError::NoSuchUser(user.username.to_string()))
+        };
+        let ends_keys = matches!(
+            name,
+            EventName::UserDeactivated | EventName::StaffWithdrawn | EventName::PasswordChanged
+        );
+        let (changed, ended) = match ends_keys {
+            true => self.ending_keys(user, &by, store).await?,
+            false => (store.await?, 0),
+        };
         let event = self.event(name, by).of(&changed);
-        self.events.record(match detail {
-            Some(detail) => event.with(detail),
-            None => event,
+        let details: Vec<_> = detail.into_iter().chain(keys_ended(ended)).collect();
+        self.events.record(match details.as_slice() {
+            [] => event,
+            details => event.with(details.join("; ")),
         });
-        if matches!(name, EventName::UserDeactivated | EventName::StaffWithdrawn) {
-            self.end_keys(changed.id).await?;
-        }
         Ok(changed)
     }
 
     /// What there is to do for one who is already as they should be: a change before may have failed
     /// half-way.
-    async fn unchanged(&self, user: &User) -> Result<User, ManageError> {
+    async fn unchanged(&self, user: &User, by: Actor) -> Result<User, ManageError> {
         if !user.is_active || !user.is_staff {
-            self.end_keys(user.id).await?;
+            self.end_keys(user, by).await?;
         }
         Ok(user.clone())
     }
@@ -191,11 +199,26 @@ impl Auth {
 
 /// What an event says of a change; nothing where all stays as it was.
 fn changed(what: &str, from: &str, to: &str) -> Option<String> {
-    (from != to).then(|| format!("{what}: {} → {}", or_nothing(from), or_nothing(to)))
+    (from != to).then(|| format!("{what}: {} → {}", side(from), side(to)))
 }
 
-fn or_nothing(text: &str) -> &str {
-    if text.is_empty() { "nothing" } else { text }
+/// A value before or after a change: short enough that both are told, whatever they are.
+fn side(text: &str) -> String {
+    const MOST: usize = 90;
+    match text.char_indices().nth(MOST) {
+        None if text.is_empty() => "nothing".to_owned(),
+        None => text.to_owned(),
+        Some(_) => text.chars().take(MOST - 1).chain(['…']).collect(),
+    }
+}
+
+/// What an event says of API keys that ended with something else; nothing where none did.
+fn keys_ended(count: usize) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some("1 API key ended".to_owned()),
+        count => Some(format!("{count} API keys ended")),
+    }
 }
 
 fn yes_no(yes: bool) -> &'static str {
@@ -248,5 +271,24 @@ impl From<HashError> for ManageError {
 impl From<StoreError> for ManageError {
     fn from(error: StoreError) -> Self {
         Self::Auth(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+
+    #[test]
+    fn a_change_tells_both_sides_however_long_they_are() {
+        let long = |char: char| format!("{}@example.com", char.to_string().repeat(240));
+        let told = changed("must_change", &long('a'), &long('ß')).unwrap();
+        let event =
+            Event::new(EventName::UserChanged, Actor::CommandLine, Timestamp::from_micros(1));
+        let detail = event.with(&told).detail.unwrap();
+        assert_eq!(detail, told);
+        assert!(detail.ends_with("ßß…"), "{detail}");
+        assert_eq!(changed("email", "", "a@b.c").unwrap(), "email: nothing → a@b.c");
+        assert_eq!(changed("email", "a@b.c", "a@b.c"), None);
     }
 }

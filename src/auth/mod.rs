@@ -30,9 +30,9 @@ pub use self::cache::CacheSettings;
 pub use self::change_password::{ChangeError, NewPassword};
 pub use self::checks::{PasswordChecks, Weakness};
 pub use self::console::{
-    ApiKey, Enrolment, KeyCaller, KeyError, KeySecret, KeyWish, NotARight, RecoveryCodes, Resource,
-    Right, Rights, SecondStep, Session, SessionId, SessionSettings, SessionView, SetupCode,
-    SetupError, SignIn, Visitor,
+    ApiKey, Enrolment, KeyCaller, KeyError, KeySecret, KeyWish, NotARight, OwnProof, RecoveryCodes,
+    Resource, Right, Rights, SecondStep, Session, SessionId, SessionSettings, SessionView,
+    SetupCode, SetupError, SignIn, Visitor,
 };
 pub use self::events::EventSettings;
 pub use self::hash_pool::{HashPool, Lane, Seat, Share};
@@ -61,7 +61,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::metrics::Metrics;
 use crate::model::limit::{Quota, Standing, Subject};
 use crate::model::password::PasswordHash;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Unreadable};
 use arc_swap::ArcSwap;
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -87,6 +87,7 @@ pub struct Auth {
     store: Arc<dyn Store>,
     /// What was counted and is not in the store yet.
     untold: Mutex<Untold>,
+    unreadable: Unreadable,
 }
 
 /// What it is made of.
@@ -136,6 +137,7 @@ impl Auth {
             settings: ArcSwap::from_pointee(settings),
             store,
             untold: Mutex::default(),
+            unreadable: Unreadable::default(),
         })
     }
 

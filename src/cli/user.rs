@@ -25,7 +25,7 @@ pub(super) enum User {
     List(List),
     /// Shows a user
     Show(Show),
-    /// Gives a user another password and ends all their tokens; it is asked for twice
+    /// Gives a user another password and ends all their tokens and API keys; it is asked for twice
     SetPassword(SetPassword),
     /// Gives a user another email
     SetEmail(SetEmail),
@@ -41,7 +41,7 @@ pub(super) enum User {
     MustChange(Named),
     /// Takes an operator's authenticator app from them, who has lost it
     ResetTotp(Named),
-    /// Ends all of a user's sessions at the console and all their tokens
+    /// Ends all of a user's sessions at the console, all their tokens and API keys
     SignOut(Named),
     /// Deletes a user and all their tokens
     Delete(Named),
@@ -152,7 +152,7 @@ impl Named {
     async fn sign_out(self) -> Result<(), Failure> {
         let (accounts, user) = self.find().await?;
         accounts.revoke_tokens(&user, Actor::CommandLine).await?;
-        say(&accounts, &user, "is signed out; all their tokens have ended").await;
+        say(&accounts, &user, "is signed out; all their tokens and API keys have ended").await;
         Ok(())
     }
 

@@ -3,9 +3,10 @@
 
 import assert from "node:assert/strict";
 import { axe } from "./installed.mjs";
-import { PASSWORD } from "./gateway.mjs";
+import { PASSWORD, eventually } from "./gateway.mjs";
 
 export const WIDE = { width: 1280, height: 900 };
+export const TABLET = { width: 768, height: 1024 };
 export const PHONE = { width: 390, height: 844 };
 
 export class Operator {
@@ -102,6 +103,16 @@ export class Operator {
     return this.page.getByRole("row").filter({ hasText: text });
   }
 
+  // Fails unless an event of that name is told of, with these texts. Events are kept a moment after
+  // they happen.
+  async learnsOf(event, ...texts) {
+    await eventually(event, async () => {
+      await this.visit("/events/");
+      const told = texts.reduce((row, text) => row.filter({ hasText: text }), this.row(event));
+      return (await told.count()) > 0;
+    });
+  }
+
   // What the column of that heading says, from top to bottom.
   async column(heading) {
     const headings = await this.page.locator("thead th").allInnerTexts();
@@ -115,9 +126,10 @@ export class Operator {
   // store that is enough: pages look alike with the other.
   async hasNoBarriers() {
     const isWhole = this.gateway.store === "sqlite";
-    for (const viewport of isWhole ? [WIDE, PHONE] : [WIDE]) {
+    for (const viewport of isWhole ? [WIDE, TABLET, PHONE] : [WIDE]) {
       await this.page.setViewportSize(viewport);
-      for (const colorScheme of isWhole ? ["light", "dark"] : ["light"]) {
+      // What is between the two only has to fit.
+      for (const colorScheme of viewport === TABLET ? [] : isWhole ? ["light", "dark"] : ["light"]) {
         await this.page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
         await this.#isWithoutViolations(`${colorScheme}, ${viewport.width} px`, {
           preload: false,

@@ -1,11 +1,11 @@
 //! `/events/export/`: all events of a search as JSON, a line each, a page of them at a time: however
 //! many there are, no more than one page is in memory.
 
+use super::super::leave::Leave;
 use super::super::page::download;
 use super::super::refusal::Refusal;
 use super::super::site::Site;
 use super::search::Search;
-use crate::auth::Auth;
 use crate::gateway::{ConsoleAnswer, CutOff};
 use crate::model::event::EventName;
 use crate::store::EventQuery;
@@ -13,7 +13,6 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use std::error::Error;
 use std::fmt::Write;
-use std::sync::Arc;
 
 /// How many are read at once.
 const PAGE: usize = 500;
@@ -25,20 +24,25 @@ pub(super) fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     if let Some(problem) = search.problem() {
         return Err(Refusal::BadRequest(problem.to_owned()));
     }
-    let auth = site.shared_auth();
+    let leave = site.leave();
+    let auth = &leave.auth;
     auth.tell_of_export(EventName::EventsExported, &search.unpaged().filter(), site.actor());
     let head = download("application/x-ndjson", &format!("events-{}.jsonl", auth.today()));
     let query = search.unpaged().query(PAGE);
-    let pieces = stream::unfold(Some((auth, query)), next_page);
+    let pieces = stream::unfold(Some((leave, query)), next_page);
     Ok(ConsoleAnswer::Stream(head, pieces.boxed()))
 }
 
 /// Where an export stands; `None` once it is at its end.
-type Standing = Option<(Arc<Auth>, EventQuery)>;
+type Standing = Option<(Leave, EventQuery)>;
 
 async fn next_page(standing: Standing) -> Option<(Result<Bytes, CutOff>, Standing)> {
-    let (auth, query) = standing?;
-    let page = match auth.find_events(&query).await {
+    let (leave, query) = standing?;
+    if !matches!(leave.holds().await, Ok(true)) {
+        tracing::warn!("an export is cut off: whoever asked for it may not have it any more");
+        return Some((Err(CutOff), None));
+    }
+    let page = match leave.auth.find_events(&query).await {
         Ok(page) => page,
         Err(error) => {
             let error = &error as &dyn Error;
@@ -51,6 +55,6 @@ async fn next_page(standing: Standing) -> Option<(Result<Bytes, CutOff>, Standin
         // To a text it never fails.
         let _ = writeln!(lines, "{}", event.to_json());
     }
-    let rest = page.next.map(|next| (auth, EventQuery { after: Some(next), ..query }));
+    let rest = page.next.map(|next| (leave, EventQuery { after: Some(next), ..query }));
     Some((Ok(Bytes::from(lines)), rest))
 }

@@ -8,7 +8,7 @@ mod search;
 pub(super) use self::live::Watchers;
 pub(super) use self::row::{Columns, head, row};
 
-use self::row::words;
+use self::row::{told, words};
 use self::search::Search;
 use super::page::Nav;
 use super::refusal::Refusal;
@@ -79,8 +79,8 @@ fn form(site: &Site<'_>, search: &Search) -> Markup {
                 (actors(search.actor))
                 (text("operator", "Operator", &search.operator))
                 (text("text", "Detail holds", &search.text))
-                (time("since", "From (UTC)", &search.since_typed))
-                (time("until", "Until (UTC)", &search.until_typed))
+                (time("since", "From", &search.since_typed))
+                (time("until", "Until", &search.until_typed))
                 button.primary { "Search" }
                 @if search.is_narrow() { a href=(site.link("/events/")) { "Clear" } }
             }
@@ -122,7 +122,17 @@ fn text(name: &str, label: &str, value: &str) -> Markup {
 }
 
 fn time(name: &str, label: &str, value: &str) -> Markup {
-    html! { label { (label) input type="datetime-local" name=(name) value=(value); } }
+    html! {
+        label {
+            span { (label) " " (zone()) }
+            input type="datetime-local" name=(name) value=(value) autocomplete="off" data-utc;
+        }
+    }
+}
+
+/// The zone of moments: browsers with scripts put the reader's own there, and tell and take them in it.
+fn zone() -> Markup {
+    html! { span data-zone-name { "(UTC)" } }
 }
 
 fn actors(chosen: Option<&str>) -> Markup {
@@ -144,7 +154,8 @@ fn table(site: &Site<'_>, search: &Search, page: &EventPage, news: Option<&Curso
         let place: String = form_urlencoded::byte_serialize(place.as_bytes()).collect();
         let address = search.address();
         let joint = if address.is_empty() { "?" } else { "&" };
-        site.link(&format!("/events/live/{address}{joint}after={place}"))
+        let key = site.id.live_key();
+        site.link(&format!("/events/live/{address}{joint}after={place}&key={key}"))
     });
     html! {
         div.table {

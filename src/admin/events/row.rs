@@ -2,11 +2,10 @@
 
 use super::super::page::moment;
 use super::super::site::Site;
-use super::super::tokens::short;
+use super::super::tokens::without_ids;
 use super::super::users;
 use super::search;
 use crate::model::event::{Event, EventName, Trail};
-use crate::model::token::TokenId;
 use maud::{Markup, html};
 use sha2::{Digest, Sha256};
 
@@ -22,7 +21,8 @@ pub(in crate::admin) enum Columns {
 pub(in crate::admin) fn head(columns: Columns) -> Markup {
     html! {
         thead { tr {
-            @for head in ["Time", "Event", "User", "From", "By", "Detail"] {
+            th scope="col" { "Time " (super::zone()) }
+            @for head in ["Event", "User", "From", "By", "Detail"] {
                 @if columns == Columns::All || head != "User" { th scope="col" { (head) } }
             }
         } }
@@ -65,9 +65,15 @@ pub(in crate::admin) fn row(site: &Site<'_>, event: &Event, columns: Columns) ->
     }
 }
 
+/// An event for people: programs get whole ids of tokens.
+pub(super) fn told(event: &Event) -> serde_json::Value {
+    let detail = event.detail.as_deref().map(without_ids);
+    Event { detail, ..event.clone() }.to_json()
+}
+
 /// All that is known of an event.
 fn fields(event: &Event) -> Markup {
-    let told = event.to_json();
+    let told = told(event);
     let fields = told.as_object().into_iter().flatten();
     let plain = |value: &serde_json::Value| match value {
         serde_json::Value::String(text) => text.clone(),
@@ -103,10 +109,4 @@ pub(super) fn key(event: &Event) -> String {
     let mut key = hex::encode(Sha256::digest(event.to_json().to_string()));
     key.truncate(16);
     key
-}
-
-/// A detail with the ids of tokens cut to what people see of them.
-fn without_ids(detail: &str) -> String {
-    let word = |word: &str| word.parse::<TokenId>().map_or_else(|_| word.to_owned(), short);
-    detail.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }

@@ -1,6 +1,7 @@
 //! `/users/ID/`: all that is known of a user, and what can be done.
 
 use super::super::events::{self, Columns};
+use super::super::keys;
 use super::super::notice;
 use super::super::page::{Nav, moment, moment_or};
 use super::super::refusal::Refusal;
@@ -8,6 +9,7 @@ use super::super::site::Site;
 use super::super::tokens::{Place, table};
 use super::act::Act;
 use super::{name, path_of};
+use crate::auth::ApiKey;
 use crate::gateway::ConsoleAnswer;
 use crate::model::event::Event;
 use crate::model::user::User;
@@ -28,6 +30,7 @@ pub(super) async fn answer(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer
     tokens.reverse();
     let has_app = site.auth().has_second_factor(user.id).await?;
     let username = Some(user.username.clone());
+    let keys = site.auth().keys_of(user.id).await?;
     let query = EventQuery { user: username, ..EventQuery::newest(LATEST) };
     // What cannot be read of the past must not hide the present.
     let latest = site.auth().events(&query).await.inspect_err(|error| {
@@ -46,6 +49,7 @@ pub(super) async fn answer(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer
             (acts(site, user, has_app))
         }
         (token_part(site, user, &tokens))
+        @if user.is_staff || !keys.is_empty() { (key_part(site, user, &keys)) }
         (history(site, user, latest.ok().as_deref()))
     };
     let title = match user.username.as_str() {
@@ -182,6 +186,35 @@ fn token_pager(site: &Site<'_>, user: &User, page: usize, pages: usize) -> Marku
             span.faint { "Page " (page) " of " (pages) }
         }
     }
+}
+
+/// What programs call the API with in their name.
+fn key_part(site: &Site<'_>, user: &User, keys: &[ApiKey]) -> Markup {
+    html! {
+        section aria-labelledby="keys" {
+            div.row.between.head {
+                h2 id="keys" { "API keys" }
+                @if user.id == site.session.user.id {
+                    a.button href=(site.link("/account/keys/")) { "Your API keys" }
+                }
+            }
+            @if keys.is_empty() {
+                p.empty { "No program calls the API in their name." }
+            } @else { (keys::table(site, keys, &format!("{}keys/", path_of(user)))) }
+        }
+    }
+}
+
+/// `/users/ID/keys/KEY/revoke/`
+pub(super) async fn revoke_key(
+    site: &Site<'_>,
+    user: &User,
+    id: &str,
+) -> Result<ConsoleAnswer, Refusal> {
+    let back = path_of(user) + &notice::told("key-revoked");
+    let path = format!("{}keys/", path_of(user));
+    let place = keys::Place { back: &back, nav: Nav::Users, path: &path };
+    keys::revoke_of(site, user, id, place).await
 }
 
 /// The latest events of the account; `None` if they cannot be read.

@@ -9,6 +9,7 @@ mod setup;
 mod sign_in;
 mod totp;
 
+pub use self::account::OwnProof;
 pub use self::api_key::{ApiKey, KeyCaller, KeyError, KeySecret, KeyWish};
 pub use self::rights::{NotARight, Resource, Right, Rights};
 pub use self::second_factor::SecondStep;
@@ -16,3 +17,12 @@ pub use self::session::{Session, SessionId, SessionSettings, SessionView, Visito
 pub use self::setup::{SetupCode, SetupError};
 pub use self::sign_in::SignIn;
 pub use self::totp::{Enrolment, RecoveryCodes};
+
+use crate::store::StoreError;
+
+/// A store that takes no writes is no reason to refuse what needs none: what was to be noted is let go.
+fn unless_full(noted: Result<bool, StoreError>) {
+    if let Err(error) = noted {
+        tracing::debug!(error = &error as &dyn std::error::Error, "could not be noted");
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::super::issue::random_bytes;
 use super::super::{Auth, AuthError};
+use super::unless_full;
 use crate::clock::Timestamp;
 use crate::model::event::{Actor, EventName};
 use crate::model::user::{User, UserId};
@@ -92,6 +93,12 @@ impl SessionId {
         self.digest("form")
     }
 
+    /// What its page's script must show to follow events: a script of an app on the same origin has
+    /// the cookie sent, but does not know this.
+    pub fn live_key(&self) -> String {
+        self.digest("live")
+    }
+
     fn key(&self) -> String {
         self.digest("session")
     }
@@ -143,14 +150,14 @@ impl Auth {
         let user = self.store.user(owner).await?;
         let is_good = |user: &User| may_be_signed_in(user, kept.epoch);
         let Some(user) = user.filter(is_good).filter(|_| kept.ends(settings) > now) else {
-            self.store.remove_item(ItemKind::Session, &id.key()).await?;
+            unless_full(self.store.remove_item(ItemKind::Session, &id.key()).await);
             return Ok(None);
         };
         if now.since(Timestamp::from_micros(kept.seen)) >= settings.note_every() {
             kept.seen = now.micros();
             // In place of what was read: a session that was ended meanwhile stays so.
             let seen = kept.item(id.key(), user.id, settings)?;
-            self.store.replace_item(&item.value, &seen).await?;
+            unless_full(self.store.replace_item(&item.value, &seen).await);
         }
         let began = Timestamp::from_micros(kept.began);
         Ok(Some(Session { began, from: kept.from, user }))
@@ -172,17 +179,23 @@ impl Auth {
         Ok(())
     }
 
-    /// Whether a session holds, for whoever only looks: it is not noted as in use, and does not end
+    /// Who is signed in by this, for whoever only looks: it is not noted as in use, and does not end
     /// later for it.
-    pub async fn session_holds(&self, id: &SessionId) -> Result<bool, AuthError> {
-        let found = self.store.item(ItemKind::Session, &id.key(), self.clock.now()).await?;
+    pub async fn signed_in_by(
+        &self,
+        id: &SessionId,
+        settings: SessionSettings,
+    ) -> Result<Option<User>, AuthError> {
+        let now = self.clock.now();
+        let found = self.store.item(ItemKind::Session, &id.key(), now).await?;
         let Some((item, owner)) = found.and_then(|item| item.owner.map(|owner| (item, owner)))
         else {
-            return Ok(false);
+            return Ok(None);
         };
-        let epoch = Kept::read(&item)?.epoch;
+        let kept = Kept::read(&item)?;
         let user = self.store.user(owner).await?;
-        Ok(user.is_some_and(|user| may_be_signed_in(&user, epoch)))
+        let is_good = |user: &User| may_be_signed_in(user, kept.epoch) && kept.ends(settings) > now;
+        Ok(user.filter(is_good))
     }
 
     /// Ends a session; says whether there was one.
@@ -198,7 +211,10 @@ impl Auth {
     ) -> Result<Vec<SessionView>, AuthError> {
         let mut views = Vec::new();
         for item in self.session_items(user).await? {
-            let Ok(kept) = Kept::read(&item) else { continue };
+            let Ok(kept) = Kept::read(&item) else {
+                self.unreadable.tell(item.kind, &item.key);
+                continue;
+            };
             if kept.epoch == user.epoch {
                 views.push(SessionView {
                     agent: kept.agent,

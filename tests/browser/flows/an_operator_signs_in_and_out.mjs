@@ -26,7 +26,7 @@ await flow(async ({ gateway, operator, step }) => {
 
   await step("a wrong password is told, and the form is there for another try", async () => {
     await ada.signIn("ada", { password: "wrong" });
-    await ada.reads("Please enter the correct username and password for a staff account.");
+    await ada.reads("Nobody of the staff has this username and password.");
     await ada.hasNoBarriers();
     await ada.fill({ Username: "ada", Password: PASSWORD });
     await ada.press("Sign in");
@@ -37,7 +37,7 @@ await flow(async ({ gateway, operator, step }) => {
     const mallory = await operator();
     await gateway.register("mallory");
     await mallory.signIn("mallory");
-    await mallory.reads("Please enter the correct username and password for a staff account.");
+    await mallory.reads("Nobody of the staff has this username and password.");
   });
 
   await step("a password that changes elsewhere ends the session", async () => {
@@ -47,5 +47,12 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.signIn("ada", { password: "another-Word-456" });
     await ada.sees("Overview");
     assert.equal(new URL(ada.page.url()).pathname, "/admin/");
+  });
+
+  await step("all of it stands among the events", async () => {
+    await ada.learnsOf("console signed in", "ada");
+    await ada.learnsOf("console sign in failed", "ada");
+    await ada.learnsOf("console signed out", "ada");
+    await ada.learnsOf("password changed", "ada", "the command line");
   });
 });

@@ -14,6 +14,7 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.follow("ada");
     await ada.sees("Your account");
     await ada.follow("Set it up");
+    await ada.fill({ "Your present password": PASSWORD });
     await ada.press("Show the QR code");
     await ada.page.getByRole("img", { name: "The key as a QR code" }).waitFor();
     await ada.hasNoBarriers();
@@ -88,9 +89,18 @@ await flow(async ({ gateway, operator, step }) => {
     await elsewhere.signIn("ada");
     await ada.follow("ada");
     await ada.reads("this one");
+    await ada.follow("End all others…");
     await ada.press("End all others");
     await ada.sees("Your account");
     await elsewhere.page.reload();
     await elsewhere.sees("Sign in");
+  });
+
+  await step("all of it stands among the events", async () => {
+    await ada.learnsOf("second factor enabled", "ada");
+    await ada.learnsOf("second factor failed", "ada");
+    await ada.learnsOf("recovery code used", "ada");
+    await ada.learnsOf("second factor disabled", "ada");
+    await ada.learnsOf("sessions ended", "ada");
   });
 });

@@ -13,7 +13,7 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.fill({ Name: "nightly backup" });
     await ada.field("For a time of its own:").check();
     await ada.fill({ "How many": "2" });
-    await ada.field("Of what").selectOption("hours");
+    await ada.field("Unit").selectOption("hours");
     await ada.press("Create");
     await ada.reads("It is not shown again.");
     const token = await ada.page.locator("#token").innerText();
@@ -74,6 +74,12 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.press("Find");
     await ada.reads("There is no such token, or it has ended already");
     assert.ok(!gateway.log().includes(token), "the token stands in the log");
+  });
+
+  await step("all of it stands among the events", async () => {
+    await ada.learnsOf("token created", "grace", "ada");
+    await ada.learnsOf("token revoked", "grace", "ada");
+    await ada.learnsOf("tokens revoked", "grace", "ada");
   });
 });
 
