@@ -138,7 +138,7 @@ impl Auth {
         }
         self.forget_second_factor(user.id).await;
         let staff = if user.is_staff { ", staff" } else { "" };
-        let detail = format!("email: {} → gone{staff}", or_nothing(user.email.as_str()));
+        let detail = format!("email: {} → gone{staff}", side(user.email.as_str()));
         self.events.record(self.event(EventName::UserDeleted, by).of(user).with(detail));
         Ok(())
     }

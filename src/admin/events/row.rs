@@ -65,6 +65,12 @@ pub(in crate::admin) fn row(site: &Site<'_>, event: &Event, columns: Columns) ->
     }
 }
 
+/// An event for people: programs get whole ids of tokens.
+pub(super) fn told(event: &Event) -> serde_json::Value {
+    let detail = event.detail.as_deref().map(without_ids);
+    Event { detail, ..event.clone() }.to_json()
+}
+
 /// All that is known of an event.
 fn fields(event: &Event) -> Markup {
     let told = told(event);
