@@ -27,7 +27,7 @@ pub(super) async fn answer(site: &Site<'_>, segments: &[&str]) -> Result<Console
 async fn overview(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     let user = &site.session.user;
     let codes_left = site.auth().recovery_codes_left(user.id).await?;
-    let sessions = site.auth().sessions_of(user, &site.id).await?;
+    let sessions = site.auth().sessions_of(user, Some(&site.id)).await?;
     let email = if user.email.as_str().is_empty() { "none" } else { user.email.as_str() };
     let body = html! {
         section.panel aria-labelledby="who" {

@@ -3,12 +3,16 @@
 mod create;
 mod list;
 mod row;
+mod sessions;
+mod several;
 mod show;
 
 pub(super) use self::create::read_line;
 
 use self::create::{Create, SetPassword};
 use self::list::List;
+use self::sessions::{Sessions, SignOut};
+use self::several::{Act, Several};
 use self::show::Show;
 use super::{Failure, SettingsFile, output};
 use crate::auth::{Auth, ManageError};
@@ -29,22 +33,24 @@ pub(super) enum User {
     SetPassword(SetPassword),
     /// Gives a user another address
     SetEmail(SetEmail),
-    /// Lets a user in again
-    Activate(Named),
-    /// Locks a user out and ends all their tokens
-    Deactivate(Named),
+    /// Lets users in again
+    Activate(Several),
+    /// Locks users out and ends all their tokens
+    Deactivate(Several),
     /// Makes a user staff
     Promote(Named),
     /// Makes a user an ordinary one and ends all their tokens
     Demote(Named),
     /// Has a user choose another password before anything else
-    MustChange(Named),
+    MustChange(MustChange),
     /// Takes an operator's authenticator app from them, who has lost it
     ResetTotp(Named),
-    /// Ends all of a user's sessions at the console and all their tokens
-    SignOut(Named),
-    /// Deletes a user and all their tokens
-    Delete(Named),
+    /// Lists an operator's sessions at the console
+    Sessions(Sessions),
+    /// Ends all of users' sessions at the console and all their tokens
+    SignOut(SignOut),
+    /// Deletes users and all their tokens
+    Delete(Several),
 }
 
 #[derive(Args)]
@@ -53,6 +59,15 @@ pub(super) struct Named {
     name: String,
     #[command(flatten)]
     settings: SettingsFile,
+}
+
+#[derive(Args)]
+pub(super) struct MustChange {
+    #[command(flatten)]
+    user: Named,
+    /// Not any more
+    #[arg(long)]
+    off: bool,
 }
 
 #[derive(Args)]
@@ -72,16 +87,8 @@ impl User {
             Self::Show(verb) => verb.run().await?,
             Self::SetPassword(verb) => verb.run().await?,
             Self::SetEmail(verb) => verb.run().await?,
-            Self::Activate(user) => {
-                let (accounts, user) = user.find().await?;
-                let user = accounts.set_active(&user, true, Actor::CommandLine).await?;
-                say(&accounts, &user, "is active").await;
-            }
-            Self::Deactivate(user) => {
-                let (accounts, user) = user.find().await?;
-                let user = accounts.set_active(&user, false, Actor::CommandLine).await?;
-                say(&accounts, &user, "is locked out; all their tokens have ended").await;
-            }
+            Self::Activate(users) => users.run(Act::Activate).await?,
+            Self::Deactivate(users) => users.run(Act::Deactivate).await?,
             Self::Promote(user) => {
                 let (accounts, user) = user.find().await?;
                 let user = accounts.set_staff(&user, true, Actor::CommandLine).await?;
@@ -92,14 +99,11 @@ impl User {
                 let user = accounts.set_staff(&user, false, Actor::CommandLine).await?;
                 say(&accounts, &user, "is an ordinary user; all their tokens have ended").await;
             }
-            Self::MustChange(user) => user.require_change().await?,
+            Self::MustChange(verb) => verb.run().await?,
             Self::ResetTotp(user) => user.reset_totp().await?,
-            Self::SignOut(user) => user.sign_out().await?,
-            Self::Delete(user) => {
-                let (accounts, user) = user.find().await?;
-                accounts.delete_user(&user, Actor::CommandLine).await?;
-                say(&accounts, &user, "and all their tokens are deleted").await;
-            }
+            Self::Sessions(verb) => verb.run().await?,
+            Self::SignOut(verb) => verb.run().await?,
+            Self::Delete(users) => users.run(Act::Delete).await?,
         }
         Ok(())
     }
@@ -111,14 +115,21 @@ async fn say(accounts: &Auth, user: &user::User, what: &str) {
     println!("{} {what}", output::plain(user.username.as_str()));
 }
 
-impl Named {
-    async fn require_change(self) -> Result<(), Failure> {
-        let (accounts, user) = self.find().await?;
-        let user = accounts.set_must_change(&user, true, Actor::CommandLine).await?;
-        say(&accounts, &user, "must choose another password before anything else").await;
+impl MustChange {
+    async fn run(self) -> Result<(), Failure> {
+        let (accounts, user) = self.user.find().await?;
+        let user = accounts.set_must_change(&user, !self.off, Actor::CommandLine).await?;
+        let what = if self.off {
+            "need not choose another password"
+        } else {
+            "must choose another password before anything else"
+        };
+        say(&accounts, &user, what).await;
         Ok(())
     }
+}
 
+impl Named {
     async fn reset_totp(self) -> Result<(), Failure> {
         let (accounts, user) = self.find().await?;
         let had = accounts.reset_second_factor(&user, Actor::CommandLine).await;
@@ -126,13 +137,6 @@ impl Named {
         let what =
             if had { "has no authenticator app any more" } else { "has no authenticator app" };
         say(&accounts, &user, what).await;
-        Ok(())
-    }
-
-    async fn sign_out(self) -> Result<(), Failure> {
-        let (accounts, user) = self.find().await?;
-        accounts.revoke_tokens(&user, Actor::CommandLine).await?;
-        say(&accounts, &user, "is signed out; all their tokens have ended").await;
         Ok(())
     }
 
