@@ -1,9 +1,11 @@
 //! `/account/`: an operator's own account.
 
+use super::fields::tick;
 use super::page::{self, Nav, moment, with_cookie, with_status};
 use super::refusal::Refusal;
 use super::second_factor;
 use super::site::Site;
+use crate::api::sentence;
 use crate::auth::{ChangeError, NewPassword, SessionView};
 use crate::gateway::ConsoleAnswer;
 use crate::model::password::Password;
@@ -42,7 +44,7 @@ async fn overview(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
         div.panels {
             section.panel aria-labelledby="password" {
                 h2 id="password" { "Password" }
-                p { "A new one ends your other sessions and all your tokens." }
+                p { "A new one ends your other sessions and all your tokens, and your API keys if you wish." }
                 a.button href=(site.link("/account/password/")) { "Change your password" }
             }
             section.panel aria-labelledby="second" {
@@ -120,16 +122,33 @@ async fn password(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     let sessions = site.settings().sessions;
     match site.auth().change_own_password(user, passwords, &visitor, sessions).await {
         Ok(id) => {
-            let there = page::redirect(&site.link("/account/"));
-            Ok(with_cookie(there, &site.entrance().cookie(&id)))
+            let answer = changed(site, form.is_ticked("end_keys")).await;
+            Ok(with_cookie(answer, &site.entrance().cookie(&id)))
         }
         Err(ChangeError::Auth(error)) => Err(error.into()),
         Err(
             error @ (ChangeError::SamePassword
             | ChangeError::WeakPassword(_)
             | ChangeError::WrongPassword),
-        ) => again(&super::refusal::sentence(&error.to_string())),
+        ) => again(&sentence(&error.to_string())),
     }
+}
+
+/// What comes after a new password; first the API keys end, if that was wanted.
+async fn changed(site: &Site<'_>, ends_keys: bool) -> ConsoleAnswer {
+    if !ends_keys || site.auth().end_keys(&site.session.user, site.actor()).await.is_ok() {
+        return page::redirect(&site.link("/account/"));
+    }
+    let body = html! {
+        p.alert role="alert" {
+            "Your password is changed, but the store did not answer when your API keys were to end. "
+            a href=(site.link("/account/keys/")) { "Look at your keys" } " and revoke them."
+        }
+    };
+    with_status(
+        site.page(Nav::None, "Change your password", &body),
+        StatusCode::SERVICE_UNAVAILABLE,
+    )
 }
 
 /// A new password that was typed twice, or what is wrong with it.
@@ -173,6 +192,8 @@ fn password_page(site: &Site<'_>, problem: Option<&str>) -> ConsoleAnswer {
                     input type="password" name="new_password_again" autocomplete="new-password"
                         required;
                 }
+                (tick("end_keys", "End my API keys, too", true))
+                p.hint { "Whoever knew the password may have made one." }
                 div.row {
                     button.primary { "Change the password" }
                     @if !site.session.user.must_change {

@@ -1,10 +1,13 @@
 //! `/account/keys/`: the keys with which an operator's programs call the API.
 
 use super::page::{self, Nav, moment, moment_or};
+use super::proof;
 use super::refusal::Refusal;
 use super::site::Site;
+use crate::api::sentence;
 use crate::auth::{ApiKey, KeyError, KeySecret, KeyWish, Resource, Right, Rights};
 use crate::gateway::ConsoleAnswer;
+use crate::model::user::User;
 use http::StatusCode;
 use maud::{Markup, html};
 use std::time::Duration;
@@ -32,15 +35,17 @@ pub(super) async fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
 
 async fn list(site: &Site<'_>, typed: &Typed) -> Result<ConsoleAnswer, Refusal> {
     let keys = site.auth().keys_of(site.session.user.id).await?;
+    let proof = proof::fields(site).await?;
     let body = html! {
         p { "Programs call the console's API with a key. It acts for you, within the rights that you \
-             give it, and only while you are active staff. A changed password does not end it." }
+             give it, and only while you are active staff. It outlives your sessions, and your password \
+             unless you say otherwise when you change that." }
         @if keys.is_empty() {
             p.empty { "You have no keys. Make one below, and a program can do what you let it do." }
         } @else {
-            (table(site, &keys))
+            (table(site, &keys, "/account/keys/"))
         }
-        (form(site, typed))
+        (form(site, typed, &proof))
     };
     let answer = site.page(Nav::None, "API keys", &body);
     match answer {
@@ -52,9 +57,10 @@ async fn list(site: &Site<'_>, typed: &Typed) -> Result<ConsoleAnswer, Refusal> 
     }
 }
 
-fn table(site: &Site<'_>, keys: &[ApiKey]) -> Markup {
+/// Keys, which are revoked below this path.
+pub(super) fn table(site: &Site<'_>, keys: &[ApiKey], path: &str) -> Markup {
     html! {
-        div.table { table.cards aria-label="Your API keys" {
+        div.table { table.cards aria-label="API keys" {
             thead { tr {
                 th scope="col" { "Name" }
                 th scope="col" { "Rights" }
@@ -64,13 +70,13 @@ fn table(site: &Site<'_>, keys: &[ApiKey]) -> Markup {
                 th scope="col" { "From" }
                 th scope="col" { "Action" }
             } }
-            tbody { @for key in keys { (row(site, key)) } }
+            tbody { @for key in keys { (row(site, key, path)) } }
         } }
     }
 }
 
-fn row(site: &Site<'_>, key: &ApiKey) -> Markup {
-    let revoke = site.link(&format!("/account/keys/{}/revoke/", key.id));
+fn row(site: &Site<'_>, key: &ApiKey, path: &str) -> Markup {
+    let revoke = site.link(&format!("{path}{}/revoke/", key.id));
     html! {
         tr {
             td data-label="Name" { span { bdi { (key.name) } " " code.faint { (short(&key.id)) } } }
@@ -89,7 +95,7 @@ fn row(site: &Site<'_>, key: &ApiKey) -> Markup {
     }
 }
 
-fn form(site: &Site<'_>, typed: &Typed) -> Markup {
+fn form(site: &Site<'_>, typed: &Typed, proof: &Markup) -> Markup {
     let days = typed.days.unwrap_or(ApiKey::USUAL.as_secs() / 86_400);
     html! {
         section.panel aria-labelledby="new-key" {
@@ -109,6 +115,7 @@ fn form(site: &Site<'_>, typed: &Typed) -> Markup {
                         }
                     }
                 }
+                (proof)
                 button.primary { "Make the key" }
             }
         }
@@ -125,7 +132,10 @@ fn boxes(ticked: &[String]) -> Markup {
     };
     html! {
         div.table { table {
-            caption { "What it may do. To write is to read, too; who may write users may make operators." }
+            caption {
+                "What it may do. To write is to read, too. Who may write users may make operators, and "
+                "who may write tokens may act as any user in the apps."
+             }
             thead { tr {
                 th scope="col" { "Part" }
                 th scope="col" { "Read" }
@@ -153,13 +163,22 @@ async fn create(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
         rights: Rights::try_from(rights.clone())
             .map_err(|error| Refusal::BadRequest(error.to_string()))?,
     };
+    let again = async |problem: &str| {
+        let problem = Some(sentence(problem));
+        list(site, &Typed { days, name: name.clone(), problem, rights: rights.clone() }).await
+    };
+    // First what costs no code.
+    if let Err(error) = wish.check() {
+        return again(&error.to_string()).await;
+    }
+    // A key outlives the session, which someone else may have.
+    if !site.auth().prove(&site.session.user, proof::read(&form), &site.actor()).await? {
+        return again(proof::WRONG).await;
+    }
     match site.auth().create_key(&site.session.user, wish, site.actor()).await {
         Ok((secret, key)) => Ok(shown_once(site, &secret, &key)),
         Err(KeyError::Manage(error)) => Err(error.into()),
-        Err(error) => {
-            let problem = Some(super::refusal::sentence(&error.to_string()));
-            list(site, &Typed { days, name, problem, rights }).await
-        }
+        Err(error) => again(&error.to_string()).await,
     }
 }
 
@@ -188,36 +207,56 @@ fn shown_once(site: &Site<'_>, secret: &KeySecret, key: &ApiKey) -> ConsoleAnswe
 
 /// `/account/keys/ID/revoke/`
 pub(super) async fn revoke(site: &Site<'_>, id: &str) -> Result<ConsoleAnswer, Refusal> {
-    let owner = &site.session.user;
+    let place = Place { back: "/account/keys/", nav: Nav::None, path: "/account/keys/" };
+    revoke_of(site, &site.session.user, id, place).await
+}
+
+/// Where keys are shown.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    /// Where to go once one is revoked.
+    pub back: &'a str,
+    pub nav: Nav,
+    /// Below which path they are.
+    pub path: &'a str,
+}
+
+/// Asks whether a key of an operator is to end, and ends it.
+pub(super) async fn revoke_of(
+    site: &Site<'_>,
+    owner: &User,
+    id: &str,
+    place: Place<'_>,
+) -> Result<ConsoleAnswer, Refusal> {
     if site.asked().is_read() {
         let keys = site.auth().keys_of(owner.id).await?;
         let key = keys.into_iter().find(|key| key.id == id).ok_or(Refusal::NotFound)?;
-        return Ok(confirm(site, &key));
+        return Ok(confirm(site, &key, place));
     }
     site.form()?;
     match site.auth().revoke_key(owner, id, site.actor()).await {
         // One that is gone is what was wanted.
-        Ok(_) | Err(KeyError::NoSuchKey) => Ok(page::redirect(&site.link("/account/keys/"))),
+        Ok(_) | Err(KeyError::NoSuchKey) => Ok(page::redirect(&site.link(place.back))),
         Err(KeyError::Manage(error)) => Err(error.into()),
-        Err(error) => Err(Refusal::Refused(super::refusal::sentence(&error.to_string()))),
+        Err(error) => Err(Refusal::Refused(sentence(&error.to_string()))),
     }
 }
 
-fn confirm(site: &Site<'_>, key: &ApiKey) -> ConsoleAnswer {
+fn confirm(site: &Site<'_>, key: &ApiKey, place: Place<'_>) -> ConsoleAnswer {
     let body = html! {
         section.panel {
             p { "Whatever calls the API with the key " strong { (key.name) } " ("
                 code { (short(&key.id)) } ") is refused from its next request on." }
             p { "It is good for " (key.rights) ", and was last used: "
                 (moment_or(key.last_used.map(|(at, _)| at), "never")) "." }
-            form.row method="post" {
+            form.row method="post" action=(site.link(&format!("{}{}/revoke/", place.path, key.id))) {
                 (site.form_key())
                 button.danger { "Revoke the key" }
-                a.button href=(site.link("/account/keys/")) { "Keep it" }
+                a.button href=(site.link(place.back)) { "Keep it" }
             }
         }
     };
-    site.page(Nav::None, "Revoke an API key", &body)
+    site.page(place.nav, "Revoke an API key", &body)
 }
 
 /// An id as lists show it.

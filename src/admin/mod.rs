@@ -14,10 +14,12 @@ mod chart;
 mod events;
 mod fields;
 mod keys;
+mod leave;
 mod limits;
 mod notice;
 mod overview;
 mod page;
+mod proof;
 mod refusal;
 mod routes;
 mod second_factor;
@@ -80,7 +82,8 @@ pub struct Console {
     auth: Arc<Auth>,
     gateway: Gateway,
     reading: ArcSwap<Reading>,
-    settings: ArcSwapOption<Settings>,
+    /// Shared with what is sent for long.
+    settings: Arc<ArcSwapOption<Settings>>,
     /// Those who follow events.
     watchers: events::Watchers,
 }
@@ -95,7 +98,7 @@ impl Console {
         reading: Reading,
     ) -> Self {
         let reading = ArcSwap::from_pointee(reading);
-        let settings = ArcSwapOption::new(settings.map(Arc::new));
+        let settings = Arc::new(ArcSwapOption::new(settings.map(Arc::new)));
         Self { auth, gateway, reading, settings, watchers: events::Watchers::default() }
     }
 

@@ -13,6 +13,7 @@ const ALL: &[(&str, &str)] = &[
     ("deleted", "The user is deleted."),
     ("demoted", "The user is staff no more, and their tokens have ended."),
     ("email-changed", "The address was changed."),
+    ("key-revoked", "The API key has ended."),
     ("limits-cleared", "Cleared: whoever was refused for it may try again within a second."),
     ("limits-gone", "There was nothing to clear any more."),
     ("may-keep-password", "The user may keep their password."),
@@ -21,9 +22,12 @@ const ALL: &[(&str, &str)] = &[
     ("network-denied", "The network is denied: all gateways refuse it within a second."),
     ("network-forgotten", "The network is treated as the settings say."),
     ("others-ended", "All other tokens of the user have ended."),
-    ("password-changed", "The user has another password, and their tokens have ended."),
+    (
+        "password-changed",
+        "The user has another password, and their tokens and API keys have ended.",
+    ),
     ("promoted", "The user is staff."),
-    ("sessions-ended", "All tokens and sessions of the user have ended."),
+    ("sessions-ended", "All tokens, sessions and API keys of the user have ended."),
     ("token-revoked", "The token has ended."),
     ("user-created", "The user is made."),
 ];

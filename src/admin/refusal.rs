@@ -4,7 +4,7 @@ use super::asked::Asked;
 use super::page::{self, Nav};
 use super::site::Site;
 use super::{Settings, empty};
-use crate::api::BodyError;
+use crate::api::{BodyError, sentence};
 use crate::auth::{AuthError, ManageError, RegisterError};
 use crate::clock::seconds_up;
 use crate::gateway::ConsoleAnswer;
@@ -184,17 +184,6 @@ impl From<RegisterError> for Refusal {
             error => Self::Refused(sentence(&error.to_string())),
         }
     }
-}
-
-/// An error's words as a sentence.
-pub(super) fn sentence(words: &str) -> String {
-    let mut chars = words.chars();
-    let first = chars.next().map(char::to_uppercase).into_iter().flatten();
-    let mut sentence: String = first.chain(chars).collect();
-    if !sentence.ends_with('.') {
-        sentence.push('.');
-    }
-    sentence
 }
 
 /// What is not there.

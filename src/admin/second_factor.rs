@@ -1,11 +1,11 @@
 //! `/account/totp/`: an operator's own authenticator app.
 
 use super::page::{self, Nav, with_status};
+use super::proof;
 use super::refusal::Refusal;
 use super::site::Site;
 use crate::auth::{Enrolment, RecoveryCodes};
 use crate::gateway::ConsoleAnswer;
-use crate::model::password::Password;
 use http::StatusCode;
 use maud::{Markup, html};
 use qrcode::{Color, EcLevel, QrCode};
@@ -39,21 +39,32 @@ pub(super) async fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     if site.auth().has_second_factor(user.id).await? {
         return Ok(page::redirect(&site.link("/account/")));
     }
-    if !site.asked().is_read() {
-        site.form()?;
-        let enrolment = site.auth().begin_second_factor(user).await?;
-        return Ok(secret_page(site, &enrolment));
+    if site.asked().is_read() {
+        return begin_page(site, None).await;
     }
+    let form = site.form()?;
+    // Whoever has the session alone would shut its owner out with an app of their own.
+    if !site.auth().prove(user, proof::read(&form), &site.actor()).await? {
+        let page = begin_page(site, Some("The password is wrong.")).await?;
+        return Ok(with_status(page, StatusCode::BAD_REQUEST));
+    }
+    let enrolment = site.auth().begin_second_factor(user).await?;
+    Ok(secret_page(site, &enrolment))
+}
+
+async fn begin_page(site: &Site<'_>, problem: Option<&str>) -> Result<ConsoleAnswer, Refusal> {
     let body = html! {
         section.panel {
+            @if let Some(problem) = problem { p.alert role="alert" { (problem) } }
             @if site.settings().require_totp {
                 p.notice { "Here everyone who signs in needs an authenticator app. Set yours up to \
                             go on." }
             }
             p { "An app on your phone, such as Aegis, FreeOTP or Google Authenticator, shows a new \
                  code every 30 seconds. Once it is set up, you type one each time you sign in." }
-            form method="post" {
+            form.stack method="post" {
                 (site.form_key())
+                (proof::fields(site).await?)
                 button.primary { "Show the QR code" }
             }
         }
@@ -152,7 +163,7 @@ fn renew_page(site: &Site<'_>, problem: Option<&str>) -> ConsoleAnswer {
             p { "The codes that you have now will be void." }
             form.stack method="post" {
                 (site.form_key())
-                (code_field())
+                (proof::code_field())
                 div.row {
                     button.primary { "Make new recovery codes" }
                     a.button href=(site.link("/account/")) { "Cancel" }
@@ -169,14 +180,11 @@ pub(super) async fn turn_off(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> 
         return Ok(off_page(site, None));
     }
     let form = site.form()?;
-    let password = Password::new(form.get("password").unwrap_or_default().to_owned());
-    let code = form.get("code").unwrap_or_default();
     let (user, by) = (&site.session.user, site.actor());
-    if site.auth().disable_second_factor(user, password, code, by).await? {
+    if site.auth().disable_second_factor(user, proof::read(&form), by).await? {
         return Ok(page::redirect(&site.link("/account/")));
     }
-    let words = "The password or the code is wrong, or the code was used already.";
-    Ok(with_status(off_page(site, Some(words)), StatusCode::BAD_REQUEST))
+    Ok(with_status(off_page(site, Some(proof::WRONG)), StatusCode::BAD_REQUEST))
 }
 
 fn off_page(site: &Site<'_>, problem: Option<&str>) -> ConsoleAnswer {
@@ -191,7 +199,7 @@ fn off_page(site: &Site<'_>, problem: Option<&str>) -> ConsoleAnswer {
                     input type="password" name="password" autocomplete="current-password" required
                         autofocus;
                 }
-                (code_field())
+                (proof::code_field())
                 div.row {
                     button.danger { "Turn the authenticator app off" }
                     a.button href=(site.link("/account/")) { "Cancel" }
@@ -200,15 +208,6 @@ fn off_page(site: &Site<'_>, problem: Option<&str>) -> ConsoleAnswer {
         }
     };
     site.page(Nav::None, "Turn the authenticator app off", &body)
-}
-
-fn code_field() -> Markup {
-    html! {
-        label { "Code of the app, or a recovery code"
-            input name="code" autocomplete="one-time-code" autocapitalize="none" spellcheck="false"
-                maxlength="40" required;
-        }
-    }
 }
 
 /// A text as a picture that apps scan: dark on light in every scheme. `None` if it is too long.

@@ -1,12 +1,14 @@
 //! What a page has at hand.
 
 use super::asked::{Asked, Pairs};
+use super::leave::Leave;
 use super::page::{self, Nav};
 use super::refusal::Refusal;
 use super::{Console, Reading, Settings};
-use crate::auth::{Auth, Session, SessionId, Visitor};
+use crate::auth::{Auth, AuthError, Session, SessionId, Visitor};
 use crate::gateway::{ConsoleAnswer, Gateway, PLAIN_NAME, SECURE_NAME};
 use crate::model::event::Actor;
+use crate::model::user::User;
 use http::header;
 use maud::{Markup, html};
 use std::sync::Arc;
@@ -115,17 +117,35 @@ impl Due {
     }
 }
 
+/// What someone must do before anything else.
+pub(super) async fn due(
+    auth: &Auth,
+    settings: &Settings,
+    user: &User,
+) -> Result<Option<Due>, AuthError> {
+    if user.must_change {
+        return Ok(Some(Due::Password));
+    }
+    if settings.require_totp && !auth.has_second_factor(user.id).await? {
+        return Ok(Some(Due::SecondFactor));
+    }
+    Ok(None)
+}
+
 impl<'a> Site<'a> {
     /// What must be done before anything else.
     pub(super) async fn due(&self) -> Result<Option<Due>, Refusal> {
-        let user = &self.session.user;
-        if user.must_change {
-            return Ok(Some(Due::Password));
+        Ok(due(self.auth(), self.settings(), &self.session.user).await?)
+    }
+
+    /// Their leave, for what is sent for long.
+    pub(super) fn leave(&self) -> Leave {
+        Leave {
+            auth: self.shared_auth(),
+            from: self.asked().from,
+            id: self.id.clone(),
+            settings: Arc::clone(&self.entrance.console.settings),
         }
-        if self.settings().require_totp && !self.auth().has_second_factor(user.id).await? {
-            return Ok(Some(Due::SecondFactor));
-        }
-        Ok(None)
     }
 
     /// What is asked for.

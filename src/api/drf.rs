@@ -229,10 +229,14 @@ impl From<ManageError> for Problem {
 }
 
 /// An error's words as a sentence.
-fn sentence(words: &str) -> String {
+pub fn sentence(words: &str) -> String {
     let mut chars = words.chars();
     let first = chars.next().map(char::to_uppercase).into_iter().flatten();
-    first.chain(chars).chain(['.']).collect()
+    let mut sentence: String = first.chain(chars).collect();
+    if !sentence.ends_with('.') {
+        sentence.push('.');
+    }
+    sentence
 }
 
 impl From<NetworkError> for Problem {

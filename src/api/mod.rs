@@ -14,7 +14,7 @@ mod rate_limit;
 mod register;
 
 pub use self::credentials::Credentials;
-pub use self::drf::Problem;
+pub use self::drf::{Problem, sentence};
 pub use self::grpc::is_grpc;
 pub use self::rate_limit::rate_limit_fields;
 

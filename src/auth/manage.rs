@@ -36,7 +36,7 @@ impl Auth {
         Ok(user)
     }
 
-    /// Lets a user in, or locks them out and ends their tokens.
+    /// Lets a user in, or locks them out and ends their tokens and API keys.
     pub async fn set_active(
         &self,
         user: &User,
@@ -52,7 +52,7 @@ impl Auth {
         outcome
     }
 
-    /// Makes a user staff, or takes that from them and ends their tokens.
+    /// Makes a user staff, or takes that from them and ends their tokens and API keys.
     pub async fn set_staff(
         &self,
         user: &User,
@@ -67,7 +67,7 @@ impl Auth {
         outcome
     }
 
-    /// Replaces a user's password and ends their tokens. They may have to choose another one, which
+    /// Replaces a user's password and ends their tokens and API keys. They may have to choose another one, which
     /// the operator does not know.
     pub async fn set_password(
         &self,
@@ -146,16 +146,24 @@ impl Auth {
         (name, detail): (EventName, Option<String>),
         by: Actor,
     ) -> Result<User, ManageError> {
-        let changed = self.store.change_user(user.id, change).await?;
-        let changed = changed.ok_or_else(|| ManageError::NoSuchUser(user.username.to_string()))?;
+        let store = async {
+            let changed = self.store.change_user(user.id, change).await?;
+            changed.ok_or_else(|| ManageError::NoSuchUser(user.username.to_string()))
+        };
+        let ends_keys = matches!(
+            name,
+            EventName::UserDeactivated | EventName::StaffWithdrawn | EventName::PasswordChanged
+        );
+        let (changed, ended) = match ends_keys {
+            true => self.ending_keys(user, &by, store).await?,
+            false => (store.await?, 0),
+        };
         let event = self.event(name, by).of(&changed);
-        self.events.record(match detail {
-            Some(detail) => event.with(detail),
-            None => event,
+        let details: Vec<_> = detail.into_iter().chain(keys_ended(ended)).collect();
+        self.events.record(match details.as_slice() {
+            [] => event,
+            details => event.with(details.join("; ")),
         });
-        if matches!(name, EventName::UserDeactivated | EventName::StaffWithdrawn) {
-            self.end_keys(changed.id).await?;
-        }
         Ok(changed)
     }
 
@@ -166,9 +174,26 @@ impl Auth {
 
 /// What an event says of a change; nothing where all stays as it was.
 fn changed(what: &str, from: &str, to: &str) -> Option<String> {
-    let or_nothing =
-        |text: &str| if text.is_empty() { "nothing".to_owned() } else { text.to_owned() };
-    (from != to).then(|| format!("{what}: {} → {}", or_nothing(from), or_nothing(to)))
+    (from != to).then(|| format!("{what}: {} → {}", side(from), side(to)))
+}
+
+/// A value before or after a change: short enough that both are told, whatever they are.
+fn side(text: &str) -> String {
+    const MOST: usize = 90;
+    match text.char_indices().nth(MOST) {
+        None if text.is_empty() => "nothing".to_owned(),
+        None => text.to_owned(),
+        Some(_) => text.chars().take(MOST - 1).chain(['…']).collect(),
+    }
+}
+
+/// What an event says of API keys that ended with something else; nothing where none did.
+fn keys_ended(count: usize) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some("1 API key ended".to_owned()),
+        count => Some(format!("{count} API keys ended")),
+    }
 }
 
 fn yes_no(yes: bool) -> &'static str {
@@ -221,5 +246,24 @@ impl From<HashError> for ManageError {
 impl From<StoreError> for ManageError {
     fn from(error: StoreError) -> Self {
         Self::Auth(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+
+    #[test]
+    fn a_change_tells_both_sides_however_long_they_are() {
+        let long = |char: char| format!("{}@example.com", char.to_string().repeat(240));
+        let told = changed("must_change", &long('a'), &long('ß')).unwrap();
+        let event =
+            Event::new(EventName::UserChanged, Actor::CommandLine, Timestamp::from_micros(1));
+        let detail = event.with(&told).detail.unwrap();
+        assert_eq!(detail, told);
+        assert!(detail.ends_with("ßß…"), "{detail}");
+        assert_eq!(changed("email", "", "a@b.c").unwrap(), "email: nothing → a@b.c");
+        assert_eq!(changed("email", "a@b.c", "a@b.c"), None);
     }
 }

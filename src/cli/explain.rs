@@ -1,13 +1,13 @@
 //! `authgate explain`
 
-use super::routes::{as_json, as_row, text, upstream_of};
+use super::routes::{as_json, as_row, upstream_of};
 use super::user::read_line;
 use super::{Failure, SettingsFile, accounts_of, output};
 use crate::auth::Auth;
 use crate::config::Flags;
 use crate::gateway::{
     Explanation, Forwarded, Inquiry, Outcome, Sender, ServerName, Settings, UpstreamSettings,
-    explain, shown,
+    explain,
 };
 use crate::model::identity::Identity;
 use clap::Args;
@@ -164,7 +164,7 @@ fn tell(explained: &Explanation, upstreams: &[UpstreamSettings]) {
         println!("access:   {access}");
     }
     match &explained.outcome {
-        Outcome::Answered(response) => tell_answer(response),
+        Outcome::Answered(response) => tell_answer(explained, response),
         Outcome::Console => println!("answer:   from authgate: this is its console"),
         Outcome::Endpoint => println!("answer:   from authgate: this is one of its endpoints"),
         Outcome::Forwarded(Forwarded { headers, method, target, upstream }) => {
@@ -172,22 +172,23 @@ fn tell(explained: &Explanation, upstreams: &[UpstreamSettings]) {
             let name = upstream.map_or("-", |upstream| &upstream.name);
             println!("goes to:  {name}, as\n\n{method} {target}");
             for (name, value) in headers {
-                println!("{name}: {}", shown(name, value));
+                println!("{name}: {}", explained.shown(name, value));
             }
         }
     }
 }
 
-fn tell_answer(response: &Response<Vec<u8>>) {
+fn tell_answer(explained: &Explanation, response: &Response<Vec<u8>>) {
     println!("answer:   from authgate:\n\n{}", response.status());
     for (name, value) in response.headers() {
-        println!("{name}: {}", text(value));
+        println!("{name}: {}", explained.shown(name, value));
     }
     println!("\n{}", String::from_utf8_lossy(response.body()));
 }
 
-fn headers(headers: &HeaderMap) -> Value {
-    let pairs = headers.iter().map(|(name, value)| (name.to_string(), json!(shown(name, value))));
+fn headers(explained: &Explanation, headers: &HeaderMap) -> Value {
+    let pairs = headers.iter();
+    let pairs = pairs.map(|(name, value)| (name.to_string(), json!(explained.shown(name, value))));
     Value::Object(pairs.collect::<Map<_, _>>())
 }
 
@@ -207,7 +208,7 @@ fn in_json(explained: &Explanation, upstreams: &[UpstreamSettings]) -> Value {
         Outcome::Answered(response) => {
             let body = String::from_utf8_lossy(response.body()).into_owned();
             let status = response.status().as_u16();
-            let headers = headers(response.headers());
+            let headers = headers(explained, response.headers());
             (json!({ "status": status, "headers": headers, "body": body }), Value::Null)
         }
         Outcome::Console | Outcome::Endpoint => {
@@ -215,7 +216,7 @@ fn in_json(explained: &Explanation, upstreams: &[UpstreamSettings]) -> Value {
         }
         Outcome::Forwarded(sent) => {
             let upstream = explained.route.as_ref().and_then(|route| upstream_of(route, upstreams));
-            let headers = headers(&sent.headers);
+            let headers = headers(explained, &sent.headers);
             let forwarded = json!({
                 "upstream": upstream,
                 "method": sent.method.as_str(),

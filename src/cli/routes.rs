@@ -3,7 +3,7 @@
 use super::tell::Tell;
 use super::{Failure, output};
 use crate::config::Flags;
-use crate::gateway::{RouteWords, UpstreamSettings};
+use crate::gateway::{RouteWords, SET_BY_ROUTE, UpstreamSettings};
 use crate::policy::{Cors, HeaderEdits, HostPattern, Origins, Route};
 use crate::server::control::Command;
 use clap::Args;
@@ -85,7 +85,8 @@ pub(super) fn as_json(route: &Route, upstreams: &[UpstreamSettings]) -> Value {
     let methods = methods.map(|methods| methods.iter().map(Method::as_str).collect::<Vec<_>>());
     let seconds = |limit: Option<Duration>| limit.map(|limit| limit.as_secs_f64());
     let set = |edits: &HeaderEdits| {
-        let pairs = edits.set.iter().map(|(name, value)| (name.to_string(), json!(text(value))));
+        // The values are not shown: one may be what an app knows the gateway by.
+        let pairs = edits.set.iter().map(|(name, _)| (name.to_string(), json!(SET_BY_ROUTE)));
         Value::Object(pairs.collect::<Map<_, _>>())
     };
     json!({
@@ -126,6 +127,6 @@ fn cors_as_json(cors: &Cors) -> Value {
 }
 
 /// The value of a header as it is shown.
-pub(super) fn text(value: &HeaderValue) -> String {
+fn text(value: &HeaderValue) -> String {
     String::from_utf8_lossy(value.as_bytes()).into_owned()
 }

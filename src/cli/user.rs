@@ -29,7 +29,7 @@ pub(super) enum User {
     List(List),
     /// Shows a user
     Show(Show),
-    /// Gives a user another password and ends all their tokens; it is asked for twice
+    /// Gives a user another password and ends all their tokens and API keys; it is asked for twice
     SetPassword(SetPassword),
     /// Gives a user another address
     SetEmail(SetEmail),
@@ -47,7 +47,7 @@ pub(super) enum User {
     ResetTotp(Named),
     /// Lists an operator's sessions at the console
     Sessions(Sessions),
-    /// Ends all of users' sessions at the console and all their tokens
+    /// Ends all of users' sessions at the console, all their tokens and API keys
     SignOut(SignOut),
     /// Deletes users and all their tokens
     Delete(Several),

@@ -2,7 +2,7 @@
 
 use super::explain::Explanation;
 use crate::model::identity::Identity;
-use crate::policy::Access;
+use crate::policy::{Access, HeaderEdits};
 use http::{HeaderName, HeaderValue, header};
 
 impl Explanation {
@@ -30,10 +30,23 @@ fn describe(caller: &Identity) -> String {
     format!("it is {} (number {}, {kind})", caller.names.username(), caller.user)
 }
 
-/// A header's value as it is shown, unless it is a secret.
-pub fn shown(name: &HeaderName, value: &HeaderValue) -> String {
-    if *name == header::AUTHORIZATION {
-        return "(not shown)".to_owned();
+/// What is shown of a value that a route sets: it may be what an app knows the gateway by.
+pub const SET_BY_ROUTE: &str = "(set by the route)";
+
+impl Explanation {
+    /// The value of a header of the request or the answer as it is shown: no secret is.
+    pub fn shown(&self, name: &HeaderName, value: &HeaderValue) -> String {
+        if *name == header::AUTHORIZATION {
+            return "(not shown)".to_owned();
+        }
+        let is_set = |edits: &HeaderEdits| edits.set.iter().any(|(known, _)| known == name);
+        let is_routes = self
+            .route
+            .as_ref()
+            .is_some_and(|route| is_set(&route.request_headers) || is_set(&route.response_headers));
+        if is_routes {
+            return SET_BY_ROUTE.to_owned();
+        }
+        String::from_utf8_lossy(value.as_bytes()).into_owned()
     }
-    String::from_utf8_lossy(value.as_bytes()).into_owned()
 }

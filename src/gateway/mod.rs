@@ -34,7 +34,7 @@ pub use self::console::{
 };
 pub use self::console_cookie::{PLAIN_NAME, SECURE_NAME};
 pub use self::explain::{Explanation, Forwarded, Inquiry, Outcome, Sender, explain};
-pub use self::explained::shown;
+pub use self::explained::SET_BY_ROUTE;
 pub use self::guard::{Guard, Guarded, Patience, StreamLimits};
 pub use self::head::fold;
 pub use self::identity_headers::{Identification, IdentityHeaders};

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { axe } from "./installed.mjs";
-import { PASSWORD } from "./gateway.mjs";
+import { PASSWORD, eventually } from "./gateway.mjs";
 
 export const WIDE = { width: 1280, height: 900 };
 export const PHONE = { width: 390, height: 844 };
@@ -100,6 +100,16 @@ export class Operator {
   // The row of a table in which this text stands.
   row(text) {
     return this.page.getByRole("row").filter({ hasText: text });
+  }
+
+  // Fails unless an event of that name is told of, with these texts. Events are kept a moment after
+  // they happen.
+  async learnsOf(event, ...texts) {
+    await eventually(event, async () => {
+      await this.visit("/events/");
+      const told = texts.reduce((row, text) => row.filter({ hasText: text }), this.row(event));
+      return (await told.count()) > 0;
+    });
   }
 
   // What the column of that heading says, from top to bottom.

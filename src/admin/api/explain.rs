@@ -5,8 +5,8 @@ use super::reading::field_error;
 use super::routes::READ;
 use super::values::{Line, Parsed};
 use crate::api::Problem;
-use crate::auth::ManageError;
-use crate::gateway::{Explanation, Forwarded, Inquiry, Outcome, RouteWords, Sender, shown};
+use crate::auth::{ManageError, Resource, Right};
+use crate::gateway::{Explanation, Forwarded, Inquiry, Outcome, RouteWords, Sender};
 use crate::model::identity::Identity;
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -29,7 +29,7 @@ pub(super) struct Asked {
     host: Option<Line<1, 255>>,
     /// The address that it comes from; that of this machine if it is left out.
     from: Option<Parsed<IpAddr>>,
-    /// It has a good token of this user.
+    /// It has a good token of this user. A key needs users:read to say so.
     username: Option<Line<1, 150>>,
 }
 
@@ -80,7 +80,7 @@ pub(super) struct Sent {
     upstream: u64,
     method: String,
     target: String,
-    /// Names and values.
+    /// Names and values. Those that the route sets are not shown.
     headers: Vec<[String; 2]>,
 }
 
@@ -102,6 +102,12 @@ impl Operation for Explain {
     };
 
     async fn run(&self, call: &Call<'_>, given: Given<Self>) -> Result<Explained, Problem> {
+        let users = Right::Read(Resource::Users);
+        if given.body.username.is_some() && !call.caller.key.rights.permit(users) {
+            // The answer says who they are, and a refusal that they are not.
+            let words = format!("The key does not have the right {users}, which username needs.");
+            return Err(Problem::Denied(words));
+        }
         let user = match &given.body.username {
             Some(name) => Some(identity(call, &name.0).await?),
             None => None,
@@ -109,7 +115,7 @@ impl Operation for Explain {
         let sender = user.as_ref().map_or(Sender::Nobody, |user| Sender::Stated(user.as_ref()));
         let explained = call.gateway.explain(inquiry(given.body)?, sender).await;
         let explained = explained.map_err(|_| field_error("target", ["This is no target."]))?;
-        Ok(tell(explained))
+        Ok(tell(&explained))
     }
 }
 
@@ -143,7 +149,7 @@ fn inquiry(asked: Asked) -> Result<Inquiry, Problem> {
     })
 }
 
-fn tell(explained: Explanation) -> Explained {
+fn tell(explained: &Explanation) -> Explained {
     let access = explained.access();
     let routes = explained.considered.iter().map(|(route, why)| {
         let is_taken = explained.route.as_ref().is_some_and(|taken| taken == route);
@@ -152,23 +158,24 @@ fn tell(explained: Explanation) -> Explained {
         Considered { host, path, methods, access, is_taken, why: why.clone() }
     });
     let routes = routes.collect();
-    let (outcome, status, forwarded) = match explained.outcome {
+    let (outcome, status, forwarded) = match &explained.outcome {
         Outcome::Answered(response) => (What::Answered, Some(response.status().as_u16()), None),
         Outcome::Console => (What::Console, None, None),
         Outcome::Endpoint => (What::Endpoint, None, None),
-        Outcome::Forwarded(sent) => (What::Forwarded, None, Some(Sent::of(sent))),
+        Outcome::Forwarded(sent) => (What::Forwarded, None, Some(Sent::of(explained, sent))),
     };
     Explained { routes, access, outcome, status, forwarded }
 }
 
 impl Sent {
-    fn of(sent: Forwarded) -> Self {
-        let pair =
-            |(name, value): (&HeaderName, &HeaderValue)| [name.to_string(), shown(name, value)];
+    fn of(explained: &Explanation, sent: &Forwarded) -> Self {
+        let pair = |(name, value): (&HeaderName, &HeaderValue)| {
+            [name.to_string(), explained.shown(name, value)]
+        };
         Self {
             upstream: u64::try_from(sent.upstream).unwrap_or(u64::MAX),
             method: sent.method.to_string(),
-            target: sent.target,
+            target: sent.target.clone(),
             headers: sent.headers.iter().map(pair).collect(),
         }
     }

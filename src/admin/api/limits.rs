@@ -25,7 +25,7 @@ pub(super) struct Limit {
     limit: String,
     /// Whose: an account's key, a network, or both; a user or a token.
     whose: String,
-    /// Who has the account, if it is one's that somebody has.
+    /// Who has the account, if that is found quickly: whoever failed of late or is asked for by name.
     username: Option<String>,
     /// For how many seconds further attempts are refused; null if they are not.
     refused_for: Option<u64>,
@@ -82,11 +82,10 @@ impl Operation for List {
         const MOST: usize = 1_000;
         let Wanted { username, address, is_refused } = given.query;
         let name = username.as_ref().map(|name| name.0.as_str());
-        let mut found = call.auth.limits(name, address.map(|address| address.0)).await?;
-        found.retain(|view| is_refused.is_none_or(|wanted| view.wait.is_some() == wanted));
-        let has_more = found.len() > MOST;
-        let limits = found.into_iter().take(MOST).map(Limit::of).collect();
-        Ok(Limits { limits, has_more })
+        let whose = (name, address.map(|address| address.0));
+        let (limits, count) = call.auth.limits_like(whose, is_refused, MOST).await?;
+        let has_more = count > limits.len();
+        Ok(Limits { limits: limits.into_iter().map(Limit::of).collect(), has_more })
     }
 }
 

@@ -180,7 +180,7 @@ impl Operation for RevokeAllOf {
         path: "/users/{id}/tokens",
         right: WRITE,
         status: StatusCode::NO_CONTENT,
-        summary: "End all tokens of a user, or all but one",
+        summary: "End all tokens of a user with their sessions and API keys, or all tokens but one",
     };
 
     async fn run(&self, call: &Call<'_>, given: Given<Self>) -> Result<Empty, Problem> {

@@ -429,7 +429,7 @@ impl Operation for SetPassword {
         path: "/users/{id}/password",
         right: WRITE,
         status: StatusCode::OK,
-        summary: "Give a user another password, and end their tokens",
+        summary: "Give a user another password, and end their tokens and API keys",
     };
 
     async fn run(&self, call: &Call<'_>, given: Given<Self>) -> Result<SetAnswer, Problem> {

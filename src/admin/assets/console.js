@@ -120,7 +120,7 @@ function follow(table) {
     ? "Not live any more: reload the page." : "Not live at present: it is tried again.");
   source.addEventListener("end", () => {
     source.close();
-    tell("Not live any more: you are signed out.");
+    tell("Not live any more: you have to sign in again.");
   });
   source.onmessage = (message) => {
     const event = JSON.parse(message.data);

@@ -1,10 +1,10 @@
 //! `/events/export/`: all events of a search as JSON, a line each, a page of them at a time: however
 //! many there are, no more than one page is in memory.
 
+use super::super::leave::Leave;
 use super::super::refusal::Refusal;
 use super::super::site::Site;
 use super::search::Search;
-use crate::auth::Auth;
 use crate::gateway::{ConsoleAnswer, CutOff};
 use crate::store::EventQuery;
 use bytes::Bytes;
@@ -12,7 +12,6 @@ use futures_util::{StreamExt, stream};
 use http::{HeaderValue, Response, header};
 use std::error::Error;
 use std::fmt::Write;
-use std::sync::Arc;
 
 /// How many are read at once.
 const PAGE: usize = 500;
@@ -24,25 +23,29 @@ pub(super) fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     if let Some(problem) = search.problem() {
         return Err(Refusal::BadRequest(problem.to_owned()));
     }
-    let auth = site.shared_auth();
+    let leave = site.leave();
     let mut head = Response::new(());
-    let disposition = format!("attachment; filename=\"events-{}.jsonl\"", auth.today());
+    let disposition = format!("attachment; filename=\"events-{}.jsonl\"", leave.auth.today());
     let headers = head.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     if let Ok(value) = HeaderValue::from_str(&disposition) {
         headers.insert(header::CONTENT_DISPOSITION, value);
     }
     let query = search.unpaged().query(PAGE);
-    let pieces = stream::unfold(Some((auth, query)), next_page);
+    let pieces = stream::unfold(Some((leave, query)), next_page);
     Ok(ConsoleAnswer::Stream(head, pieces.boxed()))
 }
 
 /// Where an export stands; `None` once it is at its end.
-type Standing = Option<(Arc<Auth>, EventQuery)>;
+type Standing = Option<(Leave, EventQuery)>;
 
 async fn next_page(standing: Standing) -> Option<(Result<Bytes, CutOff>, Standing)> {
-    let (auth, query) = standing?;
-    let page = match auth.find_events(&query).await {
+    let (leave, query) = standing?;
+    if !matches!(leave.holds().await, Ok(true)) {
+        tracing::warn!("an export is cut off: whoever asked for it may not have it any more");
+        return Some((Err(CutOff), None));
+    }
+    let page = match leave.auth.find_events(&query).await {
         Ok(page) => page,
         Err(error) => {
             let error = &error as &dyn Error;
@@ -55,6 +58,6 @@ async fn next_page(standing: Standing) -> Option<(Result<Bytes, CutOff>, Standin
         // To a text it never fails.
         let _ = writeln!(lines, "{}", event.to_json());
     }
-    let rest = page.next.map(|next| (auth, EventQuery { after: Some(next), ..query }));
+    let rest = page.next.map(|next| (leave, EventQuery { after: Some(next), ..query }));
     Some((Ok(Bytes::from(lines)), rest))
 }

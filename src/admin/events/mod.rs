@@ -10,6 +10,7 @@ use self::search::Search;
 use super::page::{Nav, moment};
 use super::refusal::Refusal;
 use super::site::Site;
+use super::tokens::without_ids;
 use super::users;
 use crate::auth::AuthError;
 use crate::gateway::ConsoleAnswer;
@@ -148,7 +149,8 @@ fn table(site: &Site<'_>, search: &Search, page: &EventPage, news: Option<&Curso
         let place: String = form_urlencoded::byte_serialize(place.as_bytes()).collect();
         let address = search.address();
         let joint = if address.is_empty() { "?" } else { "&" };
-        site.link(&format!("/events/live/{address}{joint}after={place}"))
+        let key = site.id.live_key();
+        site.link(&format!("/events/live/{address}{joint}after={place}&key={key}"))
     });
     html! {
         div.table {
@@ -184,6 +186,7 @@ fn nothing(site: &Site<'_>, search: &Search, page: &EventPage) -> Markup {
 
 fn row(site: &Site<'_>, event: &Event) -> Markup {
     let (user, actor) = (event.user.as_ref(), &event.actor);
+    let detail = event.detail.as_deref().map(without_ids);
     html! {
         tr data-key=(key(event)) {
             td data-label="Time" { (moment(event.at)) }
@@ -202,7 +205,7 @@ fn row(site: &Site<'_>, event: &Event) -> Markup {
             }
             td.long data-label="Detail" {
                 details {
-                    summary.faint[event.detail.is_none()] { bdi { (event.detail.as_deref().unwrap_or("all fields")) } }
+                    summary.faint[detail.is_none()] { bdi { (detail.as_deref().unwrap_or("all fields")) } }
                     (fields(event))
                 }
             }
@@ -212,7 +215,7 @@ fn row(site: &Site<'_>, event: &Event) -> Markup {
 
 /// All that is known of an event.
 fn fields(event: &Event) -> Markup {
-    let told = event.to_json();
+    let told = told(event);
     let fields = told.as_object().into_iter().flatten();
     let plain = |value: &serde_json::Value| match value {
         serde_json::Value::String(text) => text.clone(),
@@ -226,6 +229,12 @@ fn fields(event: &Event) -> Markup {
             }
         }
     }
+}
+
+/// An event for people: programs get whole ids of tokens.
+fn told(event: &Event) -> serde_json::Value {
+    let detail = event.detail.as_deref().map(without_ids);
+    Event { detail, ..event.clone() }.to_json()
 }
 
 /// What it looks like: what went wrong stands out.

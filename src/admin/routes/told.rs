@@ -1,7 +1,7 @@
 //! What would become of a request, as the page tells it.
 
 use super::table::or_any;
-use crate::gateway::{Explanation, Forwarded, Outcome, RouteWords, UpstreamView, shown};
+use crate::gateway::{Explanation, Forwarded, Outcome, RouteWords, UpstreamView};
 use http::{HeaderMap, Response};
 use maud::{Markup, html};
 use std::fmt::Write;
@@ -12,7 +12,7 @@ pub(super) fn told(explained: &Explanation, upstreams: &[UpstreamView]) -> Marku
         section.panel aria-label="What would become of it" role="status" {
             (outcome(&explained.outcome, upstreams))
             @if let Some(access) = explained.access() { p { "Access is " (access) "." } }
-            (details(&explained.outcome))
+            (details(explained))
         }
         (considered(explained))
     }
@@ -38,26 +38,26 @@ fn outcome(outcome: &Outcome, upstreams: &[UpstreamView]) -> Markup {
     }
 }
 
-fn details(outcome: &Outcome) -> Markup {
-    match outcome {
-        Outcome::Answered(response) => html! { pre { (answer(response)) } },
+fn details(explained: &Explanation) -> Markup {
+    match &explained.outcome {
+        Outcome::Answered(response) => html! { pre { (answer(explained, response)) } },
         Outcome::Forwarded(Forwarded { headers, method, target, .. }) => html! {
             p { "The app gets:" }
-            pre { (method) " " (target) "\n" (lines(headers)) }
+            pre { (method) " " (target) "\n" (lines(explained, headers)) }
         },
         Outcome::Console | Outcome::Endpoint => html! {},
     }
 }
 
-fn answer(response: &Response<Vec<u8>>) -> String {
+fn answer(explained: &Explanation, response: &Response<Vec<u8>>) -> String {
     let body = String::from_utf8_lossy(response.body());
-    format!("{}\n{}\n{body}", response.status(), lines(response.headers()))
+    format!("{}\n{}\n{body}", response.status(), lines(explained, response.headers()))
 }
 
-fn lines(headers: &HeaderMap) -> String {
+fn lines(explained: &Explanation, headers: &HeaderMap) -> String {
     headers.iter().fold(String::new(), |mut lines, (name, value)| {
         // Writing to a String cannot fail.
-        let _ = writeln!(lines, "{name}: {}", shown(name, value));
+        let _ = writeln!(lines, "{name}: {}", explained.shown(name, value));
         lines
     })
 }

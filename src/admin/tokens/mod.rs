@@ -33,6 +33,12 @@ pub(super) fn short(id: TokenId) -> String {
     format!("…{:04x}", id.head & 0xffff)
 }
 
+/// A detail of an event with the ids of tokens cut to what people see of them.
+pub(super) fn without_ids(detail: &str) -> String {
+    let word = |word: &str| word.parse::<TokenId>().map_or_else(|_| word.to_owned(), short);
+    detail.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
 async fn list(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     site.reads()?;
     let query = &site.asked().query;

@@ -79,20 +79,20 @@ impl Act {
         match self {
             Self::Activate => "They may log in again. Tokens that ended stay so.",
             Self::Deactivate => {
-                "They cannot log in any more, and all their tokens and sessions end at once. The \
-                 account stays, and can be activated again."
+                "They cannot log in any more, and all their tokens, sessions and API keys end at once. \
+                 The account stays, and can be activated again."
             }
             Self::Delete => {
                 "The account is gone at once, and cannot be brought back. What is told of it among \
                  the events stays until it is too old to be kept."
             }
             Self::Demote => {
-                "They may no longer pass where only staff may, nor sign in here. All their tokens \
-                 and sessions end at once; they can log in again as an ordinary user."
+                "They may no longer pass where only staff may, nor sign in here. All their tokens, \
+                 sessions and API keys end at once; they can log in again as an ordinary user."
             }
             Self::EndSessions => {
-                "All their tokens and sessions end at once, those of apps and of this console. They \
-                 can log in again with their password."
+                "All their tokens and sessions end at once, those of apps and of this console, and \
+                 their API keys. They can log in again with their password."
             }
             Self::KeepPassword => "They may keep the password that they have.",
             Self::MustChange => "They must choose another password before anything else.",
@@ -107,7 +107,7 @@ impl Act {
             Self::Deactivate => "locked out; all tokens have ended",
             Self::Delete => "deleted",
             Self::Demote => "staff no more; all tokens have ended",
-            Self::EndSessions => "all tokens and sessions have ended",
+            Self::EndSessions => "all tokens, sessions and API keys have ended",
             Self::KeepPassword => "may keep the password",
             Self::MustChange => "must choose another password",
             Self::Promote => "staff",

@@ -1,17 +1,17 @@
 //! `/users/export/`: all users of a search as CSV, a page of them at a time: however many there are,
 //! no more than one page is in memory.
 
+use super::super::leave::Leave;
 use super::super::refusal::Refusal;
 use super::super::site::Site;
 use super::search::Search;
-use crate::auth::{Auth, csv_head, csv_row};
+use crate::auth::{csv_head, csv_row};
 use crate::gateway::{ConsoleAnswer, CutOff};
 use crate::store::Cursor;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http::{HeaderValue, Response, header};
 use std::error::Error;
-use std::sync::Arc;
 
 /// How many users are read at once.
 const PAGE: usize = 500;
@@ -19,7 +19,8 @@ const PAGE: usize = 500;
 /// `/users/export/`
 pub(super) fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     site.reads()?;
-    let auth = site.shared_auth();
+    let leave = site.leave();
+    let auth = &leave.auth;
     auth.tell_of_export(site.actor());
     let mut head = Response::new(());
     let (kind, name) = ("text/csv; charset=utf-8", format!("users-{}.csv", auth.today()));
@@ -31,16 +32,20 @@ pub(super) fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     }
     let search = Search::read(&site.asked().query).restarted();
     let first = stream::once(async { Ok(Bytes::from(csv_head())) });
-    let rest = stream::unfold(Some((auth, search)), next_page);
+    let rest = stream::unfold(Some((leave, search)), next_page);
     Ok(ConsoleAnswer::Stream(head, first.chain(rest).boxed()))
 }
 
 /// Where an export stands; `None` once it is at its end.
-type Standing = Option<(Arc<Auth>, Search)>;
+type Standing = Option<(Leave, Search)>;
 
 async fn next_page(standing: Standing) -> Option<(Result<Bytes, CutOff>, Standing)> {
-    let (auth, search) = standing?;
-    let page = match auth.find_users(&search.query(PAGE)).await {
+    let (leave, search) = standing?;
+    if !matches!(leave.holds().await, Ok(true)) {
+        tracing::warn!("an export is cut off: whoever asked for it may not have it any more");
+        return Some((Err(CutOff), None));
+    }
+    let page = match leave.auth.find_users(&search.query(PAGE)).await {
         Ok(page) => page,
         Err(error) => {
             let error = &error as &dyn Error;
@@ -49,6 +54,6 @@ async fn next_page(standing: Standing) -> Option<(Result<Bytes, CutOff>, Standin
         }
     };
     let rows: String = page.users.iter().map(csv_row).collect();
-    let more = |next: Cursor| (auth, Search { after: Some(next), ..search });
+    let more = |next: Cursor| (leave, Search { after: Some(next), ..search });
     Some((Ok(Bytes::from(rows)), page.next.map(more)))
 }

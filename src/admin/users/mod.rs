@@ -42,6 +42,7 @@ async fn of_one(site: &Site<'_>, user: &User, segments: &[&str]) -> Result<Conso
     match segments {
         [] => one::answer(site, user).await,
         ["email"] => change::email(site, user).await,
+        ["keys", id, "revoke"] => one::revoke_key(site, user, id).await,
         ["password"] => password::answer(site, user).await,
         ["tokens", "keep"] => change::keep_token(site, user).await,
         ["tokens", "new"] => new_token::answer(site, user).await,

@@ -1,15 +1,16 @@
 //! `/users/ID/`: all that is known of a user, and what can be done.
 
+use super::super::keys;
 use super::super::notice;
 use super::super::page::{Nav, moment, moment_or};
 use super::super::refusal::Refusal;
 use super::super::site::Site;
-use super::super::tokens::{Place, short, table};
+use super::super::tokens::{Place, table, without_ids};
 use super::act::Act;
 use super::{name, path_of};
+use crate::auth::ApiKey;
 use crate::gateway::ConsoleAnswer;
 use crate::model::event::{Actor, Event};
-use crate::model::token::TokenId;
 use crate::model::user::User;
 use crate::store::{EventQuery, ListedToken};
 use maud::{Markup, html};
@@ -27,6 +28,7 @@ pub(super) async fn answer(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer
     let mut tokens = site.auth().tokens_of(user).await?;
     tokens.reverse();
     let username = Some(user.username.clone());
+    let keys = site.auth().keys_of(user.id).await?;
     let query = EventQuery { user: username, ..EventQuery::newest(LATEST) };
     // What cannot be read of the past must not hide the present.
     let events = site.auth().events(&query).await.inspect_err(|error| {
@@ -45,6 +47,7 @@ pub(super) async fn answer(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer
             (acts(site, user))
         }
         (token_part(site, user, &tokens))
+        @if user.is_staff || !keys.is_empty() { (key_part(site, user, &keys)) }
         (history(site, user, events.ok().as_deref()))
     };
     let title = match user.username.as_str() {
@@ -152,6 +155,35 @@ fn token_part(site: &Site<'_>, user: &User, tokens: &[ListedToken]) -> Markup {
     }
 }
 
+/// What programs call the API with in their name.
+fn key_part(site: &Site<'_>, user: &User, keys: &[ApiKey]) -> Markup {
+    html! {
+        section aria-labelledby="keys" {
+            div.row.between.head {
+                h2 id="keys" { "API keys" }
+                @if user.id == site.session.user.id {
+                    a.button href=(site.link("/account/keys/")) { "Your API keys" }
+                }
+            }
+            @if keys.is_empty() {
+                p.empty { "No program calls the API in their name." }
+            } @else { (keys::table(site, keys, &format!("{}keys/", path_of(user)))) }
+        }
+    }
+}
+
+/// `/users/ID/keys/KEY/revoke/`
+pub(super) async fn revoke_key(
+    site: &Site<'_>,
+    user: &User,
+    id: &str,
+) -> Result<ConsoleAnswer, Refusal> {
+    let back = path_of(user) + &notice::told("key-revoked");
+    let path = format!("{}keys/", path_of(user));
+    let place = keys::Place { back: &back, nav: Nav::Users, path: &path };
+    keys::revoke_of(site, user, id, place).await
+}
+
 /// The latest events of the account; `None` if they cannot be read.
 fn history(site: &Site<'_>, user: &User, events: Option<&[Event]>) -> Markup {
     let username: String =
@@ -210,10 +242,4 @@ fn by(actor: &Actor) -> Markup {
         (kind)
         @if let Some(address) = actor.address() { " " span.faint { "from " (address) } }
     }
-}
-
-/// A detail with the ids of tokens cut to what people see of them.
-fn without_ids(detail: &str) -> String {
-    let word = |word: &str| word.parse::<TokenId>().map_or_else(|_| word.to_owned(), short);
-    detail.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }

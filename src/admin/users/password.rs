@@ -111,7 +111,7 @@ fn page(
     let body = html! {
         p {
             "Another password for " a href=(site.link(&path_of(user))) { (name(&user.username)) }
-            ". All their tokens and sessions end at once."
+            ". All their tokens, sessions and API keys end at once."
         }
         form.stack.panel method="post" action=(site.link(&format!("{}password/", path_of(user)))) {
             (problems.summary())

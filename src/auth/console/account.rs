@@ -34,12 +34,25 @@ impl Auth {
     pub async fn disable_second_factor(
         &self,
         user: &User,
-        password: Password,
-        typed: &str,
+        proof: OwnProof<'_>,
         by: Actor,
     ) -> Result<bool, AuthError> {
+        if !self.has_second_factor(user.id).await? || !self.prove(user, proof, &by).await? {
+            return Ok(false);
+        }
+        self.reset_second_factor(user, by).await
+    }
+
+    /// Whether one who is signed in knows their password, and a code if they have the second factor:
+    /// for what outlives a session, which someone else may have. It counts as a sign-in does.
+    pub async fn prove(
+        &self,
+        user: &User,
+        proof: OwnProof<'_>,
+        by: &Actor,
+    ) -> Result<bool, AuthError> {
         let Some(from) = by.address() else { return Ok(false) };
-        let password = Arc::new(password);
+        let password = Arc::new(proof.password);
         let username = user.username.as_str();
         let guess = Typed { door: Door::Console, from, password: &password, username };
         let judged = self.count_guess(guess, async |seat: &mut Seat<'_>, found| {
@@ -50,9 +63,17 @@ impl Auth {
             Ok(_) | Err(AuthError::BadCredentials) => return Ok(false),
             Err(error) => return Err(error),
         }
-        if !self.proves_second_factor(user, typed, &by).await? {
-            return Ok(false);
+        if !self.has_second_factor(user.id).await? {
+            return Ok(true);
         }
-        self.reset_second_factor(user, by).await
+        self.proves_second_factor(user, proof.code, by).await
     }
+}
+
+/// By what one who is signed in proves that it is them.
+pub struct OwnProof<'a> {
+    /// A code of their app, or a recovery code; blank if they have none.
+    pub code: &'a str,
+    /// Their present password.
+    pub password: Password,
 }

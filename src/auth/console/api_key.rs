@@ -1,7 +1,8 @@
 //! What programs call the console's API with.
 //!
 //! A key acts for its owner, and no longer than they are active staff. It is no session and no token:
-//! a changed password leaves it as it is, and so does an end of all sessions.
+//! what its owner does with those leaves it as it is. What another does who answers an attack ends it,
+//! too: see [`Auth::ending_keys`].
 
 use super::super::issue::random_bytes;
 use super::super::{Auth, AuthError, ManageError};
@@ -63,6 +64,9 @@ pub enum KeyError {
     /// Its name is not one.
     #[error("a key's name has 1 to {} characters, all of them printable", ApiKey::LONGEST_NAME)]
     BadName,
+    /// Its owner was changed meanwhile.
+    #[error("{0} was changed by someone else at the same moment; try again")]
+    Changed(String),
     /// For a reason of the accounts.
     #[error(transparent)]
     Manage(#[from] ManageError),
@@ -167,7 +171,8 @@ impl ApiKey {
 }
 
 impl KeyWish {
-    fn check(&self) -> Result<(), KeyError> {
+    /// Fails if there can be no such key, whoever wants it.
+    pub fn check(&self) -> Result<(), KeyError> {
         let is_name = (1..=ApiKey::LONGEST_NAME).contains(&self.name.chars().count())
             && !self.name.trim().is_empty()
             && !self
@@ -186,7 +191,8 @@ impl KeyWish {
 }
 
 impl Auth {
-    /// Makes a key that acts for an operator.
+    /// Makes a key that acts for an operator, as they are at this moment: what ends keys meanwhile ends
+    /// it, too.
     pub async fn create_key(
         &self,
         owner: &User,
@@ -213,6 +219,11 @@ impl Auth {
         }
         .item(digest)?;
         self.store.put_item(&item).await?;
+        let now = self.store.user(owner.id).await?;
+        if !now.is_some_and(|now| is_operator(&now) && now.epoch == owner.epoch) {
+            self.store.remove_item(ItemKind::ApiKey, &item.key).await?;
+            return Err(KeyError::Changed(owner.username.to_string()));
+        }
         let key = ApiKey::read(&item)?;
         let event = Event::new(EventName::ApiKeyCreated, by, created).of(owner);
         self.events.record(event.with(format!("{} ({}): {}", key.name, key.id, key.rights)));
@@ -243,13 +254,40 @@ impl Auth {
         Ok(key)
     }
 
-    /// Ends all keys of someone who is no operator any more: they do not come back with the right.
-    pub(in crate::auth) async fn end_keys(&self, owner: UserId) -> Result<(), StoreError> {
+    /// Ends all keys of an operator, and says how many.
+    pub async fn end_keys(&self, owner: &User, by: Actor) -> Result<usize, AuthError> {
+        let mut ended = 0;
         let items = self.store.items(ItemKind::ApiKey, self.clock.now()).await?;
-        for item in items.iter().filter(|item| item.owner == Some(owner)) {
-            self.store.remove_item(ItemKind::ApiKey, &item.key).await?;
+        for item in items.iter().filter(|item| item.owner == Some(owner.id)) {
+            if !self.store.remove_item(ItemKind::ApiKey, &item.key).await? {
+                continue;
+            }
+            ended += 1;
+            let event = self.event(EventName::ApiKeyRevoked, by.clone()).of(owner);
+            self.events.record(match ApiKey::read(item) {
+                Ok(key) => event.with(format!("{} ({})", key.name, key.id)),
+                Err(_) => event,
+            });
         }
-        Ok(())
+        Ok(ended)
+    }
+
+    /// Makes a change of a user that ends their keys, too, and says how many. They end first: where they
+    /// cannot, nothing is changed, so that none is good again when the change is taken back. One that
+    /// was made meanwhile ends after it.
+    pub(in crate::auth) async fn ending_keys<T>(
+        &self,
+        owner: &User,
+        by: &Actor,
+        change: impl Future<Output = Result<T, ManageError>>,
+    ) -> Result<(T, usize), ManageError> {
+        let before = self.end_keys(owner, by.clone()).await?;
+        let changed = change.await?;
+        let after = self.end_keys(owner, by.clone()).await.inspect_err(|error| {
+            let error = error as &dyn std::error::Error;
+            tracing::error!(error, user = %owner.id, "a key made at this moment may go on");
+        });
+        Ok((changed, before + after.unwrap_or_default()))
     }
 
     /// Who calls with a key. What nobody has is counted as unknown tokens are.

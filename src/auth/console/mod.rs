@@ -9,6 +9,7 @@ mod setup;
 mod sign_in;
 mod totp;
 
+pub use self::account::OwnProof;
 pub use self::api_key::{ApiKey, KeyCaller, KeyError, KeySecret, KeyWish};
 pub use self::rights::{NotARight, Resource, Right, Rights};
 pub use self::second_factor::SecondStep;

@@ -94,6 +94,12 @@ impl SessionId {
         self.digest("form")
     }
 
+    /// What its page's script must show to follow events: a script of an app on the same origin has
+    /// the cookie sent, but does not know this.
+    pub fn live_key(&self) -> String {
+        self.digest("live")
+    }
+
     fn key(&self) -> String {
         self.digest("session")
     }
@@ -174,17 +180,23 @@ impl Auth {
         Ok(())
     }
 
-    /// Whether a session holds, for whoever only looks: it is not noted as in use, and does not end
+    /// Who is signed in by this, for whoever only looks: it is not noted as in use, and does not end
     /// later for it.
-    pub async fn session_holds(&self, id: &SessionId) -> Result<bool, AuthError> {
-        let found = self.store.item(ItemKind::Session, &id.key(), self.clock.now()).await?;
+    pub async fn signed_in_by(
+        &self,
+        id: &SessionId,
+        settings: SessionSettings,
+    ) -> Result<Option<User>, AuthError> {
+        let now = self.clock.now();
+        let found = self.store.item(ItemKind::Session, &id.key(), now).await?;
         let Some((item, owner)) = found.and_then(|item| item.owner.map(|owner| (item, owner)))
         else {
-            return Ok(false);
+            return Ok(None);
         };
-        let epoch = Kept::read(&item)?.epoch;
+        let kept = Kept::read(&item)?;
         let user = self.store.user(owner).await?;
-        Ok(user.is_some_and(|user| may_be_signed_in(&user, epoch)))
+        let is_good = |user: &User| may_be_signed_in(user, kept.epoch) && kept.ends(settings) > now;
+        Ok(user.filter(is_good))
     }
 
     /// Ends a session; says whether there was one.

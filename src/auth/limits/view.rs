@@ -96,6 +96,30 @@ impl Auth {
         Ok(views)
     }
 
+    /// The same, and no more than `most`, with how many there are in all. Of accounts the owners are
+    /// told that are found quickly, and whoever is asked for by name.
+    pub async fn limits_like(
+        &self,
+        (name, address): (Option<&str>, Option<IpAddr>),
+        is_refused: Option<bool>,
+        most: usize,
+    ) -> Result<(Vec<LimitView>, usize), ManageError> {
+        let mut views = self.find_limits(name, address).await?;
+        views.retain(|view| is_refused.is_none_or(|wanted| view.wait.is_some() == wanted));
+        let count = views.len();
+        views.truncate(most);
+        match name {
+            None => self.name_known_accounts(&mut views).await?,
+            // All of them are of that account.
+            Some(name) => {
+                if let Some(user) = self.find(name).await? {
+                    unnamed(&mut views).name(&user.username);
+                }
+            }
+        }
+        Ok((views, count))
+    }
+
     async fn find_limits(
         &self,
         name: Option<&str>,

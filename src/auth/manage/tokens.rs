@@ -2,7 +2,7 @@
 
 use super::super::issue::Terms;
 use super::super::{Auth, AuthError, Issued};
-use super::ManageError;
+use super::{ManageError, keys_ended};
 use crate::model::event::{Actor, EventName};
 use crate::model::token::{Token, TokenAbout, TokenId};
 use crate::model::user::{User, Username};
@@ -90,12 +90,20 @@ impl Auth {
         Ok(())
     }
 
-    /// Ends all tokens of a user.
+    /// Ends all tokens, sessions and API keys of a user.
     pub async fn revoke_tokens(&self, user: &User, by: Actor) -> Result<(), ManageError> {
-        if !self.store.revoke_tokens_of(user.id).await? {
-            return Err(ManageError::NoSuchUser(user.username.to_string()));
-        }
-        self.events.record(self.event(EventName::TokensRevoked, by).of(user));
+        let revoke = async {
+            if self.store.revoke_tokens_of(user.id).await? {
+                return Ok(());
+            }
+            Err(ManageError::NoSuchUser(user.username.to_string()))
+        };
+        let ((), ended) = self.ending_keys(user, &by, revoke).await?;
+        let event = self.event(EventName::TokensRevoked, by).of(user);
+        self.events.record(match keys_ended(ended) {
+            Some(detail) => event.with(detail),
+            None => event,
+        });
         Ok(())
     }
 

@@ -72,7 +72,7 @@ impl SetPassword {
         let (password, shown) = self.password.read()?;
         let by = Actor::CommandLine;
         let user = accounts.set_password(&user, password, self.must_change, by).await?;
-        let what = "has another password; all their tokens have ended";
+        let what = "has another password; all their tokens and API keys have ended";
         if shown.is_none() {
             say(&accounts, &user, what).await;
             return Ok(());

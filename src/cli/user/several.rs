@@ -73,7 +73,7 @@ impl Act {
             }
             Self::SignOut => {
                 accounts.revoke_tokens(&user, by).await?;
-                "is signed out; all their tokens have ended"
+                "is signed out; all their tokens and API keys have ended"
             }
         };
         Ok(format!("{} {what}", user.username))

@@ -15,7 +15,7 @@ fn parse_name(text: &str) -> Result<HeaderName, String> {
         .map_err(|_| format!(r#"{text:?} is not the name of a header; write one such as "X-Env""#))
 }
 
-/// A header with its value.
+/// A header with its value. What is wrong does not repeat the value, which may be a secret.
 pub(in super::super) fn field_value(
     name: &str,
     value: &Value,
@@ -25,7 +25,8 @@ pub(in super::super) fn field_value(
     let is_sound = text.trim() == text && text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
     let value = HeaderValue::from_str(text).ok().filter(|_| is_sound);
     let advice = "write printable ASCII without blanks at its ends";
-    let value = value.ok_or_else(|| format!("{text:?} is not the value of a header; {advice}"))?;
+    let value = value
+        .ok_or_else(|| format!("what {name} is set to is not the value of a header; {advice}"))?;
     Ok((name, value))
 }
 
@@ -76,6 +77,10 @@ pub(in super::super) fn origin(value: &Value) -> Result<Option<HeaderValue>, Str
     }
     if text == "null" {
         return Err("\"null\" is the origin of every sandboxed page, anybody's".to_owned());
+    }
+    if text.contains('@') {
+        // What stands before it may be a password, so that nothing of it is shown.
+        return Err(format!("an origin has no name or password; {advice}"));
     }
     let (scheme, authority) = text.split_once("://").unwrap_or_default();
     let (host, port) = match authority.rsplit_once(':') {

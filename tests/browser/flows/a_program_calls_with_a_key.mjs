@@ -38,6 +38,8 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.press("Revoke the key");
     await ada.reads("You have no keys.");
     assert.equal((await call("/users")).status, 401);
+    await ada.learnsOf("api key created", "ada", "deploy");
+    await ada.learnsOf("api key revoked", "ada", "deploy");
   });
 
   async function call(path, options = {}) {

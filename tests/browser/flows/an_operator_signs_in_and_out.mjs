@@ -48,4 +48,11 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.sees("Overview");
     assert.equal(new URL(ada.page.url()).pathname, "/admin/");
   });
+
+  await step("all of it stands among the events", async () => {
+    await ada.learnsOf("console signed in", "ada");
+    await ada.learnsOf("console sign in failed", "ada");
+    await ada.learnsOf("console signed out", "ada");
+    await ada.learnsOf("password changed", "ada", "the command line");
+  });
 });

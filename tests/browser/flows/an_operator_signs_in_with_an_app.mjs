@@ -93,4 +93,12 @@ await flow(async ({ gateway, operator, step }) => {
     await elsewhere.page.reload();
     await elsewhere.sees("Sign in");
   });
+
+  await step("all of it stands among the events", async () => {
+    await ada.learnsOf("second factor enabled", "ada");
+    await ada.learnsOf("second factor failed", "ada");
+    await ada.learnsOf("recovery code used", "ada");
+    await ada.learnsOf("second factor disabled", "ada");
+    await ada.learnsOf("sessions ended", "ada");
+  });
 });

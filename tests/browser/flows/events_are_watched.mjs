@@ -58,6 +58,6 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.visit("/events/");
     await ada.reads("Live: the newest first.");
     gateway.run(["user", "set-password", "ada", "--password-stdin"], "another-Word-456");
-    await ada.reads("Not live any more: you are signed out.");
+    await ada.reads("Not live any more: you have to sign in again.");
   });
 });

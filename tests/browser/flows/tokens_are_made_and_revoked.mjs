@@ -75,6 +75,12 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.reads("There is no such token, or it has ended already");
     assert.ok(!gateway.log().includes(token), "the token stands in the log");
   });
+
+  await step("all of it stands among the events", async () => {
+    await ada.learnsOf("token created", "grace", "ada");
+    await ada.learnsOf("token revoked", "grace", "ada");
+    await ada.learnsOf("tokens revoked", "grace", "ada");
+  });
 });
 
 async function openUser(ada, name) {

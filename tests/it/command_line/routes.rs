@@ -59,7 +59,7 @@ fn json_has_all_of_a_route() {
     assert_eq!(route["methods"], json!(["GET", "HEAD"]));
     assert_eq!(route["headers"], json!(["x-beta"]));
     assert_eq!(route["strip_prefix"], "/api/v1");
-    assert_eq!(route["set_request_headers"], json!({ "x-env": "prod" }));
+    assert_eq!(route["set_request_headers"], json!({ "x-env": "(set by the route)" }));
     assert_eq!(route["cors"]["origins"], json!(["*"]));
     assert_eq!(routes[0]["host"], "a.example.com");
     assert_eq!(routes[1]["upstream"], json!(null));

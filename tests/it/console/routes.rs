@@ -5,6 +5,7 @@ use crate::harness::gateway::{Gateway, ROUTES, route};
 use crate::harness::http::Request;
 use crate::harness::upstream::Upstream;
 use crate::harness::{eventually, free_address};
+use serde_json::json;
 
 const CONTROLLED: &str = "[server]\ncontrol = \"control\"\n";
 
@@ -193,4 +194,40 @@ fn a_reload_that_was_refused_and_what_waits_are_told() {
     let page = browser.get("/admin/settings/").text();
     assert!(!page.contains(refused) && page.contains("&quot;3h&quot;"), "{page}");
     assert!(page.contains("Waiting for an upgrade: <strong>server.threads</strong>"), "{page}");
+}
+
+#[test]
+fn what_a_route_sets_is_shown_on_no_face() {
+    let upstream = Upstream::start();
+    let secret = "set_request_headers = { \"X-Api-Secret\" = \"hunter2\" }\n\
+                  set_response_headers = { \"X-Other\" = \"hunter2\" }\n";
+    let settings =
+        |secret: &str| upstream.settings() + &route("/app", "public") + secret + CONTROLLED;
+    let gateway = Gateway::start(&settings(secret));
+    let mut browser = Browser::signed_in(&gateway, "ada");
+    browser.get("/admin/routes/explain/");
+    let page = browser.post("/admin/routes/explain/", &ask("/app")).text();
+    let verb = ["key", "create", "ada", "test", "--right", "routes:read"];
+    let key = gateway.run(&verb).done().stdout;
+    let request = |body| {
+        let request = Request::post("/admin/api/v1/explain").json(&body);
+        gateway.send(&request.with("Authorization", &format!("Bearer {}", key.trim())))
+    };
+    let api = request(json!({ "target": "/app" })).text();
+    let text = gateway.run(&["explain", "GET", "/app"]).done().stdout;
+    let data = gateway.run(&["explain", "GET", "/app", "--json"]).done().stdout;
+    for told in [page, api, text, data] {
+        assert!(told.contains("(set by the route)") && !told.contains("hunter2"), "{told}");
+    }
+    assert!(!gateway.run(&["routes", "--json"]).done().stdout.contains("hunter2"));
+    // Nor does a key that may see routes learn who the users are.
+    for name in ["ada", "nobody"] {
+        let answer = request(json!({ "target": "/app", "username": name }));
+        assert_eq!(answer.status, 403, "{}", answer.text());
+        assert!(answer.text().contains("users:read"));
+    }
+    gateway.configure(&settings(&secret.replace("2\"", "2 \"")));
+    assert_ne!(gateway.tell("reload").code, Some(0));
+    assert!(!gateway.log().contains("hunter2"));
+    assert!(!browser.get("/admin/settings/").text().contains("hunter2"));
 }
