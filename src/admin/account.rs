@@ -60,10 +60,7 @@ async fn overview(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
         h2 id="sessions" { "Your sessions" }
         (session_table(&sessions))
         @if sessions.len() > 1 {
-            form method="post" action=(site.link("/account/sessions/end/")) {
-                (site.form_key())
-                button.danger { "End all others" }
-            }
+            p { a.button.danger href=(site.link("/account/sessions/end/")) { "End all others…" } }
         }
     };
     Ok(site.page(Nav::None, "Your account", &body))
@@ -98,9 +95,31 @@ fn session_table(sessions: &[SessionView]) -> Markup {
 
 /// `/account/sessions/end/`
 async fn end_others(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
+    if site.asked().is_read() {
+        return end_others_asked(site).await;
+    }
     site.form()?;
     site.auth().end_other_sessions(&site.session.user, &site.id, site.actor()).await?;
     Ok(page::redirect(&site.link("/account/")))
+}
+
+async fn end_others_asked(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
+    let others =
+        site.auth().sessions_of(&site.session.user, &site.id).await?.len().saturating_sub(1);
+    let body = html! {
+        div.panel {
+            p {
+                "Your " (others) @if others == 1 { " other session ends" } @else { " other sessions end" }
+                " at once. You stay signed in here, and your tokens stay good."
+            }
+            form.row method="post" action=(site.link("/account/sessions/end/")) {
+                (site.form_key())
+                button.danger { "End all others" }
+                a.button href=(site.link("/account/")) { "Cancel" }
+            }
+        }
+    };
+    Ok(site.page(Nav::None, "End your other sessions", &body))
 }
 
 /// `/account/password/`

@@ -92,14 +92,12 @@ impl Asked {
         self.body.as_ref().map_err(|error| Refusal::Body(*error))
     }
 
-    /// The value of a cookie. Where there are several of its name, none: one of them is not ours.
-    pub(super) fn cookie(&self, name: &str) -> Option<&str> {
+    /// The values of the cookies of a name. Where there are several at most one is ours.
+    pub(super) fn cookies<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         let texts = self.headers.get_all(header::COOKIE).into_iter();
         let texts = texts.filter_map(|value| value.to_str().ok());
         let pairs = texts.flat_map(|text| text.split(';')).filter_map(|pair| pair.split_once('='));
-        let mut values = pairs.filter(|(known, _)| known.trim() == name);
-        let (_, value) = values.next()?;
-        values.next().is_none().then(|| value.trim())
+        pairs.filter(move |(known, _)| known.trim() == name).map(|(_, value)| value.trim())
     }
 
     /// The form that was sent, once it is clear that one of our pages sent it: its origin is ours, and

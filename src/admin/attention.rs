@@ -30,7 +30,7 @@ pub(super) fn list(site: &Site<'_>, found: &Overview) -> Markup {
                 ul.alerts {
                     @for alert in &alerts {
                         li.alert.warn[!alert.is_bad] {
-                            span { b { (if alert.is_bad { "Wrong: " } else { "Look: " }) } (alert.text) }
+                            span { b { (if alert.is_bad { "Problem: " } else { "Note: " }) } (alert.text) }
                             @if let Some((path, label)) = alert.link {
                                 " " a href=(site.link(path)) { (label) }
                             }

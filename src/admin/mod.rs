@@ -201,7 +201,11 @@ fn harden(answer: &mut ConsoleAnswer) {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         // Not `no-referrer`: with it a browser sends forms with the origin `null`.
         (header::REFERRER_POLICY, "same-origin"),
-        (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        // Not `same-origin`: an app of our origin may say that, too, and then keeps hold of the window
+        // in which it opened a page. Where a browser does not know this one, it is as if nothing were
+        // said, and a page of another site keeps hold: it gets the sign-in page alone, since the
+        // session's cookie is `SameSite=Strict`.
+        (header::HeaderName::from_static("cross-origin-opener-policy"), "noopener-allow-popups"),
         (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ];
     let headers = match answer {

@@ -47,6 +47,7 @@ fn figures(site: &Site<'_>, census: Option<&Census>, history: Option<&History>) 
                     @let (ok, failed) = (hour.of(Series::LoginsOk), hour.of(Series::LoginsFailed));
                     (figure("Logins, last hour", ok, &site.link("/events/?name=login_succeeded"), &html! {
                         span.bad[failed > 0] { (grouped(failed)) " failed" }
+                        span { "with " a href=(site.link("/events/?name=console_signed_in")) { "sign-ins here" } }
                     }))
                     (figure("Requests, last hour", requests(&hour), &site.link("/routes/"), &html! {
                         @for (place, (label, series)) in STATUSES.into_iter().enumerate() {

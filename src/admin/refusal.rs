@@ -10,6 +10,7 @@ use crate::clock::seconds_up;
 use crate::gateway::ConsoleAnswer;
 use http::{HeaderValue, Method, StatusCode, header};
 use maud::html;
+use std::borrow::Cow;
 
 /// Why a page is not shown, or nothing was changed.
 #[derive(Debug)]
@@ -104,6 +105,12 @@ impl Refusal {
         if let Self::SignIn = self {
             return Err(self);
         }
+        if let Self::MethodNotAllowed = self
+            && site.asked().is_read()
+            && let Some(page) = page_of(&site.segments())
+        {
+            return Ok(page::redirect(&site.link(&page)));
+        }
         let body = html! {
             p.alert role="alert" { (self.words()) }
             p { a href=(site.link("/")) { "Back to the overview" } }
@@ -114,8 +121,8 @@ impl Refusal {
     /// The answer to anyone else.
     pub(super) fn answer(&self, settings: &Settings, asked: &Asked) -> ConsoleAnswer {
         if let Self::SignIn = self {
-            let target = asked.target();
-            let next: String = form_urlencoded::byte_serialize(target.as_bytes()).collect();
+            let next = way_back(settings, asked);
+            let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
             return page::redirect(&format!("{}/login/?next={next}", settings.path));
         }
         let body = html! {
@@ -183,6 +190,34 @@ impl From<RegisterError> for Refusal {
             RegisterError::Auth(error) => error.into(),
             error => Self::Refused(sentence(&error.to_string())),
         }
+    }
+}
+
+/// Where to go once signed in: what was asked for, or for a form the page that it stands on. What was
+/// typed there is lost, but nothing is sent twice.
+fn way_back<'a>(settings: &Settings, asked: &'a Asked) -> Cow<'a, str> {
+    if asked.is_read() {
+        return asked.target();
+    }
+    let referer = asked.headers.get(header::REFERER).and_then(|referer| referer.to_str().ok());
+    let page = referer.and_then(|referer| referer.strip_prefix(asked.origin().as_str()));
+    let is_ours = |page: &&str| {
+        let path = page.split('?').next().unwrap_or_default();
+        settings.below(path).is_some_and(|below| !below.is_empty())
+    };
+    page.filter(is_ours).map_or_else(|| format!("{}/", settings.path).into(), Cow::Borrowed)
+}
+
+/// The page with the form for a path that takes forms alone.
+fn page_of(segments: &[&str]) -> Option<String> {
+    match segments {
+        [] => None,
+        ["logout"] => Some("/".to_owned()),
+        ["users", number, _, ..] if number.parse::<i64>().is_ok() => {
+            Some(format!("/users/{number}/"))
+        }
+        [part, _, ..] => Some(format!("/{part}/")),
+        [_] => None,
     }
 }
 

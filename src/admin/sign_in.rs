@@ -34,17 +34,16 @@ async fn sign_in(entrance: Entrance<'_>) -> Result<ConsoleAnswer, Refusal> {
     match auth.sign_in(attempt, &entrance.visitor(), entrance.settings.sessions).await {
         Ok(SignIn::Done(id, _)) => {
             // Whoever was signed in here is not any more.
-            auth.end_session(&shown).await?;
+            entrance.end_shown().await?;
             Ok(with_cookie(page::redirect(&next(entrance, &form)), &entrance.cookie(&id)))
         }
         Ok(SignIn::NeedsCode(id)) => {
-            auth.end_session(&shown).await?;
+            entrance.end_shown().await?;
             let there = with_next(entrance, "/login/code/", &form);
             Ok(with_cookie(page::redirect(&there), &entrance.cookie(&id)))
         }
         Err(AuthError::BadCredentials) => {
-            let words = "Please enter the correct username and password for a staff account. \
-                         Note that both fields may be case-sensitive.";
+            let words = "Nobody of the staff has this username and password.";
             Ok(password_page(entrance, &shown, &form, Some(words)))
         }
         Err(error) => Err(error.into()),
@@ -56,10 +55,12 @@ pub(super) async fn code(entrance: Entrance<'_>) -> Result<ConsoleAnswer, Refusa
     let auth = &entrance.console.auth;
     if entrance.asked.is_read() {
         let pairs = &entrance.asked.query;
-        return match entrance.shown_id() {
-            Some(id) if auth.awaits_code(&id).await? => Ok(code_page(entrance, &id, pairs, None)),
-            _ => Ok(page::redirect(&with_next(entrance, "/login/", pairs))),
-        };
+        for id in entrance.shown_ids() {
+            if auth.awaits_code(&id).await? {
+                return Ok(code_page(entrance, &id, pairs, None));
+            }
+        }
+        return Ok(page::redirect(&with_next(entrance, "/login/", pairs)));
     }
     let (half, form) = entrance.form()?;
     let typed = form.get("code").unwrap_or_default();

@@ -29,9 +29,12 @@ pub(super) struct Site<'a> {
 }
 
 impl<'a> Entrance<'a> {
-    /// The id of a session that the browser shows, whether or not there is one.
-    pub(super) fn shown_id(self) -> Option<SessionId> {
-        SessionId::parse(self.asked.cookie(self.cookie_name())?)
+    /// The ids that the browser shows, whether or not there are such sessions. Without TLS there may
+    /// be several: apps and other ports of the host can set cookies of the same name.
+    pub(super) fn shown_ids(self) -> Vec<SessionId> {
+        const MOST: usize = 8;
+        let values = self.asked.cookies(self.cookie_name());
+        values.filter_map(SessionId::parse).take(MOST).collect()
     }
 
     /// What the cookie is called.
@@ -61,14 +64,22 @@ impl<'a> Entrance<'a> {
     /// The id for forms on pages that anyone gets. It is that of no session, and never becomes that
     /// of one.
     pub(super) fn id_for_forms(self) -> Result<SessionId, Refusal> {
-        Ok(self.shown_id().map_or_else(SessionId::random, Ok)?)
+        let mut shown = self.shown_ids();
+        match (shown.pop(), shown.is_empty()) {
+            (Some(only), true) => Ok(only),
+            _ => Ok(SessionId::random()?),
+        }
     }
 
     /// The form that was sent from such a page, with the id that it belongs to.
     pub(super) fn form(self) -> Result<(SessionId, Pairs), Refusal> {
-        let id = self.shown_id().ok_or(Refusal::Forged)?;
-        let form = self.asked.form(&id.form_key())?;
-        Ok((id, form))
+        for id in self.shown_ids() {
+            match self.asked.form(&id.form_key()) {
+                Err(Refusal::Forged) => {}
+                form => return Ok((id, form?)),
+            }
+        }
+        Err(Refusal::Forged)
     }
 
     /// Whoever sits at the browser.
@@ -78,12 +89,27 @@ impl<'a> Entrance<'a> {
         Visitor::new(self.asked.from, &agent.unwrap_or_default())
     }
 
-    /// Lets in whoever is signed in.
+    /// Lets in whoever is signed in. Where the browser shows two sessions nobody knows whose it is:
+    /// they sign in again, which ends both.
     pub(super) async fn enter(self) -> Result<Site<'a>, Refusal> {
-        let id = self.shown_id().ok_or(Refusal::SignIn)?;
-        let session = self.console.auth.session(&id, self.settings.sessions).await?;
-        let session = session.ok_or(Refusal::SignIn)?;
+        let mut found = None;
+        for id in self.shown_ids() {
+            if let Some(session) = self.console.auth.session(&id, self.settings.sessions).await?
+                && found.replace((id, session)).is_some()
+            {
+                return Err(Refusal::SignIn);
+            }
+        }
+        let (id, session) = found.ok_or(Refusal::SignIn)?;
         Ok(Site { entrance: self, id, session })
+    }
+
+    /// Ends whatever session the browser shows: someone else signs in.
+    pub(super) async fn end_shown(self) -> Result<(), Refusal> {
+        for id in self.shown_ids() {
+            self.console.auth.end_session(&id).await?;
+        }
+        Ok(())
     }
 }
 
@@ -161,6 +187,12 @@ impl<'a> Site<'a> {
     /// The accounts, for what goes on after this request was answered.
     pub(super) fn shared_auth(&self) -> Arc<Auth> {
         Arc::clone(&self.entrance.console.auth)
+    }
+
+    /// The parts of the path below the console's.
+    pub(super) fn segments(&self) -> Vec<&'a str> {
+        let below = self.settings().below(&self.asked().path).unwrap_or_default();
+        below.split('/').filter(|part| !part.is_empty()).collect()
     }
 
     /// Lets only those requests pass that change nothing.

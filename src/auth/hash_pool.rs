@@ -22,16 +22,19 @@ pub struct HashPool {
     shared: Arc<Shared>,
 }
 
-/// Who waits for a hash. A free thread takes operators first, and the other kinds by turns; each kind
-/// has places of its own, so that a flood of one never shuts the others out.
+/// Who waits for a hash. A free thread takes operators first, those who are in before those who sign
+/// in, and the other kinds by turns; each kind has places of its own, so that a flood of one never
+/// shuts the others out.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Lane {
-    /// Anyone.
+    /// Anyone, wherever they knock.
     Ordinary,
     /// Who logs in from a network where the account logged in lately.
     Familiar,
-    /// An operator.
+    /// An operator who signs in at the console from such a network.
     Console,
+    /// An operator who is in. No stranger gets here.
+    Operator,
 }
 
 impl Lane {
@@ -40,7 +43,8 @@ impl Lane {
         match self {
             Self::Ordinary => 32,
             Self::Familiar => 16,
-            Self::Console => 1,
+            Self::Console => 8,
+            Self::Operator => 1,
         }
     }
 }

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 /// The queues of all lanes.
 pub(super) struct Queues {
+    operator: Queue,
     console: Queue,
     familiar: Queue,
     ordinary: Queue,
@@ -74,6 +75,7 @@ impl Queues {
             ..Queue::default()
         };
         Self {
+            operator: queue(Lane::Operator),
             console: queue(Lane::Console),
             familiar: queue(Lane::Familiar),
             ordinary: queue(Lane::Ordinary),
@@ -130,7 +132,7 @@ impl Queues {
 
     /// Whether there is nothing to do, and may be something yet.
     pub(super) fn is_idle(&self) -> bool {
-        let lanes = [&self.console, &self.familiar, &self.ordinary];
+        let lanes = [&self.operator, &self.console, &self.familiar, &self.ordinary];
         !self.is_closed && lanes.iter().all(|queue| queue.waiting.is_empty())
     }
 
@@ -139,8 +141,8 @@ impl Queues {
         if self.is_closed {
             return None;
         }
-        let Self { console, familiar, ordinary, was_familiar, .. } = self;
-        if let Some(job) = console.waiting.pop_front() {
+        let Self { operator, console, familiar, ordinary, was_familiar, .. } = self;
+        if let Some(job) = operator.waiting.pop_front().or_else(|| console.waiting.pop_front()) {
             return Some(job);
         }
         // By turns, so that not even those who are known shut the others out.
@@ -156,6 +158,7 @@ impl Queues {
 
     fn of(&mut self, lane: Lane) -> &mut Queue {
         match lane {
+            Lane::Operator => &mut self.operator,
             Lane::Console => &mut self.console,
             Lane::Familiar => &mut self.familiar,
             Lane::Ordinary => &mut self.ordinary,

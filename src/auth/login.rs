@@ -60,11 +60,7 @@ impl Auth {
         }
         let user = self.find(username).await?;
         let familiarity = limits.familiarity(user.as_ref()).await?;
-        let lane = match door {
-            Door::Api if familiarity.is_known() => Lane::Familiar,
-            Door::Api => Lane::Ordinary,
-            Door::Console => Lane::Console,
-        };
+        let lane = door.lane(user.as_ref(), familiarity.is_known());
         // Before it is counted: whoever finds all places taken has not guessed.
         let user_id = user.as_ref().map(|user| user.id);
         let share = share.map(|share| Share { user: user_id, ..share });
@@ -115,7 +111,7 @@ impl Auth {
     fn tell_of_failure(&self, user: Option<&User>, door: Door, from: IpAddr) {
         let name = match door {
             Door::Api => EventName::LoginFailed,
-            Door::Console => EventName::ConsoleSignInFailed,
+            Door::Console | Door::Inside => EventName::ConsoleSignInFailed,
         };
         let event = Event::new(name, Actor::Client(from), self.clock.now());
         self.events.record(match user {
@@ -179,12 +175,25 @@ pub(super) enum Door {
     Api,
     /// At the console, which is for staff alone.
     Console,
+    /// At the console, by one who is signed in and proves that it is still them.
+    Inside,
 }
 
 impl Door {
     /// Whether a user may come in here at all.
     fn takes(self, user: &User) -> bool {
         user.is_active && (user.is_staff || self == Self::Api)
+    }
+
+    /// Where one waits who types the name of this user, if it is one. Only from where an operator is
+    /// known their name gets one of the operators' places: anyone may type it.
+    fn lane(self, user: Option<&User>, is_known: bool) -> Lane {
+        match self {
+            Self::Inside => Lane::Operator,
+            Self::Console if is_known && user.is_some_and(|user| self.takes(user)) => Lane::Console,
+            Self::Api | Self::Console if is_known => Lane::Familiar,
+            Self::Api | Self::Console => Lane::Ordinary,
+        }
     }
 }
 

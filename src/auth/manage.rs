@@ -29,7 +29,7 @@ impl Auth {
         rights: NewRights,
         by: Actor,
     ) -> Result<User, RegisterError> {
-        let seat = self.passwords.reserve(Lane::Console, None)?;
+        let seat = self.passwords.reserve(Lane::Operator, None)?;
         let user = self.create(registration, rights, seat).await?;
         let event = self.event(EventName::UserCreated, by).of(&user);
         self.events.record(if rights.is_staff { event.with("staff") } else { event });
@@ -83,7 +83,7 @@ impl Auth {
         if !weaknesses.is_empty() {
             return Err(ManageError::WeakPassword(weaknesses));
         }
-        let hash = self.passwords.reserve(Lane::Console, None)?.hash(Arc::new(password)).await?;
+        let hash = self.passwords.reserve(Lane::Operator, None)?.hash(Arc::new(password)).await?;
         let change = UserChange::Password { hash, must_change };
         let event = (EventName::PasswordChanged, None);
         let changed = self.change(user, change, event, by).await?;

@@ -63,7 +63,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::metrics::Metrics;
 use crate::model::limit::{Quota, Standing, Subject};
 use crate::model::password::PasswordHash;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Unreadable};
 use arc_swap::ArcSwap;
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -89,6 +89,7 @@ pub struct Auth {
     store: Arc<dyn Store>,
     /// What was counted and is not in the store yet.
     untold: Mutex<Untold>,
+    unreadable: Unreadable,
 }
 
 /// What it is made of.
@@ -138,6 +139,7 @@ impl Auth {
             settings: ArcSwap::from_pointee(settings),
             store,
             untold: Mutex::default(),
+            unreadable: Unreadable::default(),
         })
     }
 

@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -95,7 +96,45 @@ enum Kind {
 /// Which networks are treated in a way of their own, by the settings and by operators.
 pub(super) struct Networks {
     both: ArcSwap<Exceptions>,
+    knowledge: Knowledge,
     parts: Mutex<Parts>,
+}
+
+/// Whether what operators have decided is known, so that it is told when that changes.
+#[derive(Default)]
+struct Knowledge {
+    is_any: AtomicBool,
+    is_failing: AtomicBool,
+}
+
+impl Knowledge {
+    fn tell<T>(&self, known: &Result<T, StoreError>) {
+        let was_failing = self.is_failing.swap(known.is_err(), Ordering::Relaxed);
+        match known {
+            Ok(_) => {
+                self.is_any.store(true, Ordering::Relaxed);
+                if was_failing {
+                    tracing::warn!("it is known again which networks operators allow and deny");
+                }
+            }
+            Err(_) if was_failing => {}
+            Err(error) if self.is_any.load(Ordering::Relaxed) => {
+                let error = error as &dyn std::error::Error;
+                tracing::warn!(
+                    error,
+                    "new rulings of networks cannot be learnt; the known ones hold"
+                );
+            }
+            Err(error) => {
+                let error = error as &dyn std::error::Error;
+                tracing::error!(
+                    error,
+                    "it is not known which networks operators allow and deny: until it is, only those \
+                     of the settings are"
+                );
+            }
+        }
+    }
 }
 
 /// What it is made of.
@@ -107,7 +146,8 @@ struct Parts {
 impl Networks {
     pub(super) fn new(file: Arc<Exceptions>) -> Self {
         let both = ArcSwap::new(Arc::clone(&file));
-        Self { both, parts: Mutex::new(Parts { file, rulings: Vec::new() }) }
+        let parts = Mutex::new(Parts { file, rulings: Vec::new() });
+        Self { both, knowledge: Knowledge::default(), parts }
     }
 
     /// How a client at this address is treated.
@@ -166,6 +206,7 @@ impl Auth {
     /// that are known stay.
     pub async fn learn_networks(&self) {
         let known = self.rulings().await;
+        self.networks.knowledge.tell(&known);
         self.networks.change(
             |parts| {
                 if let Ok(rulings) = known {
@@ -180,7 +221,13 @@ impl Auth {
     pub async fn rulings(&self) -> Result<Vec<Ruling>, StoreError> {
         let items = self.store.items(ItemKind::Network, self.clock.now()).await?;
         // One that a newer version wrote must not hide all others.
-        let mut rulings: Vec<_> = items.iter().filter_map(read).collect();
+        let mut rulings = Vec::new();
+        for item in &items {
+            match read(item) {
+                Some(ruling) => rulings.push(ruling),
+                None => self.unreadable.tell(item.kind, &item.key),
+            }
+        }
         rulings.sort_by_key(|ruling| ruling.network);
         Ok(rulings)
     }

@@ -4,8 +4,8 @@ use super::issue::random_bytes;
 use super::{Auth, ManageError};
 use crate::clock::Timestamp;
 use crate::model::event::Actor;
-use crate::model::user::{User, UserId};
-use crate::store::{Item, ItemKind, StoreError, UserColumn, UserOrder, UserQuery};
+use crate::model::user::User;
+use crate::store::{Item, ItemKind};
 use std::time::Duration;
 
 /// The key of the lock.
@@ -46,15 +46,12 @@ impl Auth {
             return Err(ManageError::OwnAccount);
         }
         let is_operator = |user: &User| user.is_active && user.is_staff;
-        let now = self.store.user(user.id).await?;
-        if !now.as_ref().is_some_and(|user| user.is_staff) {
-            return Ok(Guard(None));
-        }
+        // Of whoever is no operator too: they may become one before it is done, and others count on them.
         let lock = self.lock_operators().await?;
         let checked = async {
             let now = self.store.user(user.id).await?;
             let is_needed = now.as_ref().is_some_and(is_operator);
-            if is_needed && !self.has_operator_beside(Some(user.id)).await? {
+            if is_needed && !self.store.has_operator(Some(user.id)).await? {
                 return Err(ManageError::LastOperator(user.username.to_string()));
             }
             if self.clock.now() >= lock.usable {
@@ -89,28 +86,6 @@ impl Auth {
                 return Err(ManageError::OperatorsBusy);
             }
             tokio::time::sleep(GLANCE).await;
-        }
-    }
-
-    /// Whether there is someone who may sign in at the console, beside this user.
-    pub(super) async fn has_operator_beside(
-        &self,
-        user: Option<UserId>,
-    ) -> Result<bool, StoreError> {
-        // Staff come first. Two are enough: one of them is another.
-        let order = UserOrder { by: UserColumn::Staff, is_descending: true };
-        let (is_active, is_staff) = (Some(true), Some(true));
-        let mut query =
-            UserQuery { after: None, is_active, is_staff, limit: 2, order, prefix: None };
-        loop {
-            let page = self.store.find_users(&query, self.clock.now()).await?;
-            if page.users.iter().any(|found| Some(found.user.id) != user) {
-                return Ok(true);
-            }
-            query.after = page.next;
-            if query.after.is_none() {
-                return Ok(false);
-            }
         }
     }
 }

@@ -186,9 +186,9 @@ fn tell_answer(explained: &Explanation, response: &Response<Vec<u8>>) {
     println!("\n{}", String::from_utf8_lossy(response.body()));
 }
 
-fn headers(explained: &Explanation, headers: &HeaderMap) -> Value {
-    let pairs = headers.iter();
-    let pairs = pairs.map(|(name, value)| (name.to_string(), json!(explained.shown(name, value))));
+fn headers_of(explained: &Explanation, headers: &HeaderMap) -> Value {
+    let pairs =
+        headers.iter().map(|(name, value)| (name.to_string(), json!(explained.shown(name, value))));
     Value::Object(pairs.collect::<Map<_, _>>())
 }
 
@@ -208,7 +208,7 @@ fn in_json(explained: &Explanation, upstreams: &[UpstreamSettings]) -> Value {
         Outcome::Answered(response) => {
             let body = String::from_utf8_lossy(response.body()).into_owned();
             let status = response.status().as_u16();
-            let headers = headers(explained, response.headers());
+            let headers = headers_of(explained, response.headers());
             (json!({ "status": status, "headers": headers, "body": body }), Value::Null)
         }
         Outcome::Console | Outcome::Endpoint => {
@@ -216,7 +216,7 @@ fn in_json(explained: &Explanation, upstreams: &[UpstreamSettings]) -> Value {
         }
         Outcome::Forwarded(sent) => {
             let upstream = explained.route.as_ref().and_then(|route| upstream_of(route, upstreams));
-            let headers = headers(explained, &sent.headers);
+            let headers = headers_of(explained, &sent.headers);
             let forwarded = json!({
                 "upstream": upstream,
                 "method": sent.method.as_str(),

@@ -1,6 +1,9 @@
 //! The console's cookie, which no app gets to see: by it anyone could act as the operator.
 
+use super::reply::titled;
 use http::{HeaderMap, HeaderValue, header};
+use pingora::Result;
+use pingora::http::ResponseHeader;
 
 /// What it is called where the browser speaks TLS. No other host, and nothing that speaks without
 /// TLS, can set one of this name (RFC 6265bis, section 4.1.3.2).
@@ -26,6 +29,39 @@ pub(super) fn remove(headers: &mut HeaderMap) {
             kept.for_each(|value| entry.append(value));
         }
     }
+}
+
+/// Takes it off what an app says: whoever sets another one beside ours, or in its place, has a browser
+/// show that to the console. Cookies know no ports, so wherever the console is.
+pub(super) fn remove_from_response(response: &mut ResponseHeader) -> Result<()> {
+    let Some(kept) = others_set(&response.headers) else { return Ok(()) };
+    response.remove_header(&header::SET_COOKIE);
+    for value in kept {
+        response.append_header(titled(&header::SET_COOKIE), value)?;
+    }
+    Ok(())
+}
+
+/// The same in what follows an answer.
+pub(super) fn remove_from_trailers(trailers: &mut HeaderMap) {
+    let Some(kept) = others_set(trailers) else { return };
+    trailers.remove(header::SET_COOKIE);
+    trailers.extend(kept.into_iter().map(|value| (header::SET_COOKIE, value)));
+}
+
+/// The other cookies that are set; `None` if ours is not.
+fn others_set(headers: &HeaderMap) -> Option<Vec<HeaderValue>> {
+    let said = headers.get_all(header::SET_COOKIE);
+    said.iter().any(sets_ours).then(|| said.iter().filter(|one| !sets_ours(one)).cloned().collect())
+}
+
+/// Whether a browser may keep this under one of our names. One without a name is sent as its value
+/// alone, which may look like a name and a value.
+fn sets_ours(value: &HeaderValue) -> bool {
+    let pair = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+    let is_before = |byte: &u8| *byte == b'=' || byte.is_ascii_whitespace();
+    let begin = pair.iter().position(|byte| !is_before(byte)).unwrap_or(pair.len());
+    pair.get(begin..).is_some_and(is_ours)
 }
 
 fn has_one(value: &[u8]) -> bool {
@@ -79,6 +115,35 @@ mod tests {
             ("a=1; authgate", Some("a=1")),
         ] {
             assert_eq!(left(&[sent]), expected.into_iter().collect::<Vec<_>>(), "{sent}");
+        }
+    }
+
+    #[test]
+    fn an_app_sets_none_of_our_names_and_all_of_its_own() {
+        let said = [
+            "a=1; Path=/",
+            "authgate=x; Path=/admin",
+            "__Host-authgate=x; Path=/; Secure",
+            " authgate\t=x",
+            "authgate",
+            "=authgate=x",
+            " = authgate=x",
+            "b=authgate=x; Path=/authgate",
+            "authgate2=x",
+            "a=2",
+            "",
+        ];
+        let mut response = ResponseHeader::build(200, None).unwrap();
+        for value in said {
+            response.append_header("set-cookie", value).unwrap();
+        }
+        let mut trailers = response.headers.clone();
+        remove_from_response(&mut response).unwrap();
+        remove_from_trailers(&mut trailers);
+        let expected = ["a=1; Path=/", "b=authgate=x; Path=/authgate", "authgate2=x", "a=2", ""];
+        for headers in [&response.headers, &trailers] {
+            let left: Vec<_> = headers.get_all(header::SET_COOKIE).iter().collect();
+            assert_eq!(left, expected);
         }
     }
 

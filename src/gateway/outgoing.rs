@@ -8,6 +8,7 @@ use super::live::Live;
 use super::once;
 use super::upstream;
 use crate::api::Credentials;
+use crate::auth::KeySecret;
 use crate::model::identity::Identity;
 use crate::policy::{Access, HeaderEdits, Permit, Route};
 use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
@@ -100,12 +101,15 @@ impl<'a> Told<'a> {
 }
 
 /// The app learns who calls from us alone, unless its route says otherwise. What is of another scheme
-/// is a public app's own.
+/// is a public app's own; a key of the console is no app's.
 fn keeps_authorization(request: &RequestHeader, route: &Route, live: &Live) -> bool {
+    let values = || request.headers.get_all(header::AUTHORIZATION).into_iter();
     let names_ours =
         |value: &HeaderValue| Credentials::mention(value.as_bytes(), &live.settings.scheme);
-    let is_ours = || request.headers.get(header::AUTHORIZATION).is_some_and(names_ours);
-    route.forwards_authorization || (route.access == Access::Public && !is_ours())
+    let has_key = || values().any(|value| KeySecret::is_mentioned(value.as_bytes()));
+    let may_keep = route.forwards_authorization
+        || (route.access == Access::Public && !values().any(names_ours));
+    may_keep && !has_key()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::context::{Place, RequestCtx};
 use super::live::Live;
 use super::outgoing::Told;
 use super::upstream::{Asker, Upstream};
-use super::{Gateway, access_log, cors, failure, guard, incoming, reply};
+use super::{Gateway, access_log, console_cookie, cors, failure, guard, incoming, reply};
 use crate::api::Problem;
 use crate::policy::Permit;
 use async_trait::async_trait;
@@ -137,6 +137,7 @@ impl ProxyHttp for Gateway {
         ctx: &mut RequestCtx,
     ) -> Result<()> {
         ctx.live.identification.remove_from_response(response);
+        console_cookie::remove_from_response(response)?;
         if session.is_process_shutting_down() && !response.status.is_informational() {
             // Nothing more is read from this client, which must not take the connection for kept.
             session.set_keepalive(None);
@@ -160,6 +161,7 @@ impl ProxyHttp for Gateway {
         ctx: &mut RequestCtx,
     ) -> Result<Option<Bytes>> {
         ctx.live.identification.remove_from_trailers(trailers);
+        console_cookie::remove_from_trailers(trailers);
         Ok(None)
     }
 

@@ -3,6 +3,9 @@
 
 use crate::clock::Timestamp;
 use crate::model::user::UserId;
+use sha2::{Digest, Sha256};
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
 
 /// Something small that is kept under a key of its kind.
 #[derive(Clone, Eq, PartialEq)]
@@ -58,5 +61,39 @@ impl Item {
     /// Whether it is there at `now`.
     pub(super) fn lives(&self, now: Timestamp) -> bool {
         self.expires.is_none_or(|end| end > now)
+    }
+}
+
+/// Tells of items that cannot be read and are passed over, so that they hide no others: of each once,
+/// and nothing of what they say.
+#[derive(Default)]
+pub struct Unreadable(Mutex<HashSet<String>>);
+
+impl Unreadable {
+    /// How many are remembered. Should there be more, some of them may be told again.
+    const MOST: usize = 1_000;
+
+    /// Tells of one.
+    pub fn tell(&self, kind: ItemKind, key: impl AsRef<[u8]>) {
+        let kind = kind.as_str();
+        let hash = Sha256::new().chain_update(kind).chain_update(" ").chain_update(key);
+        let digest: String = hex::encode(hash.finalize()).chars().take(16).collect();
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.len() >= Self::MOST {
+            told.clear();
+        }
+        if told.insert(digest.clone()) {
+            tracing::error!(kind, digest, "an item cannot be read and is passed over");
+        }
+    }
+
+    /// Those that can be read. Of the others there is the key.
+    pub(super) fn pass_over<K: AsRef<[u8]>>(
+        &self,
+        kind: ItemKind,
+        found: impl IntoIterator<Item = Result<Item, K>>,
+    ) -> Vec<Item> {
+        let told = found.into_iter().map(|item| item.map_err(|key| self.tell(kind, key)));
+        told.filter_map(Result::ok).collect()
     }
 }

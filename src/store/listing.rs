@@ -79,6 +79,8 @@ impl UserQuery {
 
 /// Some of the users who were asked for.
 pub struct UserPage {
+    /// By what they are sorted: by their names if that is all that a store can do for so many.
+    pub by: UserColumn,
     /// Where the next page begins, if there may be one. A page may have fewer users than it could, or
     /// none, and yet another after it: a store does not look at too many in one go.
     pub next: Option<Cursor>,

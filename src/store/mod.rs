@@ -12,7 +12,7 @@ pub mod sqlite;
 pub use self::counts::{Count, Series};
 pub use self::events::{EventBounds, EventNews, EventPage, EventQuery};
 pub use self::feed::{Change, Watcher};
-pub use self::items::{Item, ItemKind};
+pub use self::items::{Item, ItemKind, Unreadable};
 pub use self::listing::{
     Census, Cursor, ListedToken, ListedUser, TokenPage, TokenUse, UserColumn, UserOrder, UserPage,
     UserQuery,
@@ -124,6 +124,9 @@ pub trait Store: Send + Sync {
 
     /// A page of the users that were asked for.
     async fn find_users(&self, query: &UserQuery, now: Timestamp) -> Result<UserPage, StoreError>;
+    /// Whether there is an active staff user, beside this one. Asks the users' records and nothing that
+    /// could lag behind them; an error if all that may be one cannot be read.
+    async fn has_operator(&self, beside: Option<UserId>) -> Result<bool, StoreError>;
     /// A page of the tokens of all users that are good at `now`, those that were used or issued last
     /// first.
     async fn find_tokens(
@@ -151,7 +154,7 @@ pub trait Store: Send + Sync {
         key: &str,
         now: Timestamp,
     ) -> Result<Option<Item>, StoreError>;
-    /// All items of a kind, in order of key.
+    /// All items of a kind, in order of key, but those that cannot be read.
     async fn items(&self, kind: ItemKind, now: Timestamp) -> Result<Vec<Item>, StoreError>;
     /// Lets go of an item and says whether it was there. Of many who ask at once, one is told so.
     async fn remove_item(&self, kind: ItemKind, key: &str) -> Result<bool, StoreError>;

@@ -6,6 +6,7 @@ import { axe } from "./installed.mjs";
 import { PASSWORD, eventually } from "./gateway.mjs";
 
 export const WIDE = { width: 1280, height: 900 };
+export const TABLET = { width: 768, height: 1024 };
 export const PHONE = { width: 390, height: 844 };
 
 export class Operator {
@@ -125,9 +126,10 @@ export class Operator {
   // store that is enough: pages look alike with the other.
   async hasNoBarriers() {
     const isWhole = this.gateway.store === "sqlite";
-    for (const viewport of isWhole ? [WIDE, PHONE] : [WIDE]) {
+    for (const viewport of isWhole ? [WIDE, TABLET, PHONE] : [WIDE]) {
       await this.page.setViewportSize(viewport);
-      for (const colorScheme of isWhole ? ["light", "dark"] : ["light"]) {
+      // What is between the two only has to fit.
+      for (const colorScheme of viewport === TABLET ? [] : isWhole ? ["light", "dark"] : ["light"]) {
         await this.page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
         await this.#isWithoutViolations(`${colorScheme}, ${viewport.width} px`, {
           preload: false,

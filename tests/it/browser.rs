@@ -52,6 +52,7 @@ macro_rules! flows {
 flows! {
     a_hostile_name_is_only_text after hostile::plant;
     a_program_calls_with_a_key;
+    an_app_keeps_no_hold_of_the_console;
     an_operator_signs_in_and_out;
     an_operator_signs_in_with_an_app;
     events_are_watched;

@@ -3,8 +3,10 @@
 mod account;
 mod api;
 mod cookie;
+mod door;
 mod events;
 mod forgery;
+mod full_store;
 mod limits;
 mod operators;
 mod overview;
@@ -29,6 +31,8 @@ pub(crate) struct Browser {
     cookie: Option<String>,
     /// The key of the forms of the page that it got last.
     form_key: String,
+    /// Where a proxy says that it is.
+    place: Option<String>,
 }
 
 impl Browser {
@@ -39,7 +43,19 @@ impl Browser {
 
     /// One that goes to this listener.
     pub(crate) fn at(address: SocketAddr) -> Self {
-        Self { address, cookie: None, form_key: String::new() }
+        Self { address, cookie: None, form_key: String::new(), place: None }
+    }
+
+    /// One that a proxy says to be there.
+    pub(crate) fn behind_a_proxy(gateway: &Gateway, place: &str) -> Self {
+        let mut browser = Self::of(gateway);
+        browser.go_to(place);
+        browser
+    }
+
+    /// Has a proxy say from now on that it is there.
+    pub(crate) fn go_to(&mut self, place: &str) {
+        self.place = Some(place.to_owned());
     }
 
     /// A browser in which an operator is signed in, whom it makes.
@@ -84,6 +100,10 @@ impl Browser {
     pub(crate) fn send(&mut self, request: Request) -> Answer {
         let request = match &self.cookie {
             Some(cookie) => request.with("Cookie", cookie),
+            None => request,
+        };
+        let request = match &self.place {
+            Some(place) => request.with("X-Forwarded-For", place),
             None => request,
         };
         let answer = Connection::open(self.address).send(request.bytes()).answer();

@@ -16,6 +16,7 @@ macro_rules! contract {
                 an_address_may_be_blank
                 unknown_users_are_no_error
                 users_come_in_pages_in_order_of_number
+                an_operator_is_active_staff
                 a_locked_out_user_keeps_nothing_but_the_account
                 a_new_password_ends_the_tokens
                 taking_staff_away_ends_the_tokens

@@ -86,7 +86,7 @@ async fn respond(
     if !settings.admits(asked.from) {
         return Err(Problem::Denied("The console cannot be reached from here.".to_owned()));
     }
-    let caller = identify(console, asked).await?;
+    let caller = identify(console, settings, asked).await?;
     let mut found: Vec<_> =
         TABLE.iter().filter_map(|one| Some((one, parts(one.about().path, path)?))).collect();
     // `/users/bulk` is no user.
@@ -110,7 +110,11 @@ async fn respond(
 }
 
 /// Who calls. Only a key says so.
-async fn identify(console: &Console, asked: &Asked) -> Result<KeyCaller, Problem> {
+async fn identify(
+    console: &Console,
+    settings: &Settings,
+    asked: &Asked,
+) -> Result<KeyCaller, Problem> {
     // Tokens are for the apps. Nobody should think that one opened anything here.
     let no_token = || Problem::Denied("A token opens no door of the console.".to_owned());
     if asked.has_token() {
@@ -128,7 +132,16 @@ async fn identify(console: &Console, asked: &Asked) -> Result<KeyCaller, Problem
             let secret = KeySecret::parse(token.expose()).ok_or_else(no_token)?;
             let caller = console.auth.key_caller(&secret, asked.from).await?;
             // Whoever knows the owner's password may have made the key.
-            if caller.owner.must_change { Err(Problem::MustChangePassword) } else { Ok(caller) }
+            if caller.owner.must_change {
+                return Err(Problem::MustChangePassword);
+            }
+            let owner = caller.owner.id;
+            if settings.require_totp && !console.auth.has_second_factor(owner).await? {
+                return Err(Problem::Denied(
+                    "The key's owner must set up an authenticator app.".to_owned(),
+                ));
+            }
+            Ok(caller)
         }
     }
 }

@@ -22,15 +22,30 @@ for (const text of document.querySelectorAll("svg text[data-at]")) {
   text.textContent = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 }
 for (const zone of document.querySelectorAll("[data-zone]")) zone.hidden = true;
+const zoneName = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+for (const zone of document.querySelectorAll("[data-zone-name]")) zone.textContent = `(${zoneName})`;
+
+// Fields for moments are read and shown in the reader's zone, and sent in UTC.
+for (const field of document.querySelectorAll("input[data-utc]")) {
+  const fieldOf = (at) => at.toISOString().slice(0, field.defaultValue.length > 16 ? 19 : 16);
+  const at = new Date(`${field.defaultValue}Z`);
+  if (!Number.isNaN(at.valueOf())) {
+    field.value = fieldOf(new Date(at - at.getTimezoneOffset() * 60_000));
+  }
+  field.form.addEventListener("formdata", (event) => {
+    const typed = new Date(field.value);
+    if (!Number.isNaN(typed.valueOf())) event.formData.set(field.name, fieldOf(typed));
+  });
+}
 
 // On a narrow screen the menu may be longer than the screen.
 document.querySelector(".top [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
-// A box that ticks all others of its form.
+// A box that ticks all others of its table.
 for (const all of document.querySelectorAll("input[data-ticks]")) {
   all.hidden = false;
   all.addEventListener("change", () => {
-    for (const box of all.form.elements) {
+    for (const box of all.closest("table").querySelectorAll("input[type=checkbox]")) {
       if (box.name === all.dataset.ticks) box.checked = all.checked;
     }
   });
@@ -136,7 +151,7 @@ function follow(table) {
   pause.addEventListener("click", () => {
     paused = !paused;
     pause.setAttribute("aria-pressed", String(paused));
-    pause.textContent = paused ? "Go on" : "Pause";
+    pause.textContent = paused ? "Resume" : "Pause";
     if (!paused) held.splice(0).forEach(show);
     tellState();
   });

@@ -79,8 +79,8 @@ fn form(site: &Site<'_>, search: &Search) -> Markup {
                 (actors(search.actor))
                 (text("operator", "Operator", &search.operator))
                 (text("text", "Detail holds", &search.text))
-                (time("since", "From (UTC)", &search.since_typed))
-                (time("until", "Until (UTC)", &search.until_typed))
+                (time("since", "From", &search.since_typed))
+                (time("until", "Until", &search.until_typed))
                 button.primary { "Search" }
                 @if search.is_narrow() { a href=(site.link("/events/")) { "Clear" } }
             }
@@ -127,7 +127,17 @@ fn text(name: &str, label: &str, value: &str) -> Markup {
 }
 
 fn time(name: &str, label: &str, value: &str) -> Markup {
-    html! { label { (label) input type="datetime-local" name=(name) value=(value); } }
+    html! {
+        label {
+            span { (label) " " (zone()) }
+            input type="datetime-local" name=(name) value=(value) autocomplete="off" data-utc;
+        }
+    }
+}
+
+/// The zone of moments: browsers with scripts put the reader's own there, and tell and take them in it.
+fn zone() -> Markup {
+    html! { span data-zone-name { "(UTC)" } }
 }
 
 fn actors(chosen: Option<&str>) -> Markup {
@@ -156,7 +166,8 @@ fn table(site: &Site<'_>, search: &Search, page: &EventPage, news: Option<&Curso
         div.table {
             table.cards.events aria-label="Events" data-live=[live] data-users=(site.link("/users/")) {
                 thead { tr {
-                    @for head in ["Time", "Event", "User", "From", "By", "Detail"] {
+                    th scope="col" { "Time " (zone()) }
+                    @for head in ["Event", "User", "From", "By", "Detail"] {
                         th scope="col" { (head) }
                     }
                 } }

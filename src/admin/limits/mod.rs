@@ -11,6 +11,7 @@ use super::site::Site;
 use crate::auth::{LimitView, LimitsShown, RefusalView};
 use crate::clock::seconds_up;
 use crate::gateway::ConsoleAnswer;
+use crate::model::limit::LimitKind;
 use http::StatusCode;
 use maud::{Markup, html};
 use std::time::Duration;
@@ -57,24 +58,31 @@ async fn page(
     })
 }
 
-/// What counts against limits in the store.
+/// What counts against limits in the store: first those who are refused for it.
 fn counted(site: &Site<'_>, shown: &LimitsShown) -> Markup {
+    let (refused, others): (Vec<_>, Vec<_>) =
+        shown.limits.iter().partition(|limit| limit.wait.is_some());
     html! {
-        section aria-labelledby="counted" {
-            h2 id="counted" { "Who is slowed" }
-            @if shown.limits.is_empty() {
-                p.empty { "Nothing counts against a limit. Failed logins, registrations and the like \
-                    are here while they count." }
-            } @else {
-                form method="post" action=(site.link("/limits/clear/")) {
-                    (site.form_key())
-                    div.table { (table(site, &shown.limits)) }
-                    div.row.selected {
-                        button { "Clear those selected" }
-                        a.button href=(site.link("/limits/clear/all/")) { "Clear all…" }
-                        @if shown.count > shown.limits.len() {
-                            span.faint { "The first " (shown.limits.len()) " of " (grouped(count(shown))) "." }
-                        }
+        form method="post" action=(site.link("/limits/clear/")) {
+            (site.form_key())
+            section aria-labelledby="slowed" {
+                h2 id="slowed" { "Refused now" }
+                @if refused.is_empty() { p.empty { "No limit refuses anyone at present." } }
+                @else { (table(site, &refused, "Who is refused now")) }
+            }
+            section aria-labelledby="counted" {
+                h2 id="counted" { "What counts against limits" }
+                @if others.is_empty() {
+                    p.empty { "Nothing counts that is not refused. Failed logins, registrations and the \
+                        like are here while they count." }
+                } @else { (table(site, &others, "What counts against limits")) }
+            }
+            @if !shown.limits.is_empty() {
+                div.row.selected {
+                    button { "Clear those selected" }
+                    a.button href=(site.link("/limits/clear/all/")) { "Clear all…" }
+                    @if shown.count > shown.limits.len() {
+                        span.faint { "The first " (shown.limits.len()) " of " (grouped(count(shown))) "." }
                     }
                 }
             }
@@ -86,38 +94,44 @@ fn count(shown: &LimitsShown) -> u64 {
     u64::try_from(shown.count).unwrap_or(u64::MAX)
 }
 
-fn table(site: &Site<'_>, limits: &[LimitView]) -> Markup {
+fn table(site: &Site<'_>, limits: &[&LimitView], label: &str) -> Markup {
+    let is_refused = limits.iter().any(|limit| limit.wait.is_some());
     html! {
-        table.cards aria-label="What counts against limits" {
-            thead { tr {
-                th scope="col" {
-                    input type="checkbox" hidden data-ticks="limit" aria-label="Select all on this page";
-                }
-                th scope="col" { "Whose" }
-                th scope="col" { "Why" }
-                th scope="col" { "Refused for" }
-                th scope="col" { span.hidden { "What to do" } }
-            } }
-            tbody {
-                @for limit in limits {
-                    @let (key, whose) = (limit.key(), whose(limit));
-                    tr {
-                        td.pick {
-                            input type="checkbox" name="limit" value=(key)
-                                aria-label=(format!("Select {} of {whose}", limit.limit));
-                        }
-                        td.long data-label="Whose" { (whose_linked(site, limit)) }
-                        td data-label="Why" { (why(&limit.limit)) }
-                        td data-label="Refused for" { (wait(limit.wait)) }
-                        td.acts {
-                            button.quiet name="one" value=(key)
-                                aria-label=(format!("Clear {} of {whose}", limit.limit)) { "Clear" }
-                            @if let Some(network) = limit.network() {
-                                @let network: String = form_urlencoded::byte_serialize(network.as_bytes()).collect();
-                                a href=(site.link(&format!("/limits/?network={network}#rule"))) { "Deny…" }
-                            }
-                        }
+        div.table {
+            table.cards aria-label=(label) {
+                thead { tr {
+                    th scope="col" {
+                        input type="checkbox" hidden data-ticks="limit"
+                            aria-label=(if is_refused { "Select all who are refused" } else { "Select all others" });
                     }
+                    th scope="col" { "Whose" }
+                    th scope="col" { "Why" }
+                    @if is_refused { th scope="col" { "Refused for" } }
+                    th scope="col" { span.hidden { "What to do" } }
+                } }
+                tbody { @for limit in limits { (row(site, limit)) } }
+            }
+        }
+    }
+}
+
+fn row(site: &Site<'_>, limit: &LimitView) -> Markup {
+    let (key, whose) = (limit.key(), whose(limit));
+    html! {
+        tr {
+            td.pick {
+                input type="checkbox" name="limit" value=(key)
+                    aria-label=(format!("Select {} of {whose}", limit.limit));
+            }
+            td.long data-label="Whose" { (whose_linked(site, limit)) }
+            td data-label="Why" { (why(&limit.limit)) }
+            @if limit.wait.is_some() { td data-label="Refused for" { (wait(limit.wait)) } }
+            td.acts {
+                button.quiet name="one" value=(key)
+                    aria-label=(format!("Clear {} of {whose}", limit.limit)) { "Clear" }
+                @if let Some(network) = limit.network() {
+                    @let network: String = form_urlencoded::byte_serialize(network.as_bytes()).collect();
+                    a href=(site.link(&format!("/limits/?network={network}#rule"))) { "Deny…" }
                 }
             }
         }
@@ -150,16 +164,22 @@ fn whose_linked(site: &Site<'_>, limit: &LimitView) -> Markup {
 
 /// What is limited, and the setting that says so.
 fn why(limit: &str) -> Markup {
-    let words = match limit {
-        "login_failures_per_account" => "wrong passwords for one account",
-        "login_failures_per_account_and_network" => {
+    let words = match LimitKind::named(limit) {
+        LimitKind::ConsoleCodesPerUser => "wrong codes of one user\u{2019}s authenticator app",
+        LimitKind::ConsoleFailuresPerAccount => "wrong passwords for one account, at the console",
+        LimitKind::ConsoleFailuresPerAccountAndNetwork => {
+            "wrong passwords for one account from one network, at the console"
+        }
+        LimitKind::ConsoleFailuresPerNetwork => "wrong passwords from one network, at the console",
+        LimitKind::LoginFailuresPerAccount => "wrong passwords for one account",
+        LimitKind::LoginFailuresPerAccountAndNetwork => {
             "wrong passwords for one account from one network"
         }
-        "login_failures_per_network" => "wrong passwords from one network",
-        "logins_per_account_and_network" => "logins of one account from one network",
-        "registrations_per_network" => "registrations from one network",
-        "unknown_tokens_per_network" => "tokens that nobody has, from one network",
-        _ => "requests of a class",
+        LimitKind::LoginFailuresPerNetwork => "wrong passwords from one network",
+        LimitKind::LoginsPerAccountAndNetwork => "logins of one account from one network",
+        LimitKind::RegistrationsPerNetwork => "registrations from one network",
+        LimitKind::Requests => "requests of a class",
+        LimitKind::UnknownTokensPerNetwork => "tokens that nobody has, from one network",
     };
     html! { span { (words) " " code.faint { (limit) } } }
 }
@@ -168,7 +188,7 @@ fn wait(wait: Option<Duration>) -> Markup {
     html! {
         @match wait {
             Some(wait) => span.badge.bad { (span_of(wait)) },
-            None => span.faint { "not refused" },
+            None => span.faint { "no more" },
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use super::super::asked::Pairs;
 use super::super::notice;
-use super::super::page::{self, moment, moment_or};
+use super::super::page::{self, Nav, moment, moment_or, with_status};
 use super::super::refusal::Refusal;
 use super::super::site::Site;
 use crate::auth::{AuthError, Decider, NetworkError, NewRuling, Ruling};
 use crate::gateway::ConsoleAnswer;
 use crate::model::network::{Exceptions, Network, read_network};
+use http::StatusCode;
 use ipnet::IpNet;
 use maud::{Markup, html};
 use std::time::Duration;
@@ -33,30 +34,127 @@ const SPANS: [(&str, &str, Option<Duration>); 6] = [
 
 /// `/limits/networks/`
 pub(super) async fn rule(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
+    const NOT_A_NETWORK: &str =
+        "Write an address, or a network such as 203.0.113.0/24 or 2001:db8::/64.";
+    if site.asked().is_read() {
+        let typed = Typed::read(&site.asked().query);
+        if typed.network.is_empty() {
+            return Ok(page::redirect(&site.link("/limits/#rule")));
+        }
+        return match typed.ruling() {
+            Some(new) => Ok(ruling_asked(site, &typed, &new, None)),
+            None => super::page(site, &typed, Some(NOT_A_NETWORK)).await,
+        };
+    }
     let form = site.form()?;
     let typed = Typed::read(&form);
     let Some(new) = typed.ruling() else {
-        let words = "Write an address, or a network such as 203.0.113.0/24 or 2001:db8::/64.";
-        return super::page(site, &typed, Some(words)).await;
+        return super::page(site, &typed, Some(NOT_A_NETWORK)).await;
     };
     let done = if new.is_denied { "network-denied" } else { "network-allowed" };
-    match site.auth().rule(new, decider(site, &form)).await {
+    match site.auth().rule(new.clone(), decider(site, &form)).await {
         Ok(_) => Ok(back(site, done)),
         Err(NetworkError::Store(error)) => Err(AuthError::from(error).into()),
+        Err(error @ NetworkError::LocksOut(_)) => {
+            Ok(ruling_asked(site, &typed, &new, Some(&said(&error))))
+        }
         Err(error) => super::page(site, &typed, Some(&said(&error))).await,
     }
 }
 
 /// `/limits/networks/forget/`
 pub(super) async fn forget(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
+    let network = |pairs: &Pairs| -> Result<IpNet, Refusal> {
+        let network = pairs.required("network")?.parse();
+        network.map_err(|_| Refusal::BadRequest("That is no network.".to_owned()))
+    };
+    if site.asked().is_read() {
+        return Ok(forgetting_asked(site, network(&site.asked().query)?, None));
+    }
     let form = site.form()?;
-    let network = form.required("network")?.parse();
-    let network = network.map_err(|_| Refusal::BadRequest("That is no network.".to_owned()))?;
+    let network = network(&form)?;
     match site.auth().forget_network(network, decider(site, &form)).await {
         Ok(_) => Ok(back(site, "network-forgotten")),
         Err(NetworkError::Store(error)) => Err(AuthError::from(error).into()),
-        Err(error) => super::page(site, &Typed::default(), Some(&said(&error))).await,
+        Err(error) => Ok(forgetting_asked(site, network, Some(&said(&error)))),
     }
+}
+
+/// Asks whether a network is to be allowed or denied.
+fn ruling_asked(
+    site: &Site<'_>,
+    typed: &Typed,
+    new: &NewRuling,
+    problem: Option<&str>,
+) -> ConsoleAnswer {
+    let verb = if new.is_denied { "Deny" } else { "Allow" };
+    let spans = SPANS.into_iter().find(|(name, ..)| *name == typed.lasts);
+    let span = match spans {
+        Some((_, words, Some(_))) => format!("for {words}"),
+        Some((_, words, None)) => words.to_owned(),
+        None => String::new(),
+    };
+    let question = html! {
+        p { strong { (verb) " " code { (new.network) } " " (span) "?" } }
+        p {
+            @if new.is_denied {
+                "All gateways refuse whatever comes from there within a second, whoever sends it."
+            } @else {
+                "No limit holds for what comes from there, so passwords can be guessed at any pace."
+            }
+        }
+        @if !new.note.is_empty() { p { "Note: " bdi { (new.note) } } }
+    };
+    let fields = [
+        ("network", typed.network.as_str()),
+        ("treatment", if typed.is_allow { "allow" } else { "deny" }),
+        ("for", typed.lasts.as_str()),
+        ("note", typed.note.as_str()),
+    ];
+    asked(site, (verb, "/limits/networks/"), &question, &fields, problem)
+}
+
+/// Asks whether a network is to be treated as the settings say.
+fn forgetting_asked(site: &Site<'_>, network: IpNet, problem: Option<&str>) -> ConsoleAnswer {
+    let question = html! {
+        p { strong { "Forget " code { (network) } "?" } }
+        p { "It is treated as the settings say within a second, by all gateways." }
+    };
+    let fields = [("network", network.to_string())];
+    let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+    asked(site, ("Forget", "/limits/networks/forget/"), &question, &fields, problem)
+}
+
+/// A page that asks; where it would shut out who is asked, they must say that they know.
+fn asked(
+    site: &Site<'_>,
+    (verb, path): (&str, &str),
+    question: &Markup,
+    fields: &[(&str, &str)],
+    problem: Option<&str>,
+) -> ConsoleAnswer {
+    let body = html! {
+        div.panel {
+            @if let Some(problem) = problem { p.alert role="alert" { (problem) } }
+            (question)
+            form.stack method="post" action=(site.link(path)) {
+                (site.form_key())
+                @for (name, value) in fields { input type="hidden" name=(name) value=(value); }
+                @if problem.is_some() {
+                    label.check {
+                        input type="checkbox" name="knows" value="yes";
+                        span { "Even if it shuts me out: I come from " code { (Network::of(site.asked().from)) } }
+                    }
+                }
+                div.row {
+                    button.danger[verb != "Allow"].primary[verb == "Allow"] { (verb) }
+                    a.button href=(site.link("/limits/")) { "Cancel" }
+                }
+            }
+        }
+    };
+    let answer = site.page(Nav::Limits, &format!("{verb} a network"), &body);
+    if problem.is_some() { with_status(answer, StatusCode::BAD_REQUEST) } else { answer }
 }
 
 fn decider(site: &Site<'_>, form: &Pairs) -> Decider {
@@ -130,7 +228,7 @@ fn table(site: &Site<'_>, rulings: &[Ruling], file: &Exceptions) -> Markup {
         div.table {
             table.cards aria-label="Networks that are allowed or denied" {
                 thead { tr {
-                    @for head in ["Network", "Is", "By", "Since", "Until", "Note"] {
+                    @for head in ["Network", "State", "By", "Since", "Until", "Note"] {
                         th scope="col" { (head) }
                     }
                     th scope="col" { span.hidden { "What to do" } }
@@ -140,7 +238,7 @@ fn table(site: &Site<'_>, rulings: &[Ruling], file: &Exceptions) -> Markup {
                     @for (network, is_denied) in of_file {
                         tr {
                             td.mono data-label="Network" { (network) }
-                            td data-label="Is" { (badge(is_denied)) }
+                            td data-label="State" { (badge(is_denied)) }
                             td.faint data-label="By" colspan="5" {
                                 span { "the settings file, " code { (if is_denied { "limits.deny" } else { "limits.allow" }) } }
                             }
@@ -157,17 +255,15 @@ fn row(site: &Site<'_>, ruling: &Ruling) -> Markup {
     html! {
         tr {
             td.mono data-label="Network" { (network) }
-            td data-label="Is" { (badge(*is_denied)) }
+            td data-label="State" { (badge(*is_denied)) }
             td data-label="By" { bdi { (by) } }
             td data-label="Since" { (moment(*at)) }
             td data-label="Until" { (moment_or(*until, "forgotten")) }
             td.long data-label="Note" { bdi { (note) } }
             td.acts {
-                form method="post" action=(site.link("/limits/networks/forget/")) {
-                    (site.form_key())
-                    input type="hidden" name="network" value=(network);
-                    button.quiet aria-label=(format!("Forget {network}")) { "Forget" }
-                }
+                @let name: String = form_urlencoded::byte_serialize(network.to_string().as_bytes()).collect();
+                a href=(site.link(&format!("/limits/networks/forget/?network={name}")))
+                    aria-label=(format!("Forget {network}…")) { "Forget…" }
             }
         }
     }
@@ -185,8 +281,7 @@ fn form(site: &Site<'_>, typed: &Typed) -> Markup {
     let network = if typed.network.is_empty() { suggested } else { &typed.network };
     let lasts = if typed.lasts.is_empty() { "1h" } else { &typed.lasts };
     html! {
-        form.panel id="rule" method="post" action=(site.link("/limits/networks/")) {
-            (site.form_key())
+        form.panel id="rule" method="get" action=(site.link("/limits/networks/")) {
             h3 { "Allow or deny a network" }
             div.row {
                 label { "Address or network"
@@ -210,12 +305,9 @@ fn form(site: &Site<'_>, typed: &Typed) -> Markup {
                     input name="note" value=(typed.note) maxlength="120" autocomplete="off"
                         placeholder="why, for other operators";
                 }
-                button.primary { "Apply" }
+                button.primary { "Apply…" }
             }
-            label.check {
-                input type="checkbox" name="knows" value="yes";
-                span { "Even if it shuts me out: I come from " code { (Network::of(from)) } }
-            }
+            p.hint { "It is asked first whether that is meant. You come from " code { (Network::of(from)) } "." }
         }
     }
 }

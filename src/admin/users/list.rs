@@ -30,6 +30,9 @@ pub(super) async fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
                 a.button.primary href=(site.link("/users/new/")) { "New user" }
             }
         }
+        @if page.by != search.order.by {
+            p.notice { "So many begin like that that they are in order of name." }
+        }
         @if page.users.is_empty() { (nobody(site, &search, &page)) }
         @else { (selection(site, &search, &page.users)) }
         (pager(site, &search, &page))

@@ -108,7 +108,7 @@ fn lifetimes(site: &Site<'_>, sent: &Pairs, problems: &Problems) -> Markup {
                 @if value == "span" {
                     div.row.span {
                         (field(count, problems))
-                        label { "Of what"
+                        label { "Unit"
                             select name="unit" {
                                 @for (unit, _) in UNITS {
                                     option value=(unit) selected[sent.get("unit") == Some(unit)] {

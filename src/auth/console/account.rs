@@ -19,7 +19,7 @@ impl Auth {
         visitor: &Visitor,
         settings: SessionSettings,
     ) -> Result<SessionId, ChangeError> {
-        let swap = Swap { door: Door::Console, keep: None, user: user.id };
+        let swap = Swap { door: Door::Inside, keep: None, user: user.id };
         let changed = self.swap_password(swap, user.username.as_str(), passwords, visitor.from);
         let before = changed.await?;
         let now = self.store.user(before.id).await.map_err(AuthError::from)?;
@@ -54,7 +54,7 @@ impl Auth {
         let Some(from) = by.address() else { return Ok(false) };
         let password = Arc::new(proof.password);
         let username = user.username.as_str();
-        let guess = Typed { door: Door::Console, from, password: &password, username };
+        let guess = Typed { door: Door::Inside, from, password: &password, username };
         let judged = self.count_guess(guess, async |seat: &mut Seat<'_>, found| {
             self.check_password(seat, guess, found).await
         });

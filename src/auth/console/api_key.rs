@@ -7,6 +7,7 @@
 use super::super::issue::random_bytes;
 use super::super::{Auth, AuthError, ManageError};
 use super::rights::Rights;
+use super::unless_full;
 use crate::clock::Timestamp;
 use crate::model::event::{Actor, Event, EventName};
 use crate::model::user::{User, UserId};
@@ -108,6 +109,15 @@ impl KeySecret {
     /// Reads what a client shows; `None` if it cannot be a key.
     pub fn parse(text: &str) -> Option<Self> {
         text.starts_with(Self::PREFIX).then(|| Self(Zeroizing::new(text.to_owned())))
+    }
+
+    /// Whether something like a key stands anywhere in a value of an `Authorization` header, after
+    /// whatever scheme and in whatever list or quotes.
+    pub fn is_mentioned(value: &[u8]) -> bool {
+        let is_within_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+        value
+            .split(|byte| !is_within_word(byte))
+            .any(|word| word.starts_with(Self::PREFIX.as_bytes()))
     }
 
     /// Its text, for the one answer that hands it to its owner.
@@ -233,8 +243,13 @@ impl Auth {
     /// The keys of an operator, the oldest first.
     pub async fn keys_of(&self, owner: UserId) -> Result<Vec<ApiKey>, AuthError> {
         let items = self.store.items(ItemKind::ApiKey, self.clock.now()).await?;
-        let mine = items.iter().filter(|item| item.owner == Some(owner));
-        let mut keys = mine.map(ApiKey::read).collect::<Result<Vec<_>, _>>()?;
+        let mut keys = Vec::new();
+        for item in items.iter().filter(|item| item.owner == Some(owner)) {
+            match ApiKey::read(item) {
+                Ok(key) => keys.push(key),
+                Err(_) => self.unreadable.tell(item.kind, &item.key),
+            }
+        }
         keys.sort_by_key(|key| key.created);
         Ok(keys)
     }
@@ -306,13 +321,13 @@ impl Auth {
         let mut key = ApiKey::read(&item)?;
         let owner = self.store.user(key.owner).await?;
         let Some(owner) = owner.filter(is_operator) else {
-            self.store.remove_item(ItemKind::ApiKey, &digest).await?;
+            unless_full(self.store.remove_item(ItemKind::ApiKey, &digest).await);
             return Err(AuthError::InvalidToken);
         };
         if key.last_used.is_none_or(|(at, _)| now.since(at) >= NOTE_EVERY) {
             key.last_used = Some((now, from.to_canonical()));
             // In place of what was read: a key that was revoked meanwhile stays so.
-            self.store.replace_item(&item.value, &key.item(digest)?).await?;
+            unless_full(self.store.replace_item(&item.value, &key.item(digest)?).await);
         }
         Ok(KeyCaller { key, owner })
     }
@@ -346,6 +361,21 @@ mod tests {
         assert_eq!(one.expose().len(), "agk_".len() + 64);
         assert!(KeySecret::parse(one.expose()).is_some());
         assert!(KeySecret::parse("0123").is_none());
+    }
+
+    #[test]
+    fn a_key_is_found_wherever_it_stands() {
+        let found: [&[u8]; 6] = [
+            b"Bearer agk_0",
+            b"agk_",
+            b"Bearer\tagk_0",
+            b"Basic YTpi,Bearer agk_0",
+            b"X key=\"agk_0\"",
+            b"Bearer\xa0agk_0",
+        ];
+        assert!(found.iter().all(|value| KeySecret::is_mentioned(value)));
+        let others: [&[u8]; 5] = [b"Bearer agk", b"Bearer AGK_0", b"Bearer xagk_0", b"agk 0", b""];
+        assert!(!others.iter().any(|value| KeySecret::is_mentioned(value)));
     }
 
     #[test]

@@ -17,3 +17,12 @@ pub use self::session::{Session, SessionId, SessionSettings, SessionView, Visito
 pub use self::setup::{SetupCode, SetupError};
 pub use self::sign_in::SignIn;
 pub use self::totp::{Enrolment, RecoveryCodes};
+
+use crate::store::StoreError;
+
+/// A store that takes no writes is no reason to refuse what needs none: what was to be noted is let go.
+fn unless_full(noted: Result<bool, StoreError>) {
+    if let Err(error) = noted {
+        tracing::debug!(error = &error as &dyn std::error::Error, "could not be noted");
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::super::issue::random_bytes;
 use super::super::{Auth, AuthError};
+use super::unless_full;
 use crate::clock::Timestamp;
 use crate::model::event::{Actor, EventName};
 use crate::model::user::{User, UserId};
@@ -151,14 +152,14 @@ impl Auth {
         let user = self.store.user(owner).await?;
         let is_good = |user: &User| may_be_signed_in(user, kept.epoch);
         let Some(user) = user.filter(is_good).filter(|_| kept.ends(settings) > now) else {
-            self.store.remove_item(ItemKind::Session, &id.key()).await?;
+            unless_full(self.store.remove_item(ItemKind::Session, &id.key()).await);
             return Ok(None);
         };
         if now.since(Timestamp::from_micros(kept.seen)) >= settings.note_every() {
             kept.seen = now.micros();
             // In place of what was read: a session that was ended meanwhile stays so.
             let seen = kept.item(id.key(), user.id, settings)?;
-            self.store.replace_item(&item.value, &seen).await?;
+            unless_full(self.store.replace_item(&item.value, &seen).await);
         }
         let began = Timestamp::from_micros(kept.began);
         Ok(Some(Session { began, from: kept.from, user }))
@@ -213,7 +214,10 @@ impl Auth {
         let mut views = Vec::new();
         let this = this.map(SessionId::key);
         for item in self.session_items(user).await? {
-            let Ok(kept) = Kept::read(&item) else { continue };
+            let Ok(kept) = Kept::read(&item) else {
+                self.unreadable.tell(item.kind, &item.key);
+                continue;
+            };
             if kept.epoch == user.epoch {
                 views.push(SessionView {
                     agent: kept.agent,

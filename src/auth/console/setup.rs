@@ -38,7 +38,7 @@ impl Auth {
     /// A code by which the first operator can be made, if there is none. It is the only way to it, and
     /// each start of a gateway makes one of its own.
     pub async fn offer_setup(&self) -> Result<Option<SetupCode>, AuthError> {
-        if self.has_operator_beside(None).await? {
+        if self.store.has_operator(None).await? {
             return Ok(None);
         }
         let code = SetupCode(Zeroizing::new(hex::encode(random_bytes::<32>()?)));
@@ -55,8 +55,12 @@ impl Auth {
 
     /// Whether the first operator can be made by this code now.
     pub async fn setup_is_open(&self, code: &SetupCode) -> Result<bool, AuthError> {
+        Ok(self.is_offered(code).await? && !self.store.has_operator(None).await?)
+    }
+
+    async fn is_offered(&self, code: &SetupCode) -> Result<bool, AuthError> {
         let found = self.store.item(ItemKind::Setup, &code.key(), self.clock.now()).await?;
-        Ok(found.is_some() && !self.has_operator_beside(None).await?)
+        Ok(found.is_some())
     }
 
     /// Makes the first operator and signs them in. All codes are void then. What is refused for the
@@ -68,7 +72,7 @@ impl Auth {
         visitor: &Visitor,
         settings: SessionSettings,
     ) -> Result<SessionId, SetupError> {
-        if !self.setup_is_open(code).await? {
+        if !self.is_offered(code).await? {
             return Err(SetupError::Closed);
         }
         let lock = self.lock_operators().await?;
@@ -77,7 +81,7 @@ impl Auth {
             if !self.setup_is_open(code).await? || !lock.is_usable(self) {
                 return Err(SetupError::Closed);
             }
-            let seat = self.passwords.reserve(Lane::Console, None)?;
+            let seat = self.passwords.reserve(Lane::Operator, None)?;
             let rights = NewRights { is_staff: true, must_change: false };
             let user = self.create(registration, rights, seat).await?;
             self.close_setup().await;
@@ -88,6 +92,7 @@ impl Auth {
         let user: User = made?;
         let event = self.event(EventName::UserCreated, Actor::Client(visitor.from)).of(&user);
         self.events.record(event.with("staff, by the link in the log"));
+        self.limits.acquaint(user.id, visitor.from).await;
         let id = self.begin_session(&user, visitor, settings).await?;
         self.tell_of(EventName::ConsoleSignedIn, &user, visitor.from);
         Ok(id)

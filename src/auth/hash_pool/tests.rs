@@ -104,16 +104,18 @@ async fn a_free_thread_takes_operators_first_then_those_who_are_known() {
         ("first", Lane::Ordinary),
         ("anyone", Lane::Ordinary),
         ("known", Lane::Familiar),
-        ("operator", Lane::Console),
+        ("signing in", Lane::Console),
+        ("operator", Lane::Operator),
     ];
     let begun = begun_in_turn(&Stage::new(), &waiting).await;
-    assert_eq!(begun, ["operator", "known", "anyone"]);
+    assert_eq!(begun, ["operator", "signing in", "known", "anyone"]);
 }
 
 #[tokio::test]
 async fn a_full_lane_refuses_at_once_and_shuts_no_other_out() {
     let stage = Stage::new();
-    let lanes = [(Lane::Ordinary, 32), (Lane::Familiar, 16), (Lane::Console, 1)];
+    let lanes =
+        [(Lane::Ordinary, 32), (Lane::Familiar, 16), (Lane::Console, 8), (Lane::Operator, 1)];
     let mut seats = Vec::new();
     for (lane, most) in lanes {
         for _ in 0..most {
@@ -121,7 +123,7 @@ async fn a_full_lane_refuses_at_once_and_shuts_no_other_out() {
         }
         assert!(matches!(stage.pool.reserve(lane, None), Err(AuthError::Busy)));
     }
-    assert!(stage.shows("authgate_hash_refusals_total 3"));
+    assert!(stage.shows("authgate_hash_refusals_total 4"));
     seats.clear();
     for (lane, _) in lanes {
         assert!(stage.pool.reserve(lane, None).is_ok());
@@ -179,7 +181,7 @@ async fn a_crash_costs_one_answer_and_no_thread() {
 async fn one_seat_serves_for_a_check_and_a_new_hash() {
     let stage = Stage::new();
     stage.let_go(2);
-    let mut seat = stage.pool.reserve(Lane::Console, None).unwrap();
+    let mut seat = stage.pool.reserve(Lane::Operator, None).unwrap();
     let old = PasswordHash::new("old".to_owned());
     assert_eq!(seat.verify(password("x"), old).await.unwrap(), Verdict::Match);
     assert!(seat.hash(password("x")).await.is_ok());
@@ -216,7 +218,7 @@ async fn nobody_holds_more_than_their_share_and_others_find_their_places() {
     };
     let (one, other) = (share("192.0.2.1", None), share("192.0.2.2", None));
     let user = [1, 2].map(|host| share(&format!("198.51.100.{host}"), Some(7)));
-    for (lane, most) in [(Lane::Ordinary, 16), (Lane::Familiar, 8)] {
+    for (lane, most) in [(Lane::Ordinary, 16), (Lane::Familiar, 8), (Lane::Console, 4)] {
         let seats = |share| -> Vec<_> {
             std::iter::from_fn(|| stage.pool.reserve(lane, share).ok()).take(100).collect()
         };

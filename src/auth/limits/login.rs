@@ -4,7 +4,7 @@
 use super::{Limits, Throttle};
 use crate::auth::AuthError;
 use crate::auth::login::Door;
-use crate::model::limit::{AccountKey, Charge, Familiar, LimitKey, Rule};
+use crate::model::limit::{AccountKey, Charge, Delay, Familiar, LimitKey, Quota, Rule};
 use crate::model::network::Network;
 use crate::model::user::{User, UserId};
 use crate::store::StoreError;
@@ -134,23 +134,26 @@ impl<'a> LoginLimits<'a> {
         }
         let settings = self.limits.settings.load();
         let Self { account, network, .. } = *self;
-        let quota = |key, quota| Charge { key, rule: Rule::Quota(quota) };
-        if self.door == Door::Console {
-            let of_from = LimitKey::SignInsOfFrom(account, network);
-            let of_from = settings.sign_ins_of_from.map(|most| quota(of_from, most));
-            let from = LimitKey::SignInsFrom(network);
-            let from = settings.sign_ins_from.map(|most| quota(from, most));
-            return [of_from, from].into_iter().flatten().collect();
-        }
-        let of_from = LimitKey::LoginsOfFrom(account, network);
-        let of_from = settings.logins_of_from.map(|most| quota(of_from, most));
-        let from = settings.logins_from.map(|most| quota(LimitKey::LoginsFrom(network), most));
-        let delay = settings.logins_of.filter(|_| !familiarity.is_known());
-        let of = delay
-            .map(|delay| Charge { key: LimitKey::LoginsOf(account), rule: Rule::Delay(delay) });
-        let all_of_from = LimitKey::AllLoginsOfFrom(account, network);
-        let all_of_from = settings.all_logins_of_from.map(|most| quota(all_of_from, most));
-        [of_from, from, of, all_of_from].into_iter().flatten().collect()
+        let quota = |key, most: Option<Quota>| Some(Charge { key, rule: Rule::Quota(most?) });
+        let delay = |key, delay: Option<Delay>| {
+            let delay = delay.filter(|_| !familiarity.is_known());
+            Some(Charge { key, rule: Rule::Delay(delay?) })
+        };
+        let charges = match self.door {
+            Door::Api => [
+                quota(LimitKey::LoginsOfFrom(account, network), settings.logins_of_from),
+                quota(LimitKey::LoginsFrom(network), settings.logins_from),
+                delay(LimitKey::LoginsOf(account), settings.logins_of),
+                quota(LimitKey::AllLoginsOfFrom(account, network), settings.all_logins_of_from),
+            ],
+            Door::Console | Door::Inside => [
+                quota(LimitKey::SignInsOfFrom(account, network), settings.sign_ins_of_from),
+                quota(LimitKey::SignInsFrom(network), settings.sign_ins_from),
+                delay(LimitKey::SignInsOf(account), settings.sign_ins_of),
+                None,
+            ],
+        };
+        charges.into_iter().flatten().collect()
     }
 }
 

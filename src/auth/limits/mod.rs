@@ -52,6 +52,9 @@ pub struct LimitSettings {
     pub logins_from: Option<Quota>,
     /// Registrations from one network.
     pub registrations_from: Option<Quota>,
+    /// Failed attempts of one account, from wherever it has not signed in lately, to sign in at the
+    /// console.
+    pub sign_ins_of: Option<Delay>,
     /// Failed attempts of one account, from one network, to sign in at the console.
     pub sign_ins_of_from: Option<Quota>,
     /// Failed attempts, from one network, to sign in at the console.
@@ -74,6 +77,7 @@ impl LimitSettings {
             logins_of_from: None,
             logins_from: None,
             registrations_from: None,
+            sign_ins_of: None,
             sign_ins_of_from: None,
             sign_ins_from: None,
             unknown_tokens_from: None,

@@ -29,7 +29,8 @@ pub(super) fn limits(section: &mut Section<'_>) -> (LimitSettings, Vec<Arc<RateC
     let unknown_tokens_from = quota("unknown_tokens_per_network", 300, MINUTE);
     let settings = LimitSettings {
         enabled: section.read("enabled", true, values::boolean),
-        logins_of: section.section("login_failures_per_account", delay),
+        logins_of: section.section("login_failures_per_account", |section| delay(section, 20)),
+        sign_ins_of: section.section("console_failures_per_account", |section| delay(section, 10)),
         familiar_for: section.read(
             "familiar_for",
             Duration::from_hours(30 * 24),
@@ -58,8 +59,8 @@ fn gateways(section: &mut Section<'_>) -> NonZeroU32 {
     NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN)
 }
 
-fn delay(section: &mut Section<'_>) -> Option<Delay> {
-    let free = section.read("free", 20, values::number(0..=1_000_000));
+fn delay(section: &mut Section<'_>, free: u32) -> Option<Delay> {
+    let free = section.read("free", free, values::number(0..=1_000_000));
     let first = section.read("delay", Duration::from_secs(1), values::duration_or_zero);
     let longest = section.read("max_delay", 15 * MINUTE, values::duration_or_zero);
     if first.is_zero() && !longest.is_zero() {

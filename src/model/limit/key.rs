@@ -1,5 +1,6 @@
 //! What is limited, and whose it is.
 
+use super::kind::LimitKind;
 use crate::model::network::Network;
 use crate::model::user::{UserId, Username};
 use sha2::{Digest, Sha256};
@@ -24,6 +25,8 @@ pub enum LimitKey {
     RegistrationsFrom(Network),
     /// Requests of a class.
     Requests(Arc<str>, Subject),
+    /// Failed attempts of an account to sign in at the console.
+    SignInsOf(AccountKey),
     /// Failed attempts of an account, from a network, to sign in at the console.
     SignInsOfFrom(AccountKey, Network),
     /// Failed attempts, from a network, to sign in at the console.
@@ -44,27 +47,33 @@ pub enum Subject {
 }
 
 impl LimitKey {
+    /// What is limited.
+    pub fn kind(&self) -> LimitKind {
+        match self {
+            Self::AllLoginsOfFrom(..) => LimitKind::LoginsPerAccountAndNetwork,
+            Self::CodesOf(_) => LimitKind::ConsoleCodesPerUser,
+            Self::LoginsOf(_) => LimitKind::LoginFailuresPerAccount,
+            Self::LoginsOfFrom(..) => LimitKind::LoginFailuresPerAccountAndNetwork,
+            Self::LoginsFrom(_) => LimitKind::LoginFailuresPerNetwork,
+            Self::RegistrationsFrom(_) => LimitKind::RegistrationsPerNetwork,
+            Self::Requests(..) => LimitKind::Requests,
+            Self::SignInsOf(_) => LimitKind::ConsoleFailuresPerAccount,
+            Self::SignInsOfFrom(..) => LimitKind::ConsoleFailuresPerAccountAndNetwork,
+            Self::SignInsFrom(_) => LimitKind::ConsoleFailuresPerNetwork,
+            Self::UnknownTokensFrom(_) => LimitKind::UnknownTokensPerNetwork,
+        }
+    }
+
     /// What is limited, by the name that it has in the settings.
     pub fn limit(&self) -> &str {
-        match self {
-            Self::AllLoginsOfFrom(..) => "logins_per_account_and_network",
-            Self::CodesOf(_) => "console_codes_per_user",
-            Self::LoginsOf(_) => "login_failures_per_account",
-            Self::LoginsOfFrom(..) => "login_failures_per_account_and_network",
-            Self::LoginsFrom(_) => "login_failures_per_network",
-            Self::RegistrationsFrom(_) => "registrations_per_network",
-            Self::Requests(class, _) => class,
-            Self::SignInsOfFrom(..) => "console_failures_per_account_and_network",
-            Self::SignInsFrom(_) => "console_failures_per_network",
-            Self::UnknownTokensFrom(_) => "unknown_tokens_per_network",
-        }
+        if let Self::Requests(class, _) = self { class } else { self.kind().name() }
     }
 
     /// What logs may know of it: without an account's key, which may be that of a password that was
     /// typed for a name.
     pub fn told(&self) -> String {
         match self {
-            Self::LoginsOf(_) => self.limit().to_owned(),
+            Self::LoginsOf(_) | Self::SignInsOf(_) => self.limit().to_owned(),
             Self::AllLoginsOfFrom(_, network)
             | Self::LoginsOfFrom(_, network)
             | Self::SignInsOfFrom(_, network) => format!("{}/{network}", self.limit()),
@@ -83,7 +92,7 @@ impl fmt::Display for LimitKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/", self.limit())?;
         match self {
-            Self::LoginsOf(account) => write!(f, "{account}"),
+            Self::LoginsOf(account) | Self::SignInsOf(account) => write!(f, "{account}"),
             Self::AllLoginsOfFrom(account, network)
             | Self::LoginsOfFrom(account, network)
             | Self::SignInsOfFrom(account, network) => write!(f, "{account} {network}"),

@@ -1,9 +1,11 @@
 //! Limits: how much of something one may have, and in which time.
 
 mod key;
+mod kind;
 mod rule;
 
 pub use self::key::{AccountKey, Familiar, LimitKey, Subject};
+pub use self::kind::LimitKind;
 pub use self::rule::{Delay, Quota, Rule, Standing, Taken};
 
 /// One more of something that is limited.

@@ -1,8 +1,10 @@
 //! Users as operators look for them: filtered, sorted, and a page at a time.
 //!
-//! What is wanted of few users is gathered and sorted; what many fit is found by walking along the
-//! index of the order, past a bounded number of others.
+//! What is wanted of few users is gathered and sorted; those of a prefix that many have come in order
+//! of name; whatever else many fit is found by walking along the index of the order, past a bounded
+//! number of others.
 
+use super::find_prefix::is_place;
 use super::indexes::{by_text, folded, number, padded};
 use super::link::Request;
 use super::record::{self, Entry, Fields, in_pairs};
@@ -14,9 +16,9 @@ use redis::{Cmd, Value, pipe};
 
 /// How many users are gathered and sorted at most, and how many a walk looks at before it ends with a
 /// short page.
-const MOST: usize = 5_000;
+pub(super) const MOST: usize = 5_000;
 /// How many users are read at once.
-const CHUNK: usize = 500;
+pub(super) const CHUNK: usize = 500;
 /// How many tokens of a user are looked at to count those that are good; further ones are all taken
 /// for good.
 const COUNTED: isize = 1_000;
@@ -43,16 +45,21 @@ impl RedisStore {
         now: Timestamp,
     ) -> Result<UserPage, StoreError> {
         let after = query.after.as_ref().and_then(|cursor| place(cursor, query.order.by));
-        let (mut users, next) = if self.is_indexed().await? {
-            match self.few(query).await? {
-                Some(ids) => self.gather(query, &ids, after).await?,
-                None => self.walk(query, after).await?,
-            }
-        } else {
+        let mut by = query.order.by;
+        let (mut users, next) = if !self.is_indexed().await? {
             self.find_without_indexes(query, after).await?
+        } else if let Some(ids) = self.few(query).await? {
+            self.gather(query, &ids, after).await?
+        } else if let Some(prefix) = query.folded_prefix() {
+            if by != UserColumn::Email {
+                by = UserColumn::Username;
+            }
+            self.along_prefix(query, &prefix).await?
+        } else {
+            self.walk(query, after).await?
         };
         self.drop_nameless(&mut users).await?;
-        Ok(UserPage { next, users: self.with_tokens(users, now).await? })
+        Ok(UserPage { by, next, users: self.with_tokens(users, now).await? })
     }
 
     /// The numbers of those who may be wanted, if they are few.
@@ -312,7 +319,7 @@ impl RedisStore {
     }
 
     /// Those of the users who exist.
-    async fn read_users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+    pub(super) async fn read_users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
         let mut read = pipe();
         for id in ids {
             read.hgetall(keys::user(*id));
@@ -369,7 +376,7 @@ impl RedisStore {
     }
 }
 
-fn wants(query: &UserQuery, user: &User) -> bool {
+pub(super) fn wants(query: &UserQuery, user: &User) -> bool {
     let fits = |wanted: Option<bool>, is: bool| wanted.is_none_or(|wanted| wanted == is);
     let has_prefix = query.folded_prefix().is_none_or(|prefix| {
         let begins = |text: &str| folded(text).starts_with(&prefix);
@@ -414,6 +421,7 @@ fn cursor((key, id): &Place) -> Cursor {
 fn place(cursor: &Cursor, by: UserColumn) -> Option<Place> {
     let (id, value) = cursor.read()?;
     let key = match by {
+        UserColumn::Email | UserColumn::Username if is_place(value) => return None,
         UserColumn::Email | UserColumn::Username => Key::Text(value.to_owned()),
         _ => Key::Number(value.parse().ok()?),
     };

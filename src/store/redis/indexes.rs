@@ -7,9 +7,12 @@ use super::{RedisStore, keys};
 use crate::model::user::{User, UserId};
 use crate::store::StoreError;
 use redis::{Pipeline, Value, pipe};
+use std::collections::BTreeSet;
 
 /// How many users are brought up to date at once.
 const CHUNK: usize = 100;
+/// How often the indexes are written for users whom others change at the same time.
+const ROUNDS: usize = 16;
 
 /// What the indexes say of a user.
 struct Entries {
@@ -36,34 +39,59 @@ impl RedisStore {
     pub(super) async fn index_user(&self, user: &User) -> Result<(), StoreError> {
         let mut write = pipe();
         Entries::of(user).write(&mut write, |_| true);
-        self.link.ask(Request::Batch(&write)).await
+        self.link.ask::<()>(Request::Batch(&write)).await?;
+        self.settle(user, BTreeSet::from([folded(user.email.as_str())])).await
     }
 
     /// What has changed of a user.
     pub(super) async fn reindex_user(&self, before: &User, after: &User) -> Result<(), StoreError> {
-        let mut write = pipe();
-        let id = after.id.0;
-        if before.email != after.email {
-            write.zadd(keys::BY_EMAIL, by_text(after.email.as_str(), after.id), 0).ignore();
-        }
-        if folded(before.email.as_str()) != folded(after.email.as_str()) {
-            write.zrem(keys::BY_EMAIL, by_text(before.email.as_str(), after.id)).ignore();
-        }
-        for (key, is_in) in [(keys::STAFF, after.is_staff), (keys::INACTIVE, !after.is_active)] {
-            if is_in {
-                write.zadd(key, id, id).ignore();
-            } else {
-                write.zrem(key, id).ignore();
+        let addresses = [before, after].map(|user| folded(user.email.as_str()));
+        self.settle(after, BTreeSet::from(addresses)).await
+    }
+
+    /// Has the indexes say of a user what their record says, and looks again after each write: of
+    /// many who do so at once, the last one sees and leaves what is so. `addresses` are those that
+    /// the indexes may have of the user.
+    async fn settle(&self, user: &User, mut addresses: BTreeSet<String>) -> Result<(), StoreError> {
+        let mut gone = BTreeSet::new();
+        for _ in 0..ROUNDS {
+            let present = self.present_entries(&[user.id]).await?;
+            let Some(entries) = present.first() else {
+                return self.unindex_all(user, &addresses).await;
+            };
+            let address = folded(&entries.email);
+            gone.remove(&address);
+            addresses.insert(address.clone());
+            let mut write = self.what_is_wrong(&present).await?;
+            let past = addresses.iter().filter(|past| **past != address && !gone.contains(*past));
+            let past: Vec<_> = past.cloned().collect();
+            for past in past {
+                write.zrem(keys::BY_EMAIL, by_text(&past, user.id)).ignore();
+                gone.insert(past);
             }
+            if write.is_empty() {
+                return Ok(());
+            }
+            self.link.ask::<()>(Request::Batch(&write)).await?;
         }
-        self.link.ask(Request::Batch(&write)).await
+        Err(StoreError::unavailable("the user changes all the time"))
     }
 
     /// Takes a user who is gone from the indexes.
     pub(super) async fn unindex_user(&self, user: &User) -> Result<(), StoreError> {
+        self.unindex_all(user, &BTreeSet::from([folded(user.email.as_str())])).await
+    }
+
+    async fn unindex_all(
+        &self,
+        user: &User,
+        addresses: &BTreeSet<String>,
+    ) -> Result<(), StoreError> {
         let mut write = pipe();
         write.zrem(keys::BY_NAME, by_text(user.username.as_str(), user.id)).ignore();
-        write.zrem(keys::BY_EMAIL, by_text(user.email.as_str(), user.id)).ignore();
+        for address in addresses {
+            write.zrem(keys::BY_EMAIL, by_text(address, user.id)).ignore();
+        }
         unindex_number(&mut write, user.id);
         self.link.ask(Request::Batch(&write)).await
     }
@@ -75,32 +103,42 @@ impl RedisStore {
         self.link.ask(Request::Batch(&write)).await
     }
 
-    /// Brings the indexes up to date for some users. Writes only what is not so yet.
+    /// Brings the indexes up to date for some users. Writes only what is not so yet, and looks again
+    /// after that: someone may have changed them meanwhile.
     pub(super) async fn repair_users(&self, ids: &[UserId]) -> Result<(), StoreError> {
         for chunk in ids.chunks(CHUNK) {
-            let entries = self.present_entries(chunk).await?;
-            if entries.is_empty() {
-                continue;
-            }
-            let all: Vec<_> = entries.iter().map(Entries::all).collect();
-            let mut look = pipe();
-            for place in 0..ALL {
-                let of_index = all.iter().filter_map(|entry| entry.get(place));
-                let (keys, members): (Vec<_>, Vec<_>) =
-                    of_index.map(|(key, member, _)| (*key, member.as_str())).unzip();
-                look.cmd("ZMSCORE").arg(keys.first()).arg(members);
-            }
-            let found: Vec<Found> = self.link.ask(Request::Batch(&look)).await?;
-            let mut write = pipe();
-            for (at, entry) in entries.iter().enumerate() {
-                let found = found.iter().map(|scores| scores.get(at).copied().flatten());
-                entry.repair(&mut write, &found.collect::<Vec<_>>());
-            }
-            if !write.is_empty() {
+            for _ in 0..ROUNDS {
+                let entries = self.present_entries(chunk).await?;
+                let write = self.what_is_wrong(&entries).await?;
+                if write.is_empty() {
+                    break;
+                }
                 self.link.ask::<()>(Request::Batch(&write)).await?;
             }
         }
         Ok(())
+    }
+
+    /// What has to be written so that the indexes say this of users.
+    async fn what_is_wrong(&self, entries: &[Entries]) -> Result<Pipeline, StoreError> {
+        let mut write = pipe();
+        if entries.is_empty() {
+            return Ok(write);
+        }
+        let all: Vec<_> = entries.iter().map(Entries::all).collect();
+        let mut look = pipe();
+        for place in 0..ALL {
+            let of_index = all.iter().filter_map(|entry| entry.get(place));
+            let (keys, members): (Vec<_>, Vec<_>) =
+                of_index.map(|(key, member, _)| (*key, member.as_str())).unzip();
+            look.cmd("ZMSCORE").arg(keys.first()).arg(members);
+        }
+        let found: Vec<Found> = self.link.ask(Request::Batch(&look)).await?;
+        for (at, entry) in entries.iter().enumerate() {
+            let found = found.iter().map(|scores| scores.get(at).copied().flatten());
+            entry.repair(&mut write, &found.collect::<Vec<_>>());
+        }
+        Ok(write)
     }
 
     async fn present_entries(&self, ids: &[UserId]) -> Result<Vec<Entries>, StoreError> {
@@ -159,6 +197,7 @@ impl RedisStore {
         }
         let users: Vec<Values> = self.link.ask(Request::Batch(&read)).await?;
         let mut remove = pipe();
+        let mut removed = Vec::new();
         for (member, values) in members.iter().zip(users) {
             let entries = Entries::read(number(member), values, 0);
             let is_so = entries.is_some_and(|entries| {
@@ -169,9 +208,15 @@ impl RedisStore {
             });
             if !is_so {
                 remove.zrem(key, member).ignore();
+                removed.push(number(member));
             }
         }
-        if remove.is_empty() { Ok(()) } else { self.link.ask(Request::Batch(&remove)).await }
+        if remove.is_empty() {
+            return Ok(());
+        }
+        self.link.ask::<()>(Request::Batch(&remove)).await?;
+        // It may have become so since it was read.
+        self.repair_users(&removed).await
     }
 }
 

@@ -56,11 +56,26 @@ impl RedisStore {
         Ok(items)
     }
 
-    /// In order of key.
+    /// In order of key, but those that cannot be read.
     async fn all_items(&self, kind: ItemKind) -> Result<Vec<Item>, StoreError> {
         let all = Cmd::hgetall(keys::items(kind));
-        let texts: BTreeMap<String, String> = self.link.ask(Request::Command(&all)).await?;
-        texts.into_iter().map(|(key, text)| read(kind, key, &text)).collect()
+        let fields: BTreeMap<Vec<u8>, Vec<u8>> = self.link.ask(Request::Command(&all)).await?;
+        let items = fields.into_iter().map(|(key, text)| {
+            let texts = String::from_utf8(key.clone()).ok().zip(String::from_utf8(text).ok());
+            texts.and_then(|(name, text)| read(kind, name, &text).ok()).ok_or(key)
+        });
+        Ok(self.unreadable.pass_over(kind, items))
+    }
+
+    /// The same, and none if what is there is no collection of items at all.
+    async fn all_readable(&self, kind: ItemKind) -> Result<Vec<Item>, StoreError> {
+        match self.all_items(kind).await {
+            Err(StoreError::Corrupt { .. }) => {
+                self.unreadable.tell(kind, "");
+                Ok(Vec::new())
+            }
+            items => items,
+        }
     }
 
     pub(super) async fn drop_item(&self, kind: ItemKind, key: &str) -> Result<bool, StoreError> {
@@ -69,7 +84,7 @@ impl RedisStore {
 
     pub(super) async fn drop_items_of(&self, owner: UserId) -> Result<(), StoreError> {
         for kind in ItemKind::ALL {
-            let mut items = self.all_items(kind).await?;
+            let mut items = self.all_readable(kind).await?;
             items.retain(|item| item.owner == Some(owner));
             self.drop_items(kind, &items).await?;
         }
@@ -79,11 +94,7 @@ impl RedisStore {
     /// Drops what has ended, and what was a user's who is gone.
     pub(super) async fn sweep_items(&self, now: Timestamp) -> Result<(), StoreError> {
         for kind in ItemKind::ALL {
-            let count = Cmd::hlen(keys::items(kind));
-            if self.link.ask::<u64>(Request::Command(&count)).await? == 0 {
-                continue;
-            }
-            let mut items = self.all_items(kind).await?;
+            let mut items = self.all_readable(kind).await?;
             let owners: HashSet<_> = items.iter().filter_map(|item| item.owner).collect();
             let owners: Vec<_> = owners.into_iter().collect();
             let mut gone = HashSet::new();

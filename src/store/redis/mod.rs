@@ -8,6 +8,7 @@ mod counts;
 mod events;
 mod fault;
 mod feed;
+mod find_prefix;
 mod find_tokens;
 mod find_users;
 mod indexes;
@@ -17,6 +18,7 @@ mod keys;
 mod limits;
 mod link;
 mod notes;
+mod operators;
 mod password;
 mod record;
 mod scripts;
@@ -30,7 +32,7 @@ use super::feed::Listener;
 use super::{
     Census, Change, Count, Counted, Cursor, EventBounds, EventNews, EventPage, EventQuery,
     Inserted, Inspection, Issue, Item, ItemKind, ListedToken, NewToken, PasswordChange, Store,
-    StoreError, TokenPage, TokenUse, UserPage, UserQuery, Watcher,
+    StoreError, TokenPage, TokenUse, Unreadable, UserPage, UserQuery, Watcher,
 };
 use crate::clock::Timestamp;
 use crate::model::event::Event;
@@ -50,6 +52,7 @@ pub struct RedisStore {
     link: Link,
     listener: Listener,
     scripts: Scripts,
+    unreadable: Unreadable,
 }
 
 impl RedisStore {
@@ -66,7 +69,7 @@ impl RedisStore {
             )
         })?;
         let (link, listener, scripts) = (Link::new(client), Listener::default(), Scripts::new());
-        Ok(Self { link, listener, scripts })
+        Ok(Self { link, listener, scripts, unreadable: Unreadable::default() })
     }
 
     /// Tells of a change once it is tried: whether or not it happened, it may have. The feed will
@@ -233,6 +236,10 @@ impl Store for RedisStore {
 
     async fn find_users(&self, query: &UserQuery, now: Timestamp) -> Result<UserPage, StoreError> {
         self.page_of_users(query, now).await
+    }
+
+    async fn has_operator(&self, beside: Option<UserId>) -> Result<bool, StoreError> {
+        self.find_operator(beside).await
     }
 
     async fn find_tokens(

@@ -122,7 +122,7 @@ impl RedisStore {
 
     /// Those of the users who exist and own their name: an insertion that stopped half-way, or
     /// lost the name, left one who does not. Nobody owns a name that no user can have.
-    async fn named_users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+    pub(super) async fn named_users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
         let mut read = pipe();
         for id in ids {
             read.hgetall(keys::user(*id));

@@ -73,7 +73,7 @@ pub(super) fn page(
         known => walk(db, query, (&wanted, known.as_ref()), after)?,
     };
     let listed = users.into_iter().map(|user| listed(db, user, now));
-    Ok(UserPage { next, users: listed.collect::<Result<_, _>>()? })
+    Ok(UserPage { by: query.order.by, next, users: listed.collect::<Result<_, _>>()? })
 }
 
 /// All who are wanted, and perhaps others; `None` if they are too many.

@@ -40,14 +40,20 @@ pub(super) fn find(
     rows::first(db, sql, params![kind, key, now], |row| read(row, kind))
 }
 
+/// Of those that cannot be read there is the key, or what stands in its place.
 pub(super) fn list(
     db: &Connection,
     kind: ItemKind,
     now: Timestamp,
-) -> Result<Vec<Item>, StoreError> {
+) -> Result<Vec<Result<Item, Vec<u8>>>, StoreError> {
     let sql = "SELECT * FROM items
                WHERE kind = ?1 AND (expires IS NULL OR expires > ?2) ORDER BY key";
-    rows::all(db, sql, params![kind, now], |row| read(row, kind))
+    rows::all(db, sql, params![kind, now], |row| match read(row, kind) {
+        Err(StoreError::Corrupt { .. }) => {
+            Ok(Err(row.get_ref("key")?.as_bytes().unwrap_or_default().to_owned()))
+        }
+        item => Ok(Ok(item?)),
+    })
 }
 
 pub(super) fn remove(db: &Connection, kind: ItemKind, key: &str) -> Result<bool, StoreError> {

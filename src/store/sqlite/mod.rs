@@ -22,7 +22,7 @@ use super::feed::Listener;
 use super::{
     Census, Change, Count, Counted, Cursor, EventBounds, EventNews, EventPage, EventQuery,
     Inserted, Inspection, Issue, Item, ItemKind, ListedToken, NewToken, PasswordChange, Store,
-    StoreError, TokenPage, TokenUse, UserPage, UserQuery, Watcher,
+    StoreError, TokenPage, TokenUse, Unreadable, UserPage, UserQuery, Watcher,
 };
 use crate::clock::Timestamp;
 use crate::model::event::Event;
@@ -43,6 +43,7 @@ pub struct SqliteStore {
     listener: Listener,
     place: Arc<Place>,
     readers: Readers,
+    unreadable: Unreadable,
     writer: Writer,
 }
 
@@ -57,6 +58,7 @@ impl SqliteStore {
         let listener = Listener::default();
         Ok(Self {
             readers: Readers::start(readers.collect::<Result<_, _>>()?)?,
+            unreadable: Unreadable::default(),
             writer: Writer::start(writer, listener.clone())?,
             listener,
             place: Arc::new(Place::of(path)?),
@@ -264,6 +266,10 @@ impl Store for SqliteStore {
         self.read(move |db| find_users::page(db, &query, now)).await
     }
 
+    async fn has_operator(&self, beside: Option<UserId>) -> Result<bool, StoreError> {
+        self.read(move |db| users::has_operator(db, beside)).await
+    }
+
     async fn find_tokens(
         &self,
         after: Option<&Cursor>,
@@ -319,7 +325,8 @@ impl Store for SqliteStore {
     }
 
     async fn items(&self, kind: ItemKind, now: Timestamp) -> Result<Vec<Item>, StoreError> {
-        self.read(move |db| items::list(db, kind, now)).await
+        let found = self.read(move |db| items::list(db, kind, now)).await?;
+        Ok(self.unreadable.pass_over(kind, found))
     }
 
     async fn remove_item(&self, kind: ItemKind, key: &str) -> Result<bool, StoreError> {

@@ -42,6 +42,13 @@ pub(super) fn list(
     rows::all(db, sql, params![after, limit], rows::user)
 }
 
+pub(super) fn has_operator(db: &Connection, beside: Option<UserId>) -> Result<bool, StoreError> {
+    // There is no number 0.
+    let beside = beside.unwrap_or(UserId(0));
+    let sql = "SELECT 1 FROM users WHERE is_staff AND is_active AND id <> ?1 LIMIT 1";
+    Ok(rows::first(db, sql, [beside], |_| Ok(()))?.is_some())
+}
+
 pub(super) fn change(
     db: &Connection,
     id: UserId,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { PASSWORD } from "../gateway.mjs";
 import { flow } from "../flow.mjs";
 
 await flow(async ({ gateway, operator, step }) => {
@@ -12,7 +13,7 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.follow("ada");
     await ada.follow("Your API keys");
     await ada.sees("API keys");
-    await ada.fill({ Name: "deploy" });
+    await ada.fill({ Name: "deploy", "Your present password": PASSWORD });
     await ada.field("read users").check();
     await ada.press("Make the key");
     await ada.sees("Your new API key");

@@ -26,7 +26,7 @@ await flow(async ({ gateway, operator, step }) => {
 
   await step("a wrong password is told, and the form is there for another try", async () => {
     await ada.signIn("ada", { password: "wrong" });
-    await ada.reads("Please enter the correct username and password for a staff account.");
+    await ada.reads("Nobody of the staff has this username and password.");
     await ada.hasNoBarriers();
     await ada.fill({ Username: "ada", Password: PASSWORD });
     await ada.press("Sign in");
@@ -37,7 +37,7 @@ await flow(async ({ gateway, operator, step }) => {
     const mallory = await operator();
     await gateway.register("mallory");
     await mallory.signIn("mallory");
-    await mallory.reads("Please enter the correct username and password for a staff account.");
+    await mallory.reads("Nobody of the staff has this username and password.");
   });
 
   await step("a password that changes elsewhere ends the session", async () => {

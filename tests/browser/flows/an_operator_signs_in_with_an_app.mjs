@@ -14,6 +14,7 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.follow("ada");
     await ada.sees("Your account");
     await ada.follow("Set it up");
+    await ada.fill({ "Your present password": PASSWORD });
     await ada.press("Show the QR code");
     await ada.page.getByRole("img", { name: "The key as a QR code" }).waitFor();
     await ada.hasNoBarriers();
@@ -88,6 +89,7 @@ await flow(async ({ gateway, operator, step }) => {
     await elsewhere.signIn("ada");
     await ada.follow("ada");
     await ada.reads("this one");
+    await ada.follow("End all others…");
     await ada.press("End all others");
     await ada.sees("Your account");
     await elsewhere.page.reload();

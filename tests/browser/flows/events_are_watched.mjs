@@ -20,7 +20,7 @@ await flow(async ({ gateway, operator, step }) => {
     await gateway.login("grace", "wrong");
     await ada.reads("Paused. 1 new.");
     assert.equal(await ada.row("login failed").count(), 0);
-    await ada.press("Go on");
+    await ada.press("Resume");
     await ada.row("login failed").filter({ hasText: "grace" }).waitFor();
   });
 
@@ -33,6 +33,27 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.page.waitForURL(/actor=command_line/);
     await ada.row("staff granted").filter({ hasText: "is_staff: no → yes" }).waitFor();
     assert.equal(await ada.row("login succeeded").count(), 0);
+  });
+
+  await step("moments are told and taken in the reader's zone", async () => {
+    const bob = await operator({ timezoneId: "Asia/Tokyo" });
+    await bob.signIn("bob", { isNew: true });
+    await bob.visit("/events/?since=2026-11-24T18:20&name=login_succeeded");
+    assert.equal(await bob.field("From (Asia/Tokyo)").inputValue(), "2026-11-25T03:20");
+    await bob.page.getByRole("columnheader", { name: "Time (Asia/Tokyo)" }).waitFor();
+    await bob.fill({ "From (Asia/Tokyo)": "2020-01-01T08:59", "Until (Asia/Tokyo)": "2020-01-01T09:00" });
+    await bob.press("Search");
+    await bob.page.waitForURL(/2020/);
+    const { searchParams } = new URL(bob.page.url());
+    assert.equal(searchParams.get("since"), "2019-12-31T23:59");
+    assert.equal(searchParams.get("until"), "2020-01-01T00:00");
+    assert.equal(await bob.field("Until (Asia/Tokyo)").inputValue(), "2020-01-01T09:00");
+    await bob.reads("No event is like that.");
+    const carol = await operator({ timezoneId: "Asia/Tokyo", javaScriptEnabled: false });
+    await carol.signIn("carol", { isNew: true });
+    await carol.visit("/events/?since=2026-11-24T18:20");
+    assert.equal(await carol.field("From (UTC)").inputValue(), "2026-11-24T18:20");
+    await carol.page.getByRole("columnheader", { name: "Time (UTC)" }).waitFor();
   });
 
   await step("what fits nothing is said so", async () => {

@@ -26,7 +26,7 @@ await flow(async ({ gateway, operator, step }) => {
   });
 
   await step("and lifts it: the next login passes", async () => {
-    await ada.field("Select all on this page").check();
+    await ada.field("Select all who are refused").check();
     await ada.press("Clear those selected");
     await ada.reads("Cleared: whoever was refused for it may try again within a second.");
     await eventually("a login", async () => {
@@ -39,7 +39,11 @@ await flow(async ({ gateway, operator, step }) => {
     assert.equal((await fetch(`${gateway.origin}/public`, denied)).status, 200);
     await ada.fill({ "Address or network": "203.0.113.0/24", Note: "guesses passwords" });
     await ada.field("Treatment").selectOption("deny");
-    await ada.press("Apply");
+    await ada.press("Apply…");
+    await ada.reads("Deny 203.0.113.0/24 for an hour?");
+    assert.equal((await fetch(`${gateway.origin}/public`, denied)).status, 200);
+    await ada.hasNoBarriers();
+    await ada.press("Deny");
     await ada.reads("The network is denied");
     await eventually("a refusal", async () => {
       return (await fetch(`${gateway.origin}/public`, denied)).status === 403;
@@ -50,24 +54,52 @@ await flow(async ({ gateway, operator, step }) => {
 
   await step("nobody shuts themselves out by mistake", async () => {
     await ada.fill({ "Address or network": "127.0.0.0/8" });
-    await ada.press("Apply");
+    await ada.press("Apply…");
+    await ada.press("Deny");
     await ada.reads("This would shut you out");
+    await ada.hasNoBarriers();
     await ada.visit("/limits/");
     await ada.sees("Limits");
   });
 
   await step("a network that is forgotten is treated as before", async () => {
-    await ada.press("Forget 203.0.113.0/24");
+    await ada.hasNoBarriers();
+    await ada.follow("Forget 203.0.113.0/24…");
+    await ada.press("Forget");
     await ada.reads("The network is treated as the settings say.");
     await eventually("an answer", async () => {
       return (await fetch(`${gateway.origin}/public`, { headers: ATTACKER })).status === 200;
     });
   });
 
+  await step("a network that is allowed has no limits", async () => {
+    await ada.fill({ "Address or network": "203.0.113.0/24" });
+    await ada.field("Treatment").selectOption("allow: no limits");
+    await ada.press("Apply…");
+    await ada.press("Allow");
+    await ada.reads("The network is allowed: no limit holds for it.");
+    await eventually("many attempts", async () => {
+      const answers = [];
+      for (let turn = 0; turn < 8; turn += 1) {
+        answers.push((await gateway.login("grace", "wrong", ATTACKER)).status);
+      }
+      return answers.every((status) => status === 400);
+    });
+  });
+
+  await step("all that counts is cleared, once that was asked", async () => {
+    await ada.visit("/limits/");
+    await ada.follow("Clear all…");
+    await ada.press("Clear all");
+    await ada.reads("Cleared: whoever was refused for it may try again within a second.");
+    await ada.reads("No limit refuses anyone at present.");
+  });
+
   await step("all of it stands among the events", async () => {
     await ada.learnsOf("limit reached", "login_failures_per_account_and_network");
     await ada.learnsOf("limits cleared", "ada");
     await ada.learnsOf("network denied", "203.0.113.0/24", "ada");
+    await ada.learnsOf("network allowed", "203.0.113.0/24", "ada");
     await ada.learnsOf("network forgotten", "203.0.113.0/24", "ada");
   });
 });

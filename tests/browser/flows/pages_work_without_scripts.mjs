@@ -46,11 +46,12 @@ await flow(async ({ gateway, operator, step }) => {
   });
 
   await step("finds every page of the menu", async () => {
-    for (const heading of ["Overview", "Users", "Tokens", "Limits", "Events"]) {
+    for (const heading of ["Overview", "Users", "Tokens", "Limits", "Events", "Routes", "Settings"]) {
       await ada.visit("/");
-      await ada.follow(heading, ada.page.getByRole("navigation", { name: "Console" }));
-      await ada.sees(heading);
+      await ada.goTo(heading);
     }
+    await ada.follow("ada");
+    await ada.sees("Your account");
   });
 
   await step("signs out", async () => {

@@ -13,7 +13,7 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.fill({ Name: "nightly backup" });
     await ada.field("For a time of its own:").check();
     await ada.fill({ "How many": "2" });
-    await ada.field("Of what").selectOption("hours");
+    await ada.field("Unit").selectOption("hours");
     await ada.press("Create");
     await ada.reads("It is not shown again.");
     const token = await ada.page.locator("#token").innerText();

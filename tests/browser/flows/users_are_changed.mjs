@@ -71,6 +71,16 @@ await flow(async ({ gateway, operator, step }) => {
     await happened(ada, "user_activated");
   });
 
+  await step("a user must choose another password, and need not", async () => {
+    await ada.press("Ask for another password");
+    await ada.reads("The user must choose another password before anything else.");
+    const token = await gateway.token("grace");
+    assert.equal(await gateway.statusOf(token), 403);
+    await ada.press("Let them keep the password");
+    await ada.reads("The user may keep their password.");
+    await eventually("a way in", async () => (await gateway.statusOf(token)) === 200);
+  });
+
   await step("a user becomes staff, and an ordinary one again", async () => {
     await ada.press("Make staff");
     await ada.reads("The user is staff.");
@@ -111,6 +121,14 @@ await flow(async ({ gateway, operator, step }) => {
     assert.equal(await gateway.statusOf(tokens[2]), 200);
   });
 
+  await step("many are let in again, and their sessions ended", async () => {
+    await chooses(ada, "Activate");
+    const tokens = [await gateway.token("edsger"), await gateway.token("barbara")];
+    await chooses(ada, "End all sessions");
+    for (const token of tokens) await gateway.untilDead(token);
+    await chooses(ada, "Deactivate");
+  });
+
   await step("one box ticks all; of many that are deleted one's own account is spared", async () => {
     await ada.visit("/users/");
     await ada.field("Select all on this page").check();
@@ -122,7 +140,26 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.visit("/users/");
     assert.deepEqual(await ada.column("Username"), ["ada"]);
   });
+
+  await step("all of it stands among the events", async () => {
+    await ada.learnsOf("user created", "grace", "ada");
+    await ada.learnsOf("user changed", "grace", "ada");
+    await ada.learnsOf("user deactivated", "barbara", "ada");
+    await ada.learnsOf("user activated", "barbara", "ada");
+    await ada.learnsOf("tokens revoked", "barbara", "ada");
+    await ada.learnsOf("user deleted", "grace", "ada");
+    await ada.learnsOf("user deleted", "donald", "ada");
+  });
 });
+
+// Does something to two at once.
+async function chooses(ada, act) {
+  await ada.visit("/users/");
+  for (const name of ["edsger", "barbara"]) await ada.field(`Select ${name}`).check();
+  await ada.press(act);
+  await ada.press(`${act} 2 users`);
+  await ada.reads("Done for 2 users.");
+}
 
 async function openUser(ada, name) {
   await ada.visit("/users/");

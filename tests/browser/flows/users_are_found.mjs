@@ -83,5 +83,6 @@ await flow(async ({ gateway, operator, step }) => {
     const lines = (await readFile(await file.path(), "utf8")).trimEnd().split(/\r?\n/);
     assert.equal(lines.length, 1 + crowd.length);
     assert.match(lines[1], /crowd00/);
+    await ada.learnsOf("users exported", "ada");
   });
 });

@@ -106,6 +106,8 @@ fn a_user_is_taken_for_one_with_a_good_token() {
     let gateway = Gateway::before(&Upstream::start());
     gateway.register("alice");
     gateway.register_staff("bob");
+    // Another operator, or nobody could be locked out.
+    gateway.register_staff("dora");
     let explain = |path: &str, user: &str| {
         gateway.run(&["explain", "GET", path, "--user", user, "--json"]).done().json()
     };

@@ -100,6 +100,28 @@ fn taking_back_an_allowance_does_not_shut_out_either() {
 }
 
 #[test]
+fn a_network_is_denied_allowed_and_forgotten_once_that_was_asked() {
+    let gateway = Gateway::start("");
+    let mut browser = Browser::signed_in(&gateway, "ops");
+    let networks = || gateway.run(&["limits", "networks", "--json"]).done().json();
+    for (treatment, words) in [("deny", "All gateways refuse"), ("allow", "No limit holds")] {
+        let path = "/admin/limits/networks/?network=203.0.113.7&for=1d&note=%3Cb%3E&treatment=";
+        let page = browser.get(&format!("{path}{treatment}"));
+        assert_eq!(page.status, 200);
+        let page = page.text();
+        assert!(page.contains(words) && page.contains("for a day"), "{page}");
+        assert!(page.contains("&lt;b&gt;") && !page.contains("<b>"), "{page}");
+        assert_eq!(networks().as_array().unwrap().len(), 0);
+    }
+    assert_eq!(browser.get("/admin/limits/networks/?network=x&for=1d").status, 400);
+    assert_eq!(deny(&mut browser, "203.0.113.7", &[]), 302);
+    let forget = "/admin/limits/networks/forget/?network=203.0.113.7/32";
+    assert!(browser.get(forget).text().contains("Forget <code>203.0.113.7/32</code>?"));
+    assert_eq!(networks().as_array().unwrap().len(), 1);
+    assert_eq!(browser.get("/admin/limits/networks/forget/?network=x").status, 400);
+}
+
+#[test]
 fn what_the_settings_say_is_shown_and_stays() {
     let gateway =
         Gateway::start("[limits]\nallow = [\"198.51.100.0/24\"]\ndeny = [\"192.0.2.0/24\"]\n");
@@ -145,6 +167,10 @@ fn who_is_slowed_is_seen_by_name_and_let_in_again() {
             page.contains("<bdi>alice</bdi>").then_some(page)
         });
         assert!(page.contains("wrong passwords for one account from one network"), "{page}");
+        let (before, others) = page.split_once("id=\"counted\"").unwrap();
+        let (_, refused) = before.split_once("id=\"slowed\"").unwrap();
+        assert!(refused.contains("account_and_network/") && refused.contains("Refused for"));
+        assert!(others.contains("login_failures_per_network/"), "{others}");
         let keys = page.split("name=\"limit\" value=\"").skip(1);
         let keys: Vec<_> = keys.map(|rest| rest.split('"').next().unwrap().to_owned()).collect();
         let key = keys.iter().find(|key| key.contains("account_and_network/")).unwrap();
@@ -167,4 +193,44 @@ fn clearing_all_asks_first() {
     assert_eq!(browser.post("/admin/limits/clear/all/", &[]).status, 302);
     let shown = gateway.run(&["limits", "show"]).done().stdout;
     assert_eq!(shown, "Nothing counts against a limit.\n");
+}
+
+#[test]
+fn junk_among_the_networks_hides_none_of_them_and_is_told_of_once() {
+    let redis = RedisServer::start();
+    let mut gateway = Gateway::start(&(redis.settings() + BEHIND_A_PROXY));
+    gateway.run(&["limits", "deny", "203.0.113.7"]).done();
+    let items = "authgate:items:{network}";
+    redis.ask::<u64>(&["HSET", items, "0.0.0.0/junk", "secret-nonsense"]);
+    redis.ask::<u64>(&["HSET", items, "192.0.2.0/24", "- - {\"secret-nonsense\": 1}"]);
+    gateway.restart();
+    eventually("the refusal", || (status_from(&gateway, "203.0.113.7") == 403).then_some(()));
+    let told = || gateway.log().matches("an item cannot be read").count();
+    eventually("the words", || (told() >= 2).then_some(()));
+    let mut browser = Browser::signed_in(&gateway, "ops");
+    assert!(browser.get("/admin/limits/").text().contains("203.0.113.7"));
+    // Each is told once a process, however often it is read.
+    let (before, pings) = (told(), redis.calls("hgetall"));
+    eventually("some readings", || (redis.calls("hgetall") > pings + 5).then_some(()));
+    assert_eq!(told(), before);
+    assert!(!gateway.log().contains("secret-nonsense"));
+}
+
+#[test]
+fn a_gateway_that_cannot_learn_the_networks_says_so_and_keeps_trying() {
+    let redis = RedisServer::start();
+    let mut gateway = Gateway::start(&(redis.settings() + BEHIND_A_PROXY));
+    gateway.run(&["limits", "deny", "203.0.113.7"]).done();
+    let items = "authgate:items:{network}";
+    redis.ask::<String>(&["RENAME", items, "aside"]);
+    redis.ask::<String>(&["SET", items, "junk"]);
+    gateway.restart();
+    eventually("the words", || {
+        gateway
+            .log()
+            .contains("it is not known which networks operators allow and deny")
+            .then_some(())
+    });
+    redis.ask::<String>(&["RENAME", "aside", items]);
+    eventually("the refusal", || (status_from(&gateway, "203.0.113.7") == 403).then_some(()));
 }

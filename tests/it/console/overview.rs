@@ -32,7 +32,7 @@ fn nothing_needs_attention_where_all_is_well() {
         (!page.contains("does not tell this gateway")).then_some(page)
     });
     // But for the app, which is not there, and the operator's missing second factor.
-    assert!(!page.contains("Wrong: "), "{page}");
+    assert!(!page.contains("Problem: "), "{page}");
     assert!(page.contains("Store: SQLite"), "{page}");
 }
 

@@ -10,7 +10,7 @@ use std::thread;
 use totp_rs::{Builder, Secret, Totp};
 
 /// An authenticator app, which knows when it was set up.
-struct App {
+pub(super) struct App {
     begun: u64,
     recovery: Vec<String>,
     totp: Totp,
@@ -29,10 +29,10 @@ fn seconds() -> u64 {
 }
 
 /// Sets up an app for one who is signed in. There is time then before the next step.
-fn set_up(browser: &mut Browser) -> App {
+pub(super) fn set_up(browser: &mut Browser) -> App {
     let begun = eventually("a step's beginning", || Some(seconds()).filter(|now| now % 30 < 21));
     browser.get("/admin/account/totp/");
-    let page = browser.post("/admin/account/totp/", &[]).text();
+    let page = browser.post("/admin/account/totp/", &[("password", PASSWORD)]).text();
     let secret = between(&page, "id=\"totp-secret\">", "<").unwrap().replace(' ', "");
     let secret = Secret::try_from_base32(&secret).unwrap();
     let totp = Builder::new().with_secret(secret).build().unwrap();
@@ -206,11 +206,44 @@ fn what_changes_the_user_between_the_steps_ends_the_sign_in() {
 }
 
 #[test]
+fn who_has_a_session_alone_sets_up_no_app() {
+    let gateway = Gateway::start("");
+    let mut browser = Browser::signed_in(&gateway, "ada");
+    browser.get("/admin/account/totp/");
+    for password in ["", "wrong"] {
+        let answer = browser.post("/admin/account/totp/", &[("password", password)]);
+        assert_eq!(answer.status, 400);
+        assert!(!answer.text().contains("totp-secret"));
+    }
+    set_up(&mut browser);
+}
+
+#[test]
+fn a_key_needs_a_code_of_those_who_have_an_app() {
+    let gateway = Gateway::start("");
+    let (mut browser, app) = with_app(&gateway, "ada");
+    browser.get("/admin/account/keys/");
+    let mut make = |code: &str| {
+        let wish = [("name", "deploy"), ("right", "users:read"), ("days", "7")];
+        let proof = [("password", PASSWORD), ("code", code)];
+        browser.post("/admin/account/keys/", &[wish.as_slice(), &proof].concat())
+    };
+    for wrong in ["", "000000", &app.code(-1)] {
+        let answer = make(wrong);
+        assert_eq!(answer.status, 400);
+        assert!(answer.text().contains("The password or the code is wrong"));
+    }
+    let made = make(&app.code(0));
+    assert!(made.text().contains("agk_"), "{}", made.text());
+    assert_eq!(make(&app.code(0)).status, 400);
+}
+
+#[test]
 fn a_secret_does_not_count_until_a_code_confirms_it() {
     let gateway = Gateway::start("");
     let mut browser = Browser::signed_in(&gateway, "ada");
     browser.get("/admin/account/totp/");
-    let page = browser.post("/admin/account/totp/", &[]).text();
+    let page = browser.post("/admin/account/totp/", &[("password", PASSWORD)]).text();
     assert!(page.contains("<svg class=\"qr\"") && !page.contains("style="), "{page}");
     let answer = browser.post("/admin/account/totp/confirm/", &[("code", "000000")]);
     assert_eq!(answer.status, 400);

@@ -2,6 +2,7 @@
 
 use super::{Browser, make_operator, on_each_store};
 use crate::harness::gateway::{Gateway, PASSWORD};
+use crate::harness::redis_server::RedisServer;
 
 #[test]
 fn whatever_ends_a_users_tokens_ends_their_sessions() {
@@ -68,8 +69,31 @@ fn one_ends_all_ones_other_sessions() {
         let page = here.get("/admin/account/").text();
         assert_eq!(page.matches("data-label=\"Browser\"").count(), 3);
         assert_eq!(page.matches("this one").count(), 1);
+        let question = here.get("/admin/account/sessions/end/").text();
+        assert!(question.contains("Your 2 other sessions end"), "{question}");
+        assert!(others.iter_mut().all(Browser::is_in));
         assert_eq!(here.post("/admin/account/sessions/end/", &[]).status, 302);
         assert!(here.is_in() && bob.is_in());
         assert!(others.iter_mut().all(|other| !other.is_in()));
     });
+}
+
+#[test]
+fn junk_among_the_sessions_takes_down_no_page_and_stops_no_sweep() {
+    let redis = RedisServer::start();
+    let gateway = Gateway::start(&redis.settings());
+    let mut browser = Browser::signed_in(&gateway, "ada");
+    let items = "authgate:items:{session}";
+    for (key, junk) in [("x", "junk"), ("y", "- 1 junk"), ("z", "1 999 {}")] {
+        redis.ask::<u64>(&["HSET", items, key, junk]);
+    }
+    assert_eq!(browser.get("/admin/account/").status, 200);
+    redis.ask::<String>(&["SET", "authgate:items:{lock}", "junk"]);
+    gateway.run(&["sweep"]).done();
+    // What has ended goes; what cannot be read stays for someone to look at.
+    assert_eq!(redis.ask::<Vec<String>>(&["HMGET", items, "x", "y"]), ["junk", "- 1 junk"]);
+    assert!(!redis.ask::<bool>(&["HEXISTS", items, "z"]));
+    redis.ask::<u64>(&["DEL", "authgate:items:{lock}"]);
+    gateway.register("bob");
+    gateway.run(&["user", "delete", "bob", "--yes"]).done();
 }

@@ -31,6 +31,14 @@ fn code_of(link: &str) -> &str {
     link.split_once("code=").unwrap().1
 }
 
+/// Makes the first operator in this browser.
+pub(super) fn by_the_link(gateway: &Gateway, browser: &mut Browser, name: &str) {
+    let link = link(gateway);
+    browser.get(&link);
+    let made = browser.post("/admin/setup/", &form(code_of(&link), name));
+    assert_eq!(made.status, 302, "{}", made.text());
+}
+
 #[test]
 fn the_link_in_the_log_makes_the_first_operator_once() {
     on_each_store("", |gateway| {
@@ -179,4 +187,27 @@ fn without_a_console_there_is_no_link() {
     // It is a path like any other.
     assert_eq!(gateway.send(&Request::get("/admin/setup/")).status, 401);
     assert!(!gateway.log().contains("/setup/"));
+}
+
+#[test]
+fn an_operator_whom_no_index_has_closes_the_way_to_the_first() {
+    let redis = RedisServer::start();
+    let mut gateway = Gateway::start(&redis.settings());
+    let link = link(&gateway);
+    make_operator(&gateway, "ada");
+    assert_eq!(redis.ask::<u64>(&["ZREM", "authgate:staff", "1"]), 1);
+    let mut browser = Browser::of(&gateway);
+    assert_eq!(browser.get(&link).status, 410);
+    let made = browser.post("/admin/setup/", &form(code_of(&link), "eve"));
+    assert_ne!(made.status, 302, "{}", made.text());
+    gateway.restart();
+    assert_eq!(Browser::of(&gateway).try_sign_in("ada", PASSWORD).status, 302);
+    assert_eq!(gateway.log().matches("/setup/?code=").count(), 1, "that of the first start");
+    assert_eq!(gateway.run(&["user", "show", "eve"]).code, Some(1));
+    // Nor is who is the last one taken for none.
+    assert_eq!(redis.ask::<u64>(&["ZREM", "authgate:staff", "1"]), 0);
+    assert_eq!(gateway.run(&["user", "demote", "ada"]).code, Some(1));
+    make_operator(&gateway, "bob");
+    redis.ask::<u64>(&["DEL", "authgate:staff"]);
+    gateway.run(&["user", "demote", "ada"]).done();
 }

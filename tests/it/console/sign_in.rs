@@ -3,7 +3,7 @@
 use super::{Browser, between, make_operator, on_each_store};
 use crate::harness::eventually;
 use crate::harness::gateway::{Gateway, PASSWORD};
-use crate::harness::http::Request;
+use crate::harness::http::{HOST, Request};
 use serde_json::json;
 
 #[test]
@@ -16,6 +16,54 @@ fn who_is_not_signed_in_is_sent_to_sign_in_and_comes_back() {
         let next: String = form_urlencoded::byte_serialize(page.as_bytes()).collect();
         assert_eq!(answer.header("Location").unwrap(), format!("/admin/login/?next={next}"));
     }
+}
+
+#[test]
+fn who_sends_a_form_too_late_comes_back_to_its_page() {
+    let gateway = Gateway::start("");
+    make_operator(&gateway, "ada");
+    let ours = |rest: &str| format!("http://{HOST}{rest}");
+    for (referer, back) in [
+        (Some(ours("/admin/limits/?network=203.0.113.7")), "/admin/limits/?network=203.0.113.7"),
+        (Some(ours("/app/")), "/admin/"),
+        (Some(ours("/administrator/")), "/admin/"),
+        (Some("http://other.test/admin/users/".to_owned()), "/admin/"),
+        (Some("nonsense".to_owned()), "/admin/"),
+        (None, "/admin/"),
+    ] {
+        let mut browser = Browser::of(&gateway);
+        let form = Request::post("/admin/limits/networks/");
+        let form = match &referer {
+            Some(referer) => form.with("Referer", referer),
+            None => form,
+        };
+        let sent = browser.send(form).header("Location").unwrap();
+        let next: String = form_urlencoded::byte_serialize(back.as_bytes()).collect();
+        assert_eq!(sent, format!("/admin/login/?next={next}"), "{referer:?}");
+        browser.get(&sent);
+        let fields = [("username", "ada"), ("password", PASSWORD), ("next", back)];
+        let there = browser.post("/admin/login/", &fields).header("Location").unwrap();
+        assert_eq!((there.as_str(), browser.get(&there).status), (back, 200));
+    }
+}
+
+#[test]
+fn a_path_that_takes_forms_alone_leads_to_the_page_with_the_form() {
+    let gateway = Gateway::start("");
+    let mut browser = Browser::signed_in(&gateway, "ada");
+    for (path, page) in [
+        ("/admin/logout/", "/admin/"),
+        ("/admin/limits/clear/", "/admin/limits/"),
+        ("/admin/limits/networks/", "/admin/limits/#rule"),
+        ("/admin/tokens/revoke/", "/admin/tokens/"),
+        ("/admin/users/1/activate/", "/admin/users/1/"),
+    ] {
+        let answer = browser.get(path);
+        let there = answer.header("Location");
+        assert_eq!((answer.status, there.as_deref()), (302, Some(page)), "{path}");
+        assert_eq!(browser.get(page.split('#').next().unwrap()).status, 200, "{page}");
+    }
+    assert!(browser.is_in(), "nobody is signed out by a link");
 }
 
 #[test]
@@ -59,7 +107,7 @@ fn whoever_cannot_sign_in_gets_one_answer_and_costs_one_hash() {
         (answer.status, answer.text())
     });
     assert_eq!(answers[0].0, 401);
-    assert!(answers[0].1.contains("Please enter the correct username and password for a staff"));
+    assert!(answers[0].1.contains("Nobody of the staff has this username"));
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
     assert!(!gateway.log().contains("wrong"));
 }

@@ -2,10 +2,12 @@
 
 use super::users::page_of;
 use super::{Browser, between};
+use crate::harness::eventually;
 use crate::harness::gateway::{Gateway, PASSWORD, ROUTES};
 use crate::harness::http::Request;
 use crate::harness::redis_server::RedisServer;
 use crate::harness::upstream::Upstream;
+use authgate::clock::{Clock, SystemClock};
 use serde_json::json;
 
 /// The id of the only token of a user.
@@ -128,5 +130,33 @@ fn a_hostile_user_agent_is_harmless() {
     for page in ["/admin/tokens/".to_owned(), page_of(&gateway, "bob")] {
         let page = browser.get(&page).text();
         assert!(page.contains("&lt;script&gt;") && !page.contains("<script>"), "{page}");
+    }
+}
+
+#[test]
+fn the_list_says_when_and_from_where_a_token_was_used_last() {
+    let redis = RedisServer::start();
+    for store in [String::new(), redis.settings()] {
+        let upstream = Upstream::start();
+        let proxies = "[server]\ntrusted_proxies = [\"127.0.0.0/8\"]\n";
+        let gateway = Gateway::start(&(store + proxies + &upstream.settings() + ROUTES));
+        let mut browser = Browser::signed_in(&gateway, "ada");
+        let token = gateway.register("bob");
+        let used_from = || {
+            let tokens = gateway.run(&["token", "list", "bob", "--json"]).done().json();
+            tokens[0]["last_used_from"].as_str().map(str::to_owned)
+        };
+        assert_eq!(used_from(), None);
+        let minute = || SystemClock.now().micros() / 60_000_000;
+        let begun = minute();
+        for address in ["203.0.113.9", "203.0.113.10"] {
+            let request = Request::get("/").with("Authorization", &format!("Token {token}"));
+            assert_eq!(gateway.send(&request.with("X-Forwarded-For", address)).status, 200);
+        }
+        let from = eventually("the note", used_from);
+        // The second comes within the minute, as a rule, and is not noted.
+        assert!(from == "203.0.113.9" || minute() > begun, "{from}");
+        let page = browser.get("/admin/tokens/").text();
+        assert!(page.contains(&from), "{page}");
     }
 }

@@ -39,6 +39,30 @@ fn a_public_route_passes_a_header_of_another_scheme_untouched() {
 }
 
 #[test]
+fn a_key_of_the_console_reaches_no_app_on_any_route() {
+    let upstream = Upstream::start();
+    let paths = [("/a", "public"), ("/b", "optional"), ("/c", "public")];
+    let forwarding = paths.map(|(path, access)| {
+        let forwards = if path == "/c" { "" } else { "forward_authorization = true\n" };
+        format!(
+            "[[routes]]\npath = \"{path}\"\naccess = \"{access}\"\nupstream = \"app\"\n{forwards}"
+        )
+    });
+    let gateway = Gateway::start(&(upstream.settings() + &forwarding.concat()));
+    for (path, _) in paths {
+        for value in ["Bearer agk_0123", "bearer\tagk_0123", "agk_0123", "X, Bearer key=\"agk_0\""]
+        {
+            gateway.send(&Request::get(path).with("Authorization", value));
+            let received = upstream.only_request();
+            assert_eq!(received.header("Authorization"), None, "{path} {value}");
+            assert!(!format!("{received:?}").contains("agk_"), "{path} {value}");
+        }
+        gateway.send(&Request::get(path).with("Authorization", "Bearer abc"));
+        assert_eq!(upstream.only_request().header("Authorization").as_deref(), Some("Bearer abc"));
+    }
+}
+
+#[test]
 fn a_user_route_takes_another_scheme_for_no_credentials() {
     let upstream = Upstream::start();
     let gateway = Gateway::before(&upstream);

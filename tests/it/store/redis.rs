@@ -2,6 +2,7 @@
 
 mod faults;
 mod indexes;
+mod operators;
 mod races;
 mod settings;
 

@@ -1,9 +1,10 @@
 //! API keys: how they are made, what they hold on, and how they end.
 
-use super::super::{Browser, between};
+use super::super::{Browser, between, on_each_store, second_factor};
 use super::{get, key, make_operator, send, with_key};
 use crate::harness::eventually;
 use crate::harness::gateway::{Gateway, PASSWORD};
+use crate::harness::http::Request;
 use serde_json::{Value, json};
 
 fn keys_of(gateway: &Gateway, owner: &str) -> Value {
@@ -49,6 +50,26 @@ fn a_key_ends_with_its_time() {
 }
 
 #[test]
+fn where_operators_need_an_app_a_key_is_good_once_its_owner_has_one() {
+    on_each_store("[admin]\nrequire_totp = true\n", |gateway| {
+        make_operator(gateway, "ada");
+        let key = key(gateway, "ada", &[]);
+        for path in ["/key", "/users", "/nowhere"] {
+            let answer = get(gateway, &key, path);
+            assert_eq!(answer.status, 403, "{path}");
+            let expected = json!({ "detail": "The key's owner must set up an authenticator app." });
+            assert_eq!(answer.json(), expected);
+        }
+        let mut ada = Browser::of(gateway);
+        ada.sign_in("ada");
+        second_factor::set_up(&mut ada);
+        assert_eq!(get(gateway, &key, "/key").status, 200);
+        gateway.run(&["user", "reset-totp", "ada"]).done();
+        assert_eq!(get(gateway, &key, "/key").status, 403);
+    });
+}
+
+#[test]
 fn a_key_dies_at_once_with_its_owners_right_and_stays_dead() {
     for (end, again) in [("demote", "promote"), ("deactivate", "activate")] {
         let gateway = Gateway::start("");
@@ -81,11 +102,118 @@ fn a_right_that_is_lost_unseen_does_not_bring_keys_back() {
 }
 
 #[test]
-fn a_new_password_leaves_keys_as_they_are() {
-    let (gateway, key) = with_key();
-    let verb = ["user", "set-password", "ada", "--password-stdin"];
-    gateway.run_with_input(&verb, "another-Word-456").done();
+fn what_another_operator_does_against_a_thief_ends_keys_too() {
+    on_each_store("", |gateway| {
+        let mut root = Browser::signed_in(gateway, "root");
+        make_operator(gateway, "ada");
+        let id = gateway.run(&["user", "show", "ada", "--json"]).done().json()["id"].clone();
+        let roots = key(gateway, "root", &[]);
+        let set = ["user", "set-password", "ada", "--password-stdin"];
+        ended_by(gateway, "password_changed", || {
+            gateway.run_with_input(&set, "another-Word-123").done();
+        });
+        ended_by(gateway, "password_changed", || {
+            let path = format!("/users/{id}/password");
+            let body = json!({ "password": "another-Word-456" });
+            assert_eq!(send(gateway, &roots, ("POST", &path), &body).status, 200);
+        });
+        for verb in [["user", "sign-out", "ada"], ["token", "revoke-all", "ada"]] {
+            ended_by(gateway, "tokens_revoked", || {
+                gateway.run(&verb).done();
+            });
+        }
+        let mut by_page = |act: &str, fields: &[(&str, &str)]| {
+            let path = format!("/admin/users/{id}/{act}/");
+            assert!(root.get(&path).text().contains("API keys"), "{act}");
+            assert_eq!(root.post(&path, fields).status, 302, "{act}");
+        };
+        let typed = [("how", "typed"), ("password", "another-Word-789")];
+        ended_by(gateway, "password_changed", || by_page("password", &typed));
+        ended_by(gateway, "tokens_revoked", || by_page("end-sessions", &[]));
+        assert_eq!(get(gateway, &roots, "/key").status, 200);
+    });
+}
+
+/// Sees that keys of Ada end by an act, and that its event tells of it.
+fn ended_by(gateway: &Gateway, name: &str, act: impl FnOnce()) {
+    let told = || {
+        let verb = ["events", "--name", name, "--user", "ada", "--json"];
+        let events = gateway.run(&verb).done().json();
+        let events = events.as_array().unwrap().clone();
+        events.iter().filter(|event| event["detail"] == "2 API keys ended").count()
+    };
+    let before = told();
+    let keys = [key(gateway, "ada", &[]), key(gateway, "ada", &[])];
+    assert!(keys.iter().all(|key| get(gateway, key, "/key").status == 200));
+    act();
+    assert!(keys.iter().all(|key| get(gateway, key, "/key").status == 401), "{name}");
+    eventually("the event", || (told() == before + 1).then_some(()));
+}
+
+#[test]
+fn ones_own_new_password_ends_keys_if_that_is_wished() {
+    let gateway = Gateway::start("");
+    let mut browser = Browser::signed_in(&gateway, "ada");
+    let key = key(&gateway, "ada", &[]);
+    let mut change = |old: &str, new: &str, more: &[(&str, &str)]| {
+        let page = browser.get("/admin/account/password/").text();
+        assert!(page.contains("name=\"end_keys\"") && page.contains("checked"), "{page}");
+        let fields = [("old_password", old), ("new_password", new), ("new_password_again", new)];
+        let fields = [fields.as_slice(), more].concat();
+        let answer = browser.post("/admin/account/password/", &fields);
+        assert_eq!(answer.status, 302, "{}", answer.text());
+    };
+    change(PASSWORD, "another-Word-456", &[]);
     assert_eq!(get(&gateway, &key, "/key").status, 200);
+    change("another-Word-456", "another-Word-789", &[("end_keys", "yes")]);
+    assert_eq!(get(&gateway, &key, "/key").status, 401);
+}
+
+#[test]
+fn an_end_of_ones_own_tokens_leaves_keys_as_they_are() {
+    let (gateway, key) = with_key();
+    let token = gateway.login("ada");
+    let answer = gateway.send(&Request::post("/api/logoutall/").token(&token));
+    assert_eq!(answer.status, 204);
+    assert_eq!(get(&gateway, &key, "/key").status, 200);
+}
+
+#[test]
+fn other_operators_see_keys_and_revoke_them() {
+    on_each_store("", |gateway| {
+        let mut root = Browser::signed_in(gateway, "root");
+        make_operator(gateway, "ada");
+        let key = key(gateway, "ada", &["users:read"]);
+        get(gateway, &key, "/key");
+        let number = gateway.run(&["user", "show", "ada", "--json"]).done().json()["id"].clone();
+        let path = format!("/admin/users/{number}/");
+        let page = root.get(&path).text();
+        assert!(page.contains("users:read") && page.contains("127.0.0.1"), "{page}");
+        assert!(!page.contains(&key));
+        let id = keys_of(gateway, "ada")[0]["id"].as_str().unwrap().to_owned();
+        let revoke = format!("{path}keys/{id}/revoke/");
+        assert_eq!(root.get(&format!("{path}keys/0123456789abcdef/revoke/")).status, 404);
+        assert_eq!(root.get(&revoke).status, 200);
+        assert_eq!(get(gateway, &key, "/key").status, 200);
+        assert_eq!(root.post(&revoke, &[]).status, 302);
+        assert_eq!(get(gateway, &key, "/key").status, 401);
+        assert!(root.get(&path).text().contains("No program calls the API in their name"));
+    });
+}
+
+#[test]
+fn who_has_a_session_alone_makes_no_key_and_guesses_count() {
+    let limits = "[limits]\nconsole_failures_per_account_and_network = \"3/1h\"";
+    let gateway = Gateway::start(limits);
+    let mut browser = Browser::signed_in(&gateway, "ada");
+    browser.get("/admin/account/keys/");
+    let mut make = |password| {
+        let wish = [("name", "x"), ("right", "users:read"), ("days", "365")];
+        let fields = [wish.as_slice(), &[("password", password)]].concat();
+        browser.post("/admin/account/keys/", &fields).status
+    };
+    assert_eq!(["wrong", "", "again", PASSWORD].map(&mut make), [400, 400, 400, 429]);
+    assert_eq!(keys_of(&gateway, "ada"), json!([]));
 }
 
 #[test]
@@ -132,6 +260,7 @@ fn a_key_is_made_on_a_page_shown_once_and_revoked() {
     assert!(browser.get("/admin/account/keys/").text().contains("You have no keys"));
     let form =
         [("name", "deploy"), ("right", "users:read"), ("right", "tokens:write"), ("days", "7")];
+    let form = [form.as_slice(), &[("password", PASSWORD)]].concat();
     let page = browser.post("/admin/account/keys/", &form).text();
     let key = format!("agk_{}", between(&page, "agk_", "<").unwrap());
     assert_eq!(get(&gateway, &key, "/users").status, 200);

@@ -3,6 +3,7 @@
 use super::*;
 use authgate::model::user::UserChange;
 use authgate::store::{UserColumn, UserOrder, UserQuery};
+use tokio::task::JoinSet;
 
 const INDEXES: [&str; 7] = [
     "authgate:users-by-name",
@@ -71,12 +72,12 @@ async fn a_sweep_that_stops_half_way_is_made_up_for_by_the_next() {
     }
     make_old(&server);
     let sweeping = Arc::clone(&store);
-    let sweep = tokio::spawn(async move { sweeping.sweep(SystemClock.now()).await });
+    let mut sweep = JoinSet::new();
+    sweep.spawn(async move { sweeping.sweep(SystemClock.now()).await });
     while cardinality(&server, INDEXES[0]) == 0 {
         tokio::task::yield_now().await;
     }
-    sweep.abort();
-    let _ = sweep.await;
+    sweep.shutdown().await;
     let is_whole = cardinality(&server, INDEXES[0]) == 400;
     assert!(is_whole || store.wants_sweep().await.unwrap());
     store.sweep(SystemClock.now()).await.unwrap();
@@ -92,13 +93,12 @@ async fn gateways_may_sweep_at_once() {
         add_user(&store, &format!("user{number}")).await;
     }
     make_old(&server);
-    let sweeps = (0..4).map(|_| {
+    let mut sweeps = JoinSet::new();
+    for _ in 0..4 {
         let store = Arc::new(open(&server));
-        tokio::spawn(async move { store.sweep(SystemClock.now()).await })
-    });
-    for sweep in sweeps.collect::<Vec<_>>() {
-        sweep.await.unwrap().unwrap();
+        sweeps.spawn(async move { store.sweep(SystemClock.now()).await });
     }
+    assert!(sweeps.join_all().await.iter().all(Result::is_ok));
     assert_eq!(INDEXES.map(|key| cardinality(&server, key)), [50, 50, 50, 50, 0, 0, 0]);
 }
 
@@ -130,4 +130,75 @@ async fn what_an_older_gateway_does_meanwhile_shows_after_a_sweep() {
     assert_eq!((census.users, census.staff, census.inactive), (3, 1, 1));
     store.sweep(SystemClock.now()).await.unwrap();
     assert_eq!(INDEXES.map(|key| cardinality(&server, key)), [3, 3, 3, 3, 1, 1, 0]);
+}
+
+/// Adds so many users past the store that it cannot gather and sort them.
+fn add_many(server: &RedisServer, count: u64, named: impl Fn(u64) -> (String, String)) {
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut connection = client.get_connection().unwrap();
+    let mut write = redis::pipe();
+    for id in 1..=count {
+        let (name, email) = named(id);
+        let fields = [
+            ("username", name.as_str()),
+            ("email", &email),
+            ("password", "!"),
+            ("is_active", "1"),
+            ("is_staff", "0"),
+            ("joined", "1"),
+            ("epoch", "0"),
+        ];
+        write.hset_multiple(format!("authgate:user:{{{id}}}"), &fields);
+        write.set(format!("authgate:name:{{{name}}}"), id).zadd("authgate:users", id, id);
+    }
+    write.query::<()>(&mut connection).unwrap();
+}
+
+#[tokio::test]
+async fn a_prefix_that_very_many_have_is_found_in_order_of_name_without_empty_pages() {
+    let server = RedisServer::start();
+    let store = open(&server);
+    // Of 12,000, the last 5,500 begin so; the last 100 of these by their address alone.
+    add_many(&server, 12_000, |id| match id {
+        ..=6_500 => (format!("other{id}"), String::new()),
+        ..=11_900 => (format!("Zed{id:05}"), format!("zed{id}@example.com")),
+        _ => (format!("another{id}"), format!("ZED{id}@example.com")),
+    });
+    store.sweep(SystemClock.now()).await.unwrap();
+    for (by, is_descending) in [
+        (UserColumn::LastLogin, false),
+        (UserColumn::Joined, true),
+        (UserColumn::Username, true),
+        (UserColumn::Email, false),
+    ] {
+        let order = UserOrder { by, is_descending };
+        let prefix = Some("zeD".to_owned());
+        let mut wanted = UserQuery { order, prefix, limit: 2_000, ..query(by) };
+        let (mut found, mut pages) = (Vec::new(), 0);
+        loop {
+            let page = store.find_users(&wanted, SystemClock.now()).await.unwrap();
+            let sorted = if by == UserColumn::Email { by } else { UserColumn::Username };
+            assert!(page.by == sorted);
+            assert!(!page.users.is_empty());
+            found.extend(page.users.iter().map(|listed| listed.user.username.to_string()));
+            pages += 1;
+            wanted.after = page.next;
+            if wanted.after.is_none() {
+                break;
+            }
+        }
+        assert_eq!((found.len(), pages), (5_500, 3), "{order:?}");
+        if by != UserColumn::Email {
+            let (named, others) = found.split_at(5_400);
+            let mut named = named.to_vec();
+            if by == UserColumn::Username {
+                named.reverse();
+            }
+            assert!(named.is_sorted() && named.iter().all(|name| name.starts_with("Zed")));
+            assert!(others.iter().all(|name| name.starts_with("another")));
+        }
+        found.sort_unstable();
+        found.dedup();
+        assert_eq!(found.len(), 5_500, "{order:?}");
+    }
 }
