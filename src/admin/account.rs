@@ -105,7 +105,7 @@ async fn end_others(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
 
 async fn end_others_asked(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     let others =
-        site.auth().sessions_of(&site.session.user, &site.id).await?.len().saturating_sub(1);
+        site.auth().sessions_of(&site.session.user, Some(&site.id)).await?.len().saturating_sub(1);
     let body = html! {
         div.panel {
             p {
