@@ -73,6 +73,7 @@ impl Refusal {
 
 /// What counts against limits.
 #[derive(JsonSchema, Serialize)]
+#[expect(clippy::struct_field_names, reason = "programs know them by these names")]
 pub(super) struct Limits {
     limits: Vec<Limit>,
     /// Whom this gateway has refused within the last minute or refuses still, whoever is asked for.
