@@ -29,7 +29,7 @@ pub(super) async fn answer(site: &Site<'_>, segments: &[&str]) -> Result<Console
 async fn overview(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     let user = &site.session.user;
     let codes_left = site.auth().recovery_codes_left(user.id).await?;
-    let sessions = site.auth().sessions_of(user, &site.id).await?;
+    let sessions = site.auth().sessions_of(user, Some(&site.id)).await?;
     let email = if user.email.as_str().is_empty() { "none" } else { user.email.as_str() };
     let body = html! {
         section.panel aria-labelledby="who" {
@@ -105,7 +105,7 @@ async fn end_others(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
 
 async fn end_others_asked(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     let others =
-        site.auth().sessions_of(&site.session.user, &site.id).await?.len().saturating_sub(1);
+        site.auth().sessions_of(&site.session.user, Some(&site.id)).await?.len().saturating_sub(1);
     let body = html! {
         div.panel {
             p {

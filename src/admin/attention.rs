@@ -2,19 +2,9 @@
 
 use super::chart::grouped;
 use super::site::Site;
-use crate::auth::{History, LimitsShown};
+use crate::auth::{Concern, Matter, Overview};
 use crate::gateway::ServerState;
-use crate::store::{Inspection, Series, StoreError};
 use maud::{Markup, html};
-
-/// What the overview found out.
-pub(super) struct Findings<'a> {
-    pub history: Option<&'a History>,
-    pub inspection: &'a Result<Inspection, StoreError>,
-    pub limits: Option<&'a LimitsShown>,
-    /// How many operators have no authenticator app.
-    pub without_totp: usize,
-}
 
 /// Something to look at.
 struct Alert {
@@ -25,12 +15,11 @@ struct Alert {
 }
 
 /// All of it, the worst first.
-pub(super) fn list(site: &Site<'_>, findings: &Findings<'_>) -> Markup {
-    let mut alerts = of_store(site, findings);
+pub(super) fn list(site: &Site<'_>, found: &Overview) -> Markup {
+    let mut alerts: Vec<_> = found.concerns().into_iter().map(Alert::from).collect();
+    alerts.extend(of_store(site));
     alerts.extend(of_upstreams(site));
-    alerts.extend(of_logins(findings));
     alerts.extend(of_gateway(site));
-    alerts.extend(of_operators(findings));
     alerts.sort_by_key(|alert| !alert.is_bad);
     html! {
         section aria-labelledby="attention" {
@@ -67,12 +56,21 @@ impl Alert {
     }
 }
 
-fn of_store(site: &Site<'_>, findings: &Findings<'_>) -> Vec<Alert> {
-    let mut alerts = Vec::new();
-    match findings.inspection {
-        Ok(inspection) => alerts.extend(inspection.warnings.iter().map(look)),
-        Err(error) => alerts.push(bad(format!("The store cannot be examined: {error}."))),
+impl From<Concern> for Alert {
+    fn from(concern: Concern) -> Self {
+        let Concern { is_bad, about, words } = concern;
+        let link = match about {
+            Matter::Limits => Some(("/limits/", "Limits")),
+            Matter::Logins => Some(("/events/?name=login_failed", "Who and from where")),
+            Matter::Operators => Some(("/users/?staff=yes", "Operators")),
+            Matter::Store => None,
+        };
+        Self { is_bad, link, text: words }
     }
+}
+
+fn of_store(site: &Site<'_>) -> Vec<Alert> {
+    let mut alerts = Vec::new();
     if let Some(since) = site.auth().refuses_writes_since() {
         let since = since.to_string();
         let since = since.get(11..19).unwrap_or_default();
@@ -112,31 +110,6 @@ fn of_upstreams(site: &Site<'_>) -> Vec<Alert> {
     alerts
 }
 
-fn of_logins(findings: &Findings<'_>) -> Vec<Alert> {
-    /// As few are nothing to speak of.
-    const FEW: u64 = 20;
-    let mut alerts = Vec::new();
-    if let Some(history) = findings.history {
-        let failed = |tallies: crate::auth::Tallies| tallies.of(Series::LoginsFailed);
-        let now = failed(crate::auth::Tallies::sum(&history.hour));
-        let before = failed(history.hour_before);
-        if now > FEW && now > before.saturating_mul(3) {
-            let (now, before) = (grouped(now), grouped(before));
-            let words = format!(
-                "{now} logins failed within the last hour, after {before} the hour before."
-            );
-            alerts.push(look(words).see("/events/?name=login_failed", "Who and from where"));
-        }
-    }
-    match findings.limits.map_or(0, |limits| limits.refused) {
-        0 => {}
-        1 => alerts.push(look("One limit refuses someone now.").see("/limits/", "Limits")),
-        more => alerts
-            .push(look(format!("{more} limits refuse someone now.")).see("/limits/", "Limits")),
-    }
-    alerts
-}
-
 fn of_gateway(site: &Site<'_>) -> Vec<Alert> {
     let mut alerts = Vec::new();
     if site.auth().metrics().has_reload_failed() {
@@ -151,15 +124,4 @@ fn of_gateway(site: &Site<'_>) -> Vec<Alert> {
         )));
     }
     alerts
-}
-
-fn of_operators(findings: &Findings<'_>) -> Vec<Alert> {
-    let words = match findings.without_totp {
-        0 => return Vec::new(),
-        1 => "One operator signs in by a password alone, without an authenticator app.".to_owned(),
-        more => {
-            format!("{more} operators sign in by a password alone, without an authenticator app.")
-        }
-    };
-    vec![look(words).see("/users/?staff=yes", "Operators")]
 }

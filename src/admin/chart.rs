@@ -1,7 +1,7 @@
 //! What was counted over time, drawn: bars that stand on each other, as SVG that the page holds, and
 //! the same figures as a table.
 
-use crate::auth::Span;
+use crate::auth::{Grouped, Span};
 use crate::clock::Timestamp;
 use crate::store::Series;
 use maud::{Markup, html};
@@ -224,15 +224,7 @@ fn short(number: u64) -> String {
 
 /// A number with its thousands apart.
 pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            grouped.push('\u{202f}');
-        }
-        grouped.push(digit);
-    }
-    grouped
+    Grouped(number).to_string()
 }
 
 fn hour_and_minute(at: Timestamp) -> String {

@@ -1,6 +1,6 @@
 //! `/`: what needs attention, and what is going on.
 
-use super::attention::{self, Findings};
+use super::attention;
 use super::chart::{Chart, Layer, grouped};
 use super::page::{Nav, moment};
 use super::refusal::Refusal;
@@ -13,37 +13,23 @@ use maud::{Markup, html};
 /// `/`
 pub(super) async fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     site.reads()?;
-    let auth = site.auth();
-    // Each tells what it can: what one cannot tell hides nothing of the others.
-    let (inspection, census, history, limits, without_totp) = tokio::join!(
-        auth.inspect(),
-        auth.census(),
-        auth.history(),
-        auth.limits_shown(0),
-        auth.operators_without_totp(),
-    );
-    let history = history.ok();
-    let findings = Findings {
-        history: history.as_ref(),
-        inspection: &inspection,
-        limits: limits.as_ref().ok(),
-        without_totp: without_totp.unwrap_or(0),
-    };
+    let found = site.auth().overview().await;
+    let history = found.history.as_ref().ok();
     let body = html! {
-        (attention::list(site, &findings))
-        (figures(site, census.ok(), history.as_ref()))
-        @match &history {
+        (attention::list(site, &found))
+        (figures(site, found.census.as_ref().ok(), history))
+        @match history {
             Some(history) => (charts(history)),
             None => p.empty { "The store cannot tell at present what happened over time." },
         }
-        @if let Ok(inspection) = &inspection {
+        @if let Ok(inspection) = &found.inspection {
             p.faint { "Store: " (inspection.summary) }
         }
     };
     Ok(site.page(Nav::Overview, "Overview", &body))
 }
 
-fn figures(site: &Site<'_>, census: Option<Census>, history: Option<&History>) -> Markup {
+fn figures(site: &Site<'_>, census: Option<&Census>, history: Option<&History>) -> Markup {
     let hour = history.map(|history| Tallies::sum(&history.hour));
     html! {
         section aria-labelledby="figures" {

@@ -20,6 +20,7 @@ mod manage;
 mod networks;
 mod operators;
 mod outages;
+mod overview;
 mod refresh;
 mod register;
 mod series;
@@ -45,6 +46,7 @@ pub use self::manage::{
     generated_password,
 };
 pub use self::networks::{Decider, NetworkError, NewRuling, Ruling};
+pub use self::overview::{Concern, Counts, Grouped, Matter, Overview};
 pub use self::register::{NewRights, RegisterError, Registration};
 pub use self::series::{History, Span, Tallies};
 

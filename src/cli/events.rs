@@ -1,31 +1,42 @@
 //! `authgate events`
 
+mod follow;
+mod lines;
+
 use super::{Failure, SettingsFile, output};
 use crate::clock::{Clock, SystemClock};
 use crate::config;
 use crate::model::event::{Actor, Event, EventName};
+use crate::model::network::read_network;
 use crate::model::user::Username;
 use crate::store::EventQuery;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, value_parser};
 use ipnet::IpNet;
-use std::net::IpAddr;
 use std::time::Duration;
 
 #[derive(Args)]
 pub(super) struct Events {
     #[command(flatten)]
     settings: SettingsFile,
-    /// How many, the newest; at most 100000
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    #[arg(value_parser = value_parser!(u32).range(1..=100_000))]
-    limit: u32,
+    /// How many, the newest; at most 100000 [default: 100; with --jsonl all]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=100_000))]
+    limit: Option<u32>,
     #[command(flatten)]
     wanted: Wanted,
     /// As a JSON array
-    #[arg(long)]
+    #[arg(long, conflicts_with = "jsonl")]
     json: bool,
+    /// As JSON, a line each: all of them, the newest first, as the console exports them
+    #[arg(long)]
+    jsonl: bool,
+    /// Shows those that come from now on, until it is stopped (Ctrl-C)
+    #[arg(long, conflicts_with_all = ["limit", "json", "since", "until"])]
+    follow: bool,
 }
+
+/// How many are shown where nothing is said.
+const USUAL: usize = 100;
 
 /// Which events are wanted.
 #[derive(Args)]
@@ -58,9 +69,16 @@ struct Wanted {
 
 impl Events {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let Self { settings, limit, wanted, json } = self;
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let mut events = settings.accounts()?.events(&wanted.query(limit)).await?;
+        let Self { settings, limit, wanted, json, jsonl, follow } = self;
+        let limit = limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let accounts = settings.accounts()?;
+        if follow {
+            return follow::run(&accounts, &wanted.query(0), jsonl).await;
+        }
+        if jsonl {
+            return lines::print(&accounts, wanted.query(0), limit.unwrap_or(usize::MAX)).await;
+        }
+        let mut events = accounts.events(&wanted.query(limit.unwrap_or(USUAL))).await?;
         events.reverse();
         if json {
             output::json(&events.iter().map(Event::to_json).collect());
@@ -105,8 +123,8 @@ fn event_names() -> impl TypedValueParser<Value = EventName> {
 
 /// An address is the network that holds it alone.
 pub(super) fn parse_network(text: &str) -> Result<IpNet, String> {
-    let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-    network.map_err(|_| "write an address, or a network such as 203.0.113.0/24".to_owned())
+    let words = "write an address, or a network such as 203.0.113.0/24";
+    read_network(text).ok_or_else(|| words.to_owned())
 }
 
 pub(super) fn parse_span(text: &str) -> Result<Duration, String> {

@@ -1,8 +1,9 @@
 //! `authgate key …`
 
+use super::events::parse_span;
+use super::user::find;
 use super::{Failure, SettingsFile, output};
 use crate::auth::{ApiKey, KeyWish, Right, Rights};
-use crate::config;
 use crate::model::event::Actor;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -20,7 +21,7 @@ pub(super) enum Key {
 
 #[derive(Args)]
 pub(super) struct List {
-    /// The operator's name
+    /// The operator's name, or id:NUMBER
     user: String,
     #[command(flatten)]
     settings: SettingsFile,
@@ -31,7 +32,7 @@ pub(super) struct List {
 
 #[derive(Args)]
 pub(super) struct Create {
-    /// The operator's name
+    /// The operator's name, or id:NUMBER
     user: String,
     /// What to call the key
     name: String,
@@ -45,7 +46,7 @@ pub(super) struct Create {
     #[arg(long, conflicts_with = "rights")]
     all_rights: bool,
     /// How long it holds: such as 10h or 7d; a year at most
-    #[arg(long, value_name = "D", default_value = "90d", value_parser = parse_lifetime)]
+    #[arg(long, value_name = "D", default_value = "90d", value_parser = parse_span)]
     lifetime: Duration,
     /// As a JSON object
     #[arg(long)]
@@ -54,7 +55,7 @@ pub(super) struct Create {
 
 #[derive(Args)]
 pub(super) struct Revoke {
-    /// The operator's name
+    /// The operator's name, or id:NUMBER
     user: String,
     /// The key's id, as `key list` shows it
     id: String,
@@ -69,7 +70,7 @@ impl Key {
             Self::Create(verb) => verb.run().await,
             Self::Revoke(Revoke { user, id, settings }) => {
                 let accounts = settings.accounts()?;
-                let owner = accounts.user_named(&user).await?;
+                let owner = find(&accounts, &user).await?;
                 let key = accounts.revoke_key(&owner, &id, Actor::CommandLine).await?;
                 accounts.until_kept().await;
                 println!("the key {} has ended", key.name);
@@ -82,7 +83,7 @@ impl Key {
 impl List {
     async fn run(self) -> Result<(), Failure> {
         let accounts = self.settings.accounts()?;
-        let owner = accounts.user_named(&self.user).await?;
+        let owner = find(&accounts, &self.user).await?;
         let keys = accounts.keys_of(owner.id).await.map_err(Failure::auth)?;
         if self.json {
             output::json(&keys.iter().map(as_json).collect());
@@ -91,10 +92,11 @@ impl List {
         let rows = keys.iter().map(|key| {
             let used = key.last_used.map_or_else(|| "never".to_owned(), |(at, _)| at.to_string());
             let (created, expires) = (key.created.to_string(), key.expires.to_string());
-            [key.id.clone(), key.name.clone(), key.rights.to_string(), created, expires, used]
+            let from = key.last_used.map_or_else(|| "-".to_owned(), |(_, from)| from.to_string());
+            [key.id.clone(), key.name.clone(), key.rights.to_string(), created, expires, used, from]
         });
         let none = format!("{} has no API keys.", owner.username);
-        let heads = ["ID", "NAME", "RIGHTS", "CREATED", "EXPIRES", "LAST USED"];
+        let heads = ["ID", "NAME", "RIGHTS", "CREATED", "EXPIRES", "LAST USED", "FROM"];
         output::table(heads, rows.collect(), &none);
         Ok(())
     }
@@ -103,7 +105,7 @@ impl List {
 impl Create {
     async fn run(self) -> Result<(), Failure> {
         let accounts = self.settings.accounts()?;
-        let owner = accounts.user_named(&self.user).await?;
+        let owner = find(&accounts, &self.user).await?;
         let rights =
             if self.all_rights { Rights::all() } else { self.rights.into_iter().collect() };
         let wish = KeyWish { lifetime: self.lifetime, name: self.name, rights };
@@ -125,11 +127,6 @@ impl Create {
     }
 }
 
-fn parse_lifetime(text: &str) -> Result<Duration, String> {
-    let problem = "an API key has an end: write how long it holds, such as 10h or 7d";
-    config::parse_lifetime(text)?.ok_or_else(|| problem.to_owned())
-}
-
 fn as_json(key: &ApiKey) -> Value {
     json!({
         "id": key.id,
@@ -138,6 +135,6 @@ fn as_json(key: &ApiKey) -> Value {
         "created": key.created.to_string(),
         "expires": key.expires.to_string(),
         "last_used": key.last_used.map(|(at, _)| at.to_string()),
-        "last_address": key.last_used.map(|(_, from)| from.to_string()),
+        "last_used_from": key.last_used.map(|(_, from)| from.to_string()),
     })
 }

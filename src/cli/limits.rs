@@ -15,7 +15,7 @@ pub(super) enum Limits {
     /// Lists what counts against limits in the store, and who is refused. With SQLite, unknown tokens
     /// and requests of a class are counted in the gateway's memory, and not listed
     Show(Show),
-    /// Forgets what counts against limits: for all, for one account, or for one network
+    /// Forgets what counts against limits: for all, for one account, for one network, or some of it
     Clear(Clear),
     /// Lists the networks that are allowed or denied, by the settings and by operators
     Networks(Networks),
@@ -77,8 +77,15 @@ pub(super) struct Clear {
     #[command(flatten)]
     whose: Whose,
     /// For everyone
-    #[arg(long, conflicts_with_all = ["user", "network"], required_unless_present_any = ["user", "network"])]
+    #[arg(long, conflicts_with_all = ["user", "network"])]
+    #[arg(required_unless_present_any = ["user", "network", "limit"])]
     all: bool,
+    /// Only this limit, as `limits show` calls it
+    #[arg(long, value_name = "LIMIT")]
+    limit: Option<String>,
+    /// Only the one of these, as `limits show` tells whose it is
+    #[arg(long, value_name = "WHOSE", requires = "limit")]
+    of: Option<String>,
 }
 
 #[derive(Args)]
@@ -97,21 +104,36 @@ impl Limits {
     pub(super) async fn run(self) -> Result<(), Failure> {
         match self {
             Self::Show(verb) => verb.run().await,
-            Self::Clear(Clear { whose, .. }) => {
-                let Whose { user, network, settings } = whose;
-                let accounts = settings.accounts()?;
-                let count =
-                    accounts.clear_limits(user.as_deref(), network, Actor::CommandLine).await?;
-                accounts.until_heard().await;
-                let s = if count == 1 { "" } else { "s" };
-                println!("{count} limit{s} cleared; running gateways notice within a second");
-                Ok(())
-            }
+            Self::Clear(verb) => verb.run().await,
             Self::Networks(verb) => verb.run().await,
             Self::Allow(rule) => rule.run(false).await,
             Self::Deny(rule) => rule.run(true).await,
             Self::Forget(verb) => verb.run().await,
         }
+    }
+}
+
+impl Clear {
+    async fn run(self) -> Result<(), Failure> {
+        let Self { whose: account, limit, of, .. } = self;
+        let accounts = account.settings.accounts()?;
+        let (name, network, by) = (account.user.as_deref(), account.network, Actor::CommandLine);
+        let count = match limit {
+            None => accounts.clear_limits(name, network, by).await?,
+            Some(limit) => {
+                let mut found = accounts.limits(name, network).await?;
+                found.retain(|view| {
+                    let is_this = |text: &String| *text == view.whose || *text == whose(view);
+                    view.limit == limit && of.as_ref().is_none_or(is_this)
+                });
+                let keys = found.iter().map(LimitView::key).collect();
+                accounts.clear_these_limits(keys, by).await?
+            }
+        };
+        accounts.until_heard().await;
+        let s = if count == 1 { "" } else { "s" };
+        println!("{count} limit{s} cleared; running gateways notice within a second");
+        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@ mod health;
 mod key;
 mod limits;
 mod output;
+mod overview;
 mod routes;
 mod serve;
 mod settings;
@@ -70,6 +71,8 @@ enum Verb {
     /// Shows what has happened to accounts: logins, failures, limits, what operators did; the newest
     /// last, as in a log
     Events(events::Events),
+    /// Shows what is going on, in numbers, and what needs attention, as far as the store tells it
+    Overview(overview::Show),
     /// Tells a running gateway to read its settings again: all of them, or none and why
     Reload(tell::Tell),
     /// Starts the program anew, with its present binary and settings, and hands it the listeners of
@@ -163,6 +166,7 @@ pub fn run() -> ExitCode {
         Verb::Key(verb) => wait_for(verb.run()),
         Verb::Limits(verb) => wait_for(verb.run()),
         Verb::Events(verb) => wait_for(verb.run()),
+        Verb::Overview(verb) => wait_for(verb.run()),
         Verb::Reload(verb) => verb.run(Command::Reload),
         Verb::Upgrade(verb) => verb.run(Command::Upgrade),
         Verb::Health(verb) => verb.run(),

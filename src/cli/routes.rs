@@ -1,9 +1,11 @@
 //! `authgate routes`
 
-use super::{Failure, SettingsFile, output};
+use super::tell::Tell;
+use super::{Failure, output};
 use crate::config::Flags;
 use crate::gateway::{RouteWords, SET_BY_ROUTE, UpstreamSettings};
 use crate::policy::{Cors, HeaderEdits, HostPattern, Origins, Route};
+use crate::server::control::Command;
 use clap::Args;
 use http::{HeaderName, HeaderValue, Method};
 use serde_json::{Map, Value, json};
@@ -12,7 +14,10 @@ use std::time::Duration;
 #[derive(Args)]
 pub(super) struct Routes {
     #[command(flatten)]
-    settings: SettingsFile,
+    gateway: Tell,
+    /// Those of the running gateway, and how many requests each had in the last hour there
+    #[arg(long)]
+    running: bool,
     /// As a JSON array, with all that each route changes
     #[arg(long)]
     json: bool,
@@ -20,7 +25,10 @@ pub(super) struct Routes {
 
 impl Routes {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let gateway = self.settings.load(Flags::default())?.gateway;
+        if self.running {
+            return self.show_running();
+        }
+        let gateway = self.gateway.settings.load(Flags::default())?.gateway;
         let routes = gateway.routes.in_order().into_iter();
         if self.json {
             output::json(&routes.map(|route| as_json(route, &gateway.upstreams)).collect());
@@ -29,6 +37,30 @@ impl Routes {
         let heads = ["HOST", "PATH", "METHODS", "HEADERS", "ACCESS", "UPSTREAM", "CHANGES"];
         let rows = routes.map(|route| as_row(route, &gateway.upstreams)).collect();
         output::table(heads, rows, "There are no routes.");
+        Ok(())
+    }
+
+    fn show_running(self) -> Result<(), Failure> {
+        let told = self.gateway.ask(Command::Routes)?;
+        let routes: Vec<Value> = serde_json::from_str(&told)
+            .map_err(|_| Failure::Refused("the gateway gives no sensible answer".to_owned()))?;
+        if self.json {
+            output::json(&routes.into());
+            return Ok(());
+        }
+        let row = |route: &Value| {
+            let word = |key| route.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+            let hour = route.get("last_hour").unwrap_or(&Value::Null);
+            let number = |key| hour.get(key).map_or_else(String::new, Value::to_string);
+            let [host, path, methods] = ["host", "path", "methods"].map(word);
+            let [access, upstream] = ["access", "upstream"].map(word);
+            let [all, unknown] = ["all", "unauthorized"].map(number);
+            let [forbidden, failed] = ["forbidden", "failed"].map(number);
+            [host, path, methods, access, upstream, all, unknown, forbidden, failed]
+        };
+        let heads =
+            ["HOST", "PATH", "METHODS", "ACCESS", "UPSTREAM", "LAST HOUR", "401", "403", "5XX"];
+        output::table(heads, routes.iter().map(row).collect(), "There are no routes.");
         Ok(())
     }
 }

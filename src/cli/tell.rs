@@ -9,7 +9,7 @@ use std::path::PathBuf;
 #[derive(Args)]
 pub(super) struct Tell {
     #[command(flatten)]
-    settings: SettingsFile,
+    pub settings: SettingsFile,
     /// The socket of the gateway; beats server.control
     #[arg(long, value_name = "PATH")]
     control: Option<PathBuf>,

@@ -78,9 +78,12 @@ pub(super) struct Create {
 #[derive(Args)]
 pub(super) struct Revoke {
     /// The token, or its id as `token list` shows it. A token given here may stay in your shell's
-    /// history: the id does no harm there
-    #[arg(value_name = "TOKEN-OR-ID")]
-    token: String,
+    /// history: --token-stdin does not, and the id does no harm there
+    #[arg(value_name = "TOKEN-OR-ID", required_unless_present = "token_stdin")]
+    token: Option<String>,
+    /// The token is the first line of standard input
+    #[arg(long, conflicts_with = "token")]
+    token_stdin: bool,
     #[command(flatten)]
     settings: SettingsFile,
 }
@@ -102,9 +105,10 @@ impl Token {
             Self::List(verb) => verb.run().await,
             Self::Find(verb) => verb.run().await,
             Self::Create(verb) => verb.run().await,
-            Self::Revoke(Revoke { token, settings }) => {
+            Self::Revoke(Revoke { token, settings, .. }) => {
+                let name = named(token)?;
                 let accounts = settings.accounts()?;
-                accounts.revoke_token(&TokenName::parse(token), Actor::CommandLine).await?;
+                accounts.revoke_token(&name, Actor::CommandLine).await?;
                 accounts.until_heard().await;
                 println!("the token has ended");
                 Ok(())
@@ -181,12 +185,9 @@ impl List {
 
 impl Find {
     async fn run(self) -> Result<(), Failure> {
-        let text = match self.token {
-            Some(token) => token,
-            None => read_line()?,
-        };
+        let name = named(self.token)?;
         let accounts = self.settings.accounts()?;
-        let token = accounts.find_token(&TokenName::parse(text.trim().to_owned())).await?;
+        let token = accounts.find_token(&name).await?;
         if self.json {
             output::json(&as_json(&token));
         } else {
@@ -218,6 +219,12 @@ impl Create {
         eprintln!("token {id} of {name}, expires: {}; not shown again", end(issued.record.expires));
         Ok(())
     }
+}
+
+/// The token that was named, or else the one at the first line of standard input.
+fn named(token: Option<String>) -> Result<TokenName, Failure> {
+    let text = token.map_or_else(read_line, Ok)?;
+    Ok(TokenName::parse(text.trim().to_owned()))
 }
 
 fn parse_lifetime(text: &str) -> Result<Lifetime, String> {

@@ -38,11 +38,11 @@ impl Upstreams {
 
 fn row(upstream: &str, server: &Value) -> [String; 5] {
     let seconds = |key: &str| server.get(key).and_then(Value::as_f64);
-    let state = match seconds("left_out_seconds") {
+    let state = match seconds("left_out_for") {
         Some(left) => format!("left out for {left:.0} s"),
         None => word(server, "state"),
     };
-    let failure = match (word(server, "last_failure"), seconds("last_failure_seconds_ago")) {
+    let failure = match (word(server, "last_failure"), seconds("last_failure_ago")) {
         (why, Some(ago)) => format!("{ago:.0} s ago: {why}"),
         (why, None) if why.is_empty() => "-".to_owned(),
         (why, None) => why,

@@ -3,12 +3,16 @@
 mod create;
 mod list;
 mod row;
+mod sessions;
+mod several;
 mod show;
 
 pub(super) use self::create::read_line;
 
 use self::create::{Create, SetPassword};
 use self::list::List;
+use self::sessions::{Sessions, SignOut};
+use self::several::{Act, Several};
 use self::show::Show;
 use super::{Failure, SettingsFile, output};
 use crate::auth::{Auth, ManageError};
@@ -29,22 +33,24 @@ pub(super) enum User {
     SetPassword(SetPassword),
     /// Gives a user another email
     SetEmail(SetEmail),
-    /// Lets a user in again
-    Activate(Named),
-    /// Locks a user out and ends all their tokens
-    Deactivate(Named),
+    /// Lets users in again
+    Activate(Several),
+    /// Locks users out and ends all their tokens
+    Deactivate(Several),
     /// Makes a user staff
     Promote(Named),
     /// Makes a user an ordinary one and ends all their tokens
     Demote(Named),
     /// Has a user choose another password before anything else
-    MustChange(Named),
+    MustChange(MustChange),
     /// Takes an operator's authenticator app from them, who has lost it
     ResetTotp(Named),
-    /// Ends all of a user's sessions at the console, all their tokens and API keys
-    SignOut(Named),
-    /// Deletes a user and all their tokens
-    Delete(Named),
+    /// Lists an operator's sessions at the console
+    Sessions(Sessions),
+    /// Ends all of users' sessions at the console, all their tokens and API keys
+    SignOut(SignOut),
+    /// Deletes users and all their tokens
+    Delete(Several),
 }
 
 #[derive(Args)]
@@ -53,6 +59,15 @@ pub(super) struct Named {
     name: String,
     #[command(flatten)]
     settings: SettingsFile,
+}
+
+#[derive(Args)]
+pub(super) struct MustChange {
+    #[command(flatten)]
+    user: Named,
+    /// Not any more
+    #[arg(long)]
+    off: bool,
 }
 
 #[derive(Args)]
@@ -72,22 +87,8 @@ impl User {
             Self::Show(verb) => verb.run().await?,
             Self::SetPassword(verb) => verb.run().await?,
             Self::SetEmail(verb) => verb.run().await?,
-            Self::Activate(user) => {
-                let (accounts, user) = user.find().await?;
-                let what = if user.is_active { "is active already" } else { "is active" };
-                let user = accounts.set_active(&user, true, Actor::CommandLine).await?;
-                say(&accounts, &user, what).await;
-            }
-            Self::Deactivate(user) => {
-                let (accounts, user) = user.find().await?;
-                let what = if user.is_active {
-                    "is locked out; all their tokens have ended"
-                } else {
-                    "is locked out already"
-                };
-                let user = accounts.set_active(&user, false, Actor::CommandLine).await?;
-                say(&accounts, &user, what).await;
-            }
+            Self::Activate(users) => users.run(Act::Activate).await?,
+            Self::Deactivate(users) => users.run(Act::Deactivate).await?,
             Self::Promote(user) => {
                 let (accounts, user) = user.find().await?;
                 let what = if user.is_staff { "is staff already" } else { "is staff" };
@@ -95,14 +96,11 @@ impl User {
                 say(&accounts, &user, what).await;
             }
             Self::Demote(user) => user.demote().await?,
-            Self::MustChange(user) => user.require_change().await?,
+            Self::MustChange(verb) => verb.run().await?,
             Self::ResetTotp(user) => user.reset_totp().await?,
-            Self::SignOut(user) => user.sign_out().await?,
-            Self::Delete(user) => {
-                let (accounts, user) = user.find().await?;
-                accounts.delete_user(&user, Actor::CommandLine).await?;
-                say(&accounts, &user, "and all their tokens are deleted").await;
-            }
+            Self::Sessions(verb) => verb.run().await?,
+            Self::SignOut(verb) => verb.run().await?,
+            Self::Delete(users) => users.run(Act::Delete).await?,
         }
         Ok(())
     }
@@ -118,7 +116,7 @@ impl Named {
     async fn demote(self) -> Result<(), Failure> {
         let (accounts, user) = self.find().await?;
         let what = if user.is_staff {
-            "is an ordinary user; all their tokens have ended"
+            "is an ordinary user; all their tokens and API keys have ended"
         } else {
             "is an ordinary user already"
         };
@@ -126,19 +124,24 @@ impl Named {
         say(&accounts, &user, what).await;
         Ok(())
     }
+}
 
-    async fn require_change(self) -> Result<(), Failure> {
-        let (accounts, user) = self.find().await?;
-        let what = if user.must_change {
-            "must change the password already"
-        } else {
-            "must change the password before anything else"
+impl MustChange {
+    async fn run(self) -> Result<(), Failure> {
+        let (accounts, user) = self.user.find().await?;
+        let what = match (self.off, user.must_change) {
+            (false, false) => "must change the password before anything else",
+            (false, true) => "must change the password already",
+            (true, true) => "need not change the password",
+            (true, false) => "need not change the password already",
         };
-        let user = accounts.set_must_change(&user, true, Actor::CommandLine).await?;
+        let user = accounts.set_must_change(&user, !self.off, Actor::CommandLine).await?;
         say(&accounts, &user, what).await;
         Ok(())
     }
+}
 
+impl Named {
     async fn reset_totp(self) -> Result<(), Failure> {
         let (accounts, user) = self.find().await?;
         let had = accounts.reset_second_factor(&user, Actor::CommandLine).await;
@@ -146,13 +149,6 @@ impl Named {
         let what =
             if had { "has no authenticator app any more" } else { "has no authenticator app" };
         say(&accounts, &user, what).await;
-        Ok(())
-    }
-
-    async fn sign_out(self) -> Result<(), Failure> {
-        let (accounts, user) = self.find().await?;
-        accounts.revoke_tokens(&user, Actor::CommandLine).await?;
-        say(&accounts, &user, "is signed out; all their tokens and API keys have ended").await;
         Ok(())
     }
 

@@ -35,6 +35,12 @@ impl fmt::Display for Network {
     }
 }
 
+/// The network that is written so; an address is the network that holds it alone.
+pub fn read_network(text: &str) -> Option<IpNet> {
+    let of_one = || text.parse::<IpAddr>().map(|address| address.to_canonical().into());
+    text.parse().or_else(|_| of_one()).ok()
+}
+
 /// Networks that are treated in a way of their own. Of several that hold an address, the smallest
 /// counts.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -118,5 +124,15 @@ mod tests {
             assert_eq!(treatment(&exceptions, address), expected, "{address}");
         }
         assert_eq!(treatment(&Exceptions::default(), "192.0.2.1"), Treatment::Usual);
+    }
+
+    #[test]
+    fn an_address_is_the_network_that_holds_it_alone() {
+        let read = |text| read_network(text).map(|network| network.to_string());
+        assert_eq!(read("203.0.113.0/24").as_deref(), Some("203.0.113.0/24"));
+        assert_eq!(read("203.0.113.7").as_deref(), Some("203.0.113.7/32"));
+        assert_eq!(read("::ffff:203.0.113.7").as_deref(), Some("203.0.113.7/32"));
+        assert_eq!(read("2001:db8::1").as_deref(), Some("2001:db8::1/128"));
+        assert_eq!(read("nowhere"), None);
     }
 }

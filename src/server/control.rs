@@ -1,5 +1,5 @@
-//! The socket by which `authgate reload`, `authgate upgrade` and `authgate upstreams` reach a running
-//! gateway.
+//! The socket by which `authgate reload`, `authgate upgrade`, `authgate upstreams` and
+//! `authgate routes --running` reach a running gateway.
 //!
 //! One line asks, one text answers: `ok`, a blank and what was done, or `error`, a blank and why not.
 
@@ -23,6 +23,8 @@ use tokio::time::timeout;
 pub enum Command {
     /// To read its settings again.
     Reload,
+    /// To tell its routes, and how much they are used.
+    Routes,
     /// To hand its listeners to a new process.
     Upgrade,
     /// To tell how its upstreams are.
@@ -30,13 +32,14 @@ pub enum Command {
 }
 
 impl Command {
-    const ALL: [Self; 3] = [Self::Reload, Self::Upgrade, Self::Upstreams];
+    const ALL: [Self; 4] = [Self::Reload, Self::Routes, Self::Upgrade, Self::Upstreams];
 }
 
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Reload => "reload",
+            Self::Routes => "routes",
             Self::Upgrade => "upgrade",
             Self::Upstreams => "upstreams",
         })

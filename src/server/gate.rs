@@ -14,7 +14,7 @@ use super::stop::{Doors, Ending};
 use super::watch::FileWatch;
 use super::worker::Workers;
 use super::{
-    Limits, Settings, Start, StartError, descriptors, notify, reload, setup, small, upkeep,
+    Limits, Settings, Start, StartError, descriptors, notify, reload, routes, setup, small, upkeep,
     upstreams,
 };
 use crate::admin::Console;
@@ -172,6 +172,11 @@ impl Gate {
         match command {
             Command::Reload => {
                 asker.answer(self.reload().await).await;
+                return None;
+            }
+            Command::Routes => {
+                let routes = self.running.gateway.routes();
+                asker.answer(Ok(routes::in_json(&routes))).await;
                 return None;
             }
             Command::Upgrade => {}

@@ -18,6 +18,7 @@ mod ops;
 pub mod proxy_protocol;
 pub mod redirect;
 mod reload;
+mod routes;
 mod setup;
 mod signals;
 pub mod small;

@@ -9,7 +9,7 @@ pub(super) fn in_json(upstreams: &[UpstreamView]) -> String {
     let upstream = |upstream: &UpstreamView| {
         json!({
             "name": upstream.name,
-            "checked": upstream.is_checked,
+            "is_checked": upstream.is_checked,
             "max_in_flight": upstream.most_in_flight,
             "servers": upstream.servers.iter().map(server).collect::<Vec<_>>(),
         })
@@ -32,8 +32,8 @@ fn server(server: &ServerView) -> Value {
         "weight": server.weight,
         "in_flight": server.in_flight,
         "state": state,
-        "left_out_seconds": left,
+        "left_out_for": left,
         "last_failure": failed.map(|failed| failed.why.as_str()).or(why),
-        "last_failure_seconds_ago": failed.map(|failed| failed.ago.as_secs_f64()),
+        "last_failure_ago": failed.map(|failed| failed.ago.as_secs_f64()),
     })
 }

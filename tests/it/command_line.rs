@@ -3,7 +3,9 @@
 mod check;
 mod events;
 mod explain;
+mod overview;
 mod routes;
+mod sessions;
 mod token;
 mod usage;
 mod user;

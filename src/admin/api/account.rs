@@ -50,6 +50,9 @@ pub(super) struct Key {
     rights: Vec<String>,
     created: Moment,
     expires: Moment,
+    /// When it was last used, to the minute or so.
+    last_used: Option<Moment>,
+    last_used_from: Option<String>,
 }
 
 #[async_trait]
@@ -78,6 +81,8 @@ impl Operation for ShowKey {
             rights: key.rights.clone().into(),
             created: Moment(key.created),
             expires: Moment(key.expires),
+            last_used: key.last_used.map(|(at, _)| Moment(at)),
+            last_used_from: key.last_used.map(|(_, from)| from.to_string()),
         })
     }
 }

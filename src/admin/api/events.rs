@@ -3,7 +3,7 @@
 use super::operation::{About, Call, Empty, Given, Operation};
 use super::reading::field_error;
 use super::users::page_size;
-use super::values::{Line, Moment, PageSize, Parsed};
+use super::values::{Line, Moment, PageSize, Parsed, Reach};
 use crate::api::Problem;
 use crate::auth::{AuthError, Resource, Right};
 use crate::clock::Timestamp;
@@ -12,7 +12,6 @@ use crate::model::user::Username;
 use crate::store::{Cursor, EventQuery};
 use async_trait::async_trait;
 use http::{Method, StatusCode};
-use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +23,7 @@ pub(super) struct Event {
     /// Its name in logs.
     event: String,
     /// Whose account it concerns.
-    username: Option<String>,
+    user: Option<String>,
     user_id: Option<u64>,
     /// Where who did it was.
     address: Option<String>,
@@ -38,11 +37,11 @@ pub(super) struct Event {
 
 impl Event {
     fn of(event: event::Event) -> Self {
-        let (user_id, username) = event.user.map(|(id, name)| (id.0, name.to_string())).unzip();
+        let (user_id, user) = event.user.map(|(id, name)| (id.0, name.to_string())).unzip();
         Self {
             timestamp: Moment(event.at),
             event: event.name.to_string(),
-            username,
+            user,
             user_id,
             address: event.actor.address().map(|address| address.to_string()),
             actor: event.actor.kind().to_owned(),
@@ -59,16 +58,16 @@ pub(super) struct List;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
-    /// Only these.
-    event: Option<Parsed<EventName>>,
+    /// Only those of this name.
+    name: Option<Parsed<EventName>>,
     /// Only those of this user's account, which need not be there any more.
-    username: Option<Line<1, 150>>,
+    user: Option<Line<1, 150>>,
     /// Only what this operator did.
     operator: Option<Line<1, 150>>,
     /// Only those of this kind of actor.
     actor: Option<ActorKind>,
-    /// Only those from an address in this network.
-    network: Option<Parsed<IpNet>>,
+    /// Only those from this address, or from an address in this network.
+    address: Option<Parsed<Reach>>,
     /// Only those whose detail holds this.
     text: Option<Line<1, 200>>,
     /// Only those from this moment on.
@@ -133,20 +132,19 @@ impl Operation for List {
 
     async fn run(&self, call: &Call<'_>, given: Given<Self>) -> Result<EventPage, Problem> {
         let limit = page_size(given.query.limit);
-        let Wanted {
-            event, username, operator, actor, network, text, since, until, cursor, ..
-        } = given.query;
+        let Wanted { name, user, operator, actor, address, text, since, until, cursor, .. } =
+            given.query;
         let query = EventQuery {
             actor: actor.map(ActorKind::as_str),
-            address: network.map(|network| network.0),
+            address: address.map(|network| network.0.0),
             after: cursor.map(|cursor| Cursor(cursor.0)),
             limit,
-            name: event.map(|event| event.0),
+            name: name.map(|name| name.0),
             operator: operator.map(|name| existing("operator", &name.0)).transpose()?,
             since: since.map(|since| since.0),
             text: text.map(|text| text.0),
             until: until.map(|until| until.0),
-            user: username.map(|name| existing("username", &name.0)).transpose()?,
+            user: user.map(|name| existing("user", &name.0)).transpose()?,
         };
         let page = call.auth.find_events(&query).await.map_err(AuthError::from)?;
         let next = page.next.map(|next| next.0);

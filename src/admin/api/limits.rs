@@ -4,7 +4,7 @@ use super::operation::{About, Call, Empty, Given, Operation};
 use super::reading::field_error;
 use super::values::{Line, Parsed};
 use crate::api::Problem;
-use crate::auth::{LimitView, Resource, Right};
+use crate::auth::{LimitView, RefusalView, Resource, Right};
 use crate::clock::seconds_up;
 use async_trait::async_trait;
 use http::{Method, StatusCode};
@@ -26,7 +26,7 @@ pub(super) struct Limit {
     /// Whose: an account's key, a network, or both; a user or a token.
     whose: String,
     /// Who has the account, if that is found quickly: whoever failed of late or is asked for by name.
-    username: Option<String>,
+    user: Option<String>,
     /// For how many seconds further attempts are refused; null if they are not.
     refused_for: Option<u64>,
 }
@@ -34,7 +34,7 @@ pub(super) struct Limit {
 impl Limit {
     fn of(view: LimitView) -> Self {
         let LimitView { limit, username, wait, whose } = view;
-        Self { limit, whose, username, refused_for: wait.map(seconds_up) }
+        Self { limit, whose, user: username, refused_for: wait.map(seconds_up) }
     }
 }
 
@@ -46,17 +46,38 @@ pub(super) struct List;
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     /// Only of this account, whether or not it exists.
-    username: Option<Line<1, 150>>,
+    user: Option<Line<1, 150>>,
     /// Only of the network that holds this address.
     address: Option<Parsed<IpAddr>>,
     /// Only those that refuse now, or only the others.
     is_refused: Option<bool>,
 }
 
+/// Whom the gateway that answers has refused lately, also by what it counts in its memory alone.
+#[derive(JsonSchema, Serialize)]
+pub(super) struct Refusal {
+    limit: String,
+    whose: String,
+    /// How often, since that began.
+    count: u64,
+    /// For how many seconds they are refused still; null if they are not.
+    refused_for: Option<u64>,
+}
+
+impl Refusal {
+    fn of(view: RefusalView) -> Self {
+        let RefusalView { count, limit, wait, whose } = view;
+        Self { limit, whose, count, refused_for: wait.map(seconds_up) }
+    }
+}
+
 /// What counts against limits.
 #[derive(JsonSchema, Serialize)]
+#[expect(clippy::struct_field_names, reason = "programs know them by these names")]
 pub(super) struct Limits {
     limits: Vec<Limit>,
+    /// Whom this gateway has refused within the last minute or refuses still, whoever is asked for.
+    refusals: Vec<Refusal>,
     /// Whether there are more than are told here.
     has_more: bool,
 }
@@ -80,12 +101,14 @@ impl Operation for List {
 
     async fn run(&self, call: &Call<'_>, given: Given<Self>) -> Result<Limits, Problem> {
         const MOST: usize = 1_000;
-        let Wanted { username, address, is_refused } = given.query;
-        let name = username.as_ref().map(|name| name.0.as_str());
+        let Wanted { user, address, is_refused } = given.query;
+        let name = user.as_ref().map(|name| name.0.as_str());
         let whose = (name, address.map(|address| address.0));
         let (limits, count) = call.auth.limits_like(whose, is_refused, MOST).await?;
         let has_more = count > limits.len();
-        Ok(Limits { limits: limits.into_iter().map(Limit::of).collect(), has_more })
+        let limits = limits.into_iter().map(Limit::of).collect();
+        let refusals = call.auth.refusals().into_iter().take(MOST).map(Refusal::of).collect();
+        Ok(Limits { limits, refusals, has_more })
     }
 }
 
@@ -97,7 +120,7 @@ pub(super) struct Clear;
 #[serde(deny_unknown_fields)]
 pub(super) struct Whose {
     /// Of this account, whether or not it exists.
-    username: Option<Line<1, 150>>,
+    user: Option<Line<1, 150>>,
     /// Of the network that holds this address.
     address: Option<Parsed<IpAddr>>,
     /// Of everyone.
@@ -129,14 +152,14 @@ impl Operation for Clear {
     };
 
     async fn run(&self, call: &Call<'_>, given: Given<Self>) -> Result<Cleared, Problem> {
-        let Whose { username, address, all } = given.body;
+        let Whose { user, address, all } = given.body;
         let is_all = all.unwrap_or(false);
         // Nobody lifts the limits of all by leaving something out.
-        if is_all == (username.is_some() || address.is_some()) {
-            let words = "Say whose: username, address or both, or else \"all\": true.";
+        if is_all == (user.is_some() || address.is_some()) {
+            let words = "Say whose: user, address or both, or else \"all\": true.";
             return Err(field_error("non_field_errors", [words]));
         }
-        let name = username.as_ref().map(|name| name.0.as_str());
+        let name = user.as_ref().map(|name| name.0.as_str());
         let address = address.map(|address| address.0);
         let cleared = call.auth.clear_limits(name, address, call.actor()).await?;
         Ok(Cleared { cleared })

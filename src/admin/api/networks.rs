@@ -2,7 +2,7 @@
 
 use super::limits::{READ, WRITE};
 use super::operation::{About, Call, Empty, Given, Operation};
-use super::values::{Line, Moment, Parsed, Whole};
+use super::values::{Line, Moment, Parsed, Reach, Whole};
 use crate::api::Problem;
 use crate::auth::{Decider, NewRuling, Ruling};
 use async_trait::async_trait;
@@ -86,13 +86,13 @@ pub(super) struct Rule;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
-    network: Parsed<IpNet>,
+    network: Parsed<Reach>,
     /// Whether it is to be denied, and not allowed.
     is_denied: bool,
     /// Why.
     note: Option<Line<0, 120>>,
     /// For how many seconds; forever if it is left out.
-    lasts: Option<Whole<1, 315_360_000>>,
+    expires_in: Option<Whole<1, 315_360_000>>,
 }
 
 #[async_trait]
@@ -113,11 +113,11 @@ impl Operation for Rule {
     };
 
     async fn run(&self, call: &Call<'_>, given: Given<Self>) -> Result<Network, Problem> {
-        let Wanted { network, is_denied, note, lasts } = given.body;
+        let Wanted { network, is_denied, note, expires_in } = given.body;
         let ruling = NewRuling {
             is_denied,
-            lasts: lasts.map(|seconds| Duration::from_secs(seconds.0)),
-            network: network.0,
+            lasts: expires_in.map(|seconds| Duration::from_secs(seconds.0)),
+            network: network.0.0,
             note: note.map(|note| note.0).unwrap_or_default(),
         };
         let decider = Decider { by: call.actor(), knows: false };
@@ -132,7 +132,7 @@ pub(super) struct Forget;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Meant {
-    network: Parsed<IpNet>,
+    network: Parsed<Reach>,
 }
 
 #[async_trait]
@@ -154,7 +154,7 @@ impl Operation for Forget {
 
     async fn run(&self, call: &Call<'_>, given: Given<Self>) -> Result<Empty, Problem> {
         let decider = Decider { by: call.actor(), knows: false };
-        let was_there = call.auth.forget_network(given.query.network.0, decider).await?;
+        let was_there = call.auth.forget_network(given.query.network.0.0, decider).await?;
         if was_there { Ok(Empty {}) } else { Err(Problem::NotFound) }
     }
 }

@@ -3,8 +3,7 @@
 use super::operation::{About, Call, Empty, Given, Operation};
 use super::values::Moment;
 use crate::api::Problem;
-use crate::auth::{AuthError, Resource, Right, Span, Tallies};
-use crate::store::Series;
+use crate::auth::{AuthError, Counts, Resource, Right, Span, Tallies};
 use async_trait::async_trait;
 use http::{Method, StatusCode};
 use schemars::JsonSchema;
@@ -30,37 +29,6 @@ pub(super) struct Overview {
     minutes: Vec<Counted>,
     store: StoreHealth,
     upstreams: Vec<UpstreamHealth>,
-}
-
-/// How often something happened.
-#[derive(JsonSchema, Serialize)]
-pub(super) struct Counts {
-    logins_ok: u64,
-    logins_failed: u64,
-    requests_2xx: u64,
-    requests_3xx: u64,
-    /// But for those that are told below.
-    requests_4xx: u64,
-    requests_401: u64,
-    requests_403: u64,
-    requests_429: u64,
-    requests_5xx: u64,
-}
-
-impl Counts {
-    fn of(tallies: &Tallies) -> Self {
-        Self {
-            logins_ok: tallies.of(Series::LoginsOk),
-            logins_failed: tallies.of(Series::LoginsFailed),
-            requests_2xx: tallies.of(Series::Requests(2)),
-            requests_3xx: tallies.of(Series::Requests(3)),
-            requests_4xx: tallies.of(Series::Requests(4)),
-            requests_401: tallies.of(Series::Unauthorized),
-            requests_403: tallies.of(Series::Forbidden),
-            requests_429: tallies.of(Series::Throttled),
-            requests_5xx: tallies.of(Series::Requests(5)),
-        }
-    }
 }
 
 /// What was counted in a minute.

@@ -20,8 +20,8 @@ const WRITE: Option<Right> = Some(Right::Write(Resource::Tokens));
 #[derive(JsonSchema, Serialize)]
 pub(super) struct Token {
     id: String,
+    user: String,
     user_id: u64,
-    username: String,
     /// What an operator calls it.
     name: Option<String>,
     created: Moment,
@@ -30,9 +30,9 @@ pub(super) struct Token {
     /// To the minute; null if it never was.
     last_used: Option<Moment>,
     /// From where it was last used.
-    last_address: Option<String>,
+    last_used_from: Option<String>,
     /// From where it was issued.
-    address: Option<String>,
+    issued_from: Option<String>,
     /// What the program that its user logged in with says of itself.
     user_agent: Option<String>,
     /// The operator who issued it; null if its user logged in.
@@ -45,14 +45,14 @@ impl Token {
         let used = about.last_used;
         Self {
             id: record.id().to_string(),
+            user: username.to_string(),
             user_id: record.user.0,
-            username: username.to_string(),
             name: about.name,
             created: Moment(record.created),
             expires: record.expires.map(Moment),
             last_used: used.map(|(at, _)| Moment(at)),
-            last_address: used.map(|(_, from)| from.to_string()),
-            address: about.address.map(|address| address.to_string()),
+            last_used_from: used.map(|(_, from)| from.to_canonical().to_string()),
+            issued_from: about.address.map(|from| from.to_canonical().to_string()),
             user_agent: about.user_agent,
             issued_by: about.issued_by,
         }

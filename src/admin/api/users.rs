@@ -35,10 +35,12 @@ pub(super) struct User {
     last_login: Option<Moment>,
     /// How many tokens they have that are good.
     live_tokens: u64,
+    /// By what algorithm and at what cost their password is kept, in words.
+    password_hashing: String,
 }
 
 impl User {
-    fn of(user: &user::User, live_tokens: u64) -> Self {
+    fn of(call: &Call<'_>, user: &user::User, live_tokens: u64) -> Self {
         Self {
             id: user.id.0,
             username: user.username.to_string(),
@@ -49,12 +51,13 @@ impl User {
             joined: Moment(user.joined),
             last_login: user.last_login.map(Moment),
             live_tokens,
+            password_hashing: call.auth.hash_words(user).to_string(),
         }
     }
 
     async fn counted(call: &Call<'_>, user: &user::User) -> Result<Self, Problem> {
         let tokens = call.auth.tokens_of(user).await?.len();
-        Ok(Self::of(user, u64::try_from(tokens).unwrap_or(u64::MAX)))
+        Ok(Self::of(call, user, u64::try_from(tokens).unwrap_or(u64::MAX)))
     }
 }
 
@@ -195,7 +198,8 @@ impl Operation for List {
             prefix: search.map(|search| search.0),
         };
         let page = call.auth.find_users(&query).await?;
-        let users = page.users.iter().map(|listed| User::of(&listed.user, listed.live_tokens));
+        let users =
+            page.users.iter().map(|listed| User::of(call, &listed.user, listed.live_tokens));
         Ok(UserPage { users: users.collect(), next: page.next.map(|next| next.0) })
     }
 }
@@ -253,7 +257,7 @@ impl Operation for Create {
             must_change: must_change.unwrap_or(shown.is_some()),
         };
         let user = call.auth.create_user(registration, rights, call.actor()).await?;
-        Ok(MadeUser { user: User::of(&user, 0), password: shown })
+        Ok(MadeUser { user: User::of(call, &user, 0), password: shown })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Values of bounded kinds: what their schemas say holds when they are read.
 
 use crate::clock::Timestamp;
+use crate::model::network::read_network;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -153,11 +154,22 @@ impl Named for crate::model::event::EventName {
     }
 }
 
-impl Named for ipnet::IpNet {
-    const WORDS: &str = "a network, such as 192.0.2.0/24 or 2001:db8::/32";
+/// A network, or the one that holds an address alone.
+pub(super) struct Reach(pub ipnet::IpNet);
+
+impl FromStr for Reach {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        read_network(text).map(Self).ok_or(Self::WORDS)
+    }
+}
+
+impl Named for Reach {
+    const WORDS: &str = "an address, or a network such as 192.0.2.0/24 or 2001:db8::/32";
 
     fn schema() -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[0-9A-Fa-f.:]{2,45}/[0-9]{1,3}$" })
+        json_schema!({ "type": "string", "pattern": "^[0-9A-Fa-f.:]{2,45}(/[0-9]{1,3})?$" })
     }
 }
 

@@ -8,7 +8,7 @@ mod search;
 pub(super) use self::live::Watchers;
 pub(super) use self::row::{Columns, head, row};
 
-use self::row::{told, words};
+use self::row::words;
 use self::search::Search;
 use super::page::Nav;
 use super::refusal::Refusal;

@@ -89,12 +89,6 @@ fn fields(event: &Event) -> Markup {
     }
 }
 
-/// An event for people: programs get whole ids of tokens.
-pub(super) fn told(event: &Event) -> serde_json::Value {
-    let detail = event.detail.as_deref().map(without_ids);
-    Event { detail, ..event.clone() }.to_json()
-}
-
 /// What it looks like: what went wrong stands out.
 pub(super) fn tone(name: EventName) -> Option<&'static str> {
     match name {

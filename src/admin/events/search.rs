@@ -3,10 +3,9 @@
 use super::super::asked::Pairs;
 use crate::clock::Timestamp;
 use crate::model::event::{Actor, EventName};
+use crate::model::network::read_network;
 use crate::model::user::Username;
 use crate::store::{Cursor, EventQuery};
-use ipnet::IpNet;
-use std::net::IpAddr;
 
 /// What is asked for, as it was typed.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -67,7 +66,7 @@ impl Search {
 
     /// Why nothing can be like that.
     pub(super) fn problem(&self) -> Option<&'static str> {
-        if !self.address.is_empty() && network(&self.address).is_none() {
+        if !self.address.is_empty() && read_network(&self.address).is_none() {
             return Some("Write an address, or a network such as 203.0.113.0/24.");
         }
         let is_wrong = |typed: &str, read: Option<Timestamp>| !typed.is_empty() && read.is_none();
@@ -83,7 +82,7 @@ impl Search {
         let name = |text: &str| (!text.is_empty()).then(|| Username::stored(text.to_owned()));
         EventQuery {
             actor: self.actor,
-            address: network(&self.address),
+            address: read_network(&self.address),
             after: self.after.clone(),
             limit,
             name: self.name,
@@ -135,11 +134,6 @@ impl Search {
             query => format!("?{query}"),
         }
     }
-}
-
-/// An address is the network that holds it alone.
-fn network(text: &str) -> Option<IpNet> {
-    text.parse().or_else(|_| text.parse::<IpAddr>().map(|ip| ip.to_canonical().into())).ok()
 }
 
 /// A moment as browsers send one, without a zone: in UTC.

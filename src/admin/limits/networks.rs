@@ -7,11 +7,10 @@ use super::super::refusal::Refusal;
 use super::super::site::Site;
 use crate::auth::{AuthError, Decider, NetworkError, NewRuling, Ruling};
 use crate::gateway::ConsoleAnswer;
-use crate::model::network::{Exceptions, Network};
+use crate::model::network::{Exceptions, Network, read_network};
 use http::StatusCode;
 use ipnet::IpNet;
 use maud::{Markup, html};
-use std::net::IpAddr;
 use std::time::Duration;
 
 /// What was typed into the form.
@@ -188,9 +187,7 @@ impl Typed {
     }
 
     fn ruling(&self) -> Option<NewRuling> {
-        let network = &self.network;
-        let network =
-            network.parse().or_else(|_| network.parse::<IpAddr>().map(IpNet::from)).ok()?;
+        let network = read_network(&self.network)?;
         let (.., lasts) = SPANS.into_iter().find(|(name, ..)| *name == self.lasts)?;
         Some(NewRuling { is_denied: !self.is_allow, lasts, network, note: self.note.clone() })
     }

@@ -67,7 +67,7 @@ pub(super) async fn what_goes_too(site: &Site<'_>, users: &[User]) -> Result<Mar
     let (mut tokens, mut sessions, mut keys) = (0, 0, 0);
     for user in users {
         tokens += site.auth().tokens_of(user).await?.len();
-        sessions += site.auth().sessions_of(user, &site.id).await?.len();
+        sessions += site.auth().sessions_of(user, Some(&site.id)).await?.len();
         keys += site.auth().keys_of(user.id).await?.len();
     }
     Ok(html! {

@@ -17,11 +17,11 @@ pub(super) struct Search {
 pub(super) const COLUMNS: [(UserColumn, &str, &str); 7] = [
     (UserColumn::Username, "username", "Username"),
     (UserColumn::Email, "email", "Email"),
-    (UserColumn::Active, "active", "Active"),
-    (UserColumn::Staff, "staff", "Staff"),
+    (UserColumn::Active, "is_active", "Active"),
+    (UserColumn::Staff, "is_staff", "Staff"),
     (UserColumn::Joined, "joined", "Joined"),
     (UserColumn::LastLogin, "last_login", "Last login"),
-    (UserColumn::Tokens, "tokens", "Live tokens"),
+    (UserColumn::Tokens, "live_tokens", "Live tokens"),
 ];
 
 /// The order for which nothing is said.

@@ -53,6 +53,8 @@ pub struct SessionView {
     pub began: Timestamp,
     /// From where.
     pub from: IpAddr,
+    /// What it is called in commands. It opens nothing.
+    pub id: String,
     /// Whether it is the one that asks.
     pub is_this: bool,
     /// When it was last used, to the minute or so.
@@ -203,13 +205,14 @@ impl Auth {
         Ok(self.store.remove_item(ItemKind::Session, &id.key()).await?)
     }
 
-    /// A user's sessions, the newest first. `this` is the one that asks.
+    /// A user's sessions, the newest first. `this` is the one that asks, if one does.
     pub async fn sessions_of(
         &self,
         user: &User,
-        this: &SessionId,
+        this: Option<&SessionId>,
     ) -> Result<Vec<SessionView>, AuthError> {
         let mut views = Vec::new();
+        let this = this.map(SessionId::key);
         for item in self.session_items(user).await? {
             let Ok(kept) = Kept::read(&item) else {
                 self.unreadable.tell(item.kind, &item.key);
@@ -220,7 +223,8 @@ impl Auth {
                     agent: kept.agent,
                     began: Timestamp::from_micros(kept.began),
                     from: kept.from,
-                    is_this: item.key == this.key(),
+                    id: called(&item.key).to_owned(),
+                    is_this: Some(&item.key) == this.as_ref(),
                     seen: Timestamp::from_micros(kept.seen),
                 });
             }
@@ -237,9 +241,19 @@ impl Auth {
         this: &SessionId,
         by: Actor,
     ) -> Result<usize, AuthError> {
+        self.end_sessions_but(user, called(&this.key()), by).await
+    }
+
+    /// Ends all of a user's sessions but the one that is called so, and says how many.
+    pub async fn end_sessions_but(
+        &self,
+        user: &User,
+        keep: &str,
+        by: Actor,
+    ) -> Result<usize, AuthError> {
         let mut ended = 0;
         for item in self.session_items(user).await? {
-            if item.key != this.key() && self.store.remove_item(item.kind, &item.key).await? {
+            if called(&item.key) != keep && self.store.remove_item(item.kind, &item.key).await? {
                 ended += 1;
             }
         }
@@ -253,6 +267,11 @@ impl Auth {
         items.retain(|item| item.owner == Some(user.id));
         Ok(items)
     }
+}
+
+/// What a session is called: enough of its key to tell it from others, and too little to find it by.
+fn called(key: &str) -> &str {
+    key.get(..12).unwrap_or(key)
 }
 
 /// Whether a user may be signed in by what was said at an epoch of theirs.

@@ -49,12 +49,16 @@ enum YesNo {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
 enum Column {
+    #[value(name = "is_active")]
     Active,
     Email,
     Joined,
     LastLogin,
+    #[value(name = "is_staff")]
     Staff,
+    #[value(name = "live_tokens")]
     Tokens,
     Username,
 }

@@ -14,7 +14,7 @@ await flow(async ({ gateway, operator, step }) => {
   });
 
   await step("it is sorted by everything", async () => {
-    for (const sort of ["email", "active", "staff", "joined", "last_login", "tokens"]) {
+    for (const sort of ["email", "is_active", "is_staff", "joined", "last_login", "live_tokens"]) {
       for (const order of [sort, `-${sort}`]) {
         await ada.visit(`/users/?sort=${order}`);
         assert.equal((await ada.column("Username")).length, 50, order);

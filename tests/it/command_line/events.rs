@@ -1,6 +1,10 @@
 //! `authgate events`
 
+use crate::harness::command::AUTHGATE;
 use crate::harness::gateway::Gateway;
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 
 #[test]
 fn events_are_a_table_with_the_newest_last() {
@@ -51,6 +55,43 @@ fn the_newest_events_are_within_the_limit() {
     promoted(&gateway, "ada");
     let shown = gateway.run(&["events", "--limit", "1", "--json"]).done().json();
     assert_eq!((shown.as_array().unwrap().len(), &shown[0]["event"]), (1, &"staff_granted".into()));
+}
+
+#[test]
+fn all_events_are_written_a_line_each_with_the_newest_first() {
+    let gateway = Gateway::start("");
+    promoted(&gateway, "ada");
+    let lines = |flags: &[&str]| {
+        let verb = ["events", "--jsonl", "--actor", "command_line"];
+        let text = gateway.run(&[&verb, flags].concat()).done().stdout;
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>()
+    };
+    let names: Vec<_> = lines(&[]).iter().map(|line| line["event"].clone()).collect();
+    assert_eq!(names, ["staff_granted", "user_created"]);
+    assert_eq!(lines(&["--limit", "1"]).len(), 1);
+}
+
+#[test]
+fn events_are_followed_as_they_come() {
+    let gateway = Gateway::start("");
+    promoted(&gateway, "ada");
+    let mut follower = Command::new(AUTHGATE)
+        .args(["events", "--follow", "--jsonl", "--name", "staff_granted", "--config"])
+        .arg(gateway.folder().join("authgate.toml"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(follower.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "following; Ctrl-C ends it\n");
+    promoted(&gateway, "bob");
+    line.clear();
+    BufReader::new(follower.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let event: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&event["event"], &event["user"]), (&"staff_granted".into(), &"bob".into()));
+    follower.kill().unwrap();
+    follower.wait().unwrap();
 }
 
 /// Makes a user staff, and that two events.

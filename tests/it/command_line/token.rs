@@ -53,6 +53,16 @@ fn a_revoked_token_is_refused_from_the_next_request() {
 }
 
 #[test]
+fn a_token_can_be_revoked_by_standard_input() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::before(&upstream);
+    let token = gateway.register("alice");
+    assert_eq!(status(&gateway, &token), 200);
+    gateway.run_with_input(&["token", "revoke", "--token-stdin"], &format!("{token}\n")).done();
+    assert_eq!(status(&gateway, &token), 401);
+}
+
+#[test]
 fn a_token_can_be_revoked_by_its_id() {
     let upstream = Upstream::start();
     let gateway = Gateway::before(&upstream);

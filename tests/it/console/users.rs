@@ -94,7 +94,7 @@ fn a_click_on_a_head_sorts_and_a_second_one_turns_that_round() {
     let page = browser.get("/admin/users/?sort=-username");
     assert!(says_in_order(&page, &["aria-sort=\"descending\"", "Select bob", "Select ada"]));
     assert!(page.text().contains("href=\"/admin/users/\">Username"), "{}", page.text());
-    let page = browser.get("/admin/users/?sort=tokens");
+    let page = browser.get("/admin/users/?sort=live_tokens");
     assert!(says_in_order(&page, &["Select ada", "Select bob"]), "{}", page.text());
 }
 

@@ -44,6 +44,25 @@ fn operators_let_an_account_in_again() {
 }
 
 #[test]
+fn one_limit_is_cleared_by_its_name() {
+    on_each_store(STRICT, |gateway| {
+        gateway.register("alice");
+        (0..3).for_each(|_| drop(guess(gateway, "alice", &address(1))));
+        let shown = || gateway.run(&["limits", "show", "--user", "alice", "--json"]).json();
+        let before = shown();
+        let before = before.as_array().unwrap();
+        let [name, whose] = ["limit", "whose"].map(|key| before[0][key].as_str().unwrap());
+        let nobody = ["limits", "clear", "--limit", name, "--of", "nobody"];
+        assert!(gateway.run(&nobody).done().says("0 limits cleared"));
+        let one = ["limits", "clear", "--limit", name, "--of", whose];
+        assert!(gateway.run(&one).done().says("1 limit cleared"));
+        let after = shown();
+        assert_eq!(after.as_array().unwrap().len() + 1, before.len());
+        assert!(!after.to_string().contains(&format!("{name}\"")), "{after}");
+    });
+}
+
+#[test]
 fn what_is_to_be_cleared_must_be_said() {
     let upstream = Upstream::start();
     let gateway = Gateway::start(&(upstream.settings() + ROUTES + BEHIND_A_PROXY));

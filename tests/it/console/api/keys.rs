@@ -202,9 +202,16 @@ fn when_a_key_was_used_is_written_once_a_minute() {
     assert_eq!(keys_of(&gateway, "ada")[0]["last_used"], Value::Null);
     get(&gateway, &key, "/key");
     let first = keys_of(&gateway, "ada");
-    assert_eq!(first[0]["last_address"], "127.0.0.1");
+    assert_eq!(first[0]["last_used_from"], "127.0.0.1");
     get(&gateway, &key, "/users");
     assert_eq!(keys_of(&gateway, "ada"), first);
+    let told = get(&gateway, &key, "/key").json();
+    assert_eq!(
+        (&told["last_used"], &told["last_used_from"]),
+        (&first[0]["last_used"], &"127.0.0.1".into())
+    );
+    let table = gateway.run(&["key", "list", "id:1"]).done();
+    assert!(table.says("FROM") && table.says("127.0.0.1"), "{table:?}");
 }
 
 #[test]

@@ -1,0 +1,85 @@
+//! `authgate overview`
+
+use super::{Failure, SettingsFile, output};
+use crate::auth::{Concern, Counts, Overview, Tallies};
+use crate::store::Census;
+use clap::Args;
+use serde_json::{Value, json};
+
+#[derive(Args)]
+pub(super) struct Show {
+    #[command(flatten)]
+    settings: SettingsFile,
+    /// As a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Show {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let found = self.settings.accounts()?.overview().await;
+        if self.json {
+            output::json(&as_json(&found));
+        } else {
+            print(&found);
+        }
+        found.outage().map_or(Ok(()), |error| Err(Failure::auth(error)))
+    }
+}
+
+fn print(found: &Overview) {
+    println!("Needs attention, as far as the store tells it:");
+    let concerns = found.concerns();
+    if concerns.is_empty() {
+        println!("  nothing");
+    }
+    for Concern { is_bad, words, .. } in &concerns {
+        println!("  {}: {}", if *is_bad { "wrong" } else { "look" }, output::plain(words));
+    }
+    println!();
+    if let Ok(census) = &found.census {
+        let Census { at, inactive, staff, tokens, users } = census;
+        println!("{:<13}{users} ({staff} staff, {inactive} inactive)", "users:");
+        println!("{:<13}{tokens} (as of {at})", "live tokens:");
+    }
+    if let Ok(inspection) = &found.inspection {
+        println!("{:<13}{}", "store:", output::plain(&inspection.summary));
+    }
+    if let Ok(history) = &found.history {
+        println!();
+        let row = |label: &str, counts: Counts| {
+            let requests = counts.requests();
+            let Counts { logins_ok, logins_failed, requests_401, requests_403, .. } = counts;
+            let Counts { requests_429, requests_5xx, .. } = counts;
+            let numbers = [logins_ok, logins_failed, requests, requests_401, requests_403];
+            let [ok, failed, all, unknown, forbidden] = numbers.map(|number| number.to_string());
+            let [throttled, broken] = [requests_429, requests_5xx].map(|number| number.to_string());
+            [label.to_owned(), ok, failed, all, unknown, forbidden, throttled, broken]
+        };
+        let rows = [("last hour", &history.hour), ("last day", &history.day)];
+        let rows = rows.map(|(label, spans)| row(label, Counts::of(&Tallies::sum(spans))));
+        let heads = ["", "LOGINS", "FAILED", "REQUESTS", "401", "403", "429", "5XX"];
+        output::table(heads, rows.into(), "");
+    }
+}
+
+/// With the names that the console's API has.
+fn as_json(found: &Overview) -> Value {
+    let census = found.census.as_ref().ok();
+    let history = found.history.as_ref().ok();
+    let inspection = found.inspection.as_ref().ok();
+    let concern = |concern: Concern| json!({ "is_bad": concern.is_bad, "words": concern.words });
+    json!({
+        "users": census.map(|census| census.users),
+        "inactive_users": census.map(|census| census.inactive),
+        "staff": census.map(|census| census.staff),
+        "live_tokens": census.map(|census| census.tokens),
+        "counted_at": census.map(|census| census.at.to_string()),
+        "last_hour": history.map(|history| Counts::of(&Tallies::sum(&history.hour))),
+        "last_day": history.map(|history| Counts::of(&Tallies::sum(&history.day))),
+        "store": inspection.map(|found| {
+            json!({ "summary": found.summary, "warnings": found.warnings })
+        }),
+        "attention": found.concerns().into_iter().map(concern).collect::<Vec<_>>(),
+    })
+}
