@@ -154,10 +154,8 @@ impl Auth {
             name,
             EventName::UserDeactivated | EventName::StaffWithdrawn | EventName::PasswordChanged
         );
-        let (changed, ended) = match ends_keys {
-            true => self.ending_keys(user, &by, store).await?,
-            false => (store.await?, 0),
-        };
+        let (changed, ended) =
+            if ends_keys { self.ending_keys(user, &by, store).await? } else { (store.await?, 0) };
         let event = self.event(name, by).of(&changed);
         let details: Vec<_> = detail.into_iter().chain(keys_ended(ended)).collect();
         self.events.record(match details.as_slice() {

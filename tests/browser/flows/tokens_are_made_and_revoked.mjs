@@ -51,7 +51,7 @@ await flow(async ({ gateway, operator, step }) => {
     await openUser(ada, "grace");
     await ada.follow("End all sessions");
     await ada.press("End all sessions");
-    await ada.reads("All tokens and sessions of the user have ended.");
+    await ada.reads("All tokens, sessions and API keys of the user have ended.");
     await gateway.untilDead(token);
     await ada.reads("They have no live token.");
   });

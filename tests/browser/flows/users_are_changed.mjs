@@ -47,7 +47,7 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.page.getByLabel("Password", { exact: true }).fill(PASSWORD);
     await ada.field("They must choose another before anything else").uncheck();
     await ada.press("Set the password");
-    await ada.reads("The user has another password, and their tokens have ended.");
+    await ada.reads("The user has another password, and their tokens and API keys have ended.");
     await gateway.untilDead(token);
     assert.equal((await gateway.login("grace", password)).status, 400);
     assert.equal((await gateway.login("grace")).status, 200);

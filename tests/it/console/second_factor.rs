@@ -233,8 +233,8 @@ fn a_key_needs_a_code_of_those_who_have_an_app() {
         assert_eq!(answer.status, 400);
         assert!(answer.text().contains("The password or the code is wrong"));
     }
-    let made = make(&app.code(0));
-    assert!(made.text().contains("agk_"), "{}", made.text());
+    let answer = make(&app.code(0));
+    assert!(answer.text().contains("agk_"), "{}", answer.text());
     assert_eq!(make(&app.code(0)).status, 400);
 }
 
