@@ -213,9 +213,6 @@ fn page_of(segments: &[&str]) -> Option<String> {
     match segments {
         [] => None,
         ["logout"] => Some("/".to_owned()),
-        ["users", number, _, ..] if number.parse::<i64>().is_ok() => {
-            Some(format!("/users/{number}/"))
-        }
         [part, _, ..] => Some(format!("/{part}/")),
         [_] => None,
     }
