@@ -211,10 +211,9 @@ fn way_back<'a>(settings: &Settings, asked: &'a Asked) -> Cow<'a, str> {
 /// The page with the form for a path that takes forms alone.
 fn page_of(segments: &[&str]) -> Option<String> {
     match segments {
-        [] => None,
         ["logout"] => Some("/".to_owned()),
         [part, _, ..] => Some(format!("/{part}/")),
-        [_] => None,
+        [] | [_] => None,
     }
 }
 

@@ -211,7 +211,7 @@ impl Store for Handle {
     }
 
     async fn has_operator(&self, _: Option<UserId>) -> Result<bool, StoreError> {
-        unimplemented!("nobody is staff")
+        Ok(true)
     }
 
     async fn find_tokens(
@@ -232,27 +232,27 @@ impl Store for Handle {
     }
 
     async fn put_item(&self, _: &Item) -> Result<(), StoreError> {
-        unimplemented!("there is no console")
+        Ok(())
     }
 
     async fn add_item(&self, _: &Item, _: Timestamp) -> Result<bool, StoreError> {
-        unimplemented!("there is no console")
+        Ok(true)
     }
 
     async fn replace_item(&self, _: &str, _: &Item) -> Result<bool, StoreError> {
-        unimplemented!("there is no console")
+        Ok(true)
     }
 
     async fn item(&self, _: ItemKind, _: &str, _: Timestamp) -> Result<Option<Item>, StoreError> {
-        unimplemented!("there is no console")
+        Ok(None)
     }
 
     async fn items(&self, _: ItemKind, _: Timestamp) -> Result<Vec<Item>, StoreError> {
-        unimplemented!("there is no console")
+        Ok(Vec::new())
     }
 
     async fn remove_item(&self, _: ItemKind, _: &str) -> Result<bool, StoreError> {
-        unimplemented!("there is no console")
+        Ok(true)
     }
 
     async fn add_counts(&self, _: &[Count]) -> Result<(), StoreError> {

@@ -72,11 +72,11 @@ await flow(async ({ gateway, operator, step }) => {
   });
 
   await step("a user must choose another password, and need not", async () => {
-    await ada.press("Ask for another password");
-    await ada.reads("The user must choose another password before anything else.");
+    await ada.press("Require a new password");
+    await ada.reads("The user must change the password before anything else.");
     const token = await gateway.token("grace");
     assert.equal(await gateway.statusOf(token), 403);
-    await ada.press("Let them keep the password");
+    await ada.press("No longer require a new password");
     await ada.reads("The user may keep their password.");
     await eventually("a way in", async () => (await gateway.statusOf(token)) === 200);
   });

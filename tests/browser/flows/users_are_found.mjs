@@ -33,11 +33,11 @@ await flow(async ({ gateway, operator, step }) => {
     assert.equal((await ada.column("Username"))[0], "grace");
     for (const [heading, sort] of [
       ["Email", "email"],
-      ["Active", "active"],
-      ["Staff", "staff"],
+      ["Active", "is_active"],
+      ["Staff", "is_staff"],
       ["Joined", "joined"],
       ["Last login", "last_login"],
-      ["Live tokens", "tokens"],
+      ["Live tokens", "live_tokens"],
     ]) {
       for (const order of [sort, `-${sort}`]) {
         await ada.follow(heading, ada.page.getByRole("columnheader"));

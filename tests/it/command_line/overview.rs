@@ -30,9 +30,11 @@ fn the_routes_of_a_running_gateway_are_told_with_their_rates() {
     let settings = upstream.settings() + ROUTES + "[server]\ncontrol = \"control\"\n";
     let gateway = Gateway::start(&settings);
     assert_eq!(gateway.send(&Request::get("/staff")).status, 401);
-    let routes = gateway.run(&["routes", "--running", "--json"]).done().json();
+    let control = gateway.folder().join("control");
+    let running = ["routes", "--running", "--control", control.to_str().unwrap()];
+    let routes = gateway.run(&[&running[..], &["--json"]].concat()).done().json();
     let staff = routes.as_array().unwrap().iter().find(|route| route["path"] == "/staff").unwrap();
     assert_eq!(staff["last_hour"]["unauthorized"], 1, "{staff}");
-    let table = gateway.run(&["routes", "--running"]).done().stdout;
+    let table = gateway.run(&running).done().stdout;
     assert!(table.contains("LAST HOUR"), "{table}");
 }

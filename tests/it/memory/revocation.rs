@@ -109,6 +109,10 @@ fn what_an_operator_ends_is_seen() {
         for (number, verb) in verbs.into_iter().enumerate() {
             let name = format!("user{number}");
             let token = remembered(gateway, &name);
+            if verb[1] == "demote" {
+                gateway.run(&["user", "promote", "user0"]).done();
+                gateway.run(&["user", "promote", &name]).done();
+            }
             let whom = if verb[1] == "revoke" { &token } else { &name };
             gateway.run(&[verb, &[whom]].concat()).done();
             until_refused_for_good(gateway, &token);

@@ -85,7 +85,7 @@ fn tokens_are_made_found_and_ended() {
     let token = made["token"].as_str().unwrap().to_owned();
     assert_ne!(gateway.status_of(&token), 401);
     let found = send(&gateway, &key, ("POST", "/tokens/find"), &json!({ "token": token })).json();
-    assert_eq!((&found["id"], &found["username"]), (&made["id"], &json!("bob")));
+    assert_eq!((&found["id"], &found["user"]), (&made["id"], &json!("bob")));
     assert_eq!((&found["name"], &found["issued_by"]), (&json!("ci"), &json!("ada")));
     let all = get(&gateway, &key, "/tokens").json();
     assert_eq!(all["tokens"].as_array().unwrap().len(), 1);
