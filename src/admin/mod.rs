@@ -1,6 +1,6 @@
 //! The console: pages for operators, and the same over HTTP for programs.
 //!
-//! A request comes in as a [`ConsoleRequest`], from whichever listener. [`Console::answer`] finds out
+//! A request comes in as a [`ConsoleRequest`], from whichever listener. [`gateway::Console::answer`] finds out
 //! who sends it; each page is a function of a `Site` in a file of its own, and says what it
 //! has to say with `page`. Nothing here knows Pingora, and nothing but [`crate::auth`] changes
 //! anything.
