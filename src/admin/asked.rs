@@ -94,9 +94,11 @@ impl Asked {
 
     /// The values of the cookies of a name. Where there are several at most one is ours.
     pub(super) fn cookies<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
-        let texts = self.headers.get_all(header::COOKIE).into_iter();
-        let texts = texts.filter_map(|value| value.to_str().ok());
-        let pairs = texts.flat_map(|text| text.split(';')).filter_map(|pair| pair.split_once('='));
+        let headers = self.headers.get_all(header::COOKIE).into_iter();
+        // Each by itself: what others of the site have set may be no text at all.
+        let cookies = headers.flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
+        let texts = cookies.filter_map(|cookie| std::str::from_utf8(cookie).ok());
+        let pairs = texts.filter_map(|text| text.split_once('='));
         pairs.filter(move |(known, _)| known.trim() == name).map(|(_, value)| value.trim())
     }
 

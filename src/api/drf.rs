@@ -221,7 +221,8 @@ impl From<ManageError> for Problem {
             | ManageError::LastOperator(_)
             | ManageError::OperatorsBusy
             | ManageError::OwnAccount
-            | ManageError::OwnPassword => Self::Conflict(sentence(&error.to_string())),
+            | ManageError::OwnPassword
+            | ManageError::OwnSessions => Self::Conflict(sentence(&error.to_string())),
             ManageError::NoSuchToken | ManageError::NoSuchUser(_) => Self::NotFound,
             ManageError::WeakPassword(weaknesses) => weak("password", &weaknesses),
         }

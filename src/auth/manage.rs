@@ -246,6 +246,9 @@ pub enum ManageError {
         "your own password is changed on your account page, where the present one is asked for"
     )]
     OwnPassword,
+    /// A key does not shut out its own owner.
+    #[error("a key does not end the sessions and tokens of its own owner")]
+    OwnSessions,
     /// Someone else changes who is staff at this moment.
     #[error("someone else changes who is staff at this moment; try again")]
     OperatorsBusy,

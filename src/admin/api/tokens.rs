@@ -172,7 +172,7 @@ impl Operation for RevokeAllOf {
 
     const ABOUT: About = About {
         id: "revoke_tokens_of_user",
-        may: &[],
+        may: &[StatusCode::CONFLICT],
         method: Method::DELETE,
         path: "/users/{id}/tokens",
         right: WRITE,

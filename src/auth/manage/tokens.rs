@@ -92,6 +92,10 @@ impl Auth {
 
     /// Ends all tokens, sessions and API keys of a user.
     pub async fn revoke_tokens(&self, user: &User, by: Actor) -> Result<(), ManageError> {
+        // A thief with a key must not keep its owner out, again and again, while it stays good.
+        if matches!(&by, Actor::ApiKey(owner, _) if *owner == user.username) {
+            return Err(ManageError::OwnSessions);
+        }
         let revoke = async {
             if self.store.revoke_tokens_of(user.id).await? {
                 return Ok(());

@@ -237,3 +237,14 @@ fn nobody_is_sent_to_another_site_after_signing_in() {
     let page = browser.get("/admin/login/?next=/admin/users/%3Fq%3Da");
     assert_eq!(between(&page.text(), "name=\"next\" value=\"", "\"").unwrap(), "/admin/users/?q=a");
 }
+
+#[test]
+fn a_cookie_of_an_app_that_is_no_text_hides_nothing() {
+    let gateway = Gateway::start("");
+    let mut browser = Browser::signed_in(&gateway, "ada");
+    let request = Request::get("/admin/").with("Cookie", "x=\u{e9}\u{ff}");
+    assert_eq!(browser.send(request).status, 200);
+    let joined = format!("x=\u{e9}; {}", browser.cookie().unwrap());
+    let request = Request::get("/admin/").with("Cookie", &joined);
+    assert_eq!(Browser::of(&gateway).send(request).status, 200);
+}

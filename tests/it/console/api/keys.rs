@@ -1,7 +1,7 @@
 //! API keys: how they are made, what they hold on, and how they end.
 
 use super::super::{Browser, between, on_each_store};
-use super::{get, key, make_operator, send, with_key};
+use super::{PLACE, ask, get, key, make_operator, send, with_key};
 use crate::harness::eventually;
 use crate::harness::gateway::{Gateway, PASSWORD};
 use crate::harness::http::Request;
@@ -156,6 +156,27 @@ fn an_end_of_ones_own_tokens_leaves_keys_as_they_are() {
     let answer = gateway.send(&Request::post("/api/logoutall/").token(&token));
     assert_eq!(answer.status, 204);
     assert_eq!(get(&gateway, &key, "/key").status, 200);
+}
+
+#[test]
+fn a_key_does_not_shut_out_its_own_owner() {
+    let (gateway, key) = with_key();
+    let id = gateway.run(&["user", "show", "ada", "--json"]).done().json()["id"].clone();
+    let path = format!("{PLACE}/users/{id}/tokens");
+    assert_eq!(ask(&gateway, &key, Request::new("DELETE", &path)).status, 409);
+    assert_eq!(get(&gateway, &key, "/key").status, 200);
+}
+
+#[test]
+fn whoever_ends_all_their_own_sessions_at_the_console_ends_their_keys_too() {
+    on_each_store("", |gateway| {
+        let mut ada = Browser::signed_in(gateway, "ada");
+        let key = key(gateway, "ada", &["users:read"]);
+        let id = gateway.run(&["user", "show", "ada", "--json"]).done().json()["id"].clone();
+        ada.get(&format!("/admin/users/{id}/end-sessions/"));
+        ada.post(&format!("/admin/users/{id}/end-sessions/"), &[]);
+        assert_eq!(get(gateway, &key, "/key").status, 401);
+    });
 }
 
 #[test]
