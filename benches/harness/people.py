@@ -23,7 +23,7 @@ from harness.processes import Stage
 
 PORT = 17190
 GOAL = 0.2  # seconds
-COLUMNS = ["username", "email", "active", "staff", "joined", "last_login", "tokens"]
+COLUMNS = ["username", "email", "is_active", "is_staff", "joined", "last_login", "live_tokens"]
 SEARCHES = {
     "all": {"q": "user"},
     "many": {"q": "user12"},
