@@ -48,13 +48,10 @@ async fn list(site: &Site<'_>, typed: &Typed) -> Result<ConsoleAnswer, Refusal> 
         (form(site, typed, &proof))
     };
     let answer = site.page(Nav::None, "API keys", &body);
-    match answer {
-        ConsoleAnswer::Whole(mut response) if typed.problem.is_some() => {
-            *response.status_mut() = StatusCode::BAD_REQUEST;
-            Ok(ConsoleAnswer::Whole(response))
-        }
-        answer => Ok(answer),
+    if typed.problem.is_none() {
+        return Ok(answer);
     }
+    Ok(page::with_status(answer, StatusCode::BAD_REQUEST))
 }
 
 /// Keys, which are revoked below this path.

@@ -5,7 +5,7 @@ mod networks;
 
 use super::chart::grouped;
 use super::notice;
-use super::page::Nav;
+use super::page::{Nav, with_status};
 use super::refusal::Refusal;
 use super::site::Site;
 use crate::auth::{LimitView, LimitsShown, RefusalView};
@@ -49,13 +49,10 @@ async fn page(
         (networks)
     };
     let answer = site.page(Nav::Limits, "Limits", &body);
-    Ok(match (answer, problem) {
-        (ConsoleAnswer::Whole(mut response), Some(_)) => {
-            *response.status_mut() = StatusCode::BAD_REQUEST;
-            ConsoleAnswer::Whole(response)
-        }
-        (answer, _) => answer,
-    })
+    if problem.is_none() {
+        return Ok(answer);
+    }
+    Ok(with_status(answer, StatusCode::BAD_REQUEST))
 }
 
 /// What counts against limits in the store: first those who are refused for it.
