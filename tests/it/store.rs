@@ -3,10 +3,12 @@
 //! A store joins with a module that has `async fn fresh() -> Fixture` and says `contract!();`. Times
 //! are round the present, because a store may let go of an expired token by its own clock.
 
-/// One test for each function of the contract, against the store that `fresh` makes.
+/// The contract: `contract!(each)` makes a test of each function, against the store that `fresh`
+/// makes; `contract!(together)` one of each part, against one store that is emptied in between, for
+/// stores that take their time to start.
 macro_rules! contract {
-    () => {
-        contract! {
+    ($how:ident) => {
+        $how! {
             users:
                 a_new_user_is_active_and_reads_back
                 a_name_belongs_to_one_user
@@ -125,6 +127,9 @@ macro_rules! contract {
             a_feed_ends_with_an_error_when_its_store_is_gone
         }
     };
+}
+
+macro_rules! each {
     ($($part:ident: $($test:ident)*;)*) => {$($(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $test() {
@@ -132,6 +137,20 @@ macro_rules! contract {
             super::$part::$test(fixture.store()).await;
         }
     )*)*};
+}
+
+macro_rules! together {
+    ($($part:ident: $($test:ident)*;)*) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $part() {
+            let servers = start();
+            $(
+                println!(stringify!($test));
+                servers.flush();
+                super::$part::$test(open(&servers)).await;
+            )*
+        }
+    )*};
 }
 
 /// Some tests need more than the store: another handle of it, and its loss.
@@ -144,6 +163,7 @@ macro_rules! whole {
     )*};
 }
 
+mod cluster;
 mod events;
 mod faults;
 mod feed;
@@ -151,6 +171,7 @@ mod items;
 mod limits;
 mod listing;
 mod redis;
+mod sentinel;
 mod sqlite;
 mod tokens;
 mod users;

@@ -143,7 +143,7 @@ fn a_secret_is_never_repeated() {
     let secret = written.extra("secret", "mysql://:hunter2@127.0.0.1\n");
     let written = written.environment([("AUTHGATE__STORE__URL_FILE", secret.to_str().unwrap())]);
     let expected = "environment AUTHGATE__STORE__URL_FILE: store.url_file: is not the address of a \
-                    store; write sqlite:PATH, redis://HOST:PORT/DB or rediss://HOST:PORT/DB";
+                    store; write sqlite:PATH, redis://HOST:PORT/DB, redis+sentinel://HOST:PORT,HOST:PORT/NAME or redis+cluster://HOST:PORT,HOST:PORT (rediss for TLS)";
     assert_eq!(written.mistakes(), expected);
 }
 

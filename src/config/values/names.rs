@@ -6,8 +6,8 @@ use super::text;
 use crate::gateway::fold;
 use crate::policy::{CleanPath, HostPattern};
 use crate::store;
+use crate::store::redis::RedisStore;
 use http::{HeaderName, Method};
-use redis::IntoConnectionInfo;
 use std::path::PathBuf;
 
 /// A name that is not empty and can be printed in one line.
@@ -134,7 +134,8 @@ pub(in super::super) fn route_path(value: &Value) -> Result<String, String> {
 
 /// Where users and tokens are kept. What is wrong never repeats the address: it may hold a password.
 pub(in super::super) fn store_url(value: &Value) -> Result<store::Settings, String> {
-    let advice = "write sqlite:PATH, redis://HOST:PORT/DB or rediss://HOST:PORT/DB";
+    let advice = "write sqlite:PATH, redis://HOST:PORT/DB, redis+sentinel://HOST:PORT,HOST:PORT/NAME \
+                  or redis+cluster://HOST:PORT,HOST:PORT (rediss for TLS)";
     let url = text(value)?;
     if let Some(path) = url.strip_prefix("sqlite:") {
         // Other programs write sqlite:///var/lib/x.db for the path /var/lib/x.db.
@@ -143,11 +144,10 @@ pub(in super::super) fn store_url(value: &Value) -> Result<store::Settings, Stri
         let path = path.ok_or_else(|| format!("has no path; {advice}"))?;
         return Ok(store::Settings::Sqlite { path });
     }
-    let is_redis = url.starts_with("redis://") || url.starts_with("rediss://");
-    if !is_redis {
+    if !url.starts_with("redis") {
         return Err(format!("is not the address of a store; {advice}"));
     }
-    if url.into_connection_info().is_err() {
+    if !RedisStore::is_address(url) {
         return Err(format!("is not an address of Redis; {advice}"));
     }
     Ok(store::Settings::Redis { url: url.to_owned() })

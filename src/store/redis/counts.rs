@@ -1,6 +1,6 @@
 //! What is counted over time: a hash for each hour, which Redis forgets after a day.
 
-use super::link::Request;
+use super::request::Request;
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
 use crate::store::{Count, Series, StoreError};

@@ -1,6 +1,6 @@
 //! What happened: a stream for each trail.
 
-use super::link::Request;
+use super::request::Request;
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
 use crate::model::event::{Event, Trail};

@@ -1,5 +1,6 @@
 //! Why Redis gave no answer that is of use, in words for an operator and without secrets.
 
+use super::address::Server;
 use crate::store::StoreError;
 use redis::{ErrorKind, RedisError};
 use std::error::Error;
@@ -10,10 +11,18 @@ use std::error::Error;
 /// words shown as they are: a server may repeat a password in them.
 #[derive(Clone, Debug)]
 pub(super) enum Fault {
+    /// The key is on its way to that server, which has it already; nothing was done.
+    Asked(Server),
     /// It answered with something that a store would not have written.
     Corrupt(String),
     /// The connection broke, perhaps long ago.
     Lost(String),
+    /// That server has the key; nothing was done.
+    Moved(Server),
+    /// Some of the keys are on their way to another server; nothing was done.
+    OnTheWay,
+    /// It is a replica, which takes no writes; nothing was done.
+    ReadOnly,
     /// The server answered that it does not want to.
     Refused(String),
     /// No answer came in time.
@@ -27,27 +36,55 @@ impl Fault {
     pub(super) fn ends_connection(&self) -> bool {
         match self {
             Self::Lost(_) | Self::Silent => true,
-            Self::Corrupt(_) | Self::Refused(_) | Self::Unsuitable(_) => false,
+            Self::Asked(_)
+            | Self::Corrupt(_)
+            | Self::Moved(_)
+            | Self::OnTheWay
+            | Self::ReadOnly
+            | Self::Refused(_)
+            | Self::Unsuitable(_) => false,
         }
     }
 
-    /// The store's error, telling which server it was.
-    pub(super) fn at(self, place: &str) -> StoreError {
-        match self {
-            Self::Corrupt(problem) => StoreError::Corrupt { what: "record", problem },
-            Self::Lost(why) | Self::Refused(why) => {
-                StoreError::unavailable(format!("Redis at {place}: {why}"))
+    /// Whether another server may be the primary by now.
+    pub(super) fn doubts_primary(&self) -> bool {
+        matches!(self, Self::Lost(_) | Self::ReadOnly | Self::Silent)
+    }
+
+    /// Tells which server it was.
+    pub(super) fn in_place(self, place: &str) -> Failure {
+        Failure { fault: self, place: place.to_owned() }
+    }
+}
+
+/// A fault, and the server that it was.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) fault: Fault,
+    place: String,
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        let why = match failure.fault {
+            Fault::Corrupt(problem) => return Self::Corrupt { what: "record", problem },
+            Fault::Unsuitable(why) => return Self::Unsuitable(why),
+            Fault::Lost(why) | Fault::Refused(why) => why,
+            Fault::Asked(_) | Fault::Moved(_) => {
+                "it is a node of a Redis Cluster: write redis+cluster:// in its address".to_owned()
             }
-            Self::Silent => StoreError::unavailable(format!("Redis at {place}: no answer in time")),
-            Self::Unsuitable(why) => StoreError::Unsuitable(why),
-        }
+            Fault::OnTheWay => "its keys are on their way to another server".to_owned(),
+            Fault::ReadOnly => "it is a replica, which takes no writes".to_owned(),
+            Fault::Silent => "no answer in time".to_owned(),
+        };
+        Self::unavailable(format!("Redis at {}: {why}", failure.place))
     }
 }
 
 impl From<RedisError> for Fault {
     fn from(error: RedisError) -> Self {
         if let Some((code, details)) = server_error(&error) {
-            return said(&code, &details);
+            return redirected(&code, &details).unwrap_or_else(|| said(&code, &details));
         }
         match error.kind() {
             ErrorKind::AuthenticationFailed => Self::Refused(BAD_PASSWORD.to_owned()),
@@ -70,21 +107,38 @@ fn server_error(error: &RedisError) -> Option<(String, String)> {
     Some((first.code().to_owned(), first.details().unwrap_or_default().to_owned()))
 }
 
+/// Where the server sends the request: `MOVED 3999 127.0.0.1:6381`.
+fn redirected(code: &str, details: &str) -> Option<Fault> {
+    let (_, place) = details.split_once(' ')?;
+    let (host, port) = place.trim().rsplit_once(':')?;
+    let server = Server { host: host.to_owned(), port: port.parse().ok()? };
+    match code {
+        "ASK" => Some(Fault::Asked(server)),
+        "MOVED" => Some(Fault::Moved(server)),
+        _ => None,
+    }
+}
+
 fn said(code: &str, details: &str) -> Fault {
     // Redis 6.2 hides the code of what failed in a script among the details.
     let is = |wanted: &str| code == wanted || (code == "ERR" && details.contains(wanted));
     if is("WRONGTYPE") {
         return Fault::Corrupt("a key holds another type of value".to_owned());
     }
+    match code {
+        "READONLY" => return Fault::ReadOnly,
+        "TRYAGAIN" => return Fault::OnTheWay,
+        _ => {}
+    }
     Fault::Refused(match code {
         "NOAUTH" => "it wants a password, and its address has none".to_owned(),
         "WRONGPASS" => BAD_PASSWORD.to_owned(),
         "NOPERM" => format!("the user in its address may not do this: {details}"),
         "LOADING" => "it is still loading its data".to_owned(),
-        "READONLY" => "it is a replica, which takes no writes".to_owned(),
         "MISCONF" => "it takes no writes, because it cannot save them to disk".to_owned(),
-        "MOVED" | "ASK" | "CLUSTERDOWN" | "CROSSSLOT" => {
-            format!("it is a node of a Redis Cluster, which is not supported ({code})")
+        "CLUSTERDOWN" => "its cluster is down: not all of its slots have a primary".to_owned(),
+        "CROSSSLOT" => {
+            "it is a node of a Redis Cluster: write redis+cluster:// in its address".to_owned()
         }
         _ if is("OOM") => "its memory is full".to_owned(),
         // The details may repeat what was sent.
@@ -118,7 +172,7 @@ mod tests {
     #[test]
     fn what_the_server_repeats_is_not_shown() {
         let error = fault("ERR", "unknown command `AUTH`, with args beginning with: `hunter2`");
-        assert!(!format!("{:?}", error.at("h:1")).contains("hunter2"));
+        assert!(!format!("{:?}", StoreError::from(error.in_place("h:1"))).contains("hunter2"));
     }
 
     #[test]

@@ -1,13 +1,19 @@
-//! The revocation feed: on a connection of its own, Redis says which keys have changed.
+//! The revocation feed: on a connection of its own to each primary, Redis says which keys have
+//! changed.
 //!
 //! Broadcast tracking needs no read before it, so it also tells of what another gateway has in
-//! memory and this one has not asked for yet.
+//! memory and this one has not asked for yet. The feed is alive only while all primaries prove that
+//! theirs is, and that they are primaries still.
 
-use super::fault::Fault;
-use super::{RedisStore, keys};
+use super::fault::{Failure, Fault};
+use super::node::Node;
+use super::{RedisStore, keys, slots};
 use crate::store::{Change, StoreError, Watcher};
+use futures_util::FutureExt;
+use futures_util::future::{select_all, try_join_all};
 use redis::aio::MultiplexedConnection;
-use redis::{PushInfo, PushKind, Value, cmd};
+use redis::{FromRedisValue, PushInfo, PushKind, Value, cmd};
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,11 +25,18 @@ pub(super) const TOLD_WITHIN: Duration = Duration::from_millis(10);
 /// How many beats a server may be silent before another connection is tried.
 const PATIENCE: u32 = 4;
 
+/// What one primary tells.
+struct Source {
+    connection: MultiplexedConnection,
+    lost: Arc<Notify>,
+    node: Arc<Node>,
+}
+
 impl RedisStore {
     pub(super) async fn follow(&self, watcher: Arc<dyn Watcher>, beat: Duration) -> StoreError {
         match self.try_to_follow(watcher, beat).await {
             Ok(never) => match never {},
-            Err(fault) => fault.at(&self.link.place()),
+            Err(error) => error,
         }
     }
 
@@ -31,9 +44,58 @@ impl RedisStore {
         &self,
         watcher: Arc<dyn Watcher>,
         beat: Duration,
-    ) -> Result<Infallible, Fault> {
+    ) -> Result<Infallible, StoreError> {
+        let mut primaries = self.link.primaries().await?;
+        let connects = primaries.nodes.iter().map(|node| Source::open(node, &watcher));
+        let sources = try_join_all(connects).await?;
+        let ends = select_all(sources.iter().map(|source| {
+            async {
+                source.lost.notified().await;
+                source.fails(Fault::Lost("the connection was closed".to_owned()))
+            }
+            .boxed()
+        }));
+        tokio::select! {
+            (failure, ..) = ends => Err(failure.into()),
+            error = self.beat_on(&sources, &*watcher, beat) => error,
+            () = primaries.changed() => Err(have_changed()),
+        }
+    }
+
+    /// Turns the feed on, and proves that it is alive for as long as it is.
+    async fn beat_on(
+        &self,
+        sources: &[Source],
+        watcher: &dyn Watcher,
+        beat: Duration,
+    ) -> Result<Infallible, StoreError> {
+        try_join_all(sources.iter().map(|source| source.track(beat))).await?;
+        watcher.changed(Change::Everything);
+        let nodes: Vec<_> = sources.iter().map(|source| Arc::clone(&source.node)).collect();
+        let is_cluster = self.link.is_cluster();
+        loop {
+            let asked = Instant::now();
+            // What a server told before its answer was sent before its answer.
+            let proofs = sources.iter().map(|source| source.prove(is_cluster, beat));
+            let epochs: Vec<u64> = try_join_all(proofs).await?;
+            if !self.link.are_primaries(&nodes, &epochs).await {
+                return Err(have_changed());
+            }
+            watcher.told_until(asked);
+            sleep(beat).await;
+        }
+    }
+}
+
+fn have_changed() -> StoreError {
+    StoreError::unavailable("the primaries of Redis have changed")
+}
+
+impl Source {
+    /// Connects to a primary, which tells nothing yet.
+    async fn open(node: &Arc<Node>, watcher: &Arc<dyn Watcher>) -> Result<Self, Failure> {
         let lost = Arc::new(Notify::new());
-        let (hears, is_lost) = (Arc::clone(&watcher), Arc::clone(&lost));
+        let (hears, is_lost) = (Arc::clone(watcher), Arc::clone(&lost));
         let hear = move |push: PushInfo| {
             match push.kind {
                 PushKind::Invalidate => invalidated(&push.data).for_each(|it| hears.changed(it)),
@@ -42,45 +104,58 @@ impl RedisStore {
             }
             Ok::<_, Infallible>(())
         };
-        let mut connection = self.link.connect_apart(hear).await?;
-        let ends = async {
-            lost.notified().await;
-            Err(Fault::Lost("the connection was closed".to_owned()))
-        };
-        tokio::select! {
-            fault = ends => fault,
-            fault = beat_on(&mut connection, &*watcher, beat) => fault,
+        let connection = node.connect_apart(hear).await;
+        let connection = connection.map_err(|fault| fault.in_place(&node.place()))?;
+        Ok(Self { connection, lost, node: Arc::clone(node) })
+    }
+
+    async fn track(&self, beat: Duration) -> Result<(), Failure> {
+        let mut track = cmd("CLIENT");
+        track.arg("TRACKING").arg("ON").arg("BCAST");
+        track.arg("PREFIX").arg(keys::TOKEN_PREFIX).arg("PREFIX").arg(keys::USER_PREFIX);
+        self.ask::<Value>(&track, beat).await.map(drop)
+    }
+
+    /// Proves that it is alive, and a primary that may serve. Returns the epoch of its cluster.
+    async fn prove(&self, is_cluster: bool, beat: Duration) -> Result<u64, Failure> {
+        // Unlike ROLE, everyone may ask for it.
+        let hello: HashMap<String, Value> = self.ask(&cmd("HELLO"), beat).await?;
+        if !hello.get("role").is_some_and(|role| is_text(role, "master")) {
+            return Err(self.fails(Fault::ReadOnly));
         }
+        if !is_cluster {
+            return Ok(0);
+        }
+        let mut command = cmd("CLUSTER");
+        let info: String = self.ask(command.arg("INFO"), beat).await?;
+        if !slots::is_well(&info) {
+            return Err(self.fails(Fault::Refused("its cluster is down".to_owned())));
+        }
+        slots::epoch(&info).ok_or_else(|| self.fails(Fault::Corrupt("no epoch".to_owned())))
+    }
+
+    async fn ask<T: FromRedisValue>(
+        &self,
+        command: &redis::Cmd,
+        beat: Duration,
+    ) -> Result<T, Failure> {
+        let mut connection = self.connection.clone();
+        let answer = timeout(PATIENCE * beat, command.query_async(&mut connection)).await;
+        let answer = answer.map_err(|_| Fault::Silent).and_then(|answer| Ok(answer?));
+        answer.map_err(|fault| self.fails(fault))
+    }
+
+    fn fails(&self, fault: Fault) -> Failure {
+        fault.in_place(&self.node.place())
     }
 }
 
-/// Turns the feed on, and proves that it is alive for as long as it is.
-async fn beat_on(
-    connection: &mut MultiplexedConnection,
-    watcher: &dyn Watcher,
-    beat: Duration,
-) -> Result<Infallible, Fault> {
-    let mut track = cmd("CLIENT");
-    track.arg("TRACKING").arg("ON").arg("BCAST");
-    track.arg("PREFIX").arg(keys::TOKEN_PREFIX).arg("PREFIX").arg(keys::USER_PREFIX);
-    ask(connection, &track, beat).await?;
-    watcher.changed(Change::Everything);
-    loop {
-        let asked = Instant::now();
-        // What the server told before its answer was sent before its answer.
-        ask(connection, &cmd("PING"), beat).await?;
-        watcher.told_until(asked);
-        sleep(beat).await;
+fn is_text(value: &Value, text: &str) -> bool {
+    match value {
+        Value::BulkString(bytes) => bytes == text.as_bytes(),
+        Value::SimpleString(found) => found == text,
+        _ => false,
     }
-}
-
-async fn ask(
-    connection: &mut MultiplexedConnection,
-    command: &redis::Cmd,
-    beat: Duration,
-) -> Result<(), Fault> {
-    let answer = timeout(PATIENCE * beat, command.query_async::<Value>(connection)).await;
-    answer.map_err(|_| Fault::Silent)?.map(drop).map_err(Fault::from)
 }
 
 /// What a message says has changed: a list of keys, or nothing when all of them were deleted.

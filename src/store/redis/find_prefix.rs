@@ -3,7 +3,7 @@
 
 use super::find_users::{CHUNK, MOST, wants};
 use super::indexes::{by_text, folded, number};
-use super::link::Request;
+use super::request::Request;
 use super::{RedisStore, keys};
 use crate::model::user::{User, UserId};
 use crate::store::{Cursor, StoreError, UserColumn, UserOrder, UserQuery};

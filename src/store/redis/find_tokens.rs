@@ -1,8 +1,8 @@
 //! The tokens of all users, those that were used or issued last first; and how many there are.
 
-use super::link::Request;
 use super::notes::recent;
 use super::record::{self, Fields};
+use super::request::Request;
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
 use crate::model::token::{TokenDigest, TokenRecord};

@@ -6,8 +6,8 @@
 
 use super::find_prefix::is_place;
 use super::indexes::{by_text, folded, number, padded};
-use super::link::Request;
 use super::record::{self, Entry, Fields, in_pairs};
+use super::request::Request;
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
 use crate::model::user::{User, UserId};

@@ -1,8 +1,8 @@
 //! By what users are found and sorted: a sorted set for each order. They follow what users are at a
 //! short distance, and a sweep brings them back wherever they lag.
 
-use super::link::Request;
 use super::record::{self, in_pairs};
+use super::request::Request;
 use super::{RedisStore, keys};
 use crate::model::user::{User, UserId};
 use crate::store::StoreError;

@@ -2,9 +2,13 @@
 
 use super::RedisStore;
 use super::fault::Fault;
-use super::link::Request;
+use super::node::Node;
+use super::request::Request;
 use crate::store::{Inspection, StoreError};
-use std::collections::HashMap;
+use futures_util::future::try_join_all;
+use redis::Value;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// The oldest version of Redis that knows all commands in use (`SET … PXAT` is of 6.2).
 const OLDEST: (u32, u32) = (6, 2);
@@ -35,7 +39,8 @@ impl<'a> Info<'a> {
         )))
     }
 
-    fn get(&self, name: &str) -> Option<&'a str> {
+    /// The value of that name.
+    pub(super) fn get(&self, name: &str) -> Option<&'a str> {
         self.0.get(name).copied()
     }
 
@@ -91,31 +96,45 @@ fn parse_version(text: &str) -> Option<(u32, u32)> {
 }
 
 impl RedisStore {
+    /// Every primary has to answer: each has some of what is kept.
     pub(super) async fn ask_ping(&self) -> Result<(), StoreError> {
-        self.link.ask(Request::Command(&redis::cmd("PING"))).await
+        let ping = redis::cmd("PING");
+        let ask = |node: Arc<Node>| {
+            let ping = &ping;
+            async move { node.ask_again::<Value>(&Request::Command(ping)).await.map(drop) }
+        };
+        let primaries = self.link.primaries().await?;
+        try_join_all(primaries.nodes.into_iter().map(ask)).await?;
+        Ok(())
     }
 
     pub(super) async fn ask_inspection(&self) -> Result<Inspection, StoreError> {
-        let text: String = self.link.ask(Request::Command(&redis::cmd("INFO"))).await?;
-        let info = Info::parse(&text);
-        info.refuse_old().map_err(|fault| fault.at(&self.link.place()))?;
-        let appendfsync = self.appendfsync().await;
-        let (place, database) = (self.link.place(), self.link.database());
-        Ok(Inspection {
-            summary: format!("{} at {place}/{database}", info.product()),
-            warnings: info.warnings(appendfsync.as_deref()),
-        })
+        let primaries = self.link.primaries().await?;
+        let (mut products, mut warnings) = (BTreeSet::new(), Vec::new());
+        for node in &primaries.nodes {
+            let text: String = node.ask_again(&Request::Command(&redis::cmd("INFO"))).await?;
+            let info = Info::parse(&text);
+            info.refuse_old().map_err(|fault| fault.in_place(&node.place()))?;
+            products.insert(info.product());
+            for warning in info.warnings(appendfsync(node).await.as_deref()) {
+                warnings.push(match primaries.nodes.len() {
+                    1 => warning,
+                    _ => format!("{}: {warning}", node.place()),
+                });
+            }
+        }
+        let products = Vec::from_iter(products).join(" and ");
+        Ok(Inspection { summary: format!("{products} at {}", self.link.description()), warnings })
     }
+}
 
-    /// How often the log is forced to disk; `None` where reading the settings is forbidden, as it
-    /// is with many hosters.
-    async fn appendfsync(&self) -> Option<String> {
-        let mut command = redis::cmd("CONFIG");
-        command.arg("GET").arg("appendfsync");
-        let settings: Result<HashMap<String, String>, _> =
-            self.link.ask(Request::Command(&command)).await;
-        settings.ok()?.remove("appendfsync")
-    }
+/// How often the log is forced to disk; `None` where reading the settings is forbidden, as it is
+/// with many hosters.
+async fn appendfsync(node: &Node) -> Option<String> {
+    let mut command = redis::cmd("CONFIG");
+    command.arg("GET").arg("appendfsync");
+    let settings: Result<HashMap<String, String>, _> = node.ask(&Request::Command(&command)).await;
+    settings.ok()?.remove("appendfsync")
 }
 
 #[cfg(test)]

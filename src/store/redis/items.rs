@@ -1,7 +1,7 @@
 //! Small things for the console: a hash for each kind. A field is the end, the owner and the value.
 
-use super::link::Request;
 use super::record::NEVER;
+use super::request::Request;
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
 use crate::model::user::UserId;

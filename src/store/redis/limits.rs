@@ -1,12 +1,13 @@
 //! Limits: a key each, counted by the server's own clock.
 
-use super::link::Request;
+use super::request::Request;
 use super::{RedisStore, keys};
 use crate::clock::{Timestamp, micros};
 use crate::model::limit::{Charge, Familiar, Rule, Standing, Taken};
 use crate::model::user::UserId;
 use crate::store::{Counted, FAMILIAR_NETWORKS, StoreError};
 use redis::{Cmd, pipe};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// How many keys are looked at or deleted at once.
@@ -16,7 +17,7 @@ type Fields = (Option<u32>, Option<i64>, Option<i64>);
 
 impl RedisStore {
     pub(super) async fn take_of(&self, charges: &[Charge]) -> Result<Counted, StoreError> {
-        let mut script = self.scripts.take.prepare_invoke();
+        let mut script = self.scripts.take.call();
         for charge in charges {
             script.key(keys::limit(&charge.key));
             match charge.rule {
@@ -51,7 +52,7 @@ impl RedisStore {
     }
 
     pub(super) async fn give_back_of(&self, charges: &[Charge]) -> Result<(), StoreError> {
-        let mut script = self.scripts.give_back.prepare_invoke();
+        let mut script = self.scripts.give_back.call();
         for charge in charges {
             script.key(keys::limit(&charge.key));
             match charge.rule {
@@ -87,20 +88,22 @@ impl RedisStore {
 
     /// The keys of all limits. Looks at every key there is, which operators may wait for.
     async fn limit_keys(&self) -> Result<Vec<String>, StoreError> {
-        let (mut cursor, mut found) = (0_u64, Vec::new());
-        loop {
-            let mut scan = redis::cmd("SCAN");
-            scan.arg(cursor).arg("MATCH").arg(keys::LIMITS).arg("COUNT").arg(CHUNK);
-            let (next, names): (u64, Vec<String>) = self.link.ask(Request::Command(&scan)).await?;
-            found.extend(names);
-            if next == 0 {
+        let mut found = BTreeSet::new();
+        for node in self.link.primaries().await?.nodes {
+            let mut cursor = 0_u64;
+            loop {
+                let mut scan = redis::cmd("SCAN");
+                scan.arg(cursor).arg("MATCH").arg(keys::LIMITS).arg("COUNT").arg(CHUNK);
+                let names: Vec<String>;
+                (cursor, names) = node.ask_again(&Request::Command(&scan)).await?;
                 // A scan may show a key twice.
-                found.sort();
-                found.dedup();
-                return Ok(found);
+                found.extend(names);
+                if cursor == 0 {
+                    break;
+                }
             }
-            cursor = next;
         }
+        Ok(found.into_iter().collect())
     }
 
     pub(super) async fn forget_limits(&self, limits: &[String]) -> Result<u64, StoreError> {

@@ -1,88 +1,56 @@
-//! The connection: made when it is first needed, made anew when it breaks or falls silent.
+//! The way to the servers, whichever they are.
 
-use super::fault::Fault;
-use super::inspect::Info;
+use super::address::Address;
+use super::cluster::Cluster;
+use super::fault::{Failure, Fault};
+use super::node::Node;
+use super::request::Request;
+use super::sentinel::Sentinel;
 use crate::store::StoreError;
-use redis::aio::{AsyncPushSender, MultiplexedConnection};
-use redis::{
-    AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, ProtocolVersion, RedisResult,
-    ScriptInvocation,
-};
-use std::sync::atomic::{AtomicU64, Ordering};
+use redis::FromRedisValue;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Mutex;
-use tokio::time::{sleep, timeout};
+use tokio::sync::watch;
+use tokio::time::timeout;
 
-/// How long one reply may take.
-const REPLY_WITHIN: Duration = Duration::from_millis(300);
-/// How long a connection may take, its second attempt included.
-const CONNECT_WITHIN: Duration = Duration::from_millis(400);
 /// How long one request may take with all that it needs.
 const ANSWER_WITHIN: Duration = Duration::from_millis(700);
-/// How long to wait before the second attempt: a restarting server refuses for a moment.
-const SECOND_ATTEMPT_AFTER: Duration = Duration::from_millis(50);
-/// How many requests may wait to be written.
-const QUEUE: usize = 1024;
 
-/// Something to ask of the server in one go.
-pub(super) enum Request<'a> {
-    Batch(&'a Pipeline),
-    Command(&'a Cmd),
-    Script(&'a ScriptInvocation<'a>),
-}
+/// The servers of a store.
+pub(super) struct Link(Servers);
 
-impl Request<'_> {
-    async fn send<T: FromRedisValue>(&self, to: &mut MultiplexedConnection) -> RedisResult<T> {
-        match self {
-            Self::Batch(pipeline) => pipeline.query_async(to).await,
-            Self::Command(command) => command.query_async(to).await,
-            Self::Script(script) => script.invoke_async(to).await,
-        }
-    }
-}
-
-/// A connection to one server, shared by all who ask.
-///
-/// Not the crate's `ConnectionManager`: that one keeps a connection on which requests time out, so
-/// a server that vanished without a word (a failover, a firewall) would stay away for minutes.
-pub(super) struct Link {
-    client: Client,
-    config: AsyncConnectionConfig,
-    failures: AtomicU64,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    last_failure: Option<Fault>,
-    live: Option<Live>,
-    serial: u64,
-}
-
-#[derive(Clone)]
-struct Live {
-    connection: MultiplexedConnection,
-    serial: u64,
+enum Servers {
+    Cluster(Cluster),
+    One(Arc<Node>),
+    Sentinel(Sentinel),
 }
 
 impl Link {
     /// A link that is not connected yet.
-    pub(super) fn new(client: Client) -> Self {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(REPLY_WITHIN))
-            .set_response_timeout(Some(REPLY_WITHIN))
-            .set_pipeline_buffer_size(QUEUE);
-        Self { client, config, failures: AtomicU64::new(0), state: Mutex::default() }
+    pub(super) fn new(address: Address) -> Result<Self, Fault> {
+        Ok(Self(match address {
+            Address::Cluster { access, seeds } => Servers::Cluster(Cluster::new(access, seeds)),
+            Address::One(info) => Servers::One(Arc::new(Node::new(info)?)),
+            Address::Sentinel { access, name, sentinels } => {
+                Servers::Sentinel(Sentinel::new(access, name, &sentinels)?)
+            }
+        }))
     }
 
-    /// `HOST:PORT`, or the path of a socket.
-    pub(super) fn place(&self) -> String {
-        self.client.get_connection_info().addr().to_string()
+    /// What it is, for an operator: the place of one server with its database, or of many.
+    pub(super) fn description(&self) -> String {
+        match &self.0 {
+            Servers::One(node) => format!("{}/{}", node.place(), node.database()),
+            Servers::Cluster(_) | Servers::Sentinel(_) => self.place(),
+        }
     }
 
-    /// The number of the database.
-    pub(super) fn database(&self) -> i64 {
-        self.client.get_connection_info().redis_settings().db()
+    fn place(&self) -> String {
+        match &self.0 {
+            Servers::Cluster(cluster) => cluster.place(),
+            Servers::One(node) => node.place(),
+            Servers::Sentinel(sentinel) => sentinel.place().to_owned(),
+        }
     }
 
     /// Asks, and asks once more if the connection turns out to be broken: for what may safely
@@ -91,13 +59,7 @@ impl Link {
         &self,
         request: Request<'_>,
     ) -> Result<T, StoreError> {
-        self.in_time(async {
-            match self.attempt(&request).await {
-                Err(Fault::Lost(_)) => self.attempt(&request).await,
-                answer => answer,
-            }
-        })
-        .await
+        self.in_time(self.attempt(&request, true)).await
     }
 
     /// Asks once: for what would give another answer the second time.
@@ -105,93 +67,86 @@ impl Link {
         &self,
         request: Request<'_>,
     ) -> Result<T, StoreError> {
-        self.in_time(self.attempt(&request)).await
+        self.in_time(self.attempt(&request, false)).await
     }
 
-    /// A connection for one caller alone, who hears what the server says unasked.
-    pub(super) async fn connect_apart(
+    /// All servers that answer for keys, as far as is known.
+    pub(super) async fn primaries(&self) -> Result<Primaries, StoreError> {
+        self.in_time(async {
+            let (nodes, changed) = match &self.0 {
+                Servers::Cluster(cluster) => {
+                    let (nodes, changed) = cluster.primaries().await?;
+                    (nodes, Some(changed))
+                }
+                Servers::One(node) => (vec![Arc::clone(node)], None),
+                Servers::Sentinel(sentinel) => (vec![sentinel.primary().await?], None),
+            };
+            Ok(Primaries { changed, nodes })
+        })
+        .await
+    }
+
+    /// Whether these are still all that answer for keys, as those say who decide on it.
+    pub(super) async fn are_primaries(&self, nodes: &[Arc<Node>], epochs: &[u64]) -> bool {
+        match &self.0 {
+            Servers::Cluster(cluster) => {
+                let is_known = cluster.epoch() >= epochs.iter().max().copied();
+                is_known || {
+                    // Whoever is told of a change by this ends what relies on the servers of before.
+                    let _ = cluster.ask_for_slots().await;
+                    true
+                }
+            }
+            Servers::One(_) => true,
+            Servers::Sentinel(sentinel) => match nodes {
+                [node] => sentinel.names(node).await,
+                _ => false,
+            },
+        }
+    }
+
+    /// Whether the servers are those of a cluster.
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self.0, Servers::Cluster(_))
+    }
+
+    async fn attempt<T: FromRedisValue>(
         &self,
-        hear: impl AsyncPushSender,
-    ) -> Result<MultiplexedConnection, Fault> {
-        let info = self.client.get_connection_info().clone();
-        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        let client = Client::open(info.set_redis_settings(settings))?;
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(REPLY_WITHIN))
-            .set_response_timeout(None)
-            .set_push_sender(hear);
-        Ok(client.get_multiplexed_async_connection_with_config(&config).await?)
+        request: &Request<'_>,
+        may_repeat: bool,
+    ) -> Result<T, Failure> {
+        match &self.0 {
+            Servers::Cluster(cluster) => cluster.ask(request, may_repeat).await,
+            Servers::One(node) if may_repeat => node.ask_again(request).await,
+            Servers::One(node) => node.ask(request).await,
+            Servers::Sentinel(sentinel) => sentinel.ask(request, may_repeat).await,
+        }
     }
 
     async fn in_time<T>(
         &self,
-        answer: impl Future<Output = Result<T, Fault>>,
+        answer: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, StoreError> {
-        let answer = timeout(ANSWER_WITHIN, answer).await.unwrap_or(Err(Fault::Silent));
-        answer.map_err(|fault| fault.at(&self.place()))
+        let answer = timeout(ANSWER_WITHIN, answer).await;
+        answer.unwrap_or_else(|_| Err(Fault::Silent.in_place(&self.place()))).map_err(Into::into)
     }
+}
 
-    async fn attempt<T: FromRedisValue>(&self, request: &Request<'_>) -> Result<T, Fault> {
-        let mut live = self.live().await?;
-        let answer = request.send(&mut live.connection).await.map_err(Fault::from);
-        if answer.as_ref().is_err_and(Fault::ends_connection) {
-            self.forget(live.serial).await;
+/// The servers that answer for keys.
+pub(super) struct Primaries {
+    changed: Option<watch::Receiver<()>>,
+    pub(super) nodes: Vec<Arc<Node>>,
+}
+
+impl Primaries {
+    /// Returns when they are others.
+    pub(super) async fn changed(&mut self) {
+        let is_told = match &mut self.changed {
+            Some(changed) => changed.changed().await.is_ok(),
+            None => false,
+        };
+        if !is_told {
+            std::future::pending::<()>().await;
         }
-        answer
-    }
-
-    /// The connection. One caller makes it while the others wait, and its failure is theirs too:
-    /// if each tried for itself, the last of many would wait for a long time.
-    async fn live(&self) -> Result<Live, Fault> {
-        let failures_before = self.failures.load(Ordering::SeqCst);
-        let mut state = self.state.lock().await;
-        if let Some(live) = &state.live {
-            return Ok(live.clone());
-        }
-        if self.failures.load(Ordering::SeqCst) != failures_before
-            && let Some(failure) = &state.last_failure
-        {
-            return Err(failure.clone());
-        }
-        match self.connect().await {
-            Ok(connection) => {
-                state.serial += 1;
-                let live = Live { connection, serial: state.serial };
-                state.live = Some(live.clone());
-                Ok(live)
-            }
-            Err(failure) => {
-                state.last_failure = Some(failure.clone());
-                self.failures.fetch_add(1, Ordering::SeqCst);
-                Err(failure)
-            }
-        }
-    }
-
-    async fn forget(&self, serial: u64) {
-        let mut state = self.state.lock().await;
-        state.live.take_if(|live| live.serial == serial);
-    }
-
-    async fn connect(&self) -> Result<MultiplexedConnection, Fault> {
-        let connection = timeout(CONNECT_WITHIN, async {
-            match self.connect_once().await {
-                Err(Fault::Lost(_)) => {
-                    sleep(SECOND_ATTEMPT_AFTER).await;
-                    self.connect_once().await
-                }
-                result => result,
-            }
-        });
-        connection.await.unwrap_or(Err(Fault::Silent))
-    }
-
-    /// Connects, and refuses a server that is too old before it is asked anything else.
-    async fn connect_once(&self) -> Result<MultiplexedConnection, Fault> {
-        let mut connection =
-            self.client.get_multiplexed_async_connection_with_config(&self.config).await?;
-        let info: String = redis::cmd("INFO").arg("server").query_async(&mut connection).await?;
-        Info::parse(&info).refuse_old()?;
-        Ok(connection)
     }
 }

@@ -4,6 +4,8 @@
 //! No step needs keys of two slots to change together: writes are ordered so that a crash between
 //! two of them leaves what nobody can reach, and [`Store::sweep`] picks that up.
 
+mod address;
+mod cluster;
 mod counts;
 mod events;
 mod fault;
@@ -17,15 +19,20 @@ mod items;
 mod keys;
 mod limits;
 mod link;
+mod node;
 mod notes;
 mod operators;
 mod password;
 mod record;
+mod request;
 mod scripts;
+mod sentinel;
+mod slots;
 mod sweep;
 mod tokens;
 mod users;
 
+use self::address::Address;
 use self::link::Link;
 use self::scripts::Scripts;
 use super::feed::Listener;
@@ -40,7 +47,6 @@ use crate::model::limit::{Charge, Familiar, Taken};
 use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
 use async_trait::async_trait;
-use redis::{Client, ConnectionAddr, IntoConnectionInfo};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,20 +62,28 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// A store at `redis://[USER:PASSWORD@]HOST[:PORT][/DB]`, or `rediss://` for TLS. Connects to
-    /// nothing yet; fails with [`StoreError::Unsuitable`] if the address is wrong.
+    /// A store at `redis://[USER:PASSWORD@]HOST[:PORT][/DB]`, by Sentinel at
+    /// `redis+sentinel://…HOST:PORT,HOST:PORT/NAME[/DB]`, or in a Cluster at
+    /// `redis+cluster://…HOST:PORT,HOST:PORT`; with `rediss` for TLS. Connects to nothing yet; fails
+    /// with [`StoreError::Unsuitable`] if the address is wrong.
     pub fn open(url: &str) -> Result<Self, StoreError> {
         // The crate's own words could repeat the address, and with it the password.
-        let client = connection_info(url).and_then(|info| Client::open(info).ok());
-        let client = client.ok_or_else(|| {
+        let link = Address::parse(url).and_then(|address| Link::new(address).ok());
+        let link = link.ok_or_else(|| {
             StoreError::Unsuitable(
-                "the address of Redis is not like redis://HOST:PORT/DB (special characters in a \
-                 password must be percent-encoded)"
+                "the address of Redis is not like redis://HOST:PORT/DB, \
+                 redis+sentinel://HOST:PORT,HOST:PORT/NAME or redis+cluster://HOST:PORT,HOST:PORT \
+                 (special characters in a password must be percent-encoded)"
                     .to_owned(),
             )
         })?;
-        let (link, listener, scripts) = (Link::new(client), Listener::default(), Scripts::new());
+        let (listener, scripts) = (Listener::default(), Scripts::new());
         Ok(Self { link, listener, scripts, unreadable: Unreadable::default() })
+    }
+
+    /// Whether [`RedisStore::open`] can read an address.
+    pub fn is_address(url: &str) -> bool {
+        Address::parse(url).is_some()
     }
 
     /// Tells of a change once it is tried: whether or not it happened, it may have. The feed will
@@ -79,19 +93,6 @@ impl RedisStore {
         self.listener.tell(change);
         outcome
     }
-}
-
-fn connection_info(url: &str) -> Option<redis::ConnectionInfo> {
-    let info = url.into_connection_info().ok()?;
-    let settings = info.redis_settings();
-    // A raw `/`, `?` or `#` in a password ends the host early, and would show it as one.
-    let is_cut =
-        url.contains('@') && settings.password().is_none() && settings.username().is_none();
-    let is_supported = match info.addr() {
-        ConnectionAddr::TcpTls { insecure, .. } => !insecure,
-        _ => true,
-    };
-    (!is_cut && is_supported).then_some(info)
 }
 
 #[async_trait]

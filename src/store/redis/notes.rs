@@ -2,7 +2,7 @@
 //! that the feed tells of, for a note changes nothing that decides.
 
 use super::indexes::padded;
-use super::link::Request;
+use super::request::Request;
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
 use crate::model::token::{TokenAbout, TokenDigest, TokenRecord};

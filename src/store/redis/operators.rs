@@ -2,7 +2,7 @@
 //! users' records alone.
 
 use super::indexes::number;
-use super::link::Request;
+use super::request::Request;
 use super::{RedisStore, keys};
 use crate::model::user::UserId;
 use crate::store::StoreError;

@@ -1,7 +1,7 @@
 //! A new password by its owner: two slots, and so two steps.
 
-use super::link::Request;
 use super::record::{self, Entry};
+use super::request::Request;
 use super::{RedisStore, keys};
 use crate::model::token::TokenRecord;
 use crate::store::{PasswordChange, StoreError};

@@ -1,40 +1,62 @@
 //! The steps that must not be torn apart: each touches the keys of a single slot.
 
-use redis::Script;
+use super::request::Call;
+use redis::{Script, ToRedisArgs};
 
 /// The scripts, each sent by its hash and loaded when the server does not know it.
 pub(super) struct Scripts {
-    pub(super) add_item: Script,
-    pub(super) change_password: Script,
-    pub(super) change_user: Script,
-    pub(super) drop_name: Script,
-    pub(super) end_tokens: Script,
-    pub(super) extend_token: Script,
-    pub(super) give_back: Script,
-    pub(super) issue_token: Script,
-    pub(super) keep_token: Script,
-    pub(super) page: Script,
-    pub(super) replace_item: Script,
-    pub(super) take: Script,
-    pub(super) take_name: Script,
+    pub(super) add_item: Step,
+    pub(super) change_password: Step,
+    pub(super) change_user: Step,
+    pub(super) drop_name: Step,
+    pub(super) end_tokens: Step,
+    pub(super) extend_token: Step,
+    pub(super) give_back: Step,
+    pub(super) issue_token: Step,
+    pub(super) keep_token: Step,
+    pub(super) page: Step,
+    pub(super) replace_item: Step,
+    pub(super) take: Step,
+    pub(super) take_name: Step,
+}
+
+/// A script.
+pub(super) struct Step(Script);
+
+impl Step {
+    fn new(code: &str) -> Self {
+        Self(Script::new(code))
+    }
+
+    /// A call without keys and arguments yet.
+    pub(super) fn call(&self) -> Call<'_> {
+        Call::of(&self.0)
+    }
+
+    /// A call with its first key.
+    pub(super) fn key(&self, key: impl ToRedisArgs) -> Call<'_> {
+        let mut call = self.call();
+        call.key(key);
+        call
+    }
 }
 
 impl Scripts {
     pub(super) fn new() -> Self {
         Self {
-            add_item: Script::new(include_str!("scripts/add_item.lua")),
-            change_password: Script::new(include_str!("scripts/change_password.lua")),
-            change_user: Script::new(include_str!("scripts/change_user.lua")),
-            drop_name: Script::new(include_str!("scripts/drop_name.lua")),
-            end_tokens: Script::new(include_str!("scripts/end_tokens.lua")),
-            extend_token: Script::new(include_str!("scripts/extend_token.lua")),
-            give_back: Script::new(include_str!("scripts/give_back.lua")),
-            issue_token: Script::new(include_str!("scripts/issue_token.lua")),
-            keep_token: Script::new(include_str!("scripts/keep_token.lua")),
-            page: Script::new(include_str!("scripts/page.lua")),
-            replace_item: Script::new(include_str!("scripts/replace_item.lua")),
-            take: Script::new(include_str!("scripts/take.lua")),
-            take_name: Script::new(include_str!("scripts/take_name.lua")),
+            add_item: Step::new(include_str!("scripts/add_item.lua")),
+            change_password: Step::new(include_str!("scripts/change_password.lua")),
+            change_user: Step::new(include_str!("scripts/change_user.lua")),
+            drop_name: Step::new(include_str!("scripts/drop_name.lua")),
+            end_tokens: Step::new(include_str!("scripts/end_tokens.lua")),
+            extend_token: Step::new(include_str!("scripts/extend_token.lua")),
+            give_back: Step::new(include_str!("scripts/give_back.lua")),
+            issue_token: Step::new(include_str!("scripts/issue_token.lua")),
+            keep_token: Step::new(include_str!("scripts/keep_token.lua")),
+            page: Step::new(include_str!("scripts/page.lua")),
+            replace_item: Step::new(include_str!("scripts/replace_item.lua")),
+            take: Step::new(include_str!("scripts/take.lua")),
+            take_name: Step::new(include_str!("scripts/take_name.lua")),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Picking up what is of no more use: expired and ended tokens, and what crashes left behind.
 
-use super::link::Request;
 use super::record::Entry;
+use super::request::Request;
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
 use crate::model::user::UserId;

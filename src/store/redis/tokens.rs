@@ -1,8 +1,8 @@
 //! Tokens: a key each, and a list for each user.
 
-use super::link::Request;
 use super::notes::more_tokens;
 use super::record::{self, Entry};
+use super::request::Request;
 use super::users::later;
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;

@@ -1,7 +1,7 @@
 //! Users: a hash each, a key for the name, an index for lists.
 
-use super::link::Request;
 use super::record::{self, Fields};
+use super::request::Request;
 use super::{RedisStore, keys};
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
 use crate::store::sound::sound;

@@ -7,6 +7,8 @@ pub(crate) mod h2_raw;
 pub(crate) mod http;
 pub(crate) mod listener;
 pub(crate) mod name_server;
+pub(crate) mod redis_cluster;
+pub(crate) mod redis_sentinels;
 pub(crate) mod redis_server;
 pub(crate) mod relay;
 pub(crate) mod scripted;

@@ -3,6 +3,7 @@
 use super::{folder, free_address};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -34,6 +35,16 @@ impl RedisServer {
     /// A server that is not started yet: its address leads nowhere.
     pub(crate) fn stopped() -> Self {
         Self::stopped_with(&[])
+    }
+
+    /// A server that is not started yet, and a node of a cluster then.
+    pub(super) fn stopped_node() -> Self {
+        let mut server = Self::stopped();
+        let ip = server.address.ip().to_string();
+        let more = ["--cluster-enabled", "yes", "--cluster-node-timeout", "500"];
+        let place = ["--cluster-config-file", "nodes.conf", "--cluster-announce-ip", &ip];
+        server.arguments.extend(more.into_iter().chain(place).map(ToOwned::to_owned));
+        server
     }
 
     fn stopped_with(arguments: &[&str]) -> Self {
@@ -94,6 +105,16 @@ impl RedisServer {
         feeds.len()
     }
 
+    /// Where it keeps its data.
+    pub(super) fn folder(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// Whether it was started and not killed since.
+    pub(crate) fn is_running(&self) -> bool {
+        self.child.is_some()
+    }
+
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
@@ -115,19 +136,10 @@ impl RedisServer {
 
     fn wait_until_it_answers(&self) {
         let deadline = Instant::now() + Duration::from_secs(10);
-        while !self.answers() {
+        while !answers(self.address) {
             assert!(Instant::now() < deadline, "redis-server does not start");
             std::thread::sleep(Duration::from_millis(5));
         }
-    }
-
-    fn answers(&self) -> bool {
-        let Ok(mut stream) = TcpStream::connect(self.address) else { return false };
-        let mut reply = [0; 5];
-        // One that wants a password answers too.
-        stream.write_all(b"PING\r\n").is_ok()
-            && stream.read_exact(&mut reply).is_ok()
-            && (reply.starts_with(b"+PONG") || reply.starts_with(b"-NOAU"))
     }
 
     /// Kills it as a power cut would.
@@ -159,4 +171,13 @@ impl Drop for RedisServer {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Whether a server answers there. One that wants a password does too.
+pub(super) fn answers(address: SocketAddr) -> bool {
+    let Ok(mut stream) = TcpStream::connect(address) else { return false };
+    let mut reply = [0; 5];
+    stream.write_all(b"PING\r\n").is_ok()
+        && stream.read_exact(&mut reply).is_ok()
+        && (reply.starts_with(b"+PONG") || reply.starts_with(b"-NOAU"))
 }

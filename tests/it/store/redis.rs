@@ -18,7 +18,7 @@ use std::error::Error;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-contract!();
+contract!(each);
 
 #[expect(clippy::unused_async, reason = "as the contract has it: other stores may have to wait")]
 async fn fresh() -> Fixture {

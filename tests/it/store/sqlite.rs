@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
-contract!();
+contract!(each);
 
 #[expect(clippy::unused_async, reason = "other stores have to connect, so the contract awaits")]
 async fn fresh() -> Fixture {

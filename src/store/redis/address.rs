@@ -1,0 +1,168 @@
+//! Where the servers are, as an operator writes it.
+
+use super::fault::Fault;
+use super::node::Node;
+use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
+
+/// Where the servers are.
+pub(super) enum Address {
+    /// Some servers of a Redis Cluster; they know the others.
+    Cluster { access: Access, seeds: Vec<Server> },
+    /// One server.
+    One(ConnectionInfo),
+    /// Sentinels, and the name by which they know the primary.
+    Sentinel { access: Access, name: String, sentinels: Vec<Server> },
+}
+
+/// A host and a port.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(super) struct Server {
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+/// How to connect to any of the servers.
+#[derive(Clone)]
+pub(super) struct Access {
+    pub(super) is_tls: bool,
+    pub(super) settings: RedisConnectionInfo,
+}
+
+impl Access {
+    /// A server that is not connected yet.
+    pub(super) fn node(&self, server: &Server) -> Result<Node, Fault> {
+        let Server { host, port } = server.clone();
+        let address = if self.is_tls {
+            ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
+        } else {
+            ConnectionAddr::Tcp(host, port)
+        };
+        let info = address.into_connection_info()?.set_redis_settings(self.settings.clone());
+        Ok(Node::new(info)?)
+    }
+
+    /// The same without what only a primary needs: sentinels have no databases.
+    pub(super) fn without_database(&self) -> Self {
+        Self { is_tls: self.is_tls, settings: self.settings.clone().set_db(0) }
+    }
+}
+
+/// The port of a server where none is written.
+const PORT: u16 = 6379;
+/// The port of a sentinel where none is written.
+const SENTINEL_PORT: u16 = 26379;
+
+impl Address {
+    /// Reads `redis://…`, `redis+cluster://H1:P,H2:P` or `redis+sentinel://H1:P,H2:P/NAME/DB`, or
+    /// the same with `rediss` for TLS; `None` if it is none of them.
+    pub(super) fn parse(url: &str) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
+        let (scheme, kind) = match scheme.split_once('+') {
+            Some((scheme @ ("redis" | "rediss"), kind)) => (scheme, kind),
+            Some(_) => return None,
+            None => return single(url).map(Self::One),
+        };
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let (credentials, hosts) = match authority.rsplit_once('@') {
+            Some((credentials, hosts)) => (format!("{credentials}@"), hosts),
+            None => (String::new(), authority),
+        };
+        let port = if kind == "sentinel" { SENTINEL_PORT } else { PORT };
+        let of = |host: &str, path: &str| single(&format!("{scheme}://{credentials}{host}/{path}"));
+        let servers: Option<Vec<Server>> =
+            hosts.split(',').map(|host| server(host, &of(host, "")?, port)).collect();
+        let (servers, is_tls) = (servers?, scheme == "rediss");
+        match kind {
+            "cluster" if path.is_empty() || path == "0" => {
+                let settings = of("host", "")?.redis_settings().clone();
+                Some(Self::Cluster { access: Access { is_tls, settings }, seeds: servers })
+            }
+            "sentinel" => {
+                let (name, database) = path.split_once('/').unwrap_or((path, ""));
+                let settings = of("host", database)?.redis_settings().clone();
+                let access = Access { is_tls, settings };
+                let name = (!name.is_empty()).then(|| name.to_owned())?;
+                Some(Self::Sentinel { access, name, sentinels: servers })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// One of many servers, with the port that it has where none is written.
+fn server(written: &str, info: &ConnectionInfo, port: u16) -> Option<Server> {
+    let (ConnectionAddr::Tcp(host, found) | ConnectionAddr::TcpTls { host, port: found, .. }) =
+        info.addr()
+    else {
+        return None;
+    };
+    let has_port = written.rsplit_once(':').is_some_and(|(_, end)| end.parse() == Ok(*found));
+    (!host.is_empty())
+        .then(|| Server { host: host.clone(), port: if has_port { *found } else { port } })
+}
+
+/// One server, as the crate reads it, without what is not safe.
+fn single(url: &str) -> Option<ConnectionInfo> {
+    let info = url.into_connection_info().ok()?;
+    let settings = info.redis_settings();
+    // A raw `/`, `?` or `#` in a password ends the host early, and would show it as one.
+    let is_cut =
+        url.contains('@') && settings.password().is_none() && settings.username().is_none();
+    let is_supported = match info.addr() {
+        ConnectionAddr::TcpTls { insecure, .. } => !insecure,
+        _ => true,
+    };
+    (!is_cut && is_supported).then_some(info)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn servers(servers: &[Server]) -> Vec<String> {
+        servers.iter().map(|server| format!("{}:{}", server.host, server.port)).collect()
+    }
+
+    #[test]
+    fn sentinels_are_read_with_the_name_of_the_primary() {
+        let url = "redis+sentinel://gate:p%40ss@one:1,two,[::1]:3/main/2";
+        let Some(Address::Sentinel { access, name, sentinels }) = Address::parse(url) else {
+            panic!("no sentinels")
+        };
+        assert_eq!(servers(&sentinels), ["one:1", "two:26379", "::1:3"]);
+        assert_eq!((name.as_str(), access.is_tls, access.settings.db()), ("main", false, 2));
+        assert_eq!(access.settings.password(), Some("p@ss"));
+        assert_eq!(access.settings.username(), Some("gate"));
+    }
+
+    #[test]
+    fn a_cluster_is_read_with_its_seeds() {
+        let Some(Address::Cluster { access, seeds }) =
+            Address::parse("rediss+cluster://:secret@one,two:7001")
+        else {
+            panic!("no cluster")
+        };
+        assert_eq!(servers(&seeds), ["one:6379", "two:7001"]);
+        assert!(access.is_tls && access.settings.password() == Some("secret"));
+        assert_eq!(access.node(&seeds[1]).unwrap().place(), "two:7001");
+    }
+
+    #[test]
+    fn other_addresses_are_none() {
+        for url in [
+            "redis+sentinel://one:1,two:2",
+            "redis+sentinel:///main",
+            "redis+sentinel://one:1,:2/main",
+            "redis+sentinel://one:port/main",
+            "redis+sentinel://one/main/db",
+            "redis+cluster://one/1",
+            "redis+cluster://",
+            "redis+cluster://one,/",
+            "redis+ring://one",
+            "http+cluster://one",
+            "redis+cluster://user:12#hunter2@one",
+        ] {
+            assert!(Address::parse(url).is_none(), "{url}");
+        }
+    }
+}

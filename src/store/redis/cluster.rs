@@ -1,0 +1,309 @@
+//! The servers of a Redis Cluster, and which of them has which slots.
+
+use super::address::{Access, Server};
+use super::fault::{Failure, Fault};
+use super::node::Node;
+use super::request::{Request, key_of};
+use super::slots::{Slots, slot};
+use arc_swap::ArcSwapOption;
+use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use redis::{Cmd, FromRedisValue, Pipeline, RedisError, Value, from_redis_value, pipe};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{Mutex as Turn, watch};
+use tokio::time::{sleep, timeout};
+
+/// How often a request may be sent on to another server.
+const WAYS: usize = 5;
+/// How long to wait for keys that are on their way to another server.
+const ON_THE_WAY: Duration = Duration::from_millis(10);
+/// How often, at most, the servers are asked who has which slots.
+const ASK_EVERY: Duration = Duration::from_millis(100);
+/// How long to wait for a better answer to that after the first.
+const SECOND_OPINION: Duration = Duration::from_millis(30);
+
+/// A cluster.
+pub(super) struct Cluster {
+    access: Access,
+    asked: Turn<Option<Instant>>,
+    changed: watch::Sender<()>,
+    nodes: Mutex<HashMap<Server, Arc<Node>>>,
+    seeds: Vec<Server>,
+    slots: ArcSwapOption<Slots>,
+}
+
+impl Cluster {
+    /// Asks nobody yet.
+    pub(super) fn new(access: Access, seeds: Vec<Server>) -> Self {
+        Self {
+            access,
+            asked: Turn::default(),
+            changed: watch::Sender::default(),
+            nodes: Mutex::default(),
+            seeds,
+            slots: ArcSwapOption::empty(),
+        }
+    }
+
+    /// What it is, for an operator.
+    pub(super) fn place(&self) -> String {
+        let places = self.seeds.iter().map(|server| format!("{}:{}", server.host, server.port));
+        format!("the cluster of {}", places.collect::<Vec<_>>().join(", "))
+    }
+
+    /// All that answer for slots, and who tells when others do.
+    pub(super) async fn primaries(&self) -> Result<(Vec<Arc<Node>>, watch::Receiver<()>), Failure> {
+        // First, for what changes in between must be told.
+        let changed = self.changed.subscribe();
+        let slots = self.slots().await?;
+        let nodes: Result<_, _> = slots.servers().map(|server| self.node(server)).collect();
+        Ok((nodes?, changed))
+    }
+
+    /// The epoch of the cluster in which the slots are as is known.
+    pub(super) fn epoch(&self) -> Option<u64> {
+        self.slots.load().as_ref().map(|slots| slots.epoch)
+    }
+
+    /// Asks the server that has the key.
+    pub(super) async fn ask<T: FromRedisValue>(
+        &self,
+        request: &Request<'_>,
+        may_repeat: bool,
+    ) -> Result<T, Failure> {
+        match request {
+            Request::Batch(pipeline) if !pipeline.is_transaction() => {
+                self.ask_many(pipeline, may_repeat).await
+            }
+            _ => {
+                let key = request.key().unwrap_or_default();
+                self.ask_slot(request, slot(&key), may_repeat).await
+            }
+        }
+    }
+
+    async fn ask_slot<T: FromRedisValue>(
+        &self,
+        request: &Request<'_>,
+        slot: u16,
+        may_repeat: bool,
+    ) -> Result<T, Failure> {
+        let mut node = self.owner(slot).await?;
+        let (mut is_exception, mut may_repeat) = (false, may_repeat);
+        let mut ways = 0;
+        loop {
+            let answer = if is_exception {
+                node.ask_as_exception(request).await
+            } else {
+                node.ask(request).await
+            };
+            let failure = match answer {
+                Err(failure) if ways < WAYS => failure,
+                answer => return answer,
+            };
+            ways += 1;
+            is_exception = false;
+            match &failure.fault {
+                Fault::Moved(to) => {
+                    self.ask_for_slots().await?;
+                    node = self.redirected(&node, to)?;
+                }
+                Fault::Asked(to) => {
+                    node = self.redirected(&node, to)?;
+                    is_exception = true;
+                }
+                Fault::OnTheWay => sleep(ON_THE_WAY).await,
+                fault if fault.doubts_primary() && may_repeat => {
+                    may_repeat = false;
+                    self.ask_for_slots().await?;
+                    node = self.owner(slot).await?;
+                }
+                fault => {
+                    if fault.doubts_primary() {
+                        // For the next request; whether it helps does not matter to this one.
+                        let _ = self.ask_for_slots().await;
+                    }
+                    return Err(failure);
+                }
+            }
+        }
+    }
+
+    /// Each server is asked for what it has, all at once.
+    async fn ask_many<T: FromRedisValue>(
+        &self,
+        pipeline: &Pipeline,
+        may_repeat: bool,
+    ) -> Result<T, Failure> {
+        let commands: Vec<&Cmd> = pipeline.cmd_iter().collect();
+        let slots = self.slots().await?;
+        let mut shares: HashMap<&Server, Vec<(usize, &Cmd)>> = HashMap::new();
+        for (at, command) in commands.iter().enumerate() {
+            let slot = slot(&key_of(command).unwrap_or_default());
+            let owner = slots.owner(slot).ok_or_else(|| self.nobody_has(slot))?;
+            shares.entry(owner).or_default().push((at, command));
+        }
+        let shares = shares.into_iter().map(|(server, share)| async move {
+            let node = self.node(server)?;
+            self.ask_share(&node, share, may_repeat).await
+        });
+        let mut values = vec![Value::Nil; commands.len()];
+        for share in join_all(shares).await {
+            for (at, value) in share? {
+                if let Some(place) = values.get_mut(at) {
+                    *place = value;
+                }
+            }
+        }
+        from_redis_value(Value::Array(values))
+            .map_err(|error| Fault::from(RedisError::from(error)).in_place(&self.place()))
+    }
+
+    /// What one server has of a batch; what it has not any more is asked for one by one.
+    async fn ask_share(
+        &self,
+        node: &Arc<Node>,
+        share: Vec<(usize, &Cmd)>,
+        may_repeat: bool,
+    ) -> Result<Vec<(usize, Value)>, Failure> {
+        let mut batch = pipe();
+        batch.ignore_errors();
+        for (_, command) in &share {
+            batch.add_command((*command).clone());
+        }
+        let answers: Vec<Result<Value, RedisError>> = match node.ask(&Request::Batch(&batch)).await
+        {
+            Err(failure) if failure.fault.doubts_primary() && may_repeat => Vec::new(),
+            answers => answers?,
+        };
+        let mut answers = answers.into_iter();
+        let mut values = Vec::with_capacity(share.len());
+        for (at, command) in share {
+            let value = match answers.next().map(|answer| answer.map_err(Fault::from)) {
+                Some(Ok(value)) => value,
+                None | Some(Err(Fault::Moved(_) | Fault::Asked(_) | Fault::OnTheWay)) => {
+                    let slot = slot(&key_of(command).unwrap_or_default());
+                    self.ask_slot(&Request::Command(command), slot, may_repeat).await?
+                }
+                Some(Err(fault)) => return Err(fault.in_place(&node.place())),
+            };
+            values.push((at, value));
+        }
+        Ok(values)
+    }
+
+    async fn owner(&self, slot: u16) -> Result<Arc<Node>, Failure> {
+        let slots = self.slots().await?;
+        self.node(slots.owner(slot).ok_or_else(|| self.nobody_has(slot))?)
+    }
+
+    fn nobody_has(&self, slot: u16) -> Failure {
+        Fault::Refused(format!("no server has slot {slot}")).in_place(&self.place())
+    }
+
+    /// A server that another one has named. It may be one that the slots do not name yet, and what
+    /// it tells is followed from now on.
+    fn redirected(&self, by: &Arc<Node>, to: &Server) -> Result<Arc<Node>, Failure> {
+        // A server that does not know its own name leaves it out.
+        let to =
+            if to.host.is_empty() { Server { host: by.host(), port: to.port } } else { to.clone() };
+        let is_new = self
+            .slots
+            .load()
+            .as_ref()
+            .is_none_or(|slots| !slots.servers().any(|known| *known == to));
+        if is_new {
+            self.slots
+                .rcu(|slots| slots.as_ref().map(|slots| Arc::new(slots.with_stray(to.clone()))));
+            self.changed.send_replace(());
+        }
+        self.node(&to)
+    }
+
+    fn node(&self, server: &Server) -> Result<Arc<Node>, Failure> {
+        let mut nodes = self.nodes();
+        if let Some(node) = nodes.get(server) {
+            return Ok(Arc::clone(node));
+        }
+        let node = self.access.node(server).map_err(|fault| fault.in_place(&self.place()))?;
+        let node = Arc::new(node);
+        nodes.insert(server.clone(), Arc::clone(&node));
+        Ok(node)
+    }
+
+    fn nodes(&self) -> MutexGuard<'_, HashMap<Server, Arc<Node>>> {
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who has which slots, as far as is known.
+    async fn slots(&self) -> Result<Arc<Slots>, Failure> {
+        if let Some(slots) = self.slots.load_full() {
+            return Ok(slots);
+        }
+        self.ask_for_slots().await?;
+        let slots = self.slots.load_full();
+        slots.ok_or_else(|| {
+            Fault::Refused("nobody has its slots".to_owned()).in_place(&self.place())
+        })
+    }
+
+    /// Asks all servers that are known who has which slots, and believes the one that has seen the
+    /// latest change. One caller asks while the others wait.
+    pub(super) async fn ask_for_slots(&self) -> Result<(), Failure> {
+        let mut asked = self.asked.lock().await;
+        if asked.is_some_and(|asked| asked.elapsed() < ASK_EVERY) && self.slots.load().is_some() {
+            return Ok(());
+        }
+        let slots = self.best_answer().await?;
+        *asked = Some(Instant::now());
+        let before = self.slots.swap(Some(Arc::new(slots)));
+        let now = self.slots.load();
+        let (before, now) = (before.as_deref(), now.as_deref());
+        let servers = |slots: Option<&Slots>| -> BTreeSet<Server> {
+            slots.into_iter().flat_map(Slots::servers).cloned().collect()
+        };
+        let there = servers(now);
+        if before.is_some() && servers(before) != there {
+            self.nodes().retain(|server, _| there.contains(server) || self.seeds.contains(server));
+            self.changed.send_replace(());
+        }
+        Ok(())
+    }
+
+    async fn best_answer(&self) -> Result<Slots, Failure> {
+        let mut ask = pipe();
+        ask.cmd("CLUSTER").arg("INFO").cmd("CLUSTER").arg("SLOTS");
+        let ask = &ask;
+        let known = self.slots.load_full();
+        let known = known.iter().flat_map(|slots| slots.everyone()).chain(&self.seeds);
+        let known: BTreeSet<&Server> = known.collect();
+        let mut answers: FuturesUnordered<_> = known
+            .into_iter()
+            .map(|server| async move {
+                let node = self.node(server)?;
+                let answer: (String, Value) = node.ask(&Request::Batch(ask)).await?;
+                Slots::read(&answer.0, &answer.1, server)
+                    .map_err(|fault| fault.in_place(&node.place()))
+            })
+            .collect();
+        let (mut best, mut failure): (Option<Slots>, _) = (None, None);
+        loop {
+            let next = match best {
+                None => answers.next().await,
+                // Others may have seen more, but those that are lost answer late or never.
+                Some(_) => timeout(SECOND_OPINION, answers.next()).await.unwrap_or_default(),
+            };
+            match next {
+                Some(Ok(slots)) if best.as_ref().is_none_or(|best| slots.epoch > best.epoch) => {
+                    best = Some(slots);
+                }
+                Some(Ok(_)) => {}
+                Some(Err(why)) => failure = Some(why),
+                None => break,
+            }
+        }
+        best.ok_or_else(|| failure.unwrap_or_else(|| Fault::Silent.in_place(&self.place())))
+    }
+}

@@ -1,0 +1,110 @@
+//! What is asked of a server in one go.
+
+use redis::aio::MultiplexedConnection;
+use redis::{
+    Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, Script, ServerErrorKind,
+    ToRedisArgs,
+};
+
+/// Something to ask of a server in one go.
+pub(super) enum Request<'a> {
+    /// Commands that need not happen together, or happen in one slot.
+    Batch(&'a Pipeline),
+    /// A command; its first argument is its key.
+    Command(&'a Cmd),
+    /// A script; all of its keys are in one slot.
+    Script(&'a Call<'a>),
+}
+
+impl Request<'_> {
+    /// The key that decides which server of a cluster has to be asked; `None` if any may be.
+    pub(super) fn key(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Batch(pipeline) => pipeline.cmd_iter().next().and_then(key_of),
+            Self::Command(command) => key_of(command),
+            Self::Script(call) => call.keys.first().cloned(),
+        }
+    }
+
+    /// Sends it, as an exception where a slot is on its way if the server said so.
+    pub(super) async fn send<T: FromRedisValue>(
+        &self,
+        to: &mut MultiplexedConnection,
+        is_asking: bool,
+    ) -> RedisResult<T> {
+        match self {
+            Self::Batch(pipeline) => pipeline.query_async(to).await,
+            Self::Command(command) => send_command(command, to, is_asking).await,
+            Self::Script(call) => {
+                let command = call.command();
+                match send_command(&command, to, is_asking).await {
+                    Err(error) if is_unknown_script(&error) => {
+                        call.script.load_async(to).await?;
+                        send_command(&command, to, is_asking).await
+                    }
+                    answer => answer,
+                }
+            }
+        }
+    }
+}
+
+/// The key of a command whose first argument is one.
+pub(super) fn key_of(command: &Cmd) -> Option<Vec<u8>> {
+    match command.args_iter().nth(1)? {
+        redis::Arg::Simple(key) => Some(key.to_vec()),
+        _ => None,
+    }
+}
+
+/// In one write, for the exception holds for the very next command of the connection.
+async fn send_command<T: FromRedisValue>(
+    command: &Cmd,
+    to: &mut MultiplexedConnection,
+    is_asking: bool,
+) -> RedisResult<T> {
+    if !is_asking {
+        return command.query_async(to).await;
+    }
+    let mut both = redis::pipe();
+    both.cmd("ASKING").ignore().add_command(command.clone());
+    let (answer,) = both.query_async(to).await?;
+    Ok(answer)
+}
+
+fn is_unknown_script(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
+}
+
+/// A script with its keys and arguments.
+pub(super) struct Call<'a> {
+    arguments: Vec<Vec<u8>>,
+    keys: Vec<Vec<u8>>,
+    script: &'a Script,
+}
+
+impl<'a> Call<'a> {
+    /// A call without keys and arguments yet.
+    pub(super) fn of(script: &'a Script) -> Self {
+        Self { arguments: Vec::new(), keys: Vec::new(), script }
+    }
+
+    /// Adds a key.
+    pub(super) fn key(&mut self, key: impl ToRedisArgs) -> &mut Self {
+        key.write_redis_args(&mut self.keys);
+        self
+    }
+
+    /// Adds an argument.
+    pub(super) fn arg(&mut self, argument: impl ToRedisArgs) -> &mut Self {
+        argument.write_redis_args(&mut self.arguments);
+        self
+    }
+
+    fn command(&self) -> Cmd {
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(self.script.get_hash()).arg(self.keys.len());
+        command.arg(&self.keys).arg(&self.arguments);
+        command
+    }
+}

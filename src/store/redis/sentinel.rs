@@ -1,0 +1,133 @@
+//! A primary whose place sentinels know, because it changes.
+
+use super::address::{Access, Server};
+use super::fault::{Failure, Fault};
+use super::node::Node;
+use super::request::Request;
+use futures_util::future::{BoxFuture, FutureExt, select_ok};
+use redis::FromRedisValue;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long an answer of the sentinels holds when the primary does not answer.
+const ASK_EVERY: Duration = Duration::from_millis(100);
+
+/// A primary and those who know where it is.
+pub(super) struct Sentinel {
+    access: Access,
+    current: Mutex<Option<Current>>,
+    /// As it is written: the sentinels and the name.
+    description: String,
+    name: String,
+    sentinels: Vec<Arc<Node>>,
+}
+
+struct Current {
+    asked: Instant,
+    is_doubted: bool,
+    node: Arc<Node>,
+    server: Server,
+}
+
+impl Sentinel {
+    /// Asks nobody yet.
+    pub(super) fn new(access: Access, name: String, sentinels: &[Server]) -> Result<Self, Fault> {
+        let places = sentinels.iter().map(|server| format!("{}:{}", server.host, server.port));
+        let description =
+            format!("{} by sentinels {}", name, places.collect::<Vec<_>>().join(", "));
+        let of_sentinels = access.without_database();
+        let nodes = sentinels.iter().map(|server| of_sentinels.node(server).map(Arc::new));
+        let sentinels = nodes.collect::<Result<_, _>>()?;
+        Ok(Self { access, current: Mutex::default(), description, name, sentinels })
+    }
+
+    /// What it is, for an operator.
+    pub(super) fn place(&self) -> &str {
+        &self.description
+    }
+
+    /// The primary, as far as is known.
+    pub(super) async fn primary(&self) -> Result<Arc<Node>, Failure> {
+        {
+            let current = self.current();
+            if let Some(current) = current.as_ref()
+                && (!current.is_doubted || current.asked.elapsed() < ASK_EVERY)
+            {
+                return Ok(Arc::clone(&current.node));
+            }
+        }
+        let asked = Instant::now();
+        let server = self.whereabouts().await?;
+        let mut current = self.current();
+        // The same place keeps its connection.
+        let node = match current.take() {
+            Some(known) if known.server == server => known.node,
+            _ => Arc::new(self.access.node(&server).map_err(|fault| fault.in_place(self.place()))?),
+        };
+        *current = Some(Current { asked, is_doubted: false, node: Arc::clone(&node), server });
+        Ok(node)
+    }
+
+    /// Has the sentinels asked again before the next request: the primary did not do what one does.
+    pub(super) fn doubt(&self, node: &Arc<Node>) {
+        if let Some(current) = self.current().as_mut()
+            && Arc::ptr_eq(&current.node, node)
+        {
+            current.is_doubted = true;
+        }
+    }
+
+    /// Whether the sentinels still name this primary; true if none of them answers.
+    pub(super) async fn names(&self, node: &Arc<Node>) -> bool {
+        let Ok(server) = self.whereabouts().await else { return true };
+        let current = self.current();
+        current.as_ref().is_some_and(|it| it.server == server && Arc::ptr_eq(&it.node, node))
+    }
+
+    /// What the first sentinel says that knows.
+    async fn whereabouts(&self) -> Result<Server, Failure> {
+        let mut command = redis::cmd("SENTINEL");
+        command.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.name);
+        let command = &command;
+        let ask = |node: &Arc<Node>| -> BoxFuture<'_, Result<Server, Failure>> {
+            let node = Arc::clone(node);
+            async move {
+                let answer: Option<(String, u16)> = node.ask(&Request::Command(command)).await?;
+                let Some((host, port)) = answer else {
+                    return Err(Fault::Refused(format!(
+                        "the sentinel knows no primary with the name {}",
+                        self.name
+                    ))
+                    .in_place(&node.place()));
+                };
+                Ok(Server { host, port })
+            }
+            .boxed()
+        };
+        select_ok(self.sentinels.iter().map(ask)).await.map(|(server, _)| server)
+    }
+
+    fn current(&self) -> MutexGuard<'_, Option<Current>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the primary; asks the next one if this one turns out to be none any more, or, where it
+    /// may happen twice, if it is lost.
+    pub(super) async fn ask<T: FromRedisValue>(
+        &self,
+        request: &Request<'_>,
+        may_repeat: bool,
+    ) -> Result<T, Failure> {
+        let node = self.primary().await?;
+        let failure = match node.ask(request).await {
+            Err(failure) if failure.fault.doubts_primary() => failure,
+            answer => return answer,
+        };
+        self.doubt(&node);
+        let was_done = !matches!(failure.fault, Fault::ReadOnly);
+        if was_done && !may_repeat {
+            return Err(failure);
+        }
+        self.primary().await?.ask(request).await
+    }
+}

@@ -1,0 +1,111 @@
+//! A Redis Cluster of a test's own.
+
+use super::eventually;
+use super::redis_server::RedisServer;
+use std::fs;
+use std::net::SocketAddr;
+
+/// How many slots there are.
+const SLOTS: usize = 16_384;
+
+/// Servers that share the keys, the primaries first.
+pub(crate) struct RedisCluster {
+    pub(crate) servers: Vec<RedisServer>,
+    primaries: usize,
+}
+
+impl RedisCluster {
+    /// Starts a cluster of so many primaries with so many replicas each, and waits until it serves.
+    pub(crate) fn start(primaries: usize, replicas_each: usize) -> Self {
+        let mut servers: Vec<RedisServer> =
+            (0..primaries * (1 + replicas_each)).map(|_| RedisServer::stopped_node()).collect();
+        let addresses: Vec<SocketAddr> = servers.iter().map(RedisServer::address).collect();
+        for (number, server) in servers.iter_mut().enumerate() {
+            fs::write(server.folder().join("nodes.conf"), nodes(&addresses, number, primaries))
+                .unwrap();
+            server.restart();
+        }
+        let cluster = Self { servers, primaries };
+        cluster.wait_until_it_serves();
+        cluster
+    }
+
+    /// Its address, by all of its servers.
+    pub(crate) fn url(&self) -> String {
+        let places: Vec<_> = self.servers.iter().map(|it| it.address().to_string()).collect();
+        format!("redis+cluster://{}", places.join(","))
+    }
+
+    /// The settings that make it the store; keys of that table may follow.
+    pub(crate) fn settings(&self) -> String {
+        format!("[store]\nurl = \"{}\"\n", self.url())
+    }
+
+    /// Waits until all servers that run say that all slots are served.
+    pub(crate) fn wait_until_it_serves(&self) {
+        for server in self.servers.iter().filter(|server| server.is_running()) {
+            eventually("a cluster that serves", || {
+                let info: String = server.ask(&["CLUSTER", "INFO"]);
+                info.contains("cluster_state:ok").then_some(())
+            });
+        }
+        let followers = self.servers.iter().skip(self.primaries);
+        for replica in followers.filter(|server| server.is_running()) {
+            eventually("a replica that follows", || {
+                let info: String = replica.ask(&["INFO", "replication"]);
+                (!info.contains("role:slave") || info.contains("master_link_status:up"))
+                    .then_some(())
+            });
+        }
+    }
+
+    /// The number of the server that has the slot of a key, as a server that runs says.
+    pub(crate) fn owner(&self, key: &str) -> usize {
+        let asked = self.servers.iter().find(|server| server.is_running()).unwrap();
+        let slot: u64 = asked.ask(&["CLUSTER", "KEYSLOT", key]);
+        let spans: Vec<(u64, u64, (String, u16))> = spans(asked);
+        let (.., (host, port)) =
+            spans.into_iter().find(|(first, last, _)| (*first..=*last).contains(&slot)).unwrap();
+        let address: SocketAddr = format!("{host}:{port}").parse().unwrap();
+        self.servers.iter().position(|server| server.address() == address).unwrap()
+    }
+
+    /// Empties all servers.
+    pub(crate) fn flush(&self) {
+        for primary in &self.servers[..self.primaries] {
+            primary.ask::<()>(&["FLUSHALL"]);
+        }
+    }
+}
+
+fn spans(server: &RedisServer) -> Vec<(u64, u64, (String, u16))> {
+    let spans: Vec<Vec<redis::Value>> = server.ask(&["CLUSTER", "SLOTS"]);
+    let read = |span: Vec<redis::Value>| {
+        let [first, last, primary, ..] = span.as_slice() else { panic!("{span:?}") };
+        let redis::Value::Array(primary) = primary else { panic!("{primary:?}") };
+        let number = |value| redis::from_redis_value_ref::<u64>(value).unwrap();
+        let host = redis::from_redis_value_ref::<String>(&primary[0]).unwrap();
+        let port = redis::from_redis_value_ref::<u16>(&primary[1]).unwrap();
+        (number(first), number(last), (host, port))
+    };
+    spans.into_iter().map(read).collect()
+}
+
+/// What a server knows of the others before it has met them, so that nobody has to wait for that.
+fn nodes(addresses: &[SocketAddr], me: usize, primaries: usize) -> String {
+    let id = |number: usize| format!("{:040x}", number + 1);
+    let mut file = String::new();
+    for (number, address) in addresses.iter().enumerate() {
+        let myself = if number == me { "myself," } else { "" };
+        let (ip, port, bus) = (address.ip(), address.port(), address.port() + 10_000);
+        let rest = if number < primaries {
+            let (first, end) = (SLOTS * number / primaries, SLOTS * (number + 1) / primaries);
+            format!("{myself}master - 0 0 {} connected {first}-{}", number + 1, end - 1)
+        } else {
+            let primary = number % primaries;
+            format!("{myself}slave {} 0 0 {} connected", id(primary), primary + 1)
+        };
+        file += &format!("{} {ip}:{port}@{bus} {rest}\n", id(number));
+    }
+    file + &format!("vars currentEpoch {primaries} lastVoteEpoch 0\n")
+}

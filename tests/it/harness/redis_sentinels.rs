@@ -1,0 +1,117 @@
+//! A primary with replicas and sentinels of a test's own.
+
+use super::redis_server::{RedisServer, answers};
+use super::{eventually, folder, free_address};
+use std::fs;
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+/// The name by which the sentinels know the primary.
+const NAME: &str = "main";
+
+/// A primary, its replicas, and those who choose another primary when it is lost.
+pub(crate) struct RedisSentinels {
+    sentinels: Vec<Sentinel>,
+    /// The first is the primary at first.
+    pub(crate) servers: Vec<RedisServer>,
+}
+
+impl RedisSentinels {
+    /// Starts a primary with so many replicas, and so many sentinels.
+    pub(crate) fn start(replicas: usize, sentinels: usize) -> Self {
+        let primary = RedisServer::start();
+        let (ip, port) = (primary.address().ip().to_string(), primary.address().port().to_string());
+        let follow = format!("{ip} {port}");
+        let mut servers = vec![primary];
+        servers.extend((0..replicas).map(|_| {
+            RedisServer::start_with(&["--replicaof", &follow, "--repl-diskless-sync-delay", "0"])
+        }));
+        let quorum = sentinels / 2 + 1;
+        let sentinels =
+            (0..sentinels).map(|_| Sentinel::start(servers[0].address(), quorum)).collect();
+        let all = Self { sentinels, servers };
+        all.wait_until_all_know_all(replicas);
+        all
+    }
+
+    fn wait_until_all_know_all(&self, replicas: usize) {
+        let others = self.sentinels.len() - 1;
+        for sentinel in &self.sentinels {
+            eventually("sentinels that know each other", || {
+                let about: Vec<String> = sentinel.ask(&["SENTINEL", "MASTER", NAME]);
+                let is = |name: &str, wanted: usize| {
+                    let pairs = about.chunks(2);
+                    let mut found = pairs.filter(|pair| pair[0] == name);
+                    found.any(|pair| pair[1] == wanted.to_string())
+                };
+                (is("num-slaves", replicas) && is("num-other-sentinels", others)).then_some(())
+            });
+        }
+    }
+
+    /// Empties the primary.
+    pub(crate) fn flush(&self) {
+        self.servers[self.primary()].ask::<()>(&["FLUSHALL"]);
+    }
+
+    /// Its address, by all sentinels.
+    pub(crate) fn url(&self) -> String {
+        let places: Vec<_> = self.sentinels.iter().map(|it| it.address.to_string()).collect();
+        format!("redis+sentinel://{}/{NAME}", places.join(","))
+    }
+
+    /// The settings that make it the store; keys of that table may follow.
+    pub(crate) fn settings(&self) -> String {
+        format!("[store]\nurl = \"{}\"\n", self.url())
+    }
+
+    /// The number of the server that the sentinels name.
+    pub(crate) fn primary(&self) -> usize {
+        let (host, port): (String, u16) =
+            self.sentinels[0].ask(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME]);
+        let address: SocketAddr = format!("{host}:{port}").parse().unwrap();
+        self.servers.iter().position(|server| server.address() == address).unwrap()
+    }
+}
+
+struct Sentinel {
+    address: SocketAddr,
+    child: Child,
+    _data: TempDir,
+}
+
+impl Sentinel {
+    fn start(primary: SocketAddr, quorum: usize) -> Self {
+        let (address, data) = (free_address(), folder());
+        let (ip, port) = (address.ip(), address.port());
+        let (primary_ip, primary_port) = (primary.ip(), primary.port());
+        let settings = format!(
+            "port {port}\nbind {ip}\nsentinel announce-ip {ip}\n\
+             sentinel monitor {NAME} {primary_ip} {primary_port} {quorum}\n\
+             sentinel down-after-milliseconds {NAME} 500\n\
+             sentinel failover-timeout {NAME} 2000\n"
+        );
+        let file = data.path().join("sentinel.conf");
+        fs::write(&file, settings).unwrap();
+        let mut command = Command::new("redis-server");
+        let command = command.arg(&file).arg("--sentinel").stdout(Stdio::null());
+        let child = command.spawn().expect("redis-server should be installed");
+        let sentinel = Self { address, child, _data: data };
+        eventually("a sentinel", || answers(address).then_some(()));
+        sentinel
+    }
+
+    fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+        let client = redis::Client::open(format!("redis://{}", self.address)).unwrap();
+        let (name, arguments) = words.split_first().unwrap();
+        redis::cmd(name).arg(arguments).query(&mut client.get_connection().unwrap()).unwrap()
+    }
+}
+
+impl Drop for Sentinel {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
