@@ -181,7 +181,8 @@ fn mistakes_in_flags_name_the_flag() {
         "--listen: server.listen: \"localhost:8000\" is not an address; write IP:PORT, such as \
          \"127.0.0.1:8000\" or \"[::1]:8000\"\n\
          --store: store.url: is not the address of a store; write sqlite:PATH, \
-         redis://HOST:PORT/DB or rediss://HOST:PORT/DB\n\
+         redis://HOST:PORT/DB, redis+sentinel://HOST:PORT,HOST:PORT/NAME or \
+         redis+cluster://HOST:PORT,HOST:PORT (rediss for TLS)\n\
          --upstream: upstreams[0].servers: \"https://example.com\" is not a server; write HOST:PORT, \
          such as \"127.0.0.1:9000\", or https://HOST:PORT"
     );

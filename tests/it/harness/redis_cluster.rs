@@ -17,8 +17,32 @@ pub(crate) struct RedisCluster {
 impl RedisCluster {
     /// Starts a cluster of so many primaries with so many replicas each, and waits until it serves.
     pub(crate) fn start(primaries: usize, replicas_each: usize) -> Self {
+        Self::start_so_many(primaries, primaries * (1 + replicas_each))
+    }
+
+    /// The same without replicas, but with one primary more that has no slots.
+    pub(crate) fn start_with_a_spare(primaries: usize) -> Self {
+        let cluster = Self::start(primaries, 1);
+        let spare = &cluster.servers[primaries];
+        spare.ask::<()>(&["CLUSTER", "RESET", "SOFT"]);
+        let first = cluster.servers[0].address();
+        let (ip, port) = (first.ip().to_string(), first.port().to_string());
+        spare.ask::<()>(&["CLUSTER", "MEET", &ip, &port]);
+        let id: String = spare.ask(&["CLUSTER", "MYID"]);
+        for server in &cluster.servers {
+            eventually("a spare that all know as a primary", || {
+                let nodes: String = server.ask(&["CLUSTER", "NODES"]);
+                let line = nodes.lines().find(|line| line.starts_with(&id))?;
+                line.contains("master").then_some(())
+            });
+        }
+        cluster.wait_until_it_serves();
+        cluster
+    }
+
+    fn start_so_many(primaries: usize, servers: usize) -> Self {
         let mut servers: Vec<RedisServer> =
-            (0..primaries * (1 + replicas_each)).map(|_| RedisServer::stopped_node()).collect();
+            (0..servers).map(|_| RedisServer::stopped_node()).collect();
         let addresses: Vec<SocketAddr> = servers.iter().map(RedisServer::address).collect();
         for (number, server) in servers.iter_mut().enumerate() {
             fs::write(server.folder().join("nodes.conf"), nodes(&addresses, number, primaries))
@@ -34,11 +58,6 @@ impl RedisCluster {
     pub(crate) fn url(&self) -> String {
         let places: Vec<_> = self.servers.iter().map(|it| it.address().to_string()).collect();
         format!("redis+cluster://{}", places.join(","))
-    }
-
-    /// The settings that make it the store; keys of that table may follow.
-    pub(crate) fn settings(&self) -> String {
-        format!("[store]\nurl = \"{}\"\n", self.url())
     }
 
     /// Waits until all servers that run say that all slots are served.
@@ -59,6 +78,11 @@ impl RedisCluster {
         }
     }
 
+    /// Waits until replicas have all that their primaries have.
+    pub(crate) fn wait_until_replicas_have_all(&self) {
+        self.servers[..self.primaries].iter().for_each(RedisServer::wait_for_replicas);
+    }
+
     /// The number of the server that has the slot of a key, as a server that runs says.
     pub(crate) fn owner(&self, key: &str) -> usize {
         let asked = self.servers.iter().find(|server| server.is_running()).unwrap();
@@ -68,6 +92,39 @@ impl RedisCluster {
             spans.into_iter().find(|(first, last, _)| (*first..=*last).contains(&slot)).unwrap();
         let address: SocketAddr = format!("{host}:{port}").parse().unwrap();
         self.servers.iter().position(|server| server.address() == address).unwrap()
+    }
+
+    /// Begins to move the slot of a key to another server, which is asked for those of its keys that
+    /// have moved from now on. Returns the slot and where it was.
+    pub(crate) fn begin_to_move(&self, key: &str, to: usize) -> (String, usize) {
+        let from = self.owner(key);
+        let slot = self.servers[from].ask::<u64>(&["CLUSTER", "KEYSLOT", key]).to_string();
+        let (source, target) = (self.id(from), self.id(to));
+        self.servers[to].ask::<()>(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &source]);
+        self.servers[from].ask::<()>(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &target]);
+        (slot, from)
+    }
+
+    /// Moves all keys of a slot.
+    pub(crate) fn move_keys(&self, slot: &str, from: usize, to: usize) {
+        let (address, source) = (self.servers[to].address(), &self.servers[from]);
+        let (ip, port) = (address.ip().to_string(), address.port().to_string());
+        let keys: Vec<String> = source.ask(&["CLUSTER", "GETKEYSINSLOT", slot, "1000"]);
+        for key in keys {
+            source.ask::<()>(&["MIGRATE", &ip, &port, &key, "0", "5000"]);
+        }
+    }
+
+    /// Ends the move of a slot.
+    pub(crate) fn end_move(&self, slot: &str, to: usize) {
+        let target = self.id(to);
+        for server in [to].into_iter().chain(0..self.primaries) {
+            self.servers[server].ask::<()>(&["CLUSTER", "SETSLOT", slot, "NODE", &target]);
+        }
+    }
+
+    fn id(&self, number: usize) -> String {
+        self.servers[number].ask(&["CLUSTER", "MYID"])
     }
 
     /// Empties all servers.

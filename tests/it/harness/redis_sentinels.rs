@@ -24,9 +24,7 @@ impl RedisSentinels {
         let (ip, port) = (primary.address().ip().to_string(), primary.address().port().to_string());
         let follow = format!("{ip} {port}");
         let mut servers = vec![primary];
-        servers.extend((0..replicas).map(|_| {
-            RedisServer::start_with(&["--replicaof", &follow, "--repl-diskless-sync-delay", "0"])
-        }));
+        servers.extend((0..replicas).map(|_| RedisServer::start_replica(&follow)));
         let quorum = sentinels / 2 + 1;
         let sentinels =
             (0..sentinels).map(|_| Sentinel::start(servers[0].address(), quorum)).collect();
@@ -47,7 +45,23 @@ impl RedisSentinels {
                 };
                 (is("num-slaves", replicas) && is("num-other-sentinels", others)).then_some(())
             });
+            eventually("replicas that could be the primary", || {
+                let about: Vec<Vec<String>> = sentinel.ask(&["SENTINEL", "REPLICAS", NAME]);
+                let mut words = about.iter().map(|replica| replica.chunks(2));
+                let is_well = |pair: &[String]| pair == ["master-link-status", "ok"];
+                words.all(|mut pairs| pairs.any(is_well)).then_some(())
+            });
         }
+    }
+
+    /// Waits until the replicas have all that the primary has.
+    pub(crate) fn wait_until_replicas_have_all(&self) {
+        self.servers[self.primary()].wait_for_replicas();
+    }
+
+    /// Has the sentinels choose another primary although this one lives.
+    pub(crate) fn replace_primary(&self) {
+        self.sentinels[0].ask::<()>(&["SENTINEL", "FAILOVER", NAME]);
     }
 
     /// Empties the primary.
@@ -59,11 +73,6 @@ impl RedisSentinels {
     pub(crate) fn url(&self) -> String {
         let places: Vec<_> = self.sentinels.iter().map(|it| it.address.to_string()).collect();
         format!("redis+sentinel://{}/{NAME}", places.join(","))
-    }
-
-    /// The settings that make it the store; keys of that table may follow.
-    pub(crate) fn settings(&self) -> String {
-        format!("[store]\nurl = \"{}\"\n", self.url())
     }
 
     /// The number of the server that the sentinels name.

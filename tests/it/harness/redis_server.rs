@@ -1,6 +1,6 @@
 //! A Redis server of a test's own, that can be killed, frozen and started again.
 
-use super::{folder, free_address};
+use super::{eventually, folder, free_address};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -35,6 +35,16 @@ impl RedisServer {
     /// A server that is not started yet: its address leads nowhere.
     pub(crate) fn stopped() -> Self {
         Self::stopped_with(&[])
+    }
+
+    /// Starts a replica of the server at that host and port.
+    pub(super) fn start_replica(of: &str) -> Self {
+        let mut server = Self::stopped();
+        let ip = server.address.ip().to_string();
+        let more = ["--replicaof", of, "--replica-announce-ip", &ip];
+        server.arguments.extend(more.map(ToOwned::to_owned));
+        server.restart();
+        server
     }
 
     /// A server that is not started yet, and a node of a cluster then.
@@ -89,6 +99,22 @@ impl RedisServer {
         let found = statistics.lines().find_map(|text| text.strip_prefix(&line)).unwrap_or("");
         let value = found.split(',').find_map(|pair| pair.strip_prefix(field));
         value.map_or(0, |value| value.parse().unwrap())
+    }
+
+    /// Waits until its replicas have all that it has.
+    pub(super) fn wait_for_replicas(&self) {
+        eventually("replicas that have all", || {
+            let about: String = self.ask(&["INFO", "replication"]);
+            let field = |name: &str| {
+                let mut lines = about.lines().filter_map(|line| line.split_once(':'));
+                lines.find(|(field, _)| *field == name).map(|(_, value)| value.to_owned())
+            };
+            let all = format!("offset={},", field("master_repl_offset").unwrap());
+            let replicas = (0..).map_while(|number| field(&format!("slave{number}")));
+            let mut replicas = replicas.peekable();
+            replicas.peek()?;
+            replicas.all(|replica| replica.contains(&all)).then_some(())
+        });
     }
 
     /// Cuts the connections by which it tells of changes, and says how many those were.

@@ -1,10 +1,12 @@
 //! The store in a Redis Cluster.
 
-use super::Fixture;
+use super::feed::Watched;
+use super::{Fixture, add, again, is_good, issue};
 use crate::harness::redis_cluster::RedisCluster;
-use authgate::store::Store;
 use authgate::store::redis::RedisStore;
+use authgate::store::{Change, Store, StoreError};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 contract!(together);
 
@@ -26,4 +28,95 @@ async fn fresh() -> Fixture {
         another: Box::new(move || Arc::new(RedisStore::open(&url).unwrap())),
         lose: Box::new(move || cluster.lock().unwrap().servers[1].kill()),
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_and_tokens_are_found_while_their_slot_moves_and_after() {
+    let cluster = start();
+    let store = open(&cluster);
+    let alice = add(&*store, "alice").await;
+    issue(&*store, &alice, "first").await;
+    let key = format!("authgate:user:{{{}}}", alice.id);
+    let to = (cluster.owner(&key) + 1) % 3;
+    let (slot, from) = cluster.begin_to_move(&key, to);
+    issue(&*store, &alice, "second").await;
+    assert!(is_good(&*store, "first").await, "before its keys have moved");
+    cluster.move_keys(&slot, from, to);
+    issue(&*store, &alice, "third").await;
+    assert!(is_good(&*store, "second").await, "before the slot has moved");
+    cluster.end_move(&slot, to);
+    issue(&*store, &alice, "fourth").await;
+    for text in ["first", "second", "third", "fourth"] {
+        assert!(is_good(&*store, text).await, "{text}");
+    }
+    assert!(store.revoke_tokens_of(alice.id).await.unwrap());
+    for text in ["first", "second", "third", "fourth"] {
+        assert!(!is_good(&*store, text).await, "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_tells_that_has_no_slots_yet_is_followed() {
+    let cluster = RedisCluster::start_with_a_spare(3);
+    let (store, other) = (open(&cluster), open(&cluster));
+    let alice = add(&*store, "alice").await;
+    let mut watched = Watched::begin(&store).await;
+    let key = format!("authgate:user:{{{}}}", alice.id);
+    let (slot, from) = cluster.begin_to_move(&key, 3);
+    cluster.move_keys(&slot, from, 3);
+    assert!(again(&*store, alice.id).await == alice);
+    watched.until_it_ends().await;
+    let watched = Watched::begin(&store).await;
+    watched.forget();
+    assert!(other.revoke_tokens_of(alice.id).await.unwrap());
+    watched.until_told().await;
+    assert!(watched.has_told(Change::User(alice.id), usize::MAX));
+}
+
+/// Asks until there is an answer, and says how long that took.
+async fn until_it_answers<T>(what: impl AsyncFn() -> Result<T, StoreError>) -> (T, Duration) {
+    let start = Instant::now();
+    loop {
+        match what().await {
+            Ok(answer) => return (answer, start.elapsed()),
+            Err(error) => assert!(start.elapsed() < Duration::from_secs(20), "{error:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_the_loss_of_a_primary_its_replica_is_asked_and_followed() {
+    let mut cluster = RedisCluster::start(3, 1);
+    let (store, other) = (open(&cluster), open(&cluster));
+    let alice = add(&*store, "alice").await;
+    issue(&*store, &alice, "first").await;
+    let mut watched = Watched::begin(&store).await;
+    let key = format!("authgate:user:{{{}}}", alice.id);
+    let lost = cluster.owner(&key);
+    cluster.wait_until_replicas_have_all();
+    cluster.servers[lost].kill();
+    watched.until_it_ends().await;
+    let ((), waited) = until_it_answers(async || store.user(alice.id).await.map(drop)).await;
+    println!("answered after {waited:?}");
+    assert!(is_good(&*store, "first").await);
+    let (watched, _) = until_it_answers(async || Ok(Watched::begin(&store).await)).await;
+    watched.forget();
+    until_it_answers(async || other.revoke_tokens_of(alice.id).await).await;
+    watched.until_told().await;
+    assert!(watched.has_told(Change::User(alice.id), usize::MAX));
+    assert!(!is_good(&*store, "first").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_addressed_as_one_server_says_what_to_write() {
+    let cluster = start();
+    let store = RedisStore::open(&cluster.servers[0].url()).unwrap();
+    let mut words = String::new();
+    for name in ["alice", "bob", "carol", "dave", "erin"] {
+        if let Err(StoreError::Unavailable(why)) = store.user_by_name(&super::name(name)).await {
+            words = why.to_string();
+        }
+    }
+    assert!(words.contains("redis+cluster://"), "{words}");
 }

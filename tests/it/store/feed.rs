@@ -9,7 +9,7 @@ use authgate::store::{
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 const BEAT: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -34,14 +34,14 @@ impl Watcher for Notes {
 }
 
 /// A feed that someone listens to.
-struct Watched {
+pub(super) struct Watched {
     feed: JoinSet<StoreError>,
     notes: Arc<Notes>,
 }
 
 impl Watched {
     /// Listens, and returns once the feed has told everything up to now.
-    async fn begin(store: &Arc<dyn Store>) -> Self {
+    pub(super) async fn begin(store: &Arc<dyn Store>) -> Self {
         let (mut feed, notes) = (JoinSet::new(), Arc::<Notes>::default());
         let (store, hears) = (Arc::clone(store), Arc::clone(&notes));
         feed.spawn(async move { store.watch(hears, BEAT).await });
@@ -50,8 +50,14 @@ impl Watched {
         watched
     }
 
+    /// Waits until the feed ends.
+    pub(super) async fn until_it_ends(&mut self) -> StoreError {
+        let end = timeout(PATIENCE, self.feed.join_next()).await;
+        end.expect("the feed should end").unwrap().unwrap()
+    }
+
     /// Waits for a proof that everything up to now has been told; how much had been said before it.
-    async fn until_told(&self) -> usize {
+    pub(super) async fn until_told(&self) -> usize {
         let now = Instant::now();
         while now.elapsed() < PATIENCE {
             let is_proof = |word: &Word| matches!(word, Word::ToldUntil(moment) if *moment >= now);
@@ -63,12 +69,12 @@ impl Watched {
         panic!("the feed does not prove that it is alive");
     }
 
-    fn forget(&self) {
+    pub(super) fn forget(&self) {
         self.notes.0.lock().unwrap().clear();
     }
 
     /// Whether it said among its first words that this is not as it was.
-    fn has_told(&self, change: Change, first: usize) -> bool {
+    pub(super) fn has_told(&self, change: Change, first: usize) -> bool {
         self.notes.0.lock().unwrap().iter().take(first).any(|word| match word {
             Word::Changed(told) => *told == change || *told == Change::Everything,
             Word::ToldUntil(_) => false,
@@ -231,8 +237,7 @@ pub(super) async fn a_later_watcher_takes_the_place_of_an_earlier_one(fixture: F
 pub(super) async fn a_feed_ends_with_an_error_when_its_store_is_gone(fixture: Fixture) {
     let mut watched = Watched::begin(&fixture.store).await;
     fixture.lose();
-    let error = tokio::time::timeout(PATIENCE, watched.feed.join_next()).await;
-    let error = error.expect("an end").unwrap().unwrap();
+    let error = watched.until_it_ends().await;
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     let proofs = watched.notes.0.lock().unwrap().len();
     sleep(3 * BEAT).await;

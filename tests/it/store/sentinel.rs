@@ -1,10 +1,12 @@
 //! The store in a Redis whose primary sentinels choose.
 
-use super::Fixture;
+use super::feed::Watched;
+use super::{Fixture, add, is_good, issue};
 use crate::harness::redis_sentinels::RedisSentinels;
-use authgate::store::Store;
 use authgate::store::redis::RedisStore;
+use authgate::store::{Change, Store, StoreError};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 contract!(together);
 
@@ -26,4 +28,52 @@ async fn fresh() -> Fixture {
         another: Box::new(move || Arc::new(RedisStore::open(&url).unwrap())),
         lose: Box::new(move || servers.lock().unwrap().servers[0].kill()),
     }
+}
+
+/// Asks until there is an answer, and says how long that took.
+async fn until_it_answers<T>(what: impl AsyncFn() -> Result<T, StoreError>) -> (T, Duration) {
+    let start = Instant::now();
+    loop {
+        match what().await {
+            Ok(answer) => return (answer, start.elapsed()),
+            Err(error) => assert!(start.elapsed() < Duration::from_secs(20), "{error:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_the_loss_of_the_primary_the_next_one_is_asked_and_followed() {
+    let mut servers = RedisSentinels::start(2, 3);
+    let (store, other) = (open(&servers), open(&servers));
+    let alice = add(&*store, "alice").await;
+    issue(&*store, &alice, "first").await;
+    servers.wait_until_replicas_have_all();
+    let mut watched = Watched::begin(&store).await;
+    servers.servers[0].kill();
+    watched.until_it_ends().await;
+    let (_, waited) =
+        until_it_answers(async || store.revoke_token(super::digest("none")).await).await;
+    println!("answered after {waited:?}");
+    assert!(is_good(&*store, "first").await);
+    let watched = Watched::begin(&store).await;
+    watched.forget();
+    until_it_answers(async || other.revoke_tokens_of(alice.id).await).await;
+    watched.until_told().await;
+    assert!(watched.has_told(Change::User(alice.id), usize::MAX));
+    assert!(!is_good(&*store, "first").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_that_is_replaced_while_it_lives_is_followed_no_longer() {
+    let servers = RedisSentinels::start(2, 3);
+    let store = open(&servers);
+    let alice = add(&*store, "alice").await;
+    issue(&*store, &alice, "first").await;
+    let mut watched = Watched::begin(&store).await;
+    servers.replace_primary();
+    watched.until_it_ends().await;
+    assert_ne!(servers.primary(), 0);
+    until_it_answers(async || store.revoke_tokens_of(alice.id).await).await;
+    assert!(!is_good(&*store, "first").await);
 }
