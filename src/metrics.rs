@@ -41,6 +41,7 @@ pub struct Metrics {
     in_flight: Gauge,
     limiter_degraded: Counter,
     panics: Counter,
+    tombstones_replayed: Counter,
     registry: Registry,
     reload_failed: Gauge,
     reloads: Counter,
@@ -128,6 +129,7 @@ impl Default for Metrics {
             in_flight: Gauge::default(),
             limiter_degraded: Counter::default(),
             panics: Counter::default(),
+            tombstones_replayed: Counter::default(),
             registry: Registry::with_prefix("authgate"),
             reload_failed: Gauge::default(),
             reloads: Counter::default(),
@@ -157,6 +159,11 @@ impl Metrics {
         let counters = [
             ("config_reloads", &self.reloads, "Reloads of the settings that were asked for"),
             ("panics", &self.panics, "Requests that failed by a mistake in authgate"),
+            (
+                "tombstones_replayed",
+                &self.tombstones_replayed,
+                "Ends of tokens that were written again, because the store had not or had lost them",
+            ),
             (
                 "connections_ended",
                 &self.connections_ended,
@@ -243,6 +250,11 @@ impl Metrics {
     /// Counts a token that was checked from memory.
     pub fn cache_hit(&self) {
         self.cache_hits.inc();
+    }
+
+    /// Counts ends of tokens that were written again.
+    pub fn tombstones_replayed(&self, number: u64) {
+        self.tombstones_replayed.inc_by(number);
     }
 
     /// Counts a token for which the store was asked.

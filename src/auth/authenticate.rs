@@ -32,6 +32,7 @@ impl Auth {
         self.refresh(digest, &token, now);
         self.note_use(digest, token.user, now, from);
         Ok(Identity {
+            epoch: user.epoch,
             is_staff: user.is_staff,
             lasts: token.lasts(now),
             must_change: user.must_change,
@@ -79,9 +80,12 @@ impl Auth {
     async fn look_up(&self, digest: TokenDigest) -> Result<Option<Facts>, StoreError> {
         self.metrics.cache_missed();
         let (cache, store) = (Arc::clone(&self.cache), Arc::clone(&self.store));
+        let tombstones = Arc::clone(&self.tombstones);
         let read = || async move {
             let count = cache.count();
             let found = store.token(digest).await?;
+            // Memory needs no such look: it forgets what is ended here, however that goes.
+            let found = found.filter(|(token, _)| !tombstones.cover(token));
             Ok(cache.put(&digest, found, count))
         };
         if self.cache.is_trusted() {

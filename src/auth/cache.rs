@@ -92,6 +92,8 @@ pub(super) struct Cache {
     feed_timeout: Duration,
     /// Whether the feed was lost and has not been heard since.
     is_lost: AtomicBool,
+    /// How often it was lost.
+    outages: AtomicU64,
     metrics: Arc<Metrics>,
     tokens: Shelf<Key, TokenFacts>,
     /// Until when the feed is trusted, in nanoseconds since `born`.
@@ -113,6 +115,7 @@ impl Cache {
             born: clock.instant(),
             changes: AtomicU64::new(0),
             is_lost: AtomicBool::new(false),
+            outages: AtomicU64::new(0),
             // A memory of nothing is never trusted.
             feed_timeout: if half == 0 { Duration::ZERO } else { settings.feed_timeout },
             tokens: Shelf::new(half, Some(Arc::clone(&metrics))),
@@ -190,12 +193,18 @@ impl Cache {
     pub(super) fn distrust(&self) -> bool {
         self.metrics.feed_lost();
         self.is_lost.store(true, Ordering::SeqCst);
+        self.outages.fetch_add(1, Ordering::SeqCst);
         self.trusted_until.swap(0, Ordering::SeqCst) != 0
     }
 
     /// Whether a feed was lost and has not been heard again.
     pub(super) fn is_lost(&self) -> bool {
         self.is_lost.load(Ordering::SeqCst)
+    }
+
+    /// How often a feed was lost: another server may be the primary since.
+    pub(super) fn outages(&self) -> u64 {
+        self.outages.load(Ordering::SeqCst)
     }
 
     fn since_birth(&self, moment: Instant) -> u64 {

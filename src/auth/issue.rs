@@ -61,6 +61,7 @@ impl Auth {
         user: User,
         terms: Terms,
     ) -> Result<Option<Issued>, AuthError> {
+        self.settle(&user).await?;
         let token = random_token(&self.settings.load().tokens.prefix)?;
         let created = self.clock.now();
         let record = TokenRecord {

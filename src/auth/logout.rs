@@ -15,7 +15,7 @@ impl Auth {
         from: IpAddr,
     ) -> Result<(), AuthError> {
         let digest = token.digest();
-        if self.store.revoke_token(digest).await? {
+        if self.end_token(digest).await? {
             let id = TokenId { user: caller.user, head: digest.head() };
             let event = Event::new(EventName::LoggedOut, Actor::Client(from), self.clock.now());
             self.events.record(event.of_caller(caller).with(id));
@@ -25,7 +25,7 @@ impl Auth {
 
     /// Ends all tokens of a user.
     pub async fn logout_all(&self, caller: &Identity, from: IpAddr) -> Result<(), AuthError> {
-        if self.store.revoke_tokens_of(caller.user).await? {
+        if self.end_tokens_of(caller.user, caller.epoch).await? {
             let name = EventName::LoggedOutEverywhere;
             let event = Event::new(name, Actor::Client(from), self.clock.now());
             self.events.record(event.of_caller(caller));

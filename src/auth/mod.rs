@@ -25,6 +25,7 @@ mod refresh;
 mod register;
 mod series;
 mod shelf;
+mod tombstones;
 mod watch;
 
 pub use self::cache::CacheSettings;
@@ -59,6 +60,7 @@ use self::networks::Networks;
 use self::outages::Outages;
 use self::refresh::Refreshes;
 use self::series::Untold;
+use self::tombstones::Tombstones;
 use crate::clock::{Clock, SystemClock};
 use crate::metrics::Metrics;
 use crate::model::limit::{Quota, Standing, Subject};
@@ -87,6 +89,7 @@ pub struct Auth {
     refreshes: Refreshes,
     settings: ArcSwap<Settings>,
     store: Arc<dyn Store>,
+    tombstones: Arc<Tombstones>,
     /// What was counted and is not in the store yet.
     untold: Mutex<Untold>,
     unreadable: Unreadable,
@@ -138,6 +141,7 @@ impl Auth {
             refreshes: Refreshes::new(),
             settings: ArcSwap::from_pointee(settings),
             store,
+            tombstones: Arc::default(),
             untold: Mutex::default(),
             unreadable: Unreadable::default(),
         })

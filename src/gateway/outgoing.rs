@@ -122,6 +122,7 @@ mod tests {
     fn ada() -> Identity {
         let user = UserId(7);
         Identity {
+            epoch: 0,
             is_staff: false,
             lasts: None,
             must_change: false,

@@ -364,8 +364,14 @@ mod tests {
     #[test]
     fn a_caller_is_the_user_of_the_event() {
         let names = Names::new("ada", "");
-        let caller =
-            Identity { is_staff: false, lasts: None, must_change: false, names, user: UserId(7) };
+        let caller = Identity {
+            epoch: 0,
+            is_staff: false,
+            lasts: None,
+            must_change: false,
+            names,
+            user: UserId(7),
+        };
         let (id, name) = event(Actor::Gateway).of_caller(&caller).user.unwrap();
         assert_eq!((id, name.as_str()), (UserId(7), "ada"));
     }

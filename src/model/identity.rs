@@ -7,6 +7,8 @@ use std::time::Duration;
 /// The user behind a good token.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Identity {
+    /// The epoch that the user's good tokens have.
+    pub epoch: u64,
     /// Whether the user is staff.
     pub is_staff: bool,
     /// For how long the token will hold; `None` is forever.
@@ -23,8 +25,8 @@ impl Identity {
     /// Who a token without an end would show to be its user.
     pub fn of(user: &User) -> Self {
         let names = Names::of(user);
-        let User { id, is_staff, must_change, .. } = *user;
-        Self { is_staff, lasts: None, must_change, names, user: id }
+        let User { epoch, id, is_staff, must_change, .. } = *user;
+        Self { epoch, is_staff, lasts: None, must_change, names, user: id }
     }
 }
 

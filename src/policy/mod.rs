@@ -95,7 +95,7 @@ mod tests {
     fn caller(is_staff: bool) -> Identity {
         let user = UserId(7);
         let names = Names::new("ada", "");
-        Identity { is_staff, lasts: None, must_change: false, names, user }
+        Identity { epoch: 0, is_staff, lasts: None, must_change: false, names, user }
     }
 
     #[test]

@@ -94,8 +94,8 @@ impl Gate {
             self.tasks.spawn(async move { setup::offer(&auth, &console).await });
         }
         let keeper = gateway.clone();
-        let [counter, feed, limiter, networks, recorder, refresher, sweeper, watcher] =
-            [(); 8].map(|()| Arc::clone(auth));
+        let [counter, feed, limiter, networks, recorder, refresher, revoker, sweeper, watcher] =
+            [(); 9].map(|()| Arc::clone(auth));
         self.tasks.spawn(notify::watchdog(Arc::clone(reception)));
         self.run_beside(async move { match keeper.keep_upstreams().await {} });
         self.run_beside(async move { match feed.follow_store().await {} });
@@ -104,6 +104,7 @@ impl Gate {
         self.run_beside(async move { match networks.keep_networks().await {} });
         self.run_beside(async move { match recorder.keep_events().await {} });
         self.run_beside(async move { refresher.refresh_tokens().await });
+        self.run_beside(async move { match revoker.keep_revocations().await {} });
         self.run_beside(async move { match watcher.keep_uses().await {} });
         self.run_beside(async move { upkeep::sweep(&sweeper).await });
     }

@@ -4,6 +4,7 @@ mod outages;
 mod reads;
 mod refresh;
 mod revocation;
+mod tombstones;
 
 use crate::harness::eventually;
 use crate::harness::gateway::{Gateway, ROUTES};

@@ -62,7 +62,14 @@ async fn a_trail_that_cannot_be_kept_holds_up_no_other() {
     }
     let ada = create(&auth, "ada").await;
     let (names, client) = (Names::of(&ada), [127, 0, 0, 1].into());
-    let caller = Identity { is_staff: false, lasts: None, must_change: false, names, user: ada.id };
+    let caller = Identity {
+        epoch: 0,
+        is_staff: false,
+        lasts: None,
+        must_change: false,
+        names,
+        user: ada.id,
+    };
     auth.logout_all(&caller, client).await.unwrap();
     for _ in 0..3 {
         auth.until_kept().await;

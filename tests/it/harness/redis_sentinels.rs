@@ -21,10 +21,9 @@ impl RedisSentinels {
     /// Starts a primary with so many replicas, and so many sentinels.
     pub(crate) fn start(replicas: usize, sentinels: usize) -> Self {
         let primary = RedisServer::start();
-        let (ip, port) = (primary.address().ip().to_string(), primary.address().port().to_string());
-        let follow = format!("{ip} {port}");
+        let follow = primary.address();
         let mut servers = vec![primary];
-        servers.extend((0..replicas).map(|_| RedisServer::start_replica(&follow)));
+        servers.extend((0..replicas).map(|_| RedisServer::start_replica(follow)));
         let quorum = sentinels / 2 + 1;
         let sentinels =
             (0..sentinels).map(|_| Sentinel::start(servers[0].address(), quorum)).collect();
@@ -73,6 +72,11 @@ impl RedisSentinels {
     pub(crate) fn url(&self) -> String {
         let places: Vec<_> = self.sentinels.iter().map(|it| it.address.to_string()).collect();
         format!("redis+sentinel://{}/{NAME}", places.join(","))
+    }
+
+    /// The settings that make it the store; keys of that table may follow.
+    pub(crate) fn settings(&self) -> String {
+        format!("[store]\nurl = \"{}\"\n", self.url())
     }
 
     /// The number of the server that the sentinels name.

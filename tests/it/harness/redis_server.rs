@@ -37,11 +37,11 @@ impl RedisServer {
         Self::stopped_with(&[])
     }
 
-    /// Starts a replica of the server at that host and port.
-    pub(super) fn start_replica(of: &str) -> Self {
+    /// Starts a replica of the server at that address.
+    pub(super) fn start_replica(of: SocketAddr) -> Self {
         let mut server = Self::stopped();
-        let ip = server.address.ip().to_string();
-        let more = ["--replicaof", of, "--replica-announce-ip", &ip];
+        let (ip, of) = (server.address.ip().to_string(), format!("{} {}", of.ip(), of.port()));
+        let more = ["--replicaof", &of, "--replica-announce-ip", &ip];
         server.arguments.extend(more.map(ToOwned::to_owned));
         server.restart();
         server
