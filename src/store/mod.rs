@@ -301,6 +301,8 @@ impl StoreError {
 pub enum Settings {
     /// A Redis server: `redis://HOST:PORT/DB` or `rediss://…`. May hold a password, so it has no Debug.
     Redis {
+        /// How many replicas must have what ends something before it is answered.
+        replicas: u16,
         /// The address.
         url: String,
     },
@@ -314,7 +316,9 @@ pub enum Settings {
 /// Opens a store. A server that does not answer is no error: it may come back.
 pub fn open(settings: &Settings) -> Result<Arc<dyn Store>, StoreError> {
     Ok(match settings {
-        Settings::Redis { url } => Arc::new(redis::RedisStore::open(url)?),
+        Settings::Redis { replicas, url } => {
+            Arc::new(redis::RedisStore::open(url)?.ending_on(*replicas))
+        }
         Settings::Sqlite { path } => Arc::new(sqlite::SqliteStore::open(path)?),
     })
 }

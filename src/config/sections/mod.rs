@@ -45,7 +45,16 @@ pub(super) fn read(written: Table, report: &mut Report) -> Config {
 
 fn store(section: &mut Section<'_>) -> store::Settings {
     let default = store::Settings::Sqlite { path: PathBuf::from("authgate.db") };
-    section.secret(["url", "url_file"], default, values::store_url)
+    let mut store = section.secret(["url", "url_file"], default, values::store_url);
+    let wanted = section.read("replicas", 0, values::number(0..=16));
+    match &mut store {
+        store::Settings::Redis { replicas, .. } => *replicas = wanted,
+        store::Settings::Sqlite { .. } if wanted > 0 => {
+            section.reject("replicas", "is for Redis: a file has no replicas");
+        }
+        store::Settings::Sqlite { .. } => {}
+    }
+    store
 }
 
 fn cache(section: &mut Section<'_>) -> CacheSettings {

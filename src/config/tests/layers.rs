@@ -9,7 +9,7 @@ fn listen(config: &Config) -> Vec<String> {
 
 fn redis(config: &Config) -> &str {
     match &config.store {
-        store::Settings::Redis { url } => url,
+        store::Settings::Redis { url, .. } => url,
         store::Settings::Sqlite { .. } => panic!("not Redis"),
     }
 }

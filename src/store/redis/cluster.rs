@@ -3,17 +3,17 @@
 use super::address::{Access, Server};
 use super::fault::{Failure, Fault};
 use super::node::Node;
-use super::request::{Request, key_of};
+use super::opinions::latest;
+use super::request::{How, Request, key_of};
 use super::slots::{Slots, slot};
 use arc_swap::ArcSwapOption;
 use futures_util::future::join_all;
-use futures_util::stream::{FuturesUnordered, StreamExt};
 use redis::{Cmd, FromRedisValue, Pipeline, RedisError, Value, from_redis_value, pipe};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex as Turn, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 /// How often a request may be sent on to another server.
 const WAYS: usize = 5;
@@ -21,8 +21,6 @@ const WAYS: usize = 5;
 const ON_THE_WAY: Duration = Duration::from_millis(10);
 /// How often, at most, the servers are asked who has which slots.
 const ASK_EVERY: Duration = Duration::from_millis(100);
-/// How long to wait for a better answer to that after the first.
-const SECOND_OPINION: Duration = Duration::from_millis(30);
 
 /// A cluster.
 pub(super) struct Cluster {
@@ -71,15 +69,15 @@ impl Cluster {
     pub(super) async fn ask<T: FromRedisValue>(
         &self,
         request: &Request<'_>,
-        may_repeat: bool,
+        how: How,
     ) -> Result<T, Failure> {
         match request {
             Request::Batch(pipeline) if !pipeline.is_transaction() => {
-                self.ask_many(pipeline, may_repeat).await
+                self.ask_many(pipeline, how).await
             }
             _ => {
                 let key = request.key().unwrap_or_default();
-                self.ask_slot(request, slot(&key), may_repeat).await
+                self.ask_slot(request, slot(&key), how).await
             }
         }
     }
@@ -88,23 +86,17 @@ impl Cluster {
         &self,
         request: &Request<'_>,
         slot: u16,
-        may_repeat: bool,
+        how: How,
     ) -> Result<T, Failure> {
         let mut node = self.owner(slot).await?;
-        let (mut is_exception, mut may_repeat) = (false, may_repeat);
-        let mut ways = 0;
+        let (mut how, mut ways) = (how, 0);
         loop {
-            let answer = if is_exception {
-                node.ask_as_exception(request).await
-            } else {
-                node.ask(request).await
-            };
-            let failure = match answer {
+            let failure = match node.ask(request, how).await {
                 Err(failure) if ways < WAYS => failure,
                 answer => return answer,
             };
             ways += 1;
-            is_exception = false;
+            how.is_exception = false;
             match &failure.fault {
                 Fault::Moved(to) => {
                     self.ask_for_slots().await?;
@@ -112,11 +104,11 @@ impl Cluster {
                 }
                 Fault::Asked(to) => {
                     node = self.redirected(&node, to)?;
-                    is_exception = true;
+                    how.is_exception = true;
                 }
                 Fault::OnTheWay => sleep(ON_THE_WAY).await,
-                fault if fault.doubts_primary() && may_repeat => {
-                    may_repeat = false;
+                fault if fault.doubts_primary() && how.may_repeat => {
+                    how.may_repeat = false;
                     self.ask_for_slots().await?;
                     node = self.owner(slot).await?;
                 }
@@ -135,7 +127,7 @@ impl Cluster {
     async fn ask_many<T: FromRedisValue>(
         &self,
         pipeline: &Pipeline,
-        may_repeat: bool,
+        how: How,
     ) -> Result<T, Failure> {
         let commands: Vec<&Cmd> = pipeline.cmd_iter().collect();
         let slots = self.slots().await?;
@@ -147,7 +139,7 @@ impl Cluster {
         }
         let shares = shares.into_iter().map(|(server, share)| async move {
             let node = self.node(server)?;
-            self.ask_share(&node, share, may_repeat).await
+            self.ask_share(&node, share, how).await
         });
         let mut values = vec![Value::Nil; commands.len()];
         for share in join_all(shares).await {
@@ -166,18 +158,18 @@ impl Cluster {
         &self,
         node: &Arc<Node>,
         share: Vec<(usize, &Cmd)>,
-        may_repeat: bool,
+        how: How,
     ) -> Result<Vec<(usize, Value)>, Failure> {
         let mut batch = pipe();
         batch.ignore_errors();
         for (_, command) in &share {
             batch.add_command((*command).clone());
         }
-        let answers: Vec<Result<Value, RedisError>> = match node.ask(&Request::Batch(&batch)).await
-        {
-            Err(failure) if failure.fault.doubts_primary() && may_repeat => Vec::new(),
-            answers => answers?,
-        };
+        let answers: Vec<Result<Value, RedisError>> =
+            match node.ask(&Request::Batch(&batch), how).await {
+                Err(failure) if failure.fault.doubts_primary() && how.may_repeat => Vec::new(),
+                answers => answers?,
+            };
         let mut answers = answers.into_iter();
         let mut values = Vec::with_capacity(share.len());
         for (at, command) in share {
@@ -185,7 +177,7 @@ impl Cluster {
                 Some(Ok(value)) => value,
                 None | Some(Err(Fault::Moved(_) | Fault::Asked(_) | Fault::OnTheWay)) => {
                     let slot = slot(&key_of(command).unwrap_or_default());
-                    self.ask_slot(&Request::Command(command), slot, may_repeat).await?
+                    self.ask_slot(&Request::Command(command), slot, how).await?
                 }
                 Some(Err(fault)) => return Err(fault.in_place(&node.place())),
             };
@@ -279,31 +271,13 @@ impl Cluster {
         let known = self.slots.load_full();
         let known = known.iter().flat_map(|slots| slots.everyone()).chain(&self.seeds);
         let known: BTreeSet<&Server> = known.collect();
-        let mut answers: FuturesUnordered<_> = known
-            .into_iter()
-            .map(|server| async move {
-                let node = self.node(server)?;
-                let answer: (String, Value) = node.ask(&Request::Batch(ask)).await?;
-                Slots::read(&answer.0, &answer.1, server)
-                    .map_err(|fault| fault.in_place(&node.place()))
-            })
-            .collect();
-        let (mut best, mut failure): (Option<Slots>, _) = (None, None);
-        loop {
-            let next = match best {
-                None => answers.next().await,
-                // Others may have seen more, but those that are lost answer late or never.
-                Some(_) => timeout(SECOND_OPINION, answers.next()).await.unwrap_or_default(),
-            };
-            match next {
-                Some(Ok(slots)) if best.as_ref().is_none_or(|best| slots.epoch > best.epoch) => {
-                    best = Some(slots);
-                }
-                Some(Ok(_)) => {}
-                Some(Err(why)) => failure = Some(why),
-                None => break,
-            }
-        }
-        best.ok_or_else(|| failure.unwrap_or_else(|| Fault::Silent.in_place(&self.place())))
+        let answers = known.into_iter().map(|server| async move {
+            let node = self.node(server)?;
+            let answer: (String, Value) = node.ask(&Request::Batch(ask), How::default()).await?;
+            let slots = Slots::read(&answer.0, &answer.1, server);
+            slots.map_err(|fault| fault.in_place(&node.place()))
+        });
+        let best = latest(answers, |slots| slots.epoch).await;
+        best.map_err(|failure| failure.unwrap_or_else(|| Fault::Silent.in_place(&self.place())))
     }
 }

@@ -27,6 +27,8 @@ pub(super) enum Fault {
     Refused(String),
     /// No answer came in time.
     Silent,
+    /// It was done, but not so many replicas have it as should.
+    Unreplicated { have_it: u16, replicas: u16 },
     /// It cannot serve as a store.
     Unsuitable(String),
 }
@@ -42,6 +44,7 @@ impl Fault {
             | Self::OnTheWay
             | Self::ReadOnly
             | Self::Refused(_)
+            | Self::Unreplicated { .. }
             | Self::Unsuitable(_) => false,
         }
     }
@@ -76,6 +79,11 @@ impl From<Failure> for StoreError {
             Fault::OnTheWay => "its keys are on their way to another server".to_owned(),
             Fault::ReadOnly => "it is a replica, which takes no writes".to_owned(),
             Fault::Silent => "no answer in time".to_owned(),
+            Fault::Unreplicated { have_it, replicas } => {
+                format!(
+                    "{have_it} replicas have what was written, and store.replicas is {replicas}"
+                )
+            }
         };
         Self::unavailable(format!("Redis at {}: {why}", failure.place))
     }
@@ -141,6 +149,7 @@ fn said(code: &str, details: &str) -> Fault {
             "it is a node of a Redis Cluster: write redis+cluster:// in its address".to_owned()
         }
         _ if is("OOM") => "its memory is full".to_owned(),
+        _ if is("No such master") => "the sentinel knows no primary of that name".to_owned(),
         // The details may repeat what was sent.
         _ => format!("it answered with the error {code}"),
     })

@@ -3,7 +3,7 @@
 use super::RedisStore;
 use super::fault::Fault;
 use super::node::Node;
-use super::request::Request;
+use super::request::{How, Request};
 use crate::store::{Inspection, StoreError};
 use futures_util::future::try_join_all;
 use redis::Value;
@@ -101,7 +101,9 @@ impl RedisStore {
         let ping = redis::cmd("PING");
         let ask = |node: Arc<Node>| {
             let ping = &ping;
-            async move { node.ask_again::<Value>(&Request::Command(ping)).await.map(drop) }
+            async move {
+                node.ask_again::<Value>(&Request::Command(ping), How::default()).await.map(drop)
+            }
         };
         let primaries = self.link.primaries().await?;
         try_join_all(primaries.nodes.into_iter().map(ask)).await?;
@@ -112,7 +114,8 @@ impl RedisStore {
         let primaries = self.link.primaries().await?;
         let (mut products, mut warnings) = (BTreeSet::new(), Vec::new());
         for node in &primaries.nodes {
-            let text: String = node.ask_again(&Request::Command(&redis::cmd("INFO"))).await?;
+            let text: String =
+                node.ask_again(&Request::Command(&redis::cmd("INFO")), How::default()).await?;
             let info = Info::parse(&text);
             info.refuse_old().map_err(|fault| fault.in_place(&node.place()))?;
             products.insert(info.product());
@@ -133,7 +136,8 @@ impl RedisStore {
 async fn appendfsync(node: &Node) -> Option<String> {
     let mut command = redis::cmd("CONFIG");
     command.arg("GET").arg("appendfsync");
-    let settings: Result<HashMap<String, String>, _> = node.ask(&Request::Command(&command)).await;
+    let settings: Result<HashMap<String, String>, _> =
+        node.ask(&Request::Command(&command), How::default()).await;
     settings.ok()?.remove("appendfsync")
 }
 

@@ -1,6 +1,6 @@
 //! Limits: a key each, counted by the server's own clock.
 
-use super::request::Request;
+use super::request::{How, Request};
 use super::{RedisStore, keys};
 use crate::clock::{Timestamp, micros};
 use crate::model::limit::{Charge, Familiar, Rule, Standing, Taken};
@@ -95,7 +95,7 @@ impl RedisStore {
                 let mut scan = redis::cmd("SCAN");
                 scan.arg(cursor).arg("MATCH").arg(keys::LIMITS).arg("COUNT").arg(CHUNK);
                 let names: Vec<String>;
-                (cursor, names) = node.ask_again(&Request::Command(&scan)).await?;
+                (cursor, names) = node.ask_again(&Request::Command(&scan), How::default()).await?;
                 // A scan may show a key twice.
                 found.extend(names);
                 if cursor == 0 {

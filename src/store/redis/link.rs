@@ -4,7 +4,7 @@ use super::address::Address;
 use super::cluster::Cluster;
 use super::fault::{Failure, Fault};
 use super::node::Node;
-use super::request::Request;
+use super::request::{How, Request};
 use super::sentinel::Sentinel;
 use crate::store::StoreError;
 use redis::FromRedisValue;
@@ -17,7 +17,11 @@ use tokio::time::timeout;
 const ANSWER_WITHIN: Duration = Duration::from_millis(700);
 
 /// The servers of a store.
-pub(super) struct Link(Servers);
+pub(super) struct Link {
+    /// How many replicas must have what ends something.
+    replicas: u16,
+    servers: Servers,
+}
 
 enum Servers {
     Cluster(Cluster),
@@ -28,25 +32,31 @@ enum Servers {
 impl Link {
     /// A link that is not connected yet.
     pub(super) fn new(address: Address) -> Result<Self, Fault> {
-        Ok(Self(match address {
+        let servers = match address {
             Address::Cluster { access, seeds } => Servers::Cluster(Cluster::new(access, seeds)),
             Address::One(info) => Servers::One(Arc::new(Node::new(info)?)),
             Address::Sentinel { access, name, sentinels } => {
                 Servers::Sentinel(Sentinel::new(access, name, &sentinels)?)
             }
-        }))
+        };
+        Ok(Self { replicas: 0, servers })
+    }
+
+    /// How many replicas must have what ends something from now on.
+    pub(super) fn end_on(&mut self, replicas: u16) {
+        self.replicas = replicas;
     }
 
     /// What it is, for an operator: the place of one server with its database, or of many.
     pub(super) fn description(&self) -> String {
-        match &self.0 {
+        match &self.servers {
             Servers::One(node) => format!("{}/{}", node.place(), node.database()),
             Servers::Cluster(_) | Servers::Sentinel(_) => self.place(),
         }
     }
 
     fn place(&self) -> String {
-        match &self.0 {
+        match &self.servers {
             Servers::Cluster(cluster) => cluster.place(),
             Servers::One(node) => node.place(),
             Servers::Sentinel(sentinel) => sentinel.place().to_owned(),
@@ -59,7 +69,7 @@ impl Link {
         &self,
         request: Request<'_>,
     ) -> Result<T, StoreError> {
-        self.in_time(self.attempt(&request, true)).await
+        self.in_time(self.attempt(&request, How { may_repeat: true, ..How::default() })).await
     }
 
     /// Asks once: for what would give another answer the second time.
@@ -67,13 +77,24 @@ impl Link {
         &self,
         request: Request<'_>,
     ) -> Result<T, StoreError> {
-        self.in_time(self.attempt(&request, false)).await
+        self.in_time(self.attempt(&request, How::default())).await
+    }
+
+    /// Asks for what ends something, and returns once enough replicas have it, too: if the primary is
+    /// lost then, it stays ended.
+    pub(super) async fn end<T: FromRedisValue>(
+        &self,
+        request: Request<'_>,
+        may_repeat: bool,
+    ) -> Result<T, StoreError> {
+        let how = How { may_repeat, replicas: self.replicas, ..How::default() };
+        self.in_time(self.attempt(&request, how)).await
     }
 
     /// All servers that answer for keys, as far as is known.
     pub(super) async fn primaries(&self) -> Result<Primaries, StoreError> {
         self.in_time(async {
-            let (nodes, changed) = match &self.0 {
+            let (nodes, changed) = match &self.servers {
                 Servers::Cluster(cluster) => {
                     let (nodes, changed) = cluster.primaries().await?;
                     (nodes, Some(changed))
@@ -88,7 +109,7 @@ impl Link {
 
     /// Whether these are still all that answer for keys, as those say who decide on it.
     pub(super) async fn are_primaries(&self, nodes: &[Arc<Node>], epochs: &[u64]) -> bool {
-        match &self.0 {
+        match &self.servers {
             Servers::Cluster(cluster) => {
                 let is_known = cluster.epoch() >= epochs.iter().max().copied();
                 is_known || {
@@ -107,19 +128,19 @@ impl Link {
 
     /// Whether the servers are those of a cluster.
     pub(super) fn is_cluster(&self) -> bool {
-        matches!(self.0, Servers::Cluster(_))
+        matches!(self.servers, Servers::Cluster(_))
     }
 
     async fn attempt<T: FromRedisValue>(
         &self,
         request: &Request<'_>,
-        may_repeat: bool,
+        how: How,
     ) -> Result<T, Failure> {
-        match &self.0 {
-            Servers::Cluster(cluster) => cluster.ask(request, may_repeat).await,
-            Servers::One(node) if may_repeat => node.ask_again(request).await,
-            Servers::One(node) => node.ask(request).await,
-            Servers::Sentinel(sentinel) => sentinel.ask(request, may_repeat).await,
+        match &self.servers {
+            Servers::Cluster(cluster) => cluster.ask(request, how).await,
+            Servers::One(node) if how.may_repeat => node.ask_again(request, how).await,
+            Servers::One(node) => node.ask(request, how).await,
+            Servers::Sentinel(sentinel) => sentinel.ask(request, how).await,
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod address;
 mod cluster;
+mod connection;
 mod counts;
 mod events;
 mod fault;
@@ -22,6 +23,7 @@ mod link;
 mod node;
 mod notes;
 mod operators;
+mod opinions;
 mod password;
 mod record;
 mod request;
@@ -79,6 +81,13 @@ impl RedisStore {
         })?;
         let (listener, scripts) = (Listener::default(), Scripts::new());
         Ok(Self { link, listener, scripts, unreadable: Unreadable::default() })
+    }
+
+    /// Has what ends something answered only once so many replicas have it.
+    #[must_use]
+    pub fn ending_on(mut self, replicas: u16) -> Self {
+        self.link.end_on(replicas);
+        self
     }
 
     /// Whether [`RedisStore::open`] can read an address.

@@ -18,7 +18,7 @@ impl RedisStore {
             .arg(change.from.expose())
             .arg(change.to.expose())
             .arg(kept.as_ref().map_or_else(String::new, |token| Entry::of(token).text()));
-        let epoch: Option<u64> = self.link.ask(Request::Script(&script)).await?;
+        let epoch: Option<u64> = self.link.end(Request::Script(&script), true).await?;
         let Some(epoch) = epoch else { return Ok(false) };
         // One of an earlier epoch had ended before.
         if let Some(token) = kept.filter(|token| token.epoch + 1 == epoch)

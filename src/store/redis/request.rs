@@ -6,6 +6,17 @@ use redis::{
     ToRedisArgs,
 };
 
+/// How to ask.
+#[derive(Clone, Copy, Default)]
+pub(super) struct How {
+    /// Whether it is an exception that this server is asked, which has said so itself.
+    pub(super) is_exception: bool,
+    /// Whether it may safely happen twice.
+    pub(super) may_repeat: bool,
+    /// How many replicas must have what was written before it is answered.
+    pub(super) replicas: u16,
+}
+
 /// Something to ask of a server in one go.
 pub(super) enum Request<'a> {
     /// Commands that need not happen together, or happen in one slot.
@@ -30,17 +41,17 @@ impl Request<'_> {
     pub(super) async fn send<T: FromRedisValue>(
         &self,
         to: &mut MultiplexedConnection,
-        is_asking: bool,
+        is_exception: bool,
     ) -> RedisResult<T> {
         match self {
             Self::Batch(pipeline) => pipeline.query_async(to).await,
-            Self::Command(command) => send_command(command, to, is_asking).await,
+            Self::Command(command) => send_command(command, to, is_exception).await,
             Self::Script(call) => {
                 let command = call.command();
-                match send_command(&command, to, is_asking).await {
+                match send_command(&command, to, is_exception).await {
                     Err(error) if is_unknown_script(&error) => {
                         call.script.load_async(to).await?;
-                        send_command(&command, to, is_asking).await
+                        send_command(&command, to, is_exception).await
                     }
                     answer => answer,
                 }
@@ -61,9 +72,9 @@ pub(super) fn key_of(command: &Cmd) -> Option<Vec<u8>> {
 async fn send_command<T: FromRedisValue>(
     command: &Cmd,
     to: &mut MultiplexedConnection,
-    is_asking: bool,
+    is_exception: bool,
 ) -> RedisResult<T> {
-    if !is_asking {
+    if !is_exception {
         return command.query_async(to).await;
     }
     let mut both = redis::pipe();

@@ -3,9 +3,10 @@
 use super::address::{Access, Server};
 use super::fault::{Failure, Fault};
 use super::node::Node;
-use super::request::Request;
-use futures_util::future::{BoxFuture, FutureExt, select_ok};
+use super::opinions::latest;
+use super::request::{How, Request};
 use redis::FromRedisValue;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -84,27 +85,31 @@ impl Sentinel {
         current.as_ref().is_some_and(|it| it.server == server && Arc::ptr_eq(&it.node, node))
     }
 
-    /// What the first sentinel says that knows.
+    /// What those sentinels say that have seen the latest change.
     async fn whereabouts(&self) -> Result<Server, Failure> {
         let mut command = redis::cmd("SENTINEL");
-        command.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.name);
+        command.arg("MASTER").arg(&self.name);
         let command = &command;
-        let ask = |node: &Arc<Node>| -> BoxFuture<'_, Result<Server, Failure>> {
-            let node = Arc::clone(node);
-            async move {
-                let answer: Option<(String, u16)> = node.ask(&Request::Command(command)).await?;
-                let Some((host, port)) = answer else {
-                    return Err(Fault::Refused(format!(
-                        "the sentinel knows no primary with the name {}",
-                        self.name
-                    ))
-                    .in_place(&node.place()));
-                };
-                Ok(Server { host, port })
+        let answers = self.sentinels.iter().map(|node| async move {
+            let about: HashMap<String, String> =
+                node.ask(&Request::Command(command), How::default()).await?;
+            let number = |field: &str| about.get(field)?.parse().ok();
+            let port = about.get("port").and_then(|port| port.parse().ok());
+            match (about.get("ip"), port, number("config-epoch")) {
+                (Some(host), Some(port), Some(epoch)) => {
+                    Ok((Server { host: host.clone(), port }, epoch))
+                }
+                _ => {
+                    Err(Fault::Corrupt("the sentinel does not say where the primary is".to_owned())
+                        .in_place(&node.place()))
+                }
             }
-            .boxed()
+        });
+        let latest = latest(answers, |(_, epoch)| *epoch).await;
+        let failed = |failure: Option<Failure>| {
+            failure.unwrap_or_else(|| Fault::Silent.in_place(self.place()))
         };
-        select_ok(self.sentinels.iter().map(ask)).await.map(|(server, _)| server)
+        latest.map(|(server, _)| server).map_err(failed)
     }
 
     fn current(&self) -> MutexGuard<'_, Option<Current>> {
@@ -116,18 +121,18 @@ impl Sentinel {
     pub(super) async fn ask<T: FromRedisValue>(
         &self,
         request: &Request<'_>,
-        may_repeat: bool,
+        how: How,
     ) -> Result<T, Failure> {
         let node = self.primary().await?;
-        let failure = match node.ask(request).await {
+        let failure = match node.ask(request, how).await {
             Err(failure) if failure.fault.doubts_primary() => failure,
             answer => return answer,
         };
         self.doubt(&node);
         let was_done = !matches!(failure.fault, Fault::ReadOnly);
-        if was_done && !may_repeat {
+        if was_done && !how.may_repeat {
             return Err(failure);
         }
-        self.primary().await?.ask(request).await
+        self.primary().await?.ask(request, how).await
     }
 }

@@ -143,14 +143,14 @@ impl RedisStore {
     pub(super) async fn remove_token(&self, digest: TokenDigest) -> Result<bool, StoreError> {
         let Some(token) = self.read_token(digest).await? else { return Ok(false) };
         let delete = Cmd::del(keys::token(&digest));
-        let is_deleted = self.link.ask_once(Request::Command(&delete)).await?;
+        let is_deleted = self.link.end(Request::Command(&delete), false).await?;
         self.unlist(token.user, &[Entry::of(&token)]).await?;
         Ok(is_deleted)
     }
 
     pub(super) async fn end_tokens(&self, user: UserId) -> Result<bool, StoreError> {
         let script = self.scripts.end_tokens.key(keys::user(user));
-        self.link.ask(Request::Script(&script)).await
+        self.link.end(Request::Script(&script), true).await
     }
 
     /// The entries of a user's list whose score is at least `from`.

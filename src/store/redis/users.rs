@@ -177,7 +177,12 @@ impl RedisStore {
             }
             _ => None,
         };
-        let fields: Fields = self.link.ask(Request::Script(&script)).await?;
+        let request = Request::Script(&script);
+        let fields: Fields = if change.ends_tokens() {
+            self.link.end(request, true).await?
+        } else {
+            self.link.ask(request).await?
+        };
         let after = record::user(id, &fields)?;
         if let (Some(before), Some(after)) = (before, &after) {
             later(id, self.reindex_user(&before, after).await);
@@ -188,7 +193,7 @@ impl RedisStore {
     /// Deletes the hash, and with it all tokens; what is left then is swept one day at the latest.
     pub(super) async fn remove_user(&self, id: UserId) -> Result<bool, StoreError> {
         let Some(user) = self.read_user(id).await? else { return Ok(false) };
-        if !self.link.ask_once(Request::Command(&Cmd::del(keys::user(id)))).await? {
+        if !self.link.end(Request::Command(&Cmd::del(keys::user(id))), false).await? {
             return Ok(false);
         }
         if let Err(error) = self.remove_traces(&user).await {

@@ -75,3 +75,18 @@ fn a_logout_that_the_next_primary_has_not_heard_of_holds() {
     }
     eventually("the replay", || (one.meter("tombstones_replayed_total") >= 2.0).then_some(()));
 }
+
+#[test]
+fn a_logout_is_done_once_as_many_replicas_have_it_as_are_wanted() {
+    let (upstream, redis) = (Upstream::start(), RedisSentinels::start(1, 1));
+    let settings = upstream.settings() + ROUTES + &redis.settings() + "replicas = 1\n";
+    let gateway = Gateway::metered(&settings);
+    let (token, more) = (gateway.register("alice"), gateway.register("bob"));
+    assert_eq!(log_out(&gateway, "/api/logout/", &token), 204);
+    redis.servers[1].freeze();
+    assert_eq!(log_out(&gateway, "/api/logoutall/", &more), 503);
+    assert_eq!(gateway.status_of(&more), 401);
+    redis.servers[1].thaw();
+    let last = gateway.register("carol");
+    eventually("a logout", || (log_out(&gateway, "/api/logout/", &last) == 204).then_some(()));
+}

@@ -100,7 +100,7 @@ async fn after_the_loss_of_a_primary_its_replica_is_asked_and_followed() {
     let ((), waited) = until_it_answers(async || store.user(alice.id).await.map(drop)).await;
     println!("answered after {waited:?}");
     assert!(is_good(&*store, "first").await);
-    let (watched, _) = until_it_answers(async || Ok(Watched::begin(&store).await)).await;
+    let watched = Watched::begin_again(&store).await;
     watched.forget();
     until_it_answers(async || other.revoke_tokens_of(alice.id).await).await;
     watched.until_told().await;

@@ -50,6 +50,21 @@ impl Watched {
         watched
     }
 
+    /// The same where the feed may end a few times before it can be trusted: after a failover.
+    pub(super) async fn begin_again(store: &Arc<dyn Store>) -> Self {
+        let (mut feed, notes) = (JoinSet::new(), Arc::<Notes>::default());
+        let (store, hears) = (Arc::clone(store), Arc::clone(&notes));
+        feed.spawn(async move {
+            loop {
+                println!("{:?}", store.watch(Arc::<Notes>::clone(&hears), BEAT * 10).await);
+                sleep(BEAT).await;
+            }
+        });
+        let watched = Self { feed, notes };
+        watched.until_told().await;
+        watched
+    }
+
     /// Waits until the feed ends.
     pub(super) async fn until_it_ends(&mut self) -> StoreError {
         let end = timeout(PATIENCE, self.feed.join_next()).await;

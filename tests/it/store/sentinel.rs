@@ -56,7 +56,7 @@ async fn after_the_loss_of_the_primary_the_next_one_is_asked_and_followed() {
         until_it_answers(async || store.revoke_token(super::digest("none")).await).await;
     println!("answered after {waited:?}");
     assert!(is_good(&*store, "first").await);
-    let watched = Watched::begin(&store).await;
+    let watched = Watched::begin_again(&store).await;
     watched.forget();
     until_it_answers(async || other.revoke_tokens_of(alice.id).await).await;
     watched.until_told().await;

@@ -1,0 +1,140 @@
+//! A connection that is made when it is first needed, and made anew when it breaks or falls silent.
+
+use super::fault::Fault;
+use super::inspect::Info;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Mutex as Turn;
+use tokio::time::{sleep, timeout};
+
+/// How long one reply may take.
+pub(super) const REPLY_WITHIN: Duration = Duration::from_millis(300);
+/// How long a connection may take, its second attempt included.
+const CONNECT_WITHIN: Duration = Duration::from_millis(400);
+/// How long to wait before the second attempt: a restarting server refuses for a moment.
+const SECOND_ATTEMPT_AFTER: Duration = Duration::from_millis(50);
+/// How long a server that did not answer is left alone; then one request tries again.
+const LEFT_ALONE_FOR: Duration = Duration::from_millis(200);
+/// How many requests may wait to be written.
+const QUEUE: usize = 1024;
+
+/// A connection to one server, shared by all who ask.
+///
+/// Not the crate's `ConnectionManager`: that one keeps a connection on which requests time out, so
+/// a server that vanished without a word (a failover, a firewall) would stay away for minutes.
+#[derive(Default)]
+pub(super) struct Connection {
+    /// Who connects; the others wait for the outcome.
+    connecting: Turn<()>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// How often it was tried to connect.
+    attempts: u64,
+    /// Why the last attempt failed, if it did.
+    failure: Option<Fault>,
+    live: Option<Live>,
+    /// Until when a server is left alone that did not answer.
+    silent: Option<Instant>,
+}
+
+impl State {
+    /// Why an attempt failed that somebody else has made meanwhile.
+    fn failure_since(&self, attempts: u64) -> Option<Fault> {
+        (self.attempts != attempts).then(|| self.failure.clone()).flatten()
+    }
+}
+
+#[derive(Clone)]
+pub(super) struct Live {
+    pub(super) connection: MultiplexedConnection,
+    serial: u64,
+}
+
+impl Connection {
+    /// Has the connection made anew for the next who ask: this one is of no more use.
+    pub(super) fn forget(&self, live: &Live) {
+        self.state().live.take_if(|current| current.serial == live.serial);
+    }
+
+    /// The connection. One caller makes it while the others wait, and its failure is theirs too:
+    /// if each tried for itself, the last of many would wait for a long time. Nobody else waits for
+    /// a server that fell silent.
+    pub(super) async fn live(&self, client: &Client) -> Result<Live, Fault> {
+        let attempts = self.state().attempts;
+        let _turn = match self.known(Instant::now()) {
+            Known::Live(live) => return Ok(live),
+            Known::Nothing => self.connecting.lock().await,
+            Known::Silent => return Err(Fault::Silent),
+            Known::WasSilent => self.connecting.try_lock().map_err(|_| Fault::Silent)?,
+        };
+        if let Known::Live(live) = self.known(Instant::now()) {
+            return Ok(live);
+        }
+        if let Some(failure) = self.state().failure_since(attempts) {
+            return Err(failure);
+        }
+        let outcome = connect(client).await;
+        let mut state = self.state();
+        state.attempts += 1;
+        state.silent =
+            matches!(outcome, Err(Fault::Silent)).then(|| Instant::now() + LEFT_ALONE_FOR);
+        state.failure = outcome.as_ref().err().cloned();
+        let live = Live { connection: outcome?, serial: state.attempts };
+        state.live = Some(live.clone());
+        Ok(live)
+    }
+
+    fn known(&self, now: Instant) -> Known {
+        let state = self.state();
+        match (&state.live, state.silent) {
+            (Some(live), _) => Known::Live(live.clone()),
+            (None, Some(until)) if now < until => Known::Silent,
+            (None, Some(_)) => Known::WasSilent,
+            (None, None) => Known::Nothing,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn connect(client: &Client) -> Result<MultiplexedConnection, Fault> {
+    let connection = timeout(CONNECT_WITHIN, async {
+        match connect_once(client).await {
+            Err(Fault::Lost(_)) => {
+                sleep(SECOND_ATTEMPT_AFTER).await;
+                connect_once(client).await
+            }
+            result => result,
+        }
+    });
+    connection.await.unwrap_or(Err(Fault::Silent))
+}
+
+/// Connects, and refuses a server that is too old before it is asked anything else.
+async fn connect_once(client: &Client) -> Result<MultiplexedConnection, Fault> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(REPLY_WITHIN))
+        .set_response_timeout(Some(REPLY_WITHIN))
+        .set_pipeline_buffer_size(QUEUE);
+    let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+    let info: String = redis::cmd("INFO").arg("server").query_async(&mut connection).await?;
+    Info::parse(&info).refuse_old()?;
+    Ok(connection)
+}
+
+/// What is known of a connection before anything is tried.
+enum Known {
+    Live(Live),
+    Nothing,
+    /// It fell silent a moment ago.
+    Silent,
+    /// It fell silent some time ago.
+    WasSilent,
+}
