@@ -170,7 +170,8 @@ impl From<AuthError> for Refusal {
             error @ (AuthError::BadCredentials
             | AuthError::InactiveUser
             | AuthError::InvalidToken
-            | AuthError::TokenLimit) => Self::Refused(sentence(&error.to_string())),
+            | AuthError::TokenLimit
+            | AuthError::Unproved) => Self::Refused(sentence(&error.to_string())),
         }
     }
 }

@@ -1,13 +1,11 @@
 //! What operators do with their own account at the console.
 
 use super::super::change_password::{ChangeError, NewPassword, Swap};
-use super::super::login::{Door, Typed};
-use super::super::{Auth, AuthError, Seat};
+use super::super::login::Door;
+use super::super::{Auth, AuthError};
 use super::session::{SessionId, SessionSettings, Visitor};
-use crate::model::event::Actor;
-use crate::model::password::Password;
+use crate::clock::Timestamp;
 use crate::model::user::User;
-use std::sync::Arc;
 
 impl Auth {
     /// Replaces an operator's own password, if they know the present one. All their sessions and
@@ -26,54 +24,9 @@ impl Auth {
         // Whatever else ends sessions ends this one, too.
         let now = now.filter(|user| user.epoch == before.epoch + 1);
         let now = now.ok_or(AuthError::InvalidToken)?;
-        Ok(self.begin_session(&now, visitor, settings).await?)
+        // A password alone proves too little of one who has the second factor.
+        let has_app = self.has_second_factor(now.id).await?;
+        let proved = if has_app { Timestamp::from_micros(0) } else { self.clock.now() };
+        Ok(self.begin_session(&now, visitor, settings, proved).await?)
     }
-
-    /// Takes an operator's own second factor from them, if they know their password and a code;
-    /// says whether they did.
-    pub async fn disable_second_factor(
-        &self,
-        user: &User,
-        proof: OwnProof<'_>,
-        by: Actor,
-    ) -> Result<bool, AuthError> {
-        if !self.has_second_factor(user.id).await? || !self.prove(user, proof, &by).await? {
-            return Ok(false);
-        }
-        self.reset_second_factor(user, by).await
-    }
-
-    /// Whether one who is signed in knows their password, and a code if they have the second factor:
-    /// for what outlives a session, which someone else may have. It counts as a sign-in does.
-    pub async fn prove(
-        &self,
-        user: &User,
-        proof: OwnProof<'_>,
-        by: &Actor,
-    ) -> Result<bool, AuthError> {
-        let Some(from) = by.address() else { return Ok(false) };
-        let password = Arc::new(proof.password);
-        let username = user.username.as_str();
-        let guess = Typed { door: Door::Inside, from, password: &password, username };
-        let judged = self.count_guess(guess, async |seat: &mut Seat<'_>, found| {
-            self.check_password(seat, guess, found).await
-        });
-        match judged.await {
-            Ok(found) if found.id == user.id => {}
-            Ok(_) | Err(AuthError::BadCredentials) => return Ok(false),
-            Err(error) => return Err(error),
-        }
-        if !self.has_second_factor(user.id).await? {
-            return Ok(true);
-        }
-        self.proves_second_factor(user, proof.code, by).await
-    }
-}
-
-/// By what one who is signed in proves that it is them.
-pub struct OwnProof<'a> {
-    /// A code of their app, or a recovery code; blank if they have none.
-    pub code: &'a str,
-    /// Their present password.
-    pub password: Password,
 }

@@ -4,7 +4,7 @@ use crate::harness::folder;
 use crate::harness::gateway::PASSWORD;
 use crate::harness::redis_server::RedisServer;
 use authgate::auth::{
-    Argon2Hasher, Auth, HashCost, LoginAttempt, NewRights, Parts, Registration, SecondStep,
+    Argon2Hasher, Auth, HashCost, LoginAttempt, NewRights, Parts, Proved, Registration, SecondStep,
     SessionId, SessionSettings, SetupError, SignIn, Visitor,
 };
 use authgate::clock::{Clock, ManualClock, SystemClock};
@@ -54,7 +54,7 @@ impl World {
 
     async fn operator(&self) -> User {
         let rights = NewRights { is_staff: true, must_change: false };
-        self.auth.create_user(registration("ada"), rights, Actor::CommandLine).await.unwrap()
+        self.auth.create_user(registration("ada"), rights, Proved::command_line()).await.unwrap()
     }
 
     async fn sign_in(&self) -> SignIn {
@@ -78,7 +78,7 @@ impl World {
     }
 
     async fn app(&self, user: &User) -> Totp {
-        let enrolment = self.auth.begin_second_factor(user).await.unwrap();
+        let enrolment = self.auth.begin_second_factor(user, Proved::command_line()).await.unwrap();
         let secret = Secret::try_from_base32(&*enrolment.secret).unwrap();
         Builder::new().with_secret(secret).build().unwrap()
     }
