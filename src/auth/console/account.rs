@@ -5,28 +5,75 @@ use super::super::login::Door;
 use super::super::{Auth, AuthError};
 use super::session::{SessionId, SessionSettings, Visitor};
 use crate::clock::Timestamp;
+use crate::model::event::Actor;
 use crate::model::user::User;
+
+/// A new password of one's own.
+pub struct OwnChange {
+    /// Whether one's API keys end with it.
+    pub ends_keys: bool,
+    /// The present one and the new one.
+    pub passwords: NewPassword,
+}
+
+/// What came of it once the new one counts.
+pub struct OwnChanged {
+    /// Whether an API key that was to end may go on: one that was made at the same moment.
+    pub keys_may_go_on: bool,
+    /// The session in which they go on; `None` if they have to sign in again.
+    pub session: Option<SessionId>,
+}
 
 impl Auth {
     /// Replaces an operator's own password, if they know the present one. All their sessions and
-    /// tokens end; the one who asks goes on under a new id.
+    /// tokens end, and their API keys if they wish; the one who asks goes on under a new id.
+    ///
+    /// The keys end first: where they cannot, the password stays, and all of it can be tried again.
     pub async fn change_own_password(
         &self,
         user: &User,
-        passwords: NewPassword,
+        change: OwnChange,
         visitor: &Visitor,
         settings: SessionSettings,
-    ) -> Result<SessionId, ChangeError> {
-        let swap = Swap { door: Door::Inside, keep: None, user: user.id };
+    ) -> Result<OwnChanged, ChangeError> {
+        let OwnChange { ends_keys, passwords } = change;
+        let by = Actor::Admin(user.username.clone(), visitor.from);
+        let swap = Swap {
+            door: Door::Inside,
+            ends_keys: ends_keys.then_some(&by),
+            keep: None,
+            user: user.id,
+        };
         let changed = self.swap_password(swap, user.username.as_str(), passwords, visitor.from);
         let before = changed.await?;
-        let now = self.store.user(before.id).await.map_err(AuthError::from)?;
-        // Whatever else ends sessions ends this one, too.
-        let now = now.filter(|user| user.epoch == before.epoch + 1);
-        let now = now.ok_or(AuthError::InvalidToken)?;
+        // What fails from here on is told as what it is: the new password counts.
+        let keys = if ends_keys { self.end_keys(&before, by).await } else { Ok(0) };
+        let keys = keys.inspect_err(|error| {
+            let error = error as &dyn std::error::Error;
+            tracing::error!(error, user = %before.id, "a key made at this moment may go on");
+        });
+        let session = self.go_on(&before, visitor, settings).await.unwrap_or_else(|error| {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, user = %before.id, "no session goes on with the new password");
+            None
+        });
+        Ok(OwnChanged { keys_may_go_on: keys.is_err(), session })
+    }
+
+    /// A session for one who has just changed their password, unless something else has ended theirs.
+    async fn go_on(
+        &self,
+        before: &User,
+        visitor: &Visitor,
+        settings: SessionSettings,
+    ) -> Result<Option<SessionId>, AuthError> {
+        let now = self.store.user(before.id).await?;
+        let Some(user) = now.filter(|user| user.epoch == before.epoch + 1) else {
+            return Ok(None);
+        };
         // A password alone proves too little of one who has the second factor.
-        let has_app = self.has_second_factor(now.id).await?;
+        let has_app = self.has_second_factor(user.id).await?;
         let proved = if has_app { Timestamp::from_micros(0) } else { self.clock.now() };
-        Ok(self.begin_session(&now, visitor, settings, proved).await?)
+        self.begin_session(&user, visitor, settings, proved).await.map(Some)
     }
 }

@@ -11,6 +11,7 @@ mod setup;
 mod sign_in;
 mod totp;
 
+pub use self::account::{OwnChange, OwnChanged};
 pub use self::api_key::{ApiKey, KeyCaller, KeyError, KeySecret, KeyWish};
 pub use self::proof::{OwnProof, Proved};
 pub use self::rights::{NotARight, Resource, Right, Rights};
