@@ -1,6 +1,6 @@
 //! What a session alone is not enough for.
 
-use super::second_factor::with_app;
+use super::second_factor::{set_up, with_app};
 use super::users::page_of;
 use super::{Browser, make_operator, on_each_store};
 use crate::harness::gateway::{Gateway, PASSWORD};
@@ -200,4 +200,21 @@ fn guesses_at_a_proof_count_as_those_at_the_sign_in() {
     let statuses = guesses.map(|guess| browser.post(&promote, &[("own_password", guess)]).status);
     assert_eq!(statuses, [400, 400, 400, 400, 429]);
     assert_eq!(shown(&gateway, "bob", "is_staff"), false);
+}
+
+#[test]
+fn a_new_password_of_ones_own_proves_too_little_of_one_who_has_an_app() {
+    let (redis, gateway, mut browser) = with_bob();
+    let path = format!("{}password/", page_of(&gateway, "bob"));
+    let change = |browser: &mut Browser, old, new| {
+        browser.get("/admin/account/");
+        forget_proofs(&redis);
+        let fields = [("old_password", old), ("new_password", new), ("new_password_again", new)];
+        assert_eq!(browser.post("/admin/account/password/", &fields).status, 302);
+        asks(&browser.get(&path))
+    };
+    assert!(!change(&mut browser, PASSWORD, "another-Word-9"));
+    assert!(!change(&mut browser, "another-Word-9", PASSWORD));
+    set_up(&mut browser);
+    assert!(change(&mut browser, PASSWORD, "another-Word-9"));
 }
