@@ -117,6 +117,19 @@ impl Auth {
         Ok(is_there)
     }
 
+    /// Does what ends all tokens of a user among other things. If it fails they are refused all the
+    /// same, and end.
+    pub(super) async fn ending_tokens_of<T>(
+        &self,
+        user: &User,
+        change: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        self.tombstones.end_tokens_of(user.id, user.epoch, self.clock.instant());
+        let changed = change.await?;
+        self.tombstones.tokens_of_are_written(user.id, user.epoch);
+        Ok(changed)
+    }
+
     /// Before a user gets a token: the end of earlier ones must not end it, too.
     pub(super) async fn settle(&self, user: &User) -> Result<(), StoreError> {
         match self.tombstones.unwritten(user.id) {

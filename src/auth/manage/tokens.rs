@@ -1,7 +1,7 @@
 //! What operators do with tokens.
 
 use super::super::issue::Terms;
-use super::super::{Auth, AuthError, Issued};
+use super::super::{Auth, AuthError, Issued, Proved};
 use super::{ManageError, keys_ended};
 use crate::model::event::{Actor, EventName};
 use crate::model::token::{Token, TokenAbout, TokenId};
@@ -35,8 +35,9 @@ impl Auth {
         &self,
         user: User,
         terms: NewTokenTerms,
-        by: Actor,
+        by: Proved,
     ) -> Result<Issued, ManageError> {
+        let by = by.lets_in(user.is_staff)?;
         if !user.is_active {
             return Err(ManageError::Auth(AuthError::InactiveUser));
         }
@@ -79,7 +80,7 @@ impl Auth {
         };
         // Only the event wants it: what cannot be read can be ended all the same.
         let found = self.store.token(digest).await.ok().flatten();
-        if !self.store.revoke_token(digest).await? {
+        if !self.end_token(digest).await? {
             return Err(ManageError::NoSuchToken);
         }
         let event = self.event(EventName::TokenRevoked, by);
@@ -97,7 +98,7 @@ impl Auth {
             return Err(ManageError::OwnSessions);
         }
         let revoke = async {
-            if self.store.revoke_tokens_of(user.id).await? {
+            if self.end_tokens_of(user.id, user.epoch).await? {
                 return Ok(());
             }
             Err(ManageError::NoSuchUser(user.username.to_string()))
@@ -126,7 +127,7 @@ impl Auth {
         }
         let mut ended = 0;
         for record in records().filter(|record| record.id() != keep) {
-            ended += usize::from(self.store.revoke_token(record.digest).await?);
+            ended += usize::from(self.end_token(record.digest).await?);
         }
         let event = self.event(EventName::TokensRevoked, by).of(user);
         self.events.record(event.with(format_args!("all but {keep}")));
