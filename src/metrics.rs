@@ -1,9 +1,12 @@
 //! What is counted: one typed method for each thing.
 
+mod certificates;
 mod sums;
 
+pub use self::certificates::ShownCertificate;
 pub use self::sums::Sums;
 
+use self::certificates::Shown;
 use self::sums::Growing;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -25,6 +28,7 @@ pub struct Metrics {
     cache_evictions: Counter,
     cache_hits: Counter,
     cache_misses: Counter,
+    certificates: Shown,
     accept_pauses: Counter,
     connections: Gauge,
     connections_ended: Counter,
@@ -112,6 +116,7 @@ impl Default for Metrics {
             cache_evictions: Counter::default(),
             cache_hits: Counter::default(),
             cache_misses: Counter::default(),
+            certificates: Shown::default(),
             accept_pauses: Counter::default(),
             connections: Gauge::default(),
             connections_ended: Counter::default(),
@@ -182,6 +187,7 @@ impl Metrics {
 
     fn register_connections(&mut self) {
         let registry = &mut self.registry;
+        self.certificates.register(registry);
         registry.register("connections", "Open connections of clients", self.connections.clone());
         let help = "Connections that were ended while idle because others needed their place";
         registry.register("connections_made_room", help, self.connections_made_room.clone());

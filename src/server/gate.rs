@@ -284,6 +284,9 @@ async fn put_together(
     let limits = Limits::of(&config);
     let guard = Guard::new(gateway.clone());
     guard.limit_streams(limits.streams());
+    let listener = |settings| Listener::new(settings, Arc::clone(&metrics)).map(Arc::new);
+    let listeners = config.server.listeners.iter().cloned().map(listener);
+    let listeners = listeners.collect::<Result<_, _>>()?;
     let reception = Arc::new(Reception {
         complaint: OnceASecond::default(),
         connections: Arc::default(),
@@ -293,8 +296,6 @@ async fn put_together(
         stopping,
         workers: Workers::start(config.server.threads, &gateway)?,
     });
-    let listeners = config.server.listeners.iter().cloned().map(Listener::new);
-    let listeners = listeners.map(|listener| listener.map(Arc::new)).collect::<Result<_, _>>()?;
     let Settings { grace, upgrade_grace, .. } = config.server;
     Ok(Running {
         auth,
