@@ -135,27 +135,32 @@ impl Gate {
         Ok(())
     }
 
-    /// Serves until there is a reason to stop.
-    pub(super) async fn serve(&mut self, signals: &mut Signals, program: &Program) -> Ending {
+    /// Serves until there is a reason to stop; `None` if nothing is to be finished before.
+    pub(super) async fn serve(
+        &mut self,
+        signals: &mut Signals,
+        program: &Program,
+    ) -> Option<Ending> {
         /// How soon a changed file is noticed.
         const GLANCE: Duration = Duration::from_secs(1);
         let mut glance = interval(GLANCE);
         loop {
             tokio::select! {
                 told = signals.next() => match told {
-                    Told::End => std::process::exit(0),
+                    Told::End => return None,
                     Told::Reload => { let _ = self.reload().await; }
-                    Told::Stop => return Ending::Told,
+                    Told::Stop => return Some(Ending::Told),
                 },
                 (command, asker) = next_command(self.commands.as_mut()) => {
-                    if let Some(ending) = self.obey(command, asker, program, signals).await {
+                    let ending = self.obey(command, asker, program, signals).await;
+                    if ending.is_some() {
                         return ending;
                     }
                 }
                 _ = glance.tick() => self.glance().await,
                 Some(Err(error)) = self.tasks.join_next() => {
                     tracing::error!(%error, "a task has failed without which none may be served");
-                    return Ending::Broken;
+                    return Some(Ending::Broken);
                 }
             }
         }
