@@ -4,6 +4,7 @@
 //! upkeep; the workers, a thread for each core, serve.
 
 mod accept;
+mod assemble;
 mod connection;
 mod connections;
 pub mod control;
