@@ -192,8 +192,8 @@ impl Problem {
     }
 }
 
-/// The methods that are taken, each somewhere: all but those that are about the way and not about
-/// what is at its end.
+/// The methods that apps may be asked with: all but those that are about the way and not about what is
+/// at its end.
 const ALLOWED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 /// What Django says of a name that belongs to another.

@@ -31,7 +31,7 @@ impl Head {
         if request.method.as_str().bytes().any(|byte| byte.is_ascii_lowercase()) {
             return Err(Problem::BadRequest("The method must be in capital letters."));
         }
-        if matches!(request.method, Method::TRACE | Method::CONNECT) {
+        if request.method == Method::CONNECT {
             return Err(Problem::MethodNotAllowed(request.method.clone()));
         }
         let authority = authority(request)?;

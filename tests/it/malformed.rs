@@ -11,8 +11,13 @@ fn whose_method_no_app_gets_is_told_which_may_be() {
     let upstream = Upstream::start();
     let listener = Listener::h2c();
     let gateway = listener.gateway(&(upstream.settings() + ROUTES));
-    let expected = Some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
-    for path in ["/public", "/api/login/"] {
+    for (path, expected) in [
+        ("/public", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+        ("/nowhere", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+        ("/api/login/", "POST, OPTIONS"),
+        ("/admin/", "GET, HEAD, POST"),
+    ] {
+        let expected = Some(expected);
         let answer = gateway.send(&Request::new("TRACE", path));
         assert_eq!((answer.status, answer.header("Allow").as_deref()), (405, expected), "{path}");
         let answer = h2::run(async {
@@ -21,6 +26,7 @@ fn whose_method_no_app_gets_is_told_which_may_be() {
         });
         assert_eq!((answer.status, answer.header("allow")), (405, expected), "{path}");
     }
+    assert!(upstream.take().is_empty());
 }
 
 /// Makes a test of each request: the statuses that may answer it, and its bytes.
