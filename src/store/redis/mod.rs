@@ -8,6 +8,7 @@ mod counts;
 mod events;
 mod fault;
 mod feed;
+mod find_order;
 mod find_prefix;
 mod find_tokens;
 mod find_users;
