@@ -3,6 +3,7 @@
 mod account;
 mod acts;
 mod api;
+mod busy;
 mod cookie;
 mod door;
 mod events;
