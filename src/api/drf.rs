@@ -218,6 +218,7 @@ impl From<ManageError> for Problem {
             }
             ManageError::Auth(error) => error.into(),
             ManageError::Changed(_)
+            | ManageError::KeysMayGoOn(_)
             | ManageError::LastOperator(_)
             | ManageError::OperatorsBusy
             | ManageError::OwnAccount

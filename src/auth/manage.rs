@@ -12,7 +12,7 @@ pub use self::secrets::generated_password;
 pub use self::tokens::{Lifetime, NewTokenTerms, TokenName};
 
 use super::checks::in_words;
-use super::operators::Guard;
+use super::operators::Parting;
 use super::{
     Auth, AuthError, HashError, Lane, NewRights, RegisterError, Registration, Seat, Share, Weakness,
 };
@@ -45,17 +45,15 @@ impl Auth {
         user: &User,
         active: bool,
         by: Actor,
-    ) -> Result<User, ManageError> {
+    ) -> Result<Managed, ManageError> {
+        let user = self.user_numbered(user.id).await?;
+        let change = UserChange::Active(active);
         if user.is_active == active {
-            return Ok(user.clone());
+            return self.nothing_to_do(user, &change, by).await;
         }
         let name = if active { EventName::UserActivated } else { EventName::UserDeactivated };
         let detail = changed("is_active", yes_no(user.is_active), yes_no(active));
-        let guard =
-            if active { Guard::default() } else { self.keep_an_operator(user, &by).await? };
-        let outcome = self.change(user, UserChange::Active(active), (name, detail), by).await;
-        guard.release(self).await;
-        outcome
+        self.change(&user, change, (name, detail), by).await.map(Managed::changed)
     }
 
     /// Makes a user staff, or takes that from them and ends their tokens and API keys. Nothing is done,
@@ -65,16 +63,28 @@ impl Auth {
         user: &User,
         staff: bool,
         by: Actor,
-    ) -> Result<User, ManageError> {
+    ) -> Result<Managed, ManageError> {
+        let user = self.user_numbered(user.id).await?;
+        let change = UserChange::Staff(staff);
         if user.is_staff == staff {
-            return Ok(user.clone());
+            return self.nothing_to_do(user, &change, by).await;
         }
         let name = if staff { EventName::StaffGranted } else { EventName::StaffWithdrawn };
         let detail = changed("is_staff", yes_no(user.is_staff), yes_no(staff));
-        let guard = if staff { Guard::default() } else { self.keep_an_operator(user, &by).await? };
-        let outcome = self.change(user, UserChange::Staff(staff), (name, detail), by).await;
-        guard.release(self).await;
-        outcome
+        self.change(&user, change, (name, detail), by).await.map(Managed::changed)
+    }
+
+    /// Where a user is as is wanted already. Keys that an earlier attempt has left end now.
+    async fn nothing_to_do(
+        &self,
+        user: User,
+        change: &UserChange,
+        by: Actor,
+    ) -> Result<Managed, ManageError> {
+        if change.ends_tokens() {
+            self.end_keys(&user, by).await?;
+        }
+        Ok(Managed { is_changed: false, user })
     }
 
     /// Replaces a user's password and ends their tokens and API keys. They may have to choose another one, which
@@ -107,12 +117,14 @@ impl Auth {
         user: &User,
         email: Email,
         by: Actor,
-    ) -> Result<User, ManageError> {
+    ) -> Result<Managed, ManageError> {
+        let user = self.user_numbered(user.id).await?;
         if user.email == email {
-            return Ok(user.clone());
+            return Ok(Managed { is_changed: false, user });
         }
         let detail = changed("email", user.email.as_str(), email.as_str());
-        self.change(user, UserChange::Email(email), (EventName::UserChanged, detail), by).await
+        let (change, event) = (UserChange::Email(email), (EventName::UserChanged, detail));
+        self.change(&user, change, event, by).await.map(Managed::changed)
     }
 
     /// Says whether a user is to choose another password, unless that is said already.
@@ -121,27 +133,24 @@ impl Auth {
         user: &User,
         must_change: bool,
         by: Actor,
-    ) -> Result<User, ManageError> {
+    ) -> Result<Managed, ManageError> {
+        let user = self.user_numbered(user.id).await?;
         if user.must_change == must_change {
-            return Ok(user.clone());
+            return Ok(Managed { is_changed: false, user });
         }
         let detail = changed("must_change", yes_no(user.must_change), yes_no(must_change));
         let event = (EventName::UserChanged, detail);
-        self.change(user, UserChange::MustChange(must_change), event, by).await
+        let change = UserChange::MustChange(must_change);
+        self.change(&user, change, event, by).await.map(Managed::changed)
     }
 
     /// Deletes a user with all their tokens.
     pub async fn delete_user(&self, user: &User, by: Actor) -> Result<(), ManageError> {
-        let guard = self.keep_an_operator(user, &by).await?;
-        let deleted = self.store.delete_user(user.id).await;
-        guard.release(self).await;
-        if !deleted? {
-            return Err(ManageError::NoSuchUser(user.username.to_string()));
-        }
+        let (user, _) = self.part(user, Parting::Deletion, &by).await?;
         self.forget_second_factor(user.id).await;
         let staff = if user.is_staff { ", staff" } else { "" };
         let detail = format!("email: {} → gone{staff}", side(user.email.as_str()));
-        self.events.record(self.event(EventName::UserDeleted, by).of(user).with(detail));
+        self.events.record(self.event(EventName::UserDeleted, by).of(&user).with(detail));
         Ok(())
     }
 
@@ -164,23 +173,23 @@ impl Auth {
         (name, detail): (EventName, Option<String>),
         by: Actor,
     ) -> Result<User, ManageError> {
-        let store = async {
+        let is_parting = matches!(change, UserChange::Active(false) | UserChange::Staff(false));
+        let ends_keys = change.ends_tokens();
+        let (changed, before) = if is_parting {
+            self.part(user, Parting::Change(change), &by).await?
+        } else {
+            let ended = if ends_keys { self.end_keys(user, by.clone()).await? } else { 0 };
             let changed = self.store.change_user(user.id, change).await?;
-            changed.ok_or_else(|| ManageError::NoSuchUser(user.username.to_string()))
+            (changed.ok_or_else(|| ManageError::NoSuchUser(user.username.to_string()))?, ended)
         };
-        let ends_keys = matches!(
-            name,
-            EventName::UserDeactivated | EventName::StaffWithdrawn | EventName::PasswordChanged
-        );
-        let (changed, ended) =
-            if ends_keys { self.ending_keys(user, &by, store).await? } else { (store.await?, 0) };
+        let ended = if ends_keys { self.end_later_keys(&changed, &by).await } else { Ok(0) };
         let event = self.event(name, by).of(&changed);
-        let details: Vec<_> = detail.into_iter().chain(keys_ended(ended)).collect();
+        let details = detail.into_iter().chain(keys_ended(before, &ended)).collect::<Vec<_>>();
         self.events.record(match details.as_slice() {
             [] => event,
             details => event.with(details.join("; ")),
         });
-        Ok(changed)
+        ended.map(|_| changed)
     }
 
     /// A place for one who is in: of each operator's own part, so that no script shuts the others out.
@@ -208,12 +217,14 @@ fn side(text: &str) -> String {
     }
 }
 
-/// What an event says of API keys that ended with something else; nothing where none did.
-fn keys_ended(count: usize) -> Option<String> {
-    match count {
-        0 => None,
-        1 => Some("1 API key ended".to_owned()),
-        count => Some(format!("{count} API keys ended")),
+/// What an event says of API keys that ended with something else, before and after it; nothing where
+/// none did.
+fn keys_ended(before: usize, after: &Result<usize, ManageError>) -> Option<String> {
+    match after.as_ref().map(|after| before + after) {
+        Err(_) => Some("API keys may go on".to_owned()),
+        Ok(0) => None,
+        Ok(1) => Some("1 API key ended".to_owned()),
+        Ok(count) => Some(format!("{count} API keys ended")),
     }
 }
 
@@ -225,7 +236,21 @@ fn yes_no(yes: bool) -> &'static str {
     if yes { "yes" } else { "no" }
 }
 
-/// Why nothing was changed.
+/// What came of what was to be made so.
+pub struct Managed {
+    /// Whether it was not so already.
+    pub is_changed: bool,
+    /// The user as they are now.
+    pub user: User,
+}
+
+impl Managed {
+    fn changed(user: User) -> Self {
+        Self { is_changed: true, user }
+    }
+}
+
+/// Why nothing was changed, or not all that was to be.
 #[derive(Debug, thiserror::Error)]
 pub enum ManageError {
     /// For a reason that is not the operator's own.
@@ -234,6 +259,11 @@ pub enum ManageError {
     /// Someone changed the user at the same moment.
     #[error("{0} was changed by someone else at the same moment; try again")]
     Changed(String),
+    /// The user was changed, but the store did not say which keys they have.
+    #[error(
+        "{0} was changed, but the store did not tell whether API keys of theirs go on: do it again"
+    )]
+    KeysMayGoOn(String),
     /// Nobody else could sign in at the console.
     #[error(
         "{0} is the last active staff user: make another one first, by `authgate user create NAME \

@@ -42,7 +42,7 @@ pub use self::issue::{Issued, Refresh, TokenSettings};
 pub use self::limits::{LimitSettings, LimitView, LimitsShown, RefusalView, Throttle};
 pub use self::login::LoginAttempt;
 pub use self::manage::{
-    HashWords, Lifetime, ManageError, NewTokenTerms, TokenName, csv_head, csv_row,
+    HashWords, Lifetime, ManageError, Managed, NewTokenTerms, TokenName, csv_head, csv_row,
     generated_password,
 };
 pub use self::networks::{Decider, NetworkError, NewRuling, Ruling};

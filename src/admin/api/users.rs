@@ -359,16 +359,16 @@ impl Operation for Change {
         }
         // What may be refused comes first: then nothing is half done.
         if let Some(is_active) = is_active {
-            user = call.auth.set_active(&user, is_active, call.actor()).await?;
+            user = call.auth.set_active(&user, is_active, call.actor()).await?.user;
         }
         if let Some(is_staff) = is_staff {
-            user = call.auth.set_staff(&user, is_staff, call.actor()).await?;
+            user = call.auth.set_staff(&user, is_staff, call.actor()).await?.user;
         }
         if let Some(email) = email {
-            user = call.auth.set_email(&user, email, call.actor()).await?;
+            user = call.auth.set_email(&user, email, call.actor()).await?.user;
         }
         if let Some(must_change) = must_change {
-            user = call.auth.set_must_change(&user, must_change, call.actor()).await?;
+            user = call.auth.set_must_change(&user, must_change, call.actor()).await?.user;
         }
         User::counted(call, &user).await
     }

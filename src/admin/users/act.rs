@@ -153,40 +153,41 @@ impl Act {
         }
     }
 
-    /// The notice that tells that there is nothing to do for this user, and the words for a list.
-    pub(super) const fn already(self, user: &User) -> Option<(&'static str, &'static str)> {
+    /// The notice that tells that there was nothing to do, and the words for a list.
+    pub(super) const fn already(self) -> (&'static str, &'static str) {
         match self {
-            Self::Activate if user.is_active => Some(("active-already", "is active already")),
-            Self::Deactivate if !user.is_active => Some(("out-already", "is locked out already")),
-            Self::Demote if !user.is_staff => Some(("not-staff", "is not staff")),
-            Self::KeepPassword if !user.must_change => {
-                Some(("may-keep-already", "may keep the password already"))
-            }
-            Self::MustChange if user.must_change => {
-                Some(("must-change-already", "must change the password already"))
-            }
-            Self::Promote if user.is_staff => Some(("staff-already", "is staff already")),
-            _ => None,
+            Self::Activate => ("active-already", "is active already"),
+            Self::Deactivate => ("out-already", "is locked out already"),
+            Self::Demote => ("not-staff", "is not staff"),
+            Self::KeepPassword => ("may-keep-already", "may keep the password already"),
+            Self::MustChange => ("must-change-already", "must change the password already"),
+            Self::Promote => ("staff-already", "is staff already"),
+            // There always is.
+            Self::Delete | Self::EndSessions | Self::ResetTotp => (self.notice(), self.done()),
         }
     }
 
-    /// Does it.
+    /// Does it; says whether there was something to do.
     pub(in crate::admin) async fn perform(
         self,
         auth: &Auth,
         user: &User,
         by: Actor,
-    ) -> Result<(), ManageError> {
-        match self {
-            Self::Activate => auth.set_active(user, true, by).await.map(drop),
-            Self::Deactivate => auth.set_active(user, false, by).await.map(drop),
-            Self::Delete => auth.delete_user(user, by).await,
-            Self::Demote => auth.set_staff(user, false, by).await.map(drop),
-            Self::EndSessions => auth.revoke_tokens(user, by).await,
-            Self::KeepPassword => auth.set_must_change(user, false, by).await.map(drop),
-            Self::MustChange => auth.set_must_change(user, true, by).await.map(drop),
-            Self::Promote => auth.set_staff(user, true, by).await.map(drop),
-            Self::ResetTotp => Ok(auth.reset_second_factor(user, by).await.map(drop)?),
-        }
+    ) -> Result<bool, ManageError> {
+        let managed = match self {
+            Self::Activate => auth.set_active(user, true, by).await?,
+            Self::Deactivate => auth.set_active(user, false, by).await?,
+            Self::Delete => return auth.delete_user(user, by).await.map(|()| true),
+            Self::Demote => auth.set_staff(user, false, by).await?,
+            Self::EndSessions => return auth.revoke_tokens(user, by).await.map(|()| true),
+            Self::KeepPassword => auth.set_must_change(user, false, by).await?,
+            Self::MustChange => auth.set_must_change(user, true, by).await?,
+            Self::Promote => auth.set_staff(user, true, by).await?,
+            Self::ResetTotp => {
+                auth.reset_second_factor(user, by).await?;
+                return Ok(true);
+            }
+        };
+        Ok(managed.is_changed)
     }
 }

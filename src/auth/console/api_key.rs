@@ -2,7 +2,7 @@
 //!
 //! A key acts for its owner, and no longer than they are active staff. It is no session and no token:
 //! what its owner does with those leaves it as it is. What another does who answers an attack ends it,
-//! too: see [`Auth::ending_keys`].
+//! too: see [`Auth::end_keys`].
 
 mod caller;
 mod ending;
@@ -11,6 +11,7 @@ mod secret;
 pub use self::caller::KeyCaller;
 pub use self::secret::KeySecret;
 
+use super::super::operators::is_operator;
 use super::super::{Auth, AuthError, ManageError};
 use super::rights::Rights;
 use crate::clock::Timestamp;
@@ -210,10 +211,6 @@ impl Auth {
         keys.sort_by_key(|key| key.created);
         Ok(keys)
     }
-}
-
-fn is_operator(user: &User) -> bool {
-    user.is_active && user.is_staff
 }
 
 impl From<AuthError> for KeyError {

@@ -60,12 +60,12 @@ impl Act {
         let by = Actor::CommandLine;
         let what = match self {
             Self::Activate => {
-                accounts.set_active(&user, true, by).await?;
-                if user.is_active { "is active already" } else { "is active" }
+                let managed = accounts.set_active(&user, true, by).await?;
+                if managed.is_changed { "is active" } else { "is active already" }
             }
             Self::Deactivate => {
-                accounts.set_active(&user, false, by).await?;
-                if user.is_active {
+                let managed = accounts.set_active(&user, false, by).await?;
+                if managed.is_changed {
                     "is locked out; all their tokens and API keys have ended"
                 } else {
                     "is locked out already"

@@ -103,7 +103,7 @@ pub(super) fn listed_token(row: &Row<'_>) -> Result<ListedToken, StoreError> {
     })
 }
 
-fn username(row: &Row<'_>) -> Result<Username, StoreError> {
+pub(super) fn username(row: &Row<'_>) -> Result<Username, StoreError> {
     Ok(Username::stored(row.get("username")?))
 }
 

@@ -1,7 +1,8 @@
 //! Who calls with a key.
 
 use super::super::unless_full;
-use super::{ApiKey, KeySecret, is_operator};
+use super::{ApiKey, KeySecret};
+use crate::auth::operators::is_operator;
 use crate::auth::{Auth, AuthError};
 use crate::model::user::User;
 use crate::store::ItemKind;

@@ -4,7 +4,7 @@ use super::{ApiKey, KeyError};
 use crate::auth::{Auth, AuthError, ManageError};
 use crate::model::event::{Actor, Event, EventName};
 use crate::model::user::User;
-use crate::store::{Item, ItemKind};
+use crate::store::{Item, ItemKind, StoreError};
 
 impl Auth {
     /// Ends a key of an operator.
@@ -22,10 +22,19 @@ impl Auth {
         Ok(key)
     }
 
-    /// Ends all keys of an operator, and says how many.
+    /// Ends all keys of an operator, and says how many. What ends all that they have does so before and
+    /// after: before, so that none is good again when that is taken back; after, for those that were
+    /// made meanwhile.
     pub async fn end_keys(&self, owner: &User, by: Actor) -> Result<usize, AuthError> {
         let mut ended = 0;
-        let items = self.store.items(ItemKind::ApiKey, self.clock.now()).await?;
+        let items = match self.store.items(ItemKind::ApiKey, self.clock.now()).await {
+            // What is there is no collection of keys: nor is any found there when it is shown.
+            Err(StoreError::Corrupt { .. }) => {
+                self.unreadable.tell(ItemKind::ApiKey, "");
+                Vec::new()
+            }
+            items => items?,
+        };
         for item in items.iter().filter(|item| item.owner == Some(owner.id)) {
             if !self.store.remove_item(ItemKind::ApiKey, &item.key).await? {
                 continue;
@@ -40,21 +49,17 @@ impl Auth {
         Ok(ended)
     }
 
-    /// Makes a change of a user that ends their keys, too, and says how many. They end first: where they
-    /// cannot, nothing is changed, so that none is good again when the change is taken back. One that
-    /// was made meanwhile ends after it.
-    pub(in crate::auth) async fn ending_keys<T>(
+    /// Ends the keys that were made while their owner was changed. That it cannot be done must be told:
+    /// the change is made.
+    pub(in crate::auth) async fn end_later_keys(
         &self,
         owner: &User,
         by: &Actor,
-        change: impl Future<Output = Result<T, ManageError>>,
-    ) -> Result<(T, usize), ManageError> {
-        let before = self.end_keys(owner, by.clone()).await?;
-        let changed = change.await?;
-        let after = self.end_keys(owner, by.clone()).await.inspect_err(|error| {
-            let error = error as &dyn std::error::Error;
+    ) -> Result<usize, ManageError> {
+        self.end_keys(owner, by.clone()).await.map_err(|error| {
+            let error = &error as &dyn std::error::Error;
             tracing::error!(error, user = %owner.id, "a key made at this moment may go on");
-        });
-        Ok((changed, before + after.unwrap_or_default()))
+            ManageError::KeysMayGoOn(owner.username.to_string())
+        })
     }
 }
