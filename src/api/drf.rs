@@ -244,9 +244,9 @@ pub fn sentence(words: &str) -> String {
 impl From<NetworkError> for Problem {
     fn from(error: NetworkError) -> Self {
         match error {
-            NetworkError::AllowedByFile(_) | NetworkError::LocksOut(_) | NetworkError::TooMany => {
-                Self::Conflict(sentence(&error.to_string()))
-            }
+            NetworkError::AllowedByFile(_)
+            | NetworkError::LocksOut { .. }
+            | NetworkError::TooMany => Self::Conflict(sentence(&error.to_string())),
             NetworkError::Store(error) => AuthError::Store(error).into(),
         }
     }

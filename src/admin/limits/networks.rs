@@ -9,6 +9,8 @@ use super::super::notice;
 use super::super::page::{self, Nav, with_status};
 use super::super::refusal::Refusal;
 use super::super::site::Site;
+use crate::api::sentence;
+use crate::auth::NetworkError::LocksOut;
 use crate::auth::{AuthError, Decider, NetworkError, NewRuling};
 use crate::gateway::ConsoleAnswer;
 use crate::model::network::{Network, read_network};
@@ -46,7 +48,12 @@ pub(super) async fn rule(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
             return Ok(page::redirect(&site.link("/limits/#rule")));
         }
         return match typed.ruling() {
-            Some(new) => Ok(ruling_asked(site, &typed, &new, None)),
+            Some(new) => {
+                // Before they say yes: afterwards it may be too late.
+                let looked = site.auth().look_at_ruling(new.clone(), &decider(site, None)).await;
+                let problem = looked.err().filter(|error| matches!(error, LocksOut { .. }));
+                Ok(ruling_asked(site, &typed, &new, problem.as_ref().map(said).as_deref()))
+            }
             None => super::page(site, &typed, Some(NOT_A_NETWORK)).await,
         };
     }
@@ -56,12 +63,10 @@ pub(super) async fn rule(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
         return super::page(site, &typed, Some(NOT_A_NETWORK)).await;
     };
     let done = if new.is_denied { "network-denied" } else { "network-allowed" };
-    match site.auth().rule(new.clone(), decider(site, &form)).await {
+    match site.auth().rule(new.clone(), decider(site, Some(&form))).await {
         Ok(_) => Ok(back(site, done)),
         Err(NetworkError::Store(error)) => Err(AuthError::from(error).into()),
-        Err(error @ NetworkError::LocksOut(_)) => {
-            Ok(ruling_asked(site, &typed, &new, Some(&said(&error))))
-        }
+        Err(error @ LocksOut { .. }) => Ok(ruling_asked(site, &typed, &new, Some(&said(&error)))),
         Err(error) => super::page(site, &typed, Some(&said(&error))).await,
     }
 }
@@ -77,7 +82,7 @@ pub(super) async fn forget(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     }
     let form = site.form()?;
     let network = network(&form)?;
-    match site.auth().forget_network(network, decider(site, &form)).await {
+    match site.auth().forget_network(network, decider(site, Some(&form))).await {
         Ok(_) => Ok(back(site, "network-forgotten")),
         Err(NetworkError::Store(error)) => Err(AuthError::from(error).into()),
         Err(error) => Ok(forgetting_asked(site, network, Some(&said(&error)))),
@@ -158,11 +163,12 @@ fn asked(
         }
     };
     let answer = site.page(Nav::Limits, &format!("{verb} a network"), &body);
-    if problem.is_some() { with_status(answer, StatusCode::BAD_REQUEST) } else { answer }
+    let is_refused = problem.is_some() && !site.asked().is_read();
+    if is_refused { with_status(answer, StatusCode::BAD_REQUEST) } else { answer }
 }
 
-fn decider(site: &Site<'_>, form: &Pairs) -> Decider {
-    Decider { by: site.actor(), knows: form.is_ticked("knows") }
+fn decider(site: &Site<'_>, form: Option<&Pairs>) -> Decider {
+    Decider { by: site.actor(), knows: form.is_some_and(|form| form.is_ticked("knows")) }
 }
 
 fn back(site: &Site<'_>, done: &str) -> ConsoleAnswer {
@@ -171,9 +177,10 @@ fn back(site: &Site<'_>, done: &str) -> ConsoleAnswer {
 
 fn said(error: &NetworkError) -> String {
     match error {
-        NetworkError::LocksOut(from) => format!(
-            "This would shut you out: you come from {from}. Nothing was changed. Tick the box below \
-             if that is what you want; then only the command line lets you in again."
+        LocksOut { .. } => format!(
+            "{} Nothing was changed. Tick the box below if that is what you want; then only the \
+             command line lets you in again.",
+            sentence(&error.to_string())
         ),
         error => format!("Nothing was changed: {error}."),
     }
