@@ -5,12 +5,14 @@ mod find;
 mod hash_words;
 mod secrets;
 mod tokens;
+mod words;
 
 pub use self::csv::{csv_head, csv_row};
 pub use self::hash_words::HashWords;
 pub use self::secrets::generated_password;
 pub use self::tokens::{Lifetime, NewTokenTerms, TokenName};
 
+use self::words::{changed, keys_ended, side, yes_no};
 use super::checks::in_words;
 use super::operators::Parting;
 use super::{
@@ -203,39 +205,6 @@ impl Auth {
     }
 }
 
-/// What an event says of a change; nothing where all stays as it was.
-fn changed(what: &str, from: &str, to: &str) -> Option<String> {
-    (from != to).then(|| format!("{what}: {} → {}", side(from), side(to)))
-}
-
-/// A value before or after a change: short enough that both are told, whatever they are.
-fn side(text: &str) -> String {
-    const MOST: usize = 90;
-    match text.char_indices().nth(MOST) {
-        None => or_nothing(text).to_owned(),
-        Some(_) => text.chars().take(MOST - 1).chain(['…']).collect(),
-    }
-}
-
-/// What an event says of API keys that ended with something else, before and after it; nothing where
-/// none did.
-fn keys_ended(before: usize, after: &Result<usize, ManageError>) -> Option<String> {
-    match after.as_ref().map(|after| before + after) {
-        Err(_) => Some("API keys may go on".to_owned()),
-        Ok(0) => None,
-        Ok(1) => Some("1 API key ended".to_owned()),
-        Ok(count) => Some(format!("{count} API keys ended")),
-    }
-}
-
-fn or_nothing(text: &str) -> &str {
-    if text.is_empty() { "nothing" } else { text }
-}
-
-fn yes_no(yes: bool) -> &'static str {
-    if yes { "yes" } else { "no" }
-}
-
 /// What came of what was to be made so.
 pub struct Managed {
     /// Whether it was not so already.
@@ -304,24 +273,5 @@ impl From<HashError> for ManageError {
 impl From<StoreError> for ManageError {
     fn from(error: StoreError) -> Self {
         Self::Auth(error.into())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::clock::Timestamp;
-
-    #[test]
-    fn a_change_tells_both_sides_however_long_they_are() {
-        let long = |char: char| format!("{}@example.com", char.to_string().repeat(240));
-        let told = changed("must_change", &long('a'), &long('ß')).unwrap();
-        let event =
-            Event::new(EventName::UserChanged, Actor::CommandLine, Timestamp::from_micros(1));
-        let detail = event.with(&told).detail.unwrap();
-        assert_eq!(detail, told);
-        assert!(detail.ends_with("ßß…"), "{detail}");
-        assert_eq!(changed("email", "", "a@b.c").unwrap(), "email: nothing → a@b.c");
-        assert_eq!(changed("email", "a@b.c", "a@b.c"), None);
     }
 }

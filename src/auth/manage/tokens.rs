@@ -2,7 +2,8 @@
 
 use super::super::issue::Terms;
 use super::super::{Auth, AuthError, Issued};
-use super::{ManageError, keys_ended};
+use super::ManageError;
+use super::words::keys_ended;
 use crate::model::event::{Actor, EventName};
 use crate::model::token::{Token, TokenAbout, TokenId};
 use crate::model::user::{User, Username};
