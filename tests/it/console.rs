@@ -20,6 +20,7 @@ mod setup;
 mod sign_in;
 mod times;
 mod tokens;
+mod unreadable;
 mod users;
 
 use crate::harness::gateway::{Gateway, PASSWORD};

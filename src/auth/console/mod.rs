@@ -16,7 +16,7 @@ pub use self::second_factor::SecondStep;
 pub use self::session::{Session, SessionId, SessionSettings, SessionView, Visitor};
 pub use self::setup::{SetupCode, SetupError};
 pub use self::sign_in::SignIn;
-pub use self::totp::{Enrolment, RecoveryCodes};
+pub use self::totp::{AppState, Enrolment, RecoveryCodes};
 
 use crate::store::StoreError;
 

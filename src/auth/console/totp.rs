@@ -14,7 +14,7 @@ use super::super::issue::random_bytes;
 use super::super::{Auth, AuthError};
 use crate::model::event::{Actor, EventName};
 use crate::model::user::{User, UserId};
-use crate::store::{Item, ItemKind};
+use crate::store::{Item, ItemKind, StoreError};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -25,6 +25,17 @@ use zeroize::Zeroizing;
 const ENROLMENT: Duration = Duration::from_mins(15);
 /// How often the item may change under us before we give up.
 const ROUNDS: usize = 3;
+
+/// How it is with a user's authenticator app.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum AppState {
+    /// They have none.
+    Off,
+    /// Its codes are wanted.
+    On,
+    /// What is kept of it cannot be read, so nobody is let in until it is reset.
+    Unreadable,
+}
 
 /// What an app has to be told. Shown once.
 pub struct Enrolment {
@@ -38,6 +49,18 @@ impl Auth {
     /// Whether a code is wanted when a user signs in.
     pub async fn has_second_factor(&self, user: UserId) -> Result<bool, AuthError> {
         Ok(self.second_factor(user).await?.is_some())
+    }
+
+    /// How it is with a user's app, for those who look after them.
+    pub async fn app_state(&self, user: UserId) -> Result<AppState, AuthError> {
+        match self.second_factor(user).await {
+            Ok(None) => Ok(AppState::Off),
+            Ok(Some((_, kept))) if kept.is_sound() => Ok(AppState::On),
+            Ok(Some(_)) | Err(AuthError::Store(StoreError::Corrupt { .. })) => {
+                Ok(AppState::Unreadable)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// How many recovery codes a user has left; `None` if they have no authenticator app.

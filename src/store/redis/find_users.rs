@@ -7,16 +7,14 @@
 use super::find_order::{Key, Place, cursor, is_so, key, place};
 use super::indexes::{folded, number};
 use super::link::Request;
-use super::record::{self, Entry, Fields, in_pairs};
+use super::read_users::{Found, MOST};
+use super::record::{Entry, in_pairs};
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
 use crate::model::user::{User, UserId};
-use crate::store::{Cursor, ListedUser, StoreError, UserColumn, UserPage, UserQuery};
+use crate::store::{ListedUser, StoreError, UserColumn, UserPage, UserQuery};
 use redis::{Cmd, Value, pipe};
 
-/// How many users are gathered and sorted at most, and how many a walk looks at before it ends with a
-/// short page.
-pub(super) const MOST: usize = 5_000;
 /// How many users are read at once.
 pub(super) const CHUNK: usize = 500;
 /// How many tokens of a user are looked at to count those that are good; further ones are all taken
@@ -36,7 +34,7 @@ impl RedisStore {
     ) -> Result<UserPage, StoreError> {
         let after = query.after.as_ref().and_then(|cursor| place(cursor, query.order.by));
         let mut by = query.order.by;
-        let (mut users, next) = if !self.is_indexed().await? {
+        let found = if !self.is_indexed().await? {
             self.find_without_indexes(query, after).await?
         } else if let Some(ids) = self.few(query).await? {
             self.gather(query, &ids, after).await?
@@ -48,8 +46,9 @@ impl RedisStore {
         } else {
             self.walk(query, after).await?
         };
+        let Found { next, unreadable, mut users } = found;
         self.drop_nameless(&mut users).await?;
-        Ok(UserPage { by, next, users: self.with_tokens(users, now).await? })
+        Ok(UserPage { by, next, unreadable, users: self.with_tokens(users, now).await? })
     }
 
     /// The numbers of those who may be wanted, if they are few.
@@ -94,7 +93,7 @@ impl RedisStore {
         &self,
         query: &UserQuery,
         after: Option<Place>,
-    ) -> Result<(Vec<User>, Option<Cursor>), StoreError> {
+    ) -> Result<Found, StoreError> {
         let ids = self.first_of(keys::USERS).await?;
         if ids.len() <= MOST {
             return self.gather(query, &ids, after).await;
@@ -110,10 +109,11 @@ impl RedisStore {
         query: &UserQuery,
         ids: &[UserId],
         after: Option<Place>,
-    ) -> Result<(Vec<User>, Option<Cursor>), StoreError> {
-        let mut found = Vec::new();
+    ) -> Result<Found, StoreError> {
+        let (mut found, mut unreadable) = (Vec::new(), Vec::new());
         for chunk in ids.chunks(CHUNK) {
-            let users = self.read_users(chunk).await?;
+            let (users, others) = self.read_users(chunk).await?;
+            unreadable.extend(others);
             let wanted: Vec<_> = users.into_iter().filter(|user| wants(query, user)).collect();
             let keys = self.keys_of(query.order.by, &wanted).await?;
             found.extend(keys.into_iter().zip(wanted));
@@ -135,7 +135,9 @@ impl RedisStore {
         let has_more = found.len() > query.limit;
         found.truncate(query.limit);
         let next = found.last().filter(|_| has_more).map(|(place, _)| cursor(place));
-        Ok((found.into_iter().map(|(_, user)| user).collect(), next))
+        // They have no place in the order: they stand on the first page.
+        unreadable.truncate(if after.is_none() { query.limit } else { 0 });
+        Ok(Found { next, unreadable, users: found.into_iter().map(|(_, user)| user).collect() })
     }
 
     /// The values by which users are sorted.
@@ -154,68 +156,34 @@ impl RedisStore {
         Ok(counts.into_iter().map(Key::Number).collect())
     }
 
-    async fn walk(
-        &self,
-        query: &UserQuery,
-        after: Option<Place>,
-    ) -> Result<(Vec<User>, Option<Cursor>), StoreError> {
-        let (mut users, mut last, mut seen) = (Vec::new(), after, 0);
+    async fn walk(&self, query: &UserQuery, after: Option<Place>) -> Result<Found, StoreError> {
+        let (mut page, mut last, mut seen) = (Found::default(), after, 0);
         let is_all =
             query.is_active.is_none() && query.is_staff.is_none() && query.prefix.is_none();
         let step = if is_all { CHUNK.min(query.limit + 1) } else { CHUNK };
-        while seen < MOST {
+        while !page.ends_after(seen) {
             let places = self.places(query, last.as_ref(), step).await?;
             if places.is_empty() {
-                return Ok((users, None));
+                return Ok(page);
             }
             seen += places.len();
             let ids: Vec<_> = places.iter().map(|(_, id)| *id).collect();
-            let found = self.read_users(&ids).await?;
+            let (found, unreadable) = self.read_users(&ids).await?;
             let mut found = found.into_iter().peekable();
             for place in places {
                 // Those who are gone are on the way, but not among them.
                 let user = found.next_if(|user| user.id == place.1);
                 let user = user.filter(|user| wants(query, user) && is_so(query, &place.0, user));
-                if user.is_some() && users.len() >= query.limit {
-                    return Ok((users, last.as_ref().map(cursor)));
+                let is_unreadable = unreadable.contains(&place.1);
+                if (user.is_some() || is_unreadable) && page.rows() >= query.limit {
+                    return Ok(page.until(last.as_ref().map(cursor)));
                 }
-                users.extend(user);
+                page.users.extend(user);
+                page.unreadable.extend(is_unreadable.then_some(place.1));
                 last = Some(place);
             }
         }
-        Ok((users, last.as_ref().map(cursor)))
-    }
-
-    /// Those of the users who exist.
-    pub(super) async fn read_users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
-        let mut read = pipe();
-        for id in ids {
-            read.hgetall(keys::user(*id));
-        }
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let hashes: Vec<Fields> = self.link.ask(Request::Batch(&read)).await?;
-        let users = ids.iter().zip(&hashes).map(|(id, fields)| record::user(*id, fields));
-        users.filter_map(Result::transpose).collect()
-    }
-
-    /// An insertion that stopped half-way, or lost the name, left a user who does not own theirs.
-    async fn drop_nameless(&self, users: &mut Vec<User>) -> Result<(), StoreError> {
-        let mut find = pipe();
-        for user in users.iter() {
-            find.get(keys::name(&user.username));
-        }
-        if users.is_empty() {
-            return Ok(());
-        }
-        let owners: Vec<Option<u64>> = self.link.ask(Request::Batch(&find)).await?;
-        let mut owners = owners.into_iter();
-        users.retain(|user| {
-            let owner = owners.next().flatten();
-            owner == Some(user.id.0) || !user.username.is_sound()
-        });
-        Ok(())
+        Ok(page.until(last.as_ref().map(cursor)))
     }
 
     async fn with_tokens(

@@ -21,6 +21,7 @@ mod link;
 mod notes;
 mod operators;
 mod password;
+mod read_users;
 mod record;
 mod scripts;
 mod sweep;

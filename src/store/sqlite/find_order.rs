@@ -3,7 +3,7 @@
 use super::rows;
 use crate::model::user::UserId;
 use crate::store::{Cursor, StoreError, UserColumn, UserQuery};
-use rusqlite::types::Value;
+use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Row, Statement, named_params};
 
 /// A place in an order: the value of its column, and the user's number.
@@ -60,11 +60,16 @@ pub(super) fn read(cursor: &Cursor, by: UserColumn) -> Option<Place> {
 
 pub(super) fn place(row: &Row<'_>) -> Result<Cursor, StoreError> {
     let id = UserId(rows::count(row, "id")?);
-    Ok(match row.get("place")? {
-        Value::Text(text) => Cursor::at(id, text),
-        Value::Integer(number) => Cursor::at(id, number),
+    Ok(match row.get_ref("place")? {
+        ValueRef::Text(text) => Cursor::at(id, String::from_utf8_lossy(text)),
+        ValueRef::Integer(number) => Cursor::at(id, number),
         _ => Cursor::at(id, ""),
     })
+}
+
+/// The text by which a row has its place, which need not be one.
+pub(super) fn text_at<'r>(row: &'r Row<'_>) -> Result<&'r [u8], StoreError> {
+    Ok(row.get_ref("place")?.as_bytes().unwrap_or_default())
 }
 
 impl Place {

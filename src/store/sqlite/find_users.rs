@@ -3,11 +3,11 @@
 //! What is wanted of few users is gathered and sorted; what many fit is found by walking along the
 //! index of the order, past a bounded number of others.
 
-use super::find_order::{Place, beginning, column, direction, follows, place, read};
+use super::find_order::{Place, beginning, column, direction, follows, place, read, text_at};
 use super::find_wanted::{Known, Wanted, known};
 use super::rows;
 use crate::clock::Timestamp;
-use crate::model::user::User;
+use crate::model::user::{User, UserId};
 use crate::store::{Cursor, ListedUser, StoreError, UserColumn, UserPage, UserQuery};
 use rusqlite::types::Value;
 use rusqlite::{Connection, named_params};
@@ -32,7 +32,7 @@ pub(super) fn page(
     };
     let after = query.after.as_ref().and_then(|cursor| read(cursor, query.order.by));
     let after = after.unwrap_or_else(|| beginning(query));
-    let (users, next) = match known(db, &wanted)? {
+    let Page { is_full, last, unreadable, users, .. } = match known(db, &wanted)? {
         Some(known) if known.numbers.len() <= GATHERED => {
             gather(db, query, (&wanted, &known.numbers), &after)?
         }
@@ -42,7 +42,9 @@ pub(super) fn page(
         known => walk(db, query, (&wanted, known.as_ref()), after)?,
     };
     let listed = users.into_iter().map(|user| listed(db, user, now));
-    Ok(UserPage { by: query.order.by, next, users: listed.collect::<Result<_, _>>()? })
+    let users = listed.collect::<Result<_, _>>()?;
+    let next = last.filter(|_| is_full);
+    Ok(UserPage { by: query.order.by, next, unreadable, users })
 }
 
 fn gather(
@@ -50,7 +52,7 @@ fn gather(
     query: &UserQuery,
     (wanted, known): (&Wanted, &[i64]),
     after: &Place,
-) -> Result<(Vec<User>, Option<Cursor>), StoreError> {
+) -> Result<Page, StoreError> {
     // Without an index, or SQLite might prefer that of the order.
     let sql = format!(
         "SELECT *, {column} AS place FROM users NOT INDEXED
@@ -72,9 +74,9 @@ fn gather(
     let mut rows = statement.raw_query();
     let mut page = Page::new(query.limit);
     while let Some(row) = rows.next()? {
-        page.add(rows::user(row)?, place(row)?);
+        page.add(rows::user_or_number(row)?, place(row)?);
     }
-    Ok(page.end())
+    Ok(page)
 }
 
 /// In the order of their numbers, those who are known need no search.
@@ -83,7 +85,7 @@ fn pick(
     query: &UserQuery,
     (wanted, known): (&Wanted, &[i64]),
     after: i64,
-) -> Result<(Vec<User>, Option<Cursor>), StoreError> {
+) -> Result<Page, StoreError> {
     let before = known.partition_point(|number| *number < after);
     let upto = known.partition_point(|number| *number <= after);
     let ids: &mut dyn Iterator<Item = &i64> = if query.order.is_descending {
@@ -105,7 +107,7 @@ fn pick(
             break;
         }
     }
-    Ok(page.end())
+    Ok(page)
 }
 
 /// The place before all that can be wanted, if that is later than `after`: all who are known may
@@ -141,7 +143,7 @@ fn walk(
     query: &UserQuery,
     (wanted, known): (&Wanted, Option<&Known>),
     after: Place,
-) -> Result<(Vec<User>, Option<Cursor>), StoreError> {
+) -> Result<Page, StoreError> {
     let (after, beginning) = skip(query, (wanted, known), after);
     let mut page = Page::new(query.limit);
     let [of_known, of_others] = WALKED;
@@ -154,28 +156,28 @@ fn walk(
         while let Some(row) = rows.next()? {
             left -= 1;
             let user = match known {
-                None if row.get("is_wanted")? => Some(rows::user(row)?),
+                None if row.get("is_wanted")? => Some(rows::user_or_number(row)?),
                 None => None,
                 Some(known) => find_known(db, wanted, &known.numbers, row.get("id")?)?,
             };
             if user.is_none()
                 && let Some(beginning) = beginning
-                && !row.get::<_, String>("place")?.starts_with(beginning)
+                && !text_at(row)?.starts_with(beginning.as_bytes())
             {
-                return Ok(page.end());
+                return Ok(page);
             }
             if let Some(user) = user
                 && !page.add(user, place(row)?)
             {
-                return Ok(page.end());
+                return Ok(page);
             }
             if left == 0 {
                 page.cut(place(row)?);
-                return Ok(page.end());
+                return Ok(page);
             }
         }
     }
-    Ok(page.end())
+    Ok(page)
 }
 
 /// What comes in the order after a place: first those whose value is the same, for of both together
@@ -203,7 +205,7 @@ fn find_known(
     wanted: &Wanted,
     known: &[i64],
     id: i64,
-) -> Result<Option<User>, StoreError> {
+) -> Result<Option<Result<User, UserId>>, StoreError> {
     if known.binary_search(&id).is_err() {
         return Ok(None);
     }
@@ -211,7 +213,7 @@ fn find_known(
     let mut statement = db.prepare_cached(&sql)?;
     wanted.bind(&mut statement)?;
     rows::bind(&mut statement, named_params! { ":id": id })?;
-    statement.raw_query().next()?.map(rows::user).transpose()
+    statement.raw_query().next()?.map(rows::user_or_number).transpose()
 }
 
 /// A page on its way.
@@ -221,19 +223,24 @@ struct Page {
     /// The place of the last user, or of the last one looked at.
     last: Option<Cursor>,
     limit: usize,
+    /// Those whose record cannot be read.
+    unreadable: Vec<UserId>,
     users: Vec<User>,
 }
 
 impl Page {
     fn new(limit: usize) -> Self {
-        Self { is_full: false, last: None, limit, users: Vec::new() }
+        Self { is_full: false, last: None, limit, unreadable: Vec::new(), users: Vec::new() }
     }
 
     /// Adds a user, unless the page is full: then there is another page.
-    fn add(&mut self, user: User, place: Cursor) -> bool {
-        self.is_full = self.users.len() >= self.limit;
+    fn add(&mut self, user: Result<User, UserId>, place: Cursor) -> bool {
+        self.is_full = self.users.len() + self.unreadable.len() >= self.limit;
         if !self.is_full {
-            self.users.push(user);
+            match user {
+                Ok(user) => self.users.push(user),
+                Err(id) => self.unreadable.push(id),
+            }
             self.last = Some(place);
         }
         !self.is_full
@@ -243,10 +250,6 @@ impl Page {
     fn cut(&mut self, place: Cursor) {
         self.is_full = true;
         self.last = Some(place);
-    }
-
-    fn end(self) -> (Vec<User>, Option<Cursor>) {
-        (self.users, self.last.filter(|_| self.is_full))
     }
 }
 

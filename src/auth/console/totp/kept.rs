@@ -96,6 +96,11 @@ impl Kept {
         Ok(self.totp()?.check(code, seconds))
     }
 
+    /// Whether codes can be computed from it.
+    pub(super) fn is_sound(&self) -> bool {
+        self.totp().is_ok()
+    }
+
     fn totp(&self) -> Result<Totp, StoreError> {
         // What the crate says of it could tell of the secret.
         let broken = || StoreError::Corrupt { what: "second factor", problem: "its secret".into() };
