@@ -12,6 +12,7 @@ mod find_order;
 mod find_prefix;
 mod find_tokens;
 mod find_users;
+mod index_entries;
 mod indexes;
 mod inspect;
 mod items;
