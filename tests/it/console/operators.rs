@@ -105,3 +105,27 @@ fn that_keys_cannot_be_listed_keeps_nobody_from_locking_an_operator_out() {
     gateway.run(&["user", "deactivate", "ada"]).done();
     assert_eq!(gateway.try_login("ada").status, 400);
 }
+
+#[test]
+fn that_nobody_knows_whether_keys_have_ended_is_told_and_done_again() {
+    let redis = RedisServer::start();
+    let gateway = Gateway::start(&redis.settings());
+    make_operator(&gateway, "root");
+    make_operator(&gateway, "ada");
+    gateway.register("alice");
+    let permit = |keys: &[&str]| {
+        let words = [&["ACL", "SETUSER", "default", "resetkeys"], keys].concat();
+        redis.ask::<String>(&words);
+    };
+    // All but the API keys.
+    permit(&["~authgate:[^i]*", "~authgate:in*", "~authgate:items:{[^a]*"]);
+    let said = gateway.run(&["user", "deactivate", "alice"]);
+    assert!(said.stderr.contains("did not tell whether API keys"), "{said:?}");
+    assert_eq!(gateway.try_login("alice").status, 400);
+    // Of an operator they end first: nothing is changed.
+    assert_ne!(gateway.run(&["user", "deactivate", "ada"]).code, Some(0));
+    assert_eq!(gateway.try_login("ada").status, 200);
+    permit(&["allkeys"]);
+    assert!(gateway.run(&["user", "deactivate", "alice"]).done().says("is locked out already"));
+    gateway.run(&["user", "deactivate", "ada"]).done();
+}
