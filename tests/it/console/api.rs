@@ -50,6 +50,11 @@ pub(super) fn get(gateway: &Gateway, key: &str, path: &str) -> Answer {
 }
 
 /// Sends a body to a path below the API's.
-fn send(gateway: &Gateway, key: &str, (method, path): (&str, &str), body: &Value) -> Answer {
+pub(super) fn send(
+    gateway: &Gateway,
+    key: &str,
+    (method, path): (&str, &str),
+    body: &Value,
+) -> Answer {
     ask(gateway, key, Request::new(method, &format!("{PLACE}{path}")).json(body))
 }

@@ -1,10 +1,12 @@
 //! What is told where more passwords are typed than there are places for.
 
+use super::api::{key, send};
 use super::{Browser, make_operator};
 use crate::harness::gateway::{Gateway, PASSWORD};
 use crate::harness::http::Request;
 use serde_json::json;
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 /// One hash at a time, which takes longer than all requests of a test need to arrive.
@@ -77,4 +79,31 @@ fn who_tries_much_at_once_is_told_the_same_of_names_that_nobody_has() {
     assert_eq!(console_tells(&gateway, "plain"), of_staff);
     assert_eq!(console_tells(&gateway, "nobody"), of_staff);
     assert_eq!(api_tells(&gateway, "nobody"), api_tells(&gateway, "plain"));
+}
+
+#[test]
+fn an_operator_whose_script_sets_many_passwords_leaves_the_others_their_places() {
+    let gateway = Gateway::start(SLOW);
+    for name in ["ada", "root"] {
+        make_operator(&gateway, name);
+    }
+    gateway.register("plain");
+    let id = gateway.run(&["user", "show", "plain", "--json"]).done().json()["id"].to_string();
+    let path = format!("/users/{id}/password");
+    let set = |key: &str| {
+        let body = json!({ "password": "another-Word-456" });
+        send(&gateway, key, ("POST", &path), &body).status
+    };
+    // Two keys of one operator, and one of another.
+    let [one, two, other] = ["ada", "ada", "root"].map(|owner| key(&gateway, owner, &[]));
+    let served = AtomicUsize::new(0);
+    let of_script = told(|barrier| {
+        if barrier.wait().is_leader() {
+            assert_eq!(set(&other), 200, "the other operator");
+            return 200;
+        }
+        let is_even = served.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
+        set(if is_even { &one } else { &two })
+    });
+    assert!(of_script.contains(&503), "{of_script:?}");
 }
