@@ -16,7 +16,8 @@ use self::words::{changed, keys_ended, side, yes_no};
 use super::checks::in_words;
 use super::operators::Parting;
 use super::{
-    Auth, AuthError, HashError, Lane, NewRights, RegisterError, Registration, Seat, Share, Weakness,
+    Auth, AuthError, HashError, Lane, NewRights, Proved, RegisterError, Registration, Seat, Share,
+    Weakness,
 };
 use crate::model::email::Email;
 use crate::model::event::{Actor, Event, EventName};
@@ -31,8 +32,9 @@ impl Auth {
         &self,
         registration: Registration,
         rights: NewRights,
-        by: Actor,
+        by: Proved,
     ) -> Result<User, RegisterError> {
+        let by = by.lets_in(rights.is_staff)?;
         let seat = self.operators_seat(&by)?;
         let user = self.create(registration, rights, seat).await?;
         let event = self.event(EventName::UserCreated, by).of(&user);
@@ -40,52 +42,53 @@ impl Auth {
         Ok(user)
     }
 
-    /// Lets a user in, or locks them out and ends their tokens and API keys. Nothing is done, nor told,
-    /// where that is so already.
-    pub async fn set_active(
-        &self,
-        user: &User,
-        active: bool,
-        by: Actor,
-    ) -> Result<Managed, ManageError> {
+    /// Lets a user in who is locked out. Nothing is done, nor told, where that is so already.
+    pub async fn activate(&self, user: &User, by: Proved) -> Result<Managed, ManageError> {
         let user = self.user_numbered(user.id).await?;
-        let change = UserChange::Active(active);
-        if user.is_active == active {
-            return self.nothing_to_do(user, &change, by).await;
+        if user.is_active {
+            return Ok(Managed { is_changed: false, user });
         }
-        let name = if active { EventName::UserActivated } else { EventName::UserDeactivated };
-        let detail = changed("is_active", yes_no(user.is_active), yes_no(active));
-        self.change(&user, change, (name, detail), by).await.map(Managed::changed)
+        let by = by.lets_in(user.is_staff)?;
+        let event = (EventName::UserActivated, changed("is_active", "no", "yes"));
+        self.change(&user, UserChange::Active(true), event, by).await.map(Managed::changed)
     }
 
-    /// Makes a user staff, or takes that from them and ends their tokens and API keys. Nothing is done,
-    /// nor told, where that is so already.
-    pub async fn set_staff(
-        &self,
-        user: &User,
-        staff: bool,
-        by: Actor,
-    ) -> Result<Managed, ManageError> {
+    /// Locks a user out and ends their tokens and API keys. Nothing is done, nor told, where that is so
+    /// already.
+    pub async fn deactivate(&self, user: &User, by: Actor) -> Result<Managed, ManageError> {
         let user = self.user_numbered(user.id).await?;
-        let change = UserChange::Staff(staff);
-        if user.is_staff == staff {
-            return self.nothing_to_do(user, &change, by).await;
+        if !user.is_active {
+            return self.nothing_to_end(user, by).await;
         }
-        let name = if staff { EventName::StaffGranted } else { EventName::StaffWithdrawn };
-        let detail = changed("is_staff", yes_no(user.is_staff), yes_no(staff));
-        self.change(&user, change, (name, detail), by).await.map(Managed::changed)
+        let event = (EventName::UserDeactivated, changed("is_active", "yes", "no"));
+        self.change(&user, UserChange::Active(false), event, by).await.map(Managed::changed)
+    }
+
+    /// Makes a user staff. Nothing is done, nor told, where that is so already.
+    pub async fn promote(&self, user: &User, by: Proved) -> Result<Managed, ManageError> {
+        let user = self.user_numbered(user.id).await?;
+        if user.is_staff {
+            return Ok(Managed { is_changed: false, user });
+        }
+        let event = (EventName::StaffGranted, changed("is_staff", "no", "yes"));
+        let by = by.lets_in(true)?;
+        self.change(&user, UserChange::Staff(true), event, by).await.map(Managed::changed)
+    }
+
+    /// Takes it from a user that they are staff, and ends their tokens and API keys. Nothing is done,
+    /// nor told, where that is so already.
+    pub async fn demote(&self, user: &User, by: Actor) -> Result<Managed, ManageError> {
+        let user = self.user_numbered(user.id).await?;
+        if !user.is_staff {
+            return self.nothing_to_end(user, by).await;
+        }
+        let event = (EventName::StaffWithdrawn, changed("is_staff", "yes", "no"));
+        self.change(&user, UserChange::Staff(false), event, by).await.map(Managed::changed)
     }
 
     /// Where a user is as is wanted already. Keys that an earlier attempt has left end now.
-    async fn nothing_to_do(
-        &self,
-        user: User,
-        change: &UserChange,
-        by: Actor,
-    ) -> Result<Managed, ManageError> {
-        if change.ends_tokens() {
-            self.end_keys(&user, by).await?;
-        }
+    async fn nothing_to_end(&self, user: User, by: Actor) -> Result<Managed, ManageError> {
+        self.end_keys(&user, by).await?;
         Ok(Managed { is_changed: false, user })
     }
 
@@ -96,8 +99,9 @@ impl Auth {
         user: &User,
         password: Password,
         must_change: bool,
-        by: Actor,
+        by: Proved,
     ) -> Result<User, ManageError> {
+        let by = by.lets_in(user.is_staff)?;
         if by.operator() == Some(&user.username) {
             return Err(ManageError::OwnPassword);
         }

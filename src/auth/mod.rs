@@ -31,9 +31,9 @@ pub use self::cache::CacheSettings;
 pub use self::change_password::{ChangeError, NewPassword};
 pub use self::checks::{PasswordChecks, Weakness};
 pub use self::console::{
-    ApiKey, AppState, Enrolment, KeyCaller, KeyError, KeySecret, KeyWish, NotARight, OwnProof,
-    RecoveryCodes, Resource, Right, Rights, SecondStep, Session, SessionId, SessionSettings,
-    SessionView, SetupCode, SetupError, SignIn, Visitor,
+    ApiKey, AppState, Enrolment, KeyCaller, KeyError, KeySecret, KeyWish, NotARight, OwnChange,
+    OwnChanged, OwnProof, Proved, RecoveryCodes, Resource, Right, Rights, SecondStep, Session,
+    SessionId, SessionSettings, SessionView, SetupCode, SetupError, SignIn, Visitor,
 };
 pub use self::events::EventSettings;
 pub use self::hash_pool::{HashPool, Lane, Seat, Share};
@@ -257,4 +257,7 @@ pub enum AuthError {
     /// The user has as many tokens as they may have.
     #[error("the user has as many tokens as they may have")]
     TokenLimit,
+    /// It takes a proof that whoever is signed in is its owner.
+    #[error("this takes your present password")]
+    Unproved,
 }

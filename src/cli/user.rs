@@ -15,7 +15,7 @@ use self::sessions::{Sessions, SignOut};
 use self::several::{Act, Several};
 use self::show::Show;
 use super::{Failure, SettingsFile, output};
-use crate::auth::{Auth, ManageError, Managed};
+use crate::auth::{Auth, ManageError, Managed, Proved};
 use crate::model::email::Email;
 use crate::model::event::Actor;
 use crate::model::user::{self, UserId};
@@ -91,7 +91,7 @@ impl User {
             Self::Deactivate(users) => users.run(Act::Deactivate).await?,
             Self::Promote(user) => {
                 let (accounts, user) = user.find().await?;
-                let managed = accounts.set_staff(&user, true, Actor::CommandLine).await?;
+                let managed = accounts.promote(&user, Proved::command_line()).await?;
                 say_either(&accounts, &managed, ["is staff", "is staff already"]).await;
             }
             Self::Demote(user) => user.demote().await?,
@@ -119,7 +119,7 @@ async fn say_either(accounts: &Auth, managed: &Managed, [what, already]: [&str; 
 impl Named {
     async fn demote(self) -> Result<(), Failure> {
         let (accounts, user) = self.find().await?;
-        let managed = accounts.set_staff(&user, false, Actor::CommandLine).await?;
+        let managed = accounts.demote(&user, Actor::CommandLine).await?;
         let what = "is an ordinary user; all their tokens and API keys have ended";
         say_either(&accounts, &managed, [what, "is an ordinary user already"]).await;
         Ok(())
@@ -143,7 +143,7 @@ impl MustChange {
 impl Named {
     async fn reset_totp(self) -> Result<(), Failure> {
         let (accounts, user) = self.find().await?;
-        let had = accounts.reset_second_factor(&user, Actor::CommandLine).await;
+        let had = accounts.reset_second_factor(&user, Proved::command_line()).await;
         let had = had.map_err(ManageError::from)?;
         let what =
             if had { "has no authenticator app any more" } else { "has no authenticator app" };

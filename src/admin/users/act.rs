@@ -1,6 +1,6 @@
 //! What can be done to a user, or to many at once, by a button.
 
-use crate::auth::{Auth, ManageError};
+use crate::auth::{Auth, AuthError, ManageError, Proved};
 use crate::model::event::Actor;
 use crate::model::user::User;
 
@@ -82,6 +82,23 @@ impl Act {
             | Self::EndSessions
             | Self::ResetTotp => true,
             Self::Activate | Self::KeepPassword | Self::MustChange | Self::Promote => false,
+        }
+    }
+
+    /// Whether it lets someone in, so that it takes a proof: an operator, or anyone else.
+    pub(super) const fn lets_in(self, user: &User) -> Option<bool> {
+        match self {
+            Self::Activate if !user.is_active => Some(user.is_staff),
+            Self::Promote if !user.is_staff => Some(true),
+            Self::ResetTotp => Some(true),
+            Self::Activate
+            | Self::Deactivate
+            | Self::Delete
+            | Self::Demote
+            | Self::EndSessions
+            | Self::KeepPassword
+            | Self::MustChange
+            | Self::Promote => None,
         }
     }
 
@@ -167,26 +184,45 @@ impl Act {
         }
     }
 
-    /// Does it; says whether there was something to do.
+    /// Does it; says whether there was something to do. What lets someone in takes one who has proved who
+    /// they are.
     pub(in crate::admin) async fn perform(
+        self,
+        auth: &Auth,
+        user: &User,
+        by: Actor,
+        proved: Option<Proved>,
+    ) -> Result<bool, ManageError> {
+        let Some(proved) = proved else { return self.perform_unproved(auth, user, by).await };
+        let managed = match self {
+            Self::Activate => auth.activate(user, proved).await?,
+            Self::Promote => auth.promote(user, proved).await?,
+            Self::ResetTotp => {
+                auth.reset_second_factor(user, proved).await?;
+                return Ok(true);
+            }
+            _ => return self.perform_unproved(auth, user, by).await,
+        };
+        Ok(managed.is_changed)
+    }
+
+    async fn perform_unproved(
         self,
         auth: &Auth,
         user: &User,
         by: Actor,
     ) -> Result<bool, ManageError> {
         let managed = match self {
-            Self::Activate => auth.set_active(user, true, by).await?,
-            Self::Deactivate => auth.set_active(user, false, by).await?,
+            Self::Activate | Self::Promote if self.lets_in(user).is_none() => return Ok(false),
+            Self::Activate | Self::Promote | Self::ResetTotp => {
+                return Err(AuthError::Unproved.into());
+            }
+            Self::Deactivate => auth.deactivate(user, by).await?,
             Self::Delete => return auth.delete_user(user, by).await.map(|()| true),
-            Self::Demote => auth.set_staff(user, false, by).await?,
+            Self::Demote => auth.demote(user, by).await?,
             Self::EndSessions => return auth.revoke_tokens(user, by).await.map(|()| true),
             Self::KeepPassword => auth.set_must_change(user, false, by).await?,
             Self::MustChange => auth.set_must_change(user, true, by).await?,
-            Self::Promote => auth.set_staff(user, true, by).await?,
-            Self::ResetTotp => {
-                auth.reset_second_factor(user, by).await?;
-                return Ok(true);
-            }
         };
         Ok(managed.is_changed)
     }

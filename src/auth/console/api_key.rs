@@ -13,9 +13,10 @@ pub use self::secret::KeySecret;
 
 use super::super::operators::is_operator;
 use super::super::{Auth, AuthError, ManageError};
+use super::proof::Proved;
 use super::rights::Rights;
 use crate::clock::Timestamp;
-use crate::model::event::{Actor, Event, EventName};
+use crate::model::event::{Event, EventName};
 use crate::model::user::{User, UserId};
 use crate::store::{Item, ItemKind, StoreError};
 use serde::{Deserialize, Serialize};
@@ -165,8 +166,9 @@ impl Auth {
         &self,
         owner: &User,
         wish: KeyWish,
-        by: Actor,
+        by: Proved,
     ) -> Result<(KeySecret, ApiKey), KeyError> {
+        let by = by.lets_in(true)?;
         wish.check()?;
         if !is_operator(owner) {
             return Err(KeyError::NotStaff(owner.username.to_string()));

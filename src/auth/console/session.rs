@@ -1,9 +1,5 @@
 //! Who is signed in at the console.
 
-mod list;
-
-pub use self::list::SessionView;
-
 use super::super::issue::random_bytes;
 use super::super::{Auth, AuthError};
 use super::unless_full;
@@ -45,20 +41,25 @@ pub struct Session {
     pub began: Timestamp,
     /// From where they signed in.
     pub from: IpAddr,
+    /// When they last proved who they are: when they signed in, or since.
+    pub proved: Timestamp,
     /// Who they are.
     pub user: User,
 }
 
 /// A session as it is kept.
 #[derive(Deserialize, Serialize)]
-struct Kept {
+pub(super) struct Kept {
     #[serde(default)]
-    agent: String,
-    began: i64,
+    pub agent: String,
+    pub began: i64,
     /// The user's at that time: whatever ends their tokens ends their sessions.
-    epoch: u64,
-    from: IpAddr,
-    seen: i64,
+    pub epoch: u64,
+    pub from: IpAddr,
+    /// Of one that an older version began it is not known.
+    #[serde(default)]
+    proved: i64,
+    pub seen: i64,
 }
 
 impl SessionId {
@@ -89,7 +90,7 @@ impl SessionId {
         self.digest("live")
     }
 
-    fn key(&self) -> String {
+    pub(super) fn key(&self) -> String {
         self.digest("session")
     }
 
@@ -109,17 +110,18 @@ impl Visitor {
 }
 
 impl Auth {
-    /// Begins a session.
+    /// Begins a session of one who last proved then who they are.
     pub(super) async fn begin_session(
         &self,
         user: &User,
         visitor: &Visitor,
         settings: SessionSettings,
+        proved: Timestamp,
     ) -> Result<SessionId, AuthError> {
         let id = SessionId::random()?;
         let now = self.clock.now().micros();
-        let Visitor { agent, from } = visitor.clone();
-        let kept = Kept { agent, began: now, epoch: user.epoch, from, seen: now };
+        let (Visitor { agent, from }, proved) = (visitor.clone(), proved.micros());
+        let kept = Kept { agent, began: now, epoch: user.epoch, from, proved, seen: now };
         self.store.put_item(&kept.item(id.key(), user.id, settings)?).await?;
         Ok(id)
     }
@@ -149,8 +151,30 @@ impl Auth {
             let seen = kept.item(id.key(), user.id, settings)?;
             unless_full(self.store.replace_item(&item.value, &seen).await);
         }
-        let began = Timestamp::from_micros(kept.began);
-        Ok(Some(Session { began, from: kept.from, user }))
+        let (began, proved) = (kept.began, kept.proved);
+        let [began, proved] = [began, proved].map(Timestamp::from_micros);
+        Ok(Some(Session { began, from: kept.from, proved, user }))
+    }
+
+    /// Notes that whoever has a session has just proved who they are. Where that cannot be noted they
+    /// are asked again.
+    pub(super) async fn note_proof(&self, id: &SessionId) {
+        const ROUNDS: usize = 3;
+        let now = self.clock.now();
+        let note = async || {
+            let Some(item) = self.store.item(ItemKind::Session, &id.key(), now).await? else {
+                return Ok(true);
+            };
+            let kept = Kept { proved: now.micros(), ..Kept::read(&item)? };
+            let next = Item { value: kept.text()?, ..item.clone() };
+            self.store.replace_item(&item.value, &next).await
+        };
+        for _ in 0..ROUNDS {
+            // Unless another request has noted something meanwhile.
+            if !matches!(note().await, Ok(false)) {
+                break;
+            }
+        }
     }
 
     /// Ends a session, at its owner's wish.
@@ -225,11 +249,15 @@ impl Kept {
             key,
             kind: ItemKind::Session,
             owner: Some(user),
-            value: serde_json::to_string(self).map_err(StoreError::unavailable)?,
+            value: self.text()?,
         })
     }
 
-    fn read(item: &Item) -> Result<Self, StoreError> {
+    fn text(&self) -> Result<String, StoreError> {
+        serde_json::to_string(self).map_err(StoreError::unavailable)
+    }
+
+    pub(super) fn read(item: &Item) -> Result<Self, StoreError> {
         serde_json::from_str(&item.value)
             .map_err(|error| StoreError::Corrupt { what: "session", problem: error.to_string() })
     }

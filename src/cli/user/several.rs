@@ -2,7 +2,7 @@
 
 use super::super::{Failure, SettingsFile, output};
 use super::find;
-use crate::auth::{Auth, ManageError};
+use crate::auth::{Auth, ManageError, Proved};
 use crate::model::event::Actor;
 use clap::Args;
 
@@ -60,11 +60,11 @@ impl Act {
         let by = Actor::CommandLine;
         let what = match self {
             Self::Activate => {
-                let managed = accounts.set_active(&user, true, by).await?;
+                let managed = accounts.activate(&user, Proved::command_line()).await?;
                 if managed.is_changed { "is active" } else { "is active already" }
             }
             Self::Deactivate => {
-                let managed = accounts.set_active(&user, false, by).await?;
+                let managed = accounts.deactivate(&user, by).await?;
                 if managed.is_changed {
                     "is locked out; all their tokens and API keys have ended"
                 } else {

@@ -75,7 +75,7 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.press("Go on");
     await ada.follow("ada");
     await ada.follow("Turn it off");
-    await ada.fill({ Password: PASSWORD });
+    await ada.fill({ "Your present password": PASSWORD });
     await ada.page.locator("[name=code]").fill(codes[2]);
     await ada.press("Turn the authenticator app off");
     await ada.sees("Your account");

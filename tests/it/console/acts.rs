@@ -6,6 +6,7 @@ use crate::events::{accounts, create};
 use crate::harness::folder;
 use crate::harness::gateway::{Gateway, PASSWORD};
 use crate::harness::http::{Answer, Request};
+use authgate::auth::Proved;
 use authgate::clock::SystemClock;
 use authgate::model::event::Actor;
 use authgate::store::sqlite::SqliteStore;
@@ -106,7 +107,8 @@ fn the_page_after_an_act_tells_of_it() {
             ("must-change", "must_change: no → yes"),
             ("deactivate", "is_active: yes → no"),
         ] {
-            let page = act(&mut browser, &format!("{path}{name}/"), &[]).text();
+            let page =
+                act(&mut browser, &format!("{path}{name}/"), &[("own_password", PASSWORD)]).text();
             assert!(page.contains(detail), "{name}: {page}");
         }
     });
@@ -129,11 +131,11 @@ async fn whether_there_is_something_to_do_is_judged_by_the_store_and_not_by_what
     let store = SqliteStore::open(&folder.path().join("store.db")).unwrap();
     let auth = accounts(Arc::new(store), Arc::new(SystemClock));
     let seen = create(&auth, "alice").await;
-    let set = async |active| auth.set_active(&seen, active, Actor::CommandLine).await.unwrap();
-    assert!(set(false).await.is_changed);
-    let again = set(false).await;
+    let lock_out = async || auth.deactivate(&seen, Actor::CommandLine).await.unwrap();
+    assert!(lock_out().await.is_changed);
+    let again = lock_out().await;
     assert!(!again.is_changed && !again.user.is_active);
     // As they were seen there would be nothing to do.
-    let back = set(true).await;
+    let back = auth.activate(&seen, Proved::command_line()).await.unwrap();
     assert!(back.is_changed && back.user.is_active);
 }

@@ -1,7 +1,7 @@
-//! The sessions of a user, and the end of all but one.
+//! The sessions of one user, to be looked at and ended.
 
-use super::{Kept, SessionId};
-use crate::auth::{Auth, AuthError};
+use super::super::{Auth, AuthError};
+use super::session::{Kept, SessionId};
 use crate::clock::Timestamp;
 use crate::model::event::{Actor, EventName};
 use crate::model::user::User;
