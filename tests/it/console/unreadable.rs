@@ -50,7 +50,10 @@ fn an_authenticator_app_that_cannot_be_read_lets_nobody_in_and_is_reset() {
             let page = root.get(&path);
             assert_eq!((page.status, page.text().contains("cannot be read")), (200, true));
             root.get(&format!("{path}reset-totp/"));
-            assert_eq!(root.post(&format!("{path}reset-totp/"), &[]).status, 302);
+            assert_eq!(
+                root.post(&format!("{path}reset-totp/"), &[("own_password", PASSWORD)]).status,
+                302
+            );
             assert!(!root.get(&path).text().contains("cannot be read"));
             ada.sign_in("ada");
         });
