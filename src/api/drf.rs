@@ -227,6 +227,7 @@ impl From<ManageError> for Problem {
             }
             ManageError::Auth(error) => error.into(),
             ManageError::Changed(_)
+            | ManageError::KeysMayGoOn(_)
             | ManageError::LastOperator(_)
             | ManageError::OperatorsBusy
             | ManageError::OwnAccount
@@ -252,9 +253,9 @@ pub fn sentence(words: &str) -> String {
 impl From<NetworkError> for Problem {
     fn from(error: NetworkError) -> Self {
         match error {
-            NetworkError::AllowedByFile(_) | NetworkError::LocksOut(_) | NetworkError::TooMany => {
-                Self::Conflict(sentence(&error.to_string()))
-            }
+            NetworkError::AllowedByFile(_)
+            | NetworkError::LocksOut { .. }
+            | NetworkError::TooMany => Self::Conflict(sentence(&error.to_string())),
             NetworkError::Store(error) => AuthError::Store(error).into(),
         }
     }

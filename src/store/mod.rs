@@ -53,12 +53,20 @@ pub trait Store: Send + Sync {
     /// Changes a user and returns the result.
     async fn change_user(&self, id: UserId, change: UserChange)
     -> Result<Option<User>, StoreError>;
+    /// The same, unless the user is an operator at that moment.
+    async fn change_other(
+        &self,
+        id: UserId,
+        change: UserChange,
+    ) -> Result<Spared<User>, StoreError>;
     /// Replaces a user's password and ends their tokens, but one that is good; says whether it did.
     /// It does not if the user is gone or locked out, or if their password is not the one that was
     /// verified. They need not choose another then. The token that stays may be refused while this goes on.
     async fn replace_password(&self, change: PasswordChange) -> Result<bool, StoreError>;
     /// Deletes a user with all their tokens and items.
     async fn delete_user(&self, id: UserId) -> Result<bool, StoreError>;
+    /// The same, unless the user is an operator at that moment.
+    async fn delete_other(&self, id: UserId) -> Result<Spared<()>, StoreError>;
 
     /// Adds a token, if its user is as the caller last saw them. One of the same digest is replaced.
     async fn issue_token(&self, token: NewToken) -> Result<Issue, StoreError>;
@@ -180,6 +188,27 @@ pub trait Store: Send + Sync {
     async fn ping(&self) -> Result<(), StoreError>;
     /// Connects, refuses what cannot serve as a store, and tells what an operator should know of it.
     async fn inspect(&self) -> Result<Inspection, StoreError>;
+}
+
+/// What came of something that is done to nobody who is an operator at that moment.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Spared<T> {
+    /// It was done.
+    Done(T),
+    /// There is no such user.
+    Gone,
+    /// They are an operator, or nobody can tell.
+    Operator,
+}
+
+impl<T> Spared<T> {
+    /// What was done, if it was.
+    fn done(self) -> Option<T> {
+        match self {
+            Self::Done(done) => Some(done),
+            Self::Gone | Self::Operator => None,
+        }
+    }
 }
 
 /// A new password, by its owner.

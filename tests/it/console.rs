@@ -3,6 +3,7 @@
 mod account;
 mod acts;
 mod api;
+mod busy;
 mod cookie;
 mod door;
 mod events;
@@ -20,6 +21,7 @@ mod setup;
 mod sign_in;
 mod times;
 mod tokens;
+mod unreadable;
 mod users;
 
 use crate::harness::gateway::{Gateway, PASSWORD};

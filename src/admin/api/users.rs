@@ -235,23 +235,23 @@ impl Operation for Change {
         // What may be refused comes first: then nothing is half done.
         if let Some(is_active) = is_active {
             user = if is_active {
-                call.auth.activate(&user, call.proved()).await?
+                call.auth.activate(&user, call.proved()).await?.user
             } else {
-                call.auth.deactivate(&user, call.actor()).await?
+                call.auth.deactivate(&user, call.actor()).await?.user
             };
         }
         if let Some(is_staff) = is_staff {
             user = if is_staff {
-                call.auth.promote(&user, call.proved()).await?
+                call.auth.promote(&user, call.proved()).await?.user
             } else {
-                call.auth.demote(&user, call.actor()).await?
+                call.auth.demote(&user, call.actor()).await?.user
             };
         }
         if let Some(email) = email {
-            user = call.auth.set_email(&user, email, call.actor()).await?;
+            user = call.auth.set_email(&user, email, call.actor()).await?.user;
         }
         if let Some(must_change) = must_change {
-            user = call.auth.set_must_change(&user, must_change, call.actor()).await?;
+            user = call.auth.set_must_change(&user, must_change, call.actor()).await?.user;
         }
         User::counted(call, &user).await
     }

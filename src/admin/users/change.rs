@@ -31,9 +31,9 @@ pub(super) async fn answer(
         Ok(proved) => proved,
         Err(words) => return question(site, user, act, Some(words)).await,
     };
-    act.perform(site.auth(), user, site.actor(), proved).await?;
+    let is_changed = act.perform(site.auth(), user, site.actor(), proved).await?;
     let there = if act == Act::Delete { "/users/".to_owned() } else { path_of(user) };
-    let done = act.already(user).map_or(act.notice(), |(notice, _)| notice);
+    let done = if is_changed { act.notice() } else { act.already().0 };
     Ok(site.after(&there, &[("done", done)]).await)
 }
 
@@ -106,8 +106,8 @@ pub(super) async fn email(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer,
     let typed = form.get("email").unwrap_or_default().trim();
     match Email::parse(typed) {
         Ok(email) => {
-            let done = if email == user.email { "email-same" } else { "email-changed" };
-            site.auth().set_email(user, email, site.actor()).await?;
+            let managed = site.auth().set_email(user, email, site.actor()).await?;
+            let done = if managed.is_changed { "email-changed" } else { "email-same" };
             Ok(site.after(&path_of(user), &[("done", done)]).await)
         }
         Err(errors) => {

@@ -9,9 +9,11 @@ mod counts;
 mod events;
 mod fault;
 mod feed;
+mod find_order;
 mod find_prefix;
 mod find_tokens;
 mod find_users;
+mod index_entries;
 mod indexes;
 mod inspect;
 mod items;
@@ -21,6 +23,7 @@ mod link;
 mod notes;
 mod operators;
 mod password;
+mod read_users;
 mod record;
 mod scripts;
 mod sweep;
@@ -33,8 +36,8 @@ use self::scripts::Scripts;
 use super::feed::Listener;
 use super::{
     Census, Change, Count, Counted, Cursor, EventBounds, EventNews, EventPage, EventQuery,
-    Inserted, Inspection, Issue, Item, ItemKind, ListedToken, NewToken, PasswordChange, Store,
-    StoreError, TokenPage, TokenUse, Unreadable, UserPage, UserQuery, Watcher,
+    Inserted, Inspection, Issue, Item, ItemKind, ListedToken, NewToken, PasswordChange, Spared,
+    Store, StoreError, TokenPage, TokenUse, Unreadable, UserPage, UserQuery, Watcher,
 };
 use crate::clock::Timestamp;
 use crate::model::event::Event;
@@ -110,7 +113,16 @@ impl Store for RedisStore {
         id: UserId,
         change: UserChange,
     ) -> Result<Option<User>, StoreError> {
-        self.changing(Change::User(id), self.write_change(id, &change)).await
+        let written = self.write_change(id, &change, false);
+        Ok(self.changing(Change::User(id), written).await?.done())
+    }
+
+    async fn change_other(
+        &self,
+        id: UserId,
+        change: UserChange,
+    ) -> Result<Spared<User>, StoreError> {
+        self.changing(Change::User(id), self.write_change(id, &change, true)).await
     }
 
     async fn replace_password(&self, change: PasswordChange) -> Result<bool, StoreError> {
@@ -122,7 +134,12 @@ impl Store for RedisStore {
     }
 
     async fn delete_user(&self, id: UserId) -> Result<bool, StoreError> {
-        self.changing(Change::User(id), self.remove_user(id)).await
+        let removed = self.changing(Change::User(id), self.remove_user(id, false)).await?;
+        Ok(removed.done().is_some())
+    }
+
+    async fn delete_other(&self, id: UserId) -> Result<Spared<()>, StoreError> {
+        self.changing(Change::User(id), self.remove_user(id, true)).await
     }
 
     async fn issue_token(&self, token: NewToken) -> Result<Issue, StoreError> {

@@ -8,8 +8,10 @@ mod events;
 mod fault;
 mod feed;
 mod file;
+mod find_order;
 mod find_tokens;
 mod find_users;
+mod find_wanted;
 mod items;
 mod limits;
 mod queue;
@@ -22,8 +24,8 @@ mod writer;
 use super::feed::Listener;
 use super::{
     Census, Change, Count, Counted, Cursor, EventBounds, EventNews, EventPage, EventQuery,
-    Inserted, Inspection, Issue, Item, ItemKind, ListedToken, NewToken, PasswordChange, Store,
-    StoreError, TokenPage, TokenUse, Unreadable, UserPage, UserQuery, Watcher,
+    Inserted, Inspection, Issue, Item, ItemKind, ListedToken, NewToken, PasswordChange, Spared,
+    Store, StoreError, TokenPage, TokenUse, Unreadable, UserPage, UserQuery, Watcher,
 };
 use crate::clock::Timestamp;
 use crate::model::event::Event;
@@ -133,6 +135,20 @@ impl Store for SqliteStore {
         .await
     }
 
+    async fn change_other(
+        &self,
+        id: UserId,
+        change: UserChange,
+    ) -> Result<Spared<User>, StoreError> {
+        self.write(move |db, changes| {
+            users::sparing(db, id, || {
+                changes.push(Change::User(id));
+                users::change(db, id, &change)
+            })
+        })
+        .await
+    }
+
     async fn replace_password(&self, change: PasswordChange) -> Result<bool, StoreError> {
         self.write(move |db, changes| users::replace_password(db, &change, changes)).await
     }
@@ -141,6 +157,16 @@ impl Store for SqliteStore {
         self.write(move |db, changes| {
             changes.push(Change::User(id));
             users::delete(db, id)
+        })
+        .await
+    }
+
+    async fn delete_other(&self, id: UserId) -> Result<Spared<()>, StoreError> {
+        self.write(move |db, changes| {
+            users::sparing(db, id, || {
+                changes.push(Change::User(id));
+                Ok(users::delete(db, id)?.then_some(()))
+            })
         })
         .await
     }

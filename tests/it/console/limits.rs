@@ -100,6 +100,24 @@ fn taking_back_an_allowance_does_not_shut_out_either() {
 }
 
 #[test]
+fn an_allowance_that_ends_before_a_denial_does_is_warned_of_before_it_is_given() {
+    let gateway = Gateway::start("[limits]\ndeny = [\"127.0.0.0/8\"]\n");
+    gateway.run(&["limits", "allow", "127.0.0.1"]).done();
+    eventually("the allowance", || (gateway.try_register("al").status != 403).then_some(()));
+    let mut browser = Browser::signed_in(&gateway, "ops");
+    let asked = "/admin/limits/networks/?network=127.0.0.1&treatment=allow&for=";
+    assert!(!browser.get(&format!("{asked}forever")).text().contains("shut you out"));
+    let page = browser.get(&format!("{asked}1h"));
+    assert_eq!(page.status, 200);
+    assert!(page.text().contains("This would shut you out from "), "{}", page.text());
+    let timed = [("network", "127.0.0.1"), ("treatment", "allow"), ("for", "1h")];
+    assert_eq!(browser.post("/admin/limits/networks/", &timed).status, 400);
+    let [network, treatment, span] = timed;
+    let known = [network, treatment, span, ("knows", "yes")];
+    assert_eq!(browser.post("/admin/limits/networks/", &known).status, 302);
+}
+
+#[test]
 fn a_network_is_denied_allowed_and_forgotten_once_that_was_asked() {
     let gateway = Gateway::start("");
     let mut browser = Browser::signed_in(&gateway, "ops");

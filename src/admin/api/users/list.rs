@@ -94,6 +94,9 @@ pub(in super::super) struct UserPage {
     /// What the next page is asked for with; null if there is none. A page may have fewer users than
     /// it could, or none, and yet another after it.
     next: Option<String>,
+    /// The numbers of those whose record in the store cannot be read, so that nobody knows whether they
+    /// are wanted.
+    unreadable: Vec<u64>,
 }
 
 #[async_trait]
@@ -126,6 +129,8 @@ impl Operation for List {
         let page = call.auth.find_users(&query).await?;
         let users =
             page.users.iter().map(|listed| User::of(call, &listed.user, listed.live_tokens));
-        Ok(UserPage { users: users.collect(), next: page.next.map(|next| next.0) })
+        let next = page.next.map(|next| next.0);
+        let unreadable = page.unreadable.iter().map(|id| id.0).collect();
+        Ok(UserPage { users: users.collect(), next, unreadable })
     }
 }
