@@ -9,6 +9,7 @@ mod events;
 mod forgery;
 mod full_store;
 mod limits;
+mod live;
 mod operators;
 mod overview;
 mod places;
