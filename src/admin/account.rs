@@ -160,7 +160,7 @@ async fn changed(site: &Site<'_>, ends_keys: bool) -> ConsoleAnswer {
     }
     let body = html! {
         p.alert role="alert" {
-            "Your password is changed, but the store did not answer when your API keys were to end. "
+            "Your password is changed, but your API keys could not be ended: the store failed. "
             a href=(site.link("/account/keys/")) { "Look at your keys" } " and revoke them."
         }
     };

@@ -22,7 +22,7 @@ await flow(async ({ gateway, operator, step }) => {
     }
   });
 
-  await step("someone is found by name, and by address", async () => {
+  await step("someone is found by name, and by email", async () => {
     await ada.visit("/users/");
     await ada.fill({ "Name or email begins with": "USER12345" });
     await ada.press("Search");
