@@ -55,6 +55,7 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.press("Turn off the authenticator app");
     await ada.reads("The user's authenticator app is turned off.");
     await ada.learnsOf("second factor disabled", "bob", "ada");
+    await bob.press("Sign out");
     await bob.signIn("bob");
     await bob.sees("Overview");
   });
