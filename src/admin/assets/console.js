@@ -135,6 +135,11 @@ function follow(table) {
     problem = words;
     tell();
   };
+  const ended = (words) => {
+    if (paused) pause.click();
+    pause.hidden = true;
+    failed(words);
+  };
 
   // The browser comes again by itself after an end, but not after a refusal, as while the store is away.
   const connect = () => {
@@ -148,14 +153,14 @@ function follow(table) {
     source.onerror = () => {
       if (source.readyState === EventSource.CLOSED) {
         tries += 1;
-        if (tries > MOST_TRIES) return failed("Not live any more: reload the page.");
+        if (tries > MOST_TRIES) return ended("Not live any more: reload the page.");
         setTimeout(connect, 1000 * Math.min(2 ** tries, 30));
       }
       failed("Disconnected: it is tried again.");
     };
     source.addEventListener("end", ({ data }) => {
       source.close();
-      failed(data === "displaced"
+      ended(data === "displaced"
         ? "Not live any more: newer pages of yours follow the log. Reload this one to follow it here."
         : "Not live any more: you have to sign in again.");
     });

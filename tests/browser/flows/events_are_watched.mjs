@@ -103,6 +103,7 @@ await flow(async ({ gateway, operator, step }) => {
       pages.push(page);
     }
     await ada.reads("Not live any more: newer pages of yours follow the log.");
+    assert.equal(await ada.page.getByRole("button", { name: "Pause" }).count(), 0);
     await ada.hasNoBarriers();
     await gateway.register("edsger");
     for (const page of pages) {
