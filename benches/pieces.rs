@@ -3,14 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot be made ready ends")]
 
 use authgate::api::Credentials;
-use authgate::auth::{Argon2Hasher, Auth, CacheSettings, EventSettings, HashCost, Lifetime, Parts};
+use authgate::auth::{
+    Argon2Hasher, Auth, CacheSettings, EventSettings, HashCost, Lifetime, Parts, Proved,
+};
 use authgate::auth::{
     LimitSettings, NewRights, NewTokenTerms, PasswordChecks, Registration, Settings, TokenSettings,
 };
 use authgate::clock::SystemClock;
 use authgate::gateway::{Identification, IdentityHeaders};
 use authgate::model::email::Email;
-use authgate::model::event::Actor;
 use authgate::model::identity::{Identity, Names};
 use authgate::model::limit::{Quota, Subject};
 use authgate::model::network::Exceptions;
@@ -74,10 +75,12 @@ fn memory(criterion: &mut Criterion) {
             password: Password::new("correct horse battery staple".to_owned()),
             username: Username::parse("ada").unwrap(),
         };
-        let user =
-            auth.create_user(registration, NewRights::default(), Actor::CommandLine).await.unwrap();
+        let user = auth
+            .create_user(registration, NewRights::default(), Proved::command_line())
+            .await
+            .unwrap();
         let terms = NewTokenTerms { lifetime: Lifetime::Forever, name: None };
-        let issued = auth.create_token(user, terms, Actor::CommandLine).await.unwrap();
+        let issued = auth.create_token(user, terms, Proved::command_line()).await.unwrap();
         issued.token.digest()
     });
     // The first asks the store; a later one, once the feed is heard, does not.

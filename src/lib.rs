@@ -45,6 +45,7 @@
 //! | What the stores promise | [`store::Store`]; SQLite and Redis obey one suite, `tests/it/store.rs` |
 //! | Settings are read, and every mistake is told | [`config::Config::load`]; `conf/authgate.toml` lists them all |
 //! | The console's pages | [`admin`], a file for each; who is let in: `auth/console/`; from the gateway it comes by [`gateway::Console`] |
+//! | Someone is let in by an operator, who proves that it is them | [`auth::Proved`], which only `auth/console/proof.rs` makes |
 //! | Programs do what the console does | `admin/api/`: one table of operations makes the router and the document of it |
 //! | Small things of the console are kept | [`store::Item`]: sessions, keys, second factors |
 //! | The command line | [`cli`], a file for each verb; it manages accounts by `auth/manage.rs` |

@@ -6,7 +6,7 @@ use super::refusal::Refusal;
 use super::second_factor;
 use super::site::Site;
 use crate::api::sentence;
-use crate::auth::{ChangeError, NewPassword, SessionView};
+use crate::auth::{ChangeError, NewPassword, OwnChange, OwnChanged, SessionView};
 use crate::gateway::ConsoleAnswer;
 use crate::model::password::Password;
 use http::StatusCode;
@@ -137,14 +137,21 @@ async fn password(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     };
     let old = Password::new(text("old_password").to_owned());
     let (user, visitor) = (&site.session.user, site.entrance().visitor());
-    let passwords = NewPassword { new, old };
+    let change =
+        OwnChange { ends_keys: form.is_ticked("end_keys"), passwords: NewPassword { new, old } };
     let sessions = site.settings().sessions;
-    match site.auth().change_own_password(user, passwords, &visitor, sessions).await {
-        Ok(id) => {
-            let answer = changed(site, form.is_ticked("end_keys")).await;
-            Ok(with_cookie(answer, &site.entrance().cookie(&id)))
+    match site.auth().change_own_password(user, change, &visitor, sessions).await {
+        Ok(done) => {
+            let answer = changed(site, &done);
+            Ok(match &done.session {
+                Some(id) => with_cookie(answer, &site.entrance().cookie(id)),
+                None => answer,
+            })
         }
-        Err(ChangeError::Auth(error)) => Err(error.into()),
+        Err(ChangeError::Auth(error)) => Err(match error.into() {
+            Refusal::Unavailable => Refusal::HalfDone(HALF_CHANGED),
+            refusal => refusal,
+        }),
         Err(
             error @ (ChangeError::SamePassword
             | ChangeError::WeakPassword(_)
@@ -153,16 +160,27 @@ async fn password(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     }
 }
 
-/// What comes after a new password; first the API keys end, if that was wanted.
-async fn changed(site: &Site<'_>, ends_keys: bool) -> ConsoleAnswer {
-    if !ends_keys || site.auth().end_keys(&site.session.user, site.actor()).await.is_ok() {
+/// What is said where nobody knows how far a new password came.
+const HALF_CHANGED: &str = "The store of accounts did not answer in the middle of it. If you have to \
+    sign in now, the new password counts, and your API keys have ended if you wished so. If not, \
+    change it once more.";
+
+/// What comes after a new password.
+fn changed(site: &Site<'_>, done: &OwnChanged) -> ConsoleAnswer {
+    if done.session.is_some() && !done.keys_may_go_on {
         return page::redirect(&site.link("/account/"));
     }
     let body = html! {
         p.alert role="alert" {
-            "Your password is changed, but your API keys could not be ended: the store failed. "
-            a href=(site.link("/account/keys/")) { "Look at your keys" } " and revoke them."
+            "Your password is changed."
+            @if done.session.is_none() { " Your sessions have ended: sign in with the new one." }
+            @if done.keys_may_go_on {
+                " The store did not answer when API keys were to end that may have been made at the \
+                 same moment: look at your keys, and revoke what you do not know."
+            }
         }
+        @if done.keys_may_go_on { p { a href=(site.link("/account/keys/")) { "Your API keys" } } }
+        @else { p { a href=(site.link("/account/")) { "Your account" } } }
     };
     with_status(
         site.page(Nav::None, "Change your password", &body),

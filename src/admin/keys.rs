@@ -169,10 +169,11 @@ async fn create(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
         return again(&error.to_string()).await;
     }
     // A key outlives the session, which someone else may have.
-    if !site.auth().prove(&site.session.user, proof::read(&form), &site.actor()).await? {
-        return again(proof::WRONG).await;
-    }
-    match site.auth().create_key(&site.session.user, wish, site.actor()).await {
+    let proved = match proof::check(site, true, &form).await? {
+        Ok(proved) => proved,
+        Err(words) => return again(words).await,
+    };
+    match site.auth().create_key(&site.session.user, wish, proved).await {
         Ok((secret, key)) => Ok(shown_once(site, &secret, &key)),
         Err(KeyError::Manage(error)) => Err(error.into()),
         Err(error) => again(&error.to_string()).await,

@@ -25,6 +25,8 @@ pub(super) enum Refusal {
     Forged,
     /// Whoever sends it may not; why.
     Forbidden(&'static str),
+    /// The store could not tell how far something came; what that means.
+    HalfDone(&'static str),
     /// There is no such method here.
     MethodNotAllowed,
     /// A script asks for what is a page for people.
@@ -49,7 +51,7 @@ impl Refusal {
             }
             Self::Body(BodyError::TooLarge(_)) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Body(BodyError::TooSlow) => StatusCode::REQUEST_TIMEOUT,
-            Self::Body(BodyError::NoRoom) | Self::Busy | Self::Unavailable => {
+            Self::Body(BodyError::NoRoom) | Self::Busy | Self::HalfDone(_) | Self::Unavailable => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Forged | Self::Forbidden(_) | Self::NotAPage => StatusCode::FORBIDDEN,
@@ -74,7 +76,7 @@ impl Refusal {
                  Nothing was changed."
                     .to_owned()
             }
-            Self::Forbidden(words) => (*words).to_owned(),
+            Self::Forbidden(words) | Self::HalfDone(words) => (*words).to_owned(),
             Self::MethodNotAllowed => "This page does not take such a request.".to_owned(),
             Self::NotAPage => "Pages of the console are not for scripts.".to_owned(),
             Self::NotFound => "There is no such page.".to_owned(),
@@ -95,7 +97,7 @@ impl Refusal {
         match self {
             Self::Forged | Self::Forbidden(_) | Self::NotAPage => "Not permitted",
             Self::NotFound => "Not found",
-            Self::Busy | Self::Unavailable => "Unavailable",
+            Self::Busy | Self::HalfDone(_) | Self::Unavailable => "Unavailable",
             _ => "Not done",
         }
     }
@@ -144,7 +146,7 @@ impl Refusal {
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
         }
         let seconds = match self {
-            Self::Busy | Self::Unavailable => 2,
+            Self::Busy | Self::HalfDone(_) | Self::Unavailable => 2,
             Self::Throttled(seconds) => *seconds,
             _ => return ConsoleAnswer::Whole(response),
         };
@@ -170,7 +172,8 @@ impl From<AuthError> for Refusal {
             error @ (AuthError::BadCredentials
             | AuthError::InactiveUser
             | AuthError::InvalidToken
-            | AuthError::TokenLimit) => Self::Refused(sentence(&error.to_string())),
+            | AuthError::TokenLimit
+            | AuthError::Unproved) => Self::Refused(sentence(&error.to_string())),
         }
     }
 }

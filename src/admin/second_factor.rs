@@ -42,14 +42,16 @@ pub(super) async fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     if site.asked().is_read() {
         return begin_page(site, None).await;
     }
-    let form = site.form()?;
-    // Whoever has the session alone would shut its owner out with an app of their own.
-    if !site.auth().prove(user, proof::read(&form), &site.actor()).await? {
-        let page = begin_page(site, Some("The password is wrong.")).await?;
-        return Ok(with_status(page, StatusCode::BAD_REQUEST));
+    match proof::check(site, true, &site.form()?).await? {
+        Ok(proved) => {
+            let enrolment = site.auth().begin_second_factor(user, proved).await?;
+            Ok(secret_page(site, &enrolment))
+        }
+        Err(words) => {
+            let page = begin_page(site, Some(words)).await?;
+            Ok(with_status(page, StatusCode::BAD_REQUEST))
+        }
     }
-    let enrolment = site.auth().begin_second_factor(user).await?;
-    Ok(secret_page(site, &enrolment))
 }
 
 async fn begin_page(site: &Site<'_>, problem: Option<&str>) -> Result<ConsoleAnswer, Refusal> {
@@ -176,30 +178,33 @@ fn renew_page(site: &Site<'_>, problem: Option<&str>) -> ConsoleAnswer {
 
 /// `/account/totp/off/`
 pub(super) async fn turn_off(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
-    if site.asked().is_read() {
-        return Ok(off_page(site, None));
-    }
-    let form = site.form()?;
-    let (user, by) = (&site.session.user, site.actor());
-    if site.auth().disable_second_factor(user, proof::read(&form), by).await? {
+    let user = &site.session.user;
+    if !site.auth().has_second_factor(user.id).await? {
         return Ok(page::redirect(&site.link("/account/")));
     }
-    Ok(with_status(off_page(site, Some(proof::WRONG)), StatusCode::BAD_REQUEST))
+    if site.asked().is_read() {
+        return off_page(site, None).await;
+    }
+    match proof::check(site, true, &site.form()?).await? {
+        Ok(proved) => {
+            site.auth().reset_second_factor(user, proved).await?;
+            Ok(page::redirect(&site.link("/account/")))
+        }
+        Err(words) => {
+            let page = off_page(site, Some(words)).await?;
+            Ok(with_status(page, StatusCode::BAD_REQUEST))
+        }
+    }
 }
 
-fn off_page(site: &Site<'_>, problem: Option<&str>) -> ConsoleAnswer {
+async fn off_page(site: &Site<'_>, problem: Option<&str>) -> Result<ConsoleAnswer, Refusal> {
     let body = html! {
         section.panel {
             @if let Some(problem) = problem { p.alert role="alert" { (problem) } }
             p { "From then on your password alone signs you in. Your recovery codes will be void." }
             form.stack method="post" {
                 (site.form_key())
-                input type="hidden" autocomplete="username" value=(site.session.user.username.as_str());
-                label { "Password"
-                    input type="password" name="password" autocomplete="current-password" required
-                        autofocus;
-                }
-                (proof::code_field())
+                (proof::fields(site).await?)
                 div.row {
                     button.danger { "Turn the authenticator app off" }
                     a.button href=(site.link("/account/")) { "Cancel" }
@@ -207,7 +212,7 @@ fn off_page(site: &Site<'_>, problem: Option<&str>) -> ConsoleAnswer {
             }
         }
     };
-    site.page(Nav::None, "Turn the authenticator app off", &body)
+    Ok(site.page(Nav::None, "Turn the authenticator app off", &body))
 }
 
 /// A text as a picture that apps scan: dark on light in every scheme. `None` if it is too long.

@@ -202,6 +202,7 @@ impl From<AuthError> for Problem {
             AuthError::InvalidToken => Self::InvalidToken("Invalid token."),
             AuthError::Throttled(throttle) => Self::Throttled(throttle),
             AuthError::TokenLimit => Self::TokenLimit,
+            AuthError::Unproved => Self::Forbidden,
             AuthError::Busy => Self::Busy,
             AuthError::Hash(ref fault) => unavailable(fault),
             AuthError::Store(ref fault) => unavailable(fault),

@@ -4,7 +4,7 @@ use super::checks::{in_words, weaknesses};
 use super::issue::random_password;
 use super::login::{Door, ROUNDS, Typed};
 use super::{Auth, AuthError, HashError, Seat, Weakness};
-use crate::model::event::EventName;
+use crate::model::event::{Actor, EventName};
 use crate::model::identity::Identity;
 use crate::model::password::Password;
 use crate::model::token::Token;
@@ -33,7 +33,7 @@ impl Auth {
         passwords: NewPassword,
         from: IpAddr,
     ) -> Result<(), ChangeError> {
-        let swap = Swap { door: Door::Api, keep: Some(token), user: caller.user };
+        let swap = Swap { door: Door::Api, ends_keys: None, keep: Some(token), user: caller.user };
         self.swap_password(swap, caller.names.username(), passwords, from).await?;
         Ok(())
     }
@@ -67,6 +67,10 @@ impl Auth {
                     return Ok(Err(ChangeError::WeakPassword(weaknesses)));
                 }
                 let to = seat.hash(Arc::clone(&new)).await?;
+                if let Some(by) = swap.ends_keys {
+                    // Before, so that none outlives what comes between.
+                    self.end_keys(&user, by.clone()).await?;
+                }
                 let from = user.password.clone();
                 let change = PasswordChange { from, keep, to, user: user.id };
                 if self.store.replace_password(change).await? {
@@ -94,6 +98,8 @@ impl Auth {
 #[derive(Clone, Copy)]
 pub(super) struct Swap<'a> {
     pub door: Door,
+    /// In whose name their API keys end, if they do.
+    pub ends_keys: Option<&'a Actor>,
     /// The token that stays, if one does.
     pub keep: Option<&'a Token>,
     pub user: UserId,

@@ -12,8 +12,9 @@ pub use self::secrets::generated_password;
 pub use self::tokens::{Lifetime, NewTokenTerms, TokenName};
 
 use super::checks::in_words;
-use super::operators::Guard;
-use super::{Auth, AuthError, HashError, Lane, NewRights, RegisterError, Registration, Weakness};
+use super::{
+    Auth, AuthError, HashError, Lane, NewRights, Proved, RegisterError, Registration, Weakness,
+};
 use crate::model::email::Email;
 use crate::model::event::{Actor, Event, EventName};
 use crate::model::password::Password;
@@ -27,8 +28,9 @@ impl Auth {
         &self,
         registration: Registration,
         rights: NewRights,
-        by: Actor,
+        by: Proved,
     ) -> Result<User, RegisterError> {
+        let by = by.lets_in(rights.is_staff)?;
         let seat = self.passwords.reserve(Lane::Operator, None)?;
         let user = self.create(registration, rights, seat).await?;
         let event = self.event(EventName::UserCreated, by).of(&user);
@@ -36,42 +38,47 @@ impl Auth {
         Ok(user)
     }
 
-    /// Lets a user in, or locks them out and ends their tokens and API keys. Nothing is done, nor told,
-    /// where that is so already.
-    pub async fn set_active(
-        &self,
-        user: &User,
-        active: bool,
-        by: Actor,
-    ) -> Result<User, ManageError> {
-        if user.is_active == active {
+    /// Lets a user in who is locked out. Nothing is done, nor told, where that is so already.
+    pub async fn activate(&self, user: &User, by: Proved) -> Result<User, ManageError> {
+        if user.is_active {
             return Ok(user.clone());
         }
-        let name = if active { EventName::UserActivated } else { EventName::UserDeactivated };
-        let detail = changed("is_active", yes_no(user.is_active), yes_no(active));
-        let guard =
-            if active { Guard::default() } else { self.keep_an_operator(user, &by).await? };
-        let outcome = self.change(user, UserChange::Active(active), (name, detail), by).await;
-        guard.release(self).await;
+        let event = (EventName::UserActivated, changed("is_active", "no", "yes"));
+        self.change(user, UserChange::Active(true), event, by.lets_in(user.is_staff)?).await
+    }
+
+    /// Locks a user out and ends their tokens and API keys. Nothing is done, nor told, where that is so
+    /// already.
+    pub async fn deactivate(&self, user: &User, by: Actor) -> Result<User, ManageError> {
+        if !user.is_active {
+            return Ok(user.clone());
+        }
+        let lock = self.keep_an_operator(user, &by).await?;
+        let event = (EventName::UserDeactivated, changed("is_active", "yes", "no"));
+        let outcome = self.change(user, UserChange::Active(false), event, by).await;
+        lock.release(self).await;
         outcome
     }
 
-    /// Makes a user staff, or takes that from them and ends their tokens and API keys. Nothing is done,
-    /// nor told, where that is so already.
-    pub async fn set_staff(
-        &self,
-        user: &User,
-        staff: bool,
-        by: Actor,
-    ) -> Result<User, ManageError> {
-        if user.is_staff == staff {
+    /// Makes a user staff. Nothing is done, nor told, where that is so already.
+    pub async fn promote(&self, user: &User, by: Proved) -> Result<User, ManageError> {
+        if user.is_staff {
             return Ok(user.clone());
         }
-        let name = if staff { EventName::StaffGranted } else { EventName::StaffWithdrawn };
-        let detail = changed("is_staff", yes_no(user.is_staff), yes_no(staff));
-        let guard = if staff { Guard::default() } else { self.keep_an_operator(user, &by).await? };
-        let outcome = self.change(user, UserChange::Staff(staff), (name, detail), by).await;
-        guard.release(self).await;
+        let event = (EventName::StaffGranted, changed("is_staff", "no", "yes"));
+        self.change(user, UserChange::Staff(true), event, by.lets_in(true)?).await
+    }
+
+    /// Takes it from a user that they are staff, and ends their tokens and API keys. Nothing is done,
+    /// nor told, where that is so already.
+    pub async fn demote(&self, user: &User, by: Actor) -> Result<User, ManageError> {
+        if !user.is_staff {
+            return Ok(user.clone());
+        }
+        let lock = self.keep_an_operator(user, &by).await?;
+        let event = (EventName::StaffWithdrawn, changed("is_staff", "yes", "no"));
+        let outcome = self.change(user, UserChange::Staff(false), event, by).await;
+        lock.release(self).await;
         outcome
     }
 
@@ -82,8 +89,9 @@ impl Auth {
         user: &User,
         password: Password,
         must_change: bool,
-        by: Actor,
+        by: Proved,
     ) -> Result<User, ManageError> {
+        let by = by.lets_in(user.is_staff)?;
         if by.operator() == Some(&user.username) {
             return Err(ManageError::OwnPassword);
         }
@@ -130,9 +138,9 @@ impl Auth {
 
     /// Deletes a user with all their tokens.
     pub async fn delete_user(&self, user: &User, by: Actor) -> Result<(), ManageError> {
-        let guard = self.keep_an_operator(user, &by).await?;
+        let lock = self.keep_an_operator(user, &by).await?;
         let deleted = self.store.delete_user(user.id).await;
-        guard.release(self).await;
+        lock.release(self).await;
         if !deleted? {
             return Err(ManageError::NoSuchUser(user.username.to_string()));
         }

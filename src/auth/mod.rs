@@ -32,9 +32,9 @@ pub use self::cache::CacheSettings;
 pub use self::change_password::{ChangeError, NewPassword};
 pub use self::checks::{PasswordChecks, Weakness};
 pub use self::console::{
-    ApiKey, Enrolment, KeyCaller, KeyError, KeySecret, KeyWish, NotARight, OwnProof, RecoveryCodes,
-    Resource, Right, Rights, SecondStep, Session, SessionId, SessionSettings, SessionView,
-    SetupCode, SetupError, SignIn, Visitor,
+    ApiKey, Enrolment, KeyCaller, KeyError, KeySecret, KeyWish, NotARight, OwnChange, OwnChanged,
+    OwnProof, Proved, RecoveryCodes, Resource, Right, Rights, SecondStep, Session, SessionId,
+    SessionSettings, SessionView, SetupCode, SetupError, SignIn, Visitor,
 };
 pub use self::events::EventSettings;
 pub use self::following::EventFollower;
@@ -259,4 +259,7 @@ pub enum AuthError {
     /// The user has as many tokens as they may have.
     #[error("the user has as many tokens as they may have")]
     TokenLimit,
+    /// It takes a proof that whoever is signed in is its owner.
+    #[error("this takes your present password")]
+    Unproved,
 }

@@ -28,20 +28,15 @@ pub(super) struct OperatorsLock {
     usable: Timestamp,
 }
 
-/// The same for a change of a user, if the change needs it.
-#[must_use = "the lock is released, or others wait until it runs out"]
-#[derive(Default)]
-pub(super) struct Guard(Option<OperatorsLock>);
-
 impl Auth {
     /// Lets a user be deactivated, demoted or deleted, unless nobody else could sign in at the console
-    /// then, or they would do it to themselves there. Until the guard is released no other operator
+    /// then, or they would do it to themselves there. Until the lock is released no other operator
     /// goes.
     pub(super) async fn keep_an_operator(
         &self,
         user: &User,
         by: &Actor,
-    ) -> Result<Guard, ManageError> {
+    ) -> Result<OperatorsLock, ManageError> {
         if by.operator() == Some(&user.username) {
             return Err(ManageError::OwnAccount);
         }
@@ -63,7 +58,7 @@ impl Auth {
             lock.release(self).await;
             return Err(error);
         }
-        Ok(Guard(Some(lock)))
+        Ok(lock)
     }
 
     /// Waits until nobody else changes who is an operator.
@@ -103,14 +98,5 @@ impl OperatorsLock {
     /// Whether something may still be begun under it.
     pub(super) fn is_usable(&self, auth: &Auth) -> bool {
         auth.clock.now() < self.usable
-    }
-}
-
-impl Guard {
-    /// Lets others go on.
-    pub(super) async fn release(self, auth: &Auth) {
-        if let Some(lock) = self.0 {
-            lock.release(auth).await;
-        }
     }
 }

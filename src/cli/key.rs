@@ -3,7 +3,7 @@
 use super::events::parse_span;
 use super::user::find;
 use super::{Failure, SettingsFile, output};
-use crate::auth::{ApiKey, KeyWish, Right, Rights};
+use crate::auth::{ApiKey, KeyWish, Proved, Right, Rights};
 use crate::model::event::Actor;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -109,7 +109,7 @@ impl Create {
         let rights =
             if self.all_rights { Rights::all() } else { self.rights.into_iter().collect() };
         let wish = KeyWish { lifetime: self.lifetime, name: self.name, rights };
-        let (secret, key) = accounts.create_key(&owner, wish, Actor::CommandLine).await?;
+        let (secret, key) = accounts.create_key(&owner, wish, Proved::command_line()).await?;
         accounts.until_kept().await;
         if self.json {
             let mut object = as_json(&key);

@@ -2,7 +2,7 @@
 
 use super::user::{find, read_line};
 use super::{Failure, SettingsFile, output};
-use crate::auth::{Auth, Lifetime, NewTokenTerms, TokenName};
+use crate::auth::{Auth, Lifetime, NewTokenTerms, Proved, TokenName};
 use crate::clock::Timestamp;
 use crate::config;
 use crate::model::event::Actor;
@@ -203,7 +203,7 @@ impl Create {
         let user = find(&accounts, &self.user).await?;
         let lifetime = self.lifetime.unwrap_or(Lifetime::Usual);
         let terms = NewTokenTerms { lifetime, name: self.name };
-        let issued = accounts.create_token(user, terms, Actor::CommandLine).await?;
+        let issued = accounts.create_token(user, terms, Proved::command_line()).await?;
         accounts.until_kept().await;
         if self.json {
             let mut object = record_as_json(&issued.record);

@@ -15,7 +15,7 @@ use self::sessions::{Sessions, SignOut};
 use self::several::{Act, Several};
 use self::show::Show;
 use super::{Failure, SettingsFile, output};
-use crate::auth::{Auth, ManageError};
+use crate::auth::{Auth, ManageError, Proved};
 use crate::model::email::Email;
 use crate::model::event::Actor;
 use crate::model::user::{self, UserId};
@@ -92,7 +92,7 @@ impl User {
             Self::Promote(user) => {
                 let (accounts, user) = user.find().await?;
                 let what = if user.is_staff { "is staff already" } else { "is staff" };
-                let user = accounts.set_staff(&user, true, Actor::CommandLine).await?;
+                let user = accounts.promote(&user, Proved::command_line()).await?;
                 say(&accounts, &user, what).await;
             }
             Self::Demote(user) => user.demote().await?,
@@ -120,7 +120,7 @@ impl Named {
         } else {
             "is an ordinary user already"
         };
-        let user = accounts.set_staff(&user, false, Actor::CommandLine).await?;
+        let user = accounts.demote(&user, Actor::CommandLine).await?;
         say(&accounts, &user, what).await;
         Ok(())
     }
@@ -144,7 +144,7 @@ impl MustChange {
 impl Named {
     async fn reset_totp(self) -> Result<(), Failure> {
         let (accounts, user) = self.find().await?;
-        let had = accounts.reset_second_factor(&user, Actor::CommandLine).await;
+        let had = accounts.reset_second_factor(&user, Proved::command_line()).await;
         let had = had.map_err(ManageError::from)?;
         let what =
             if had { "has no authenticator app any more" } else { "has no authenticator app" };

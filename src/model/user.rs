@@ -148,6 +148,8 @@ pub enum UserChange {
     Active(bool),
     /// Replaces their address. Tokens live on.
     Email(Email),
+    /// Notes when they logged in. Tokens live on.
+    LoggedIn(Timestamp),
     /// Says whether they are to choose another password. Tokens live on.
     MustChange(bool),
     /// Replaces the password and ends their tokens.
@@ -176,7 +178,7 @@ impl UserChange {
             Self::Active(active) => !active,
             Self::Staff(staff) => !staff,
             Self::Password { .. } => true,
-            Self::Email(_) | Self::MustChange(_) | Self::Rehash { .. } => false,
+            Self::Email(_) | Self::LoggedIn(_) | Self::MustChange(_) | Self::Rehash { .. } => false,
         }
     }
 
@@ -186,6 +188,7 @@ impl UserChange {
             Self::Active(active) => user.is_active = *active,
             Self::Staff(staff) => user.is_staff = *staff,
             Self::Email(email) => user.email = email.clone(),
+            Self::LoggedIn(at) => user.last_login = Some(*at),
             Self::MustChange(must_change) => user.must_change = *must_change,
             Self::Password { hash, must_change } => {
                 user.password = hash.clone();

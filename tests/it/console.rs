@@ -13,6 +13,7 @@ mod live;
 mod operators;
 mod overview;
 mod places;
+mod proof;
 mod routes;
 mod second_factor;
 mod sessions;

@@ -63,6 +63,7 @@ macro_rules! contract {
                 a_token_for_a_past_epoch_is_refused
                 a_token_added_twice_is_one_token
                 only_a_login_is_noted
+                a_login_that_makes_no_token_is_noted_and_ends_none
                 a_refused_login_is_not_noted
                 tokens_are_listed_the_oldest_first
                 expired_tokens_are_not_listed

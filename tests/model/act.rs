@@ -2,7 +2,7 @@
 
 use crate::judge::Use;
 use crate::server::{Attempt, Gate};
-use authgate::auth::{Auth, AuthError, Lifetime, ManageError, NewTokenTerms};
+use authgate::auth::{Auth, AuthError, Lifetime, ManageError, NewTokenTerms, Proved};
 use authgate::model::event::Actor;
 use authgate::model::identity::{Identity, Names};
 use authgate::model::token::{Token, TokenDigest};
@@ -77,7 +77,11 @@ impl Does for Auth {
             },
             Deed::Issue(user, lifetime) => match self.finds(user).await {
                 Some(user) => match self
-                    .create_token(user, NewTokenTerms { lifetime, name: None }, Actor::CommandLine)
+                    .create_token(
+                        user,
+                        NewTokenTerms { lifetime, name: None },
+                        Proved::command_line(),
+                    )
                     .await
                 {
                     Ok(issued) => return Outcome::Issued(issued.token.expose().to_owned()),
@@ -94,7 +98,10 @@ impl Does for Auth {
                 done.map_err(ManageError::Auth)
             }
             Deed::SetActive(user, active) => match self.finds(user).await {
-                Some(user) => self.set_active(&user, active, Actor::CommandLine).await.map(drop),
+                Some(user) if active => {
+                    self.activate(&user, Proved::command_line()).await.map(drop)
+                }
+                Some(user) => self.deactivate(&user, Actor::CommandLine).await.map(drop),
                 None => return Outcome::Nothing,
             },
             Deed::Use(text) => match self.authenticate(&Token::new(text), CLIENT).await {

@@ -91,5 +91,5 @@ async fn act(call: &Call<'_>, action: Action, id: UserId) -> Result<(), ManageEr
         Action::Delete => UserAct::Delete,
         Action::EndTokens => UserAct::EndSessions,
     };
-    act.perform(call.auth, &user, call.actor()).await
+    act.perform(call.auth, &user, call.actor(), Some(call.proved())).await
 }

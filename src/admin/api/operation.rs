@@ -4,7 +4,7 @@ use super::reading;
 use crate::admin::Reading;
 use crate::admin::asked::Asked;
 use crate::api::Problem;
-use crate::auth::{Auth, KeyCaller, Right};
+use crate::auth::{Auth, KeyCaller, Proved, Right};
 use crate::gateway::Gateway;
 use crate::model::event::Actor;
 use async_trait::async_trait;
@@ -73,6 +73,11 @@ impl Call<'_> {
     /// Who acts, for events.
     pub(super) fn actor(&self) -> Actor {
         Actor::ApiKey(self.caller.owner.username.clone(), self.asked.from)
+    }
+
+    /// The same, for what lets someone in.
+    pub(super) fn proved(&self) -> Proved {
+        Proved::by_key(self.caller, self.asked.from)
     }
 }
 

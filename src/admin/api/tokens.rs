@@ -142,7 +142,7 @@ impl Operation for CreateFor {
         };
         let terms = NewTokenTerms { lifetime, name: given.body.name.map(|name| name.0) };
         let user = given.path.find(call).await?;
-        let issued = call.auth.create_token(user, terms, call.actor()).await?;
+        let issued = call.auth.create_token(user, terms, call.proved()).await?;
         Ok(IssuedToken {
             id: issued.record.id().to_string(),
             token: issued.token.expose().to_owned(),

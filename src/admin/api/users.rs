@@ -256,7 +256,7 @@ impl Operation for Create {
             is_staff: is_staff.unwrap_or(false),
             must_change: must_change.unwrap_or(shown.is_some()),
         };
-        let user = call.auth.create_user(registration, rights, call.actor()).await?;
+        let user = call.auth.create_user(registration, rights, call.proved()).await?;
         Ok(MadeUser { user: User::of(call, &user, 0), password: shown })
     }
 }
@@ -359,10 +359,18 @@ impl Operation for Change {
         }
         // What may be refused comes first: then nothing is half done.
         if let Some(is_active) = is_active {
-            user = call.auth.set_active(&user, is_active, call.actor()).await?;
+            user = if is_active {
+                call.auth.activate(&user, call.proved()).await?
+            } else {
+                call.auth.deactivate(&user, call.actor()).await?
+            };
         }
         if let Some(is_staff) = is_staff {
-            user = call.auth.set_staff(&user, is_staff, call.actor()).await?;
+            user = if is_staff {
+                call.auth.promote(&user, call.proved()).await?
+            } else {
+                call.auth.demote(&user, call.actor()).await?
+            };
         }
         if let Some(email) = email {
             user = call.auth.set_email(&user, email, call.actor()).await?;
@@ -443,7 +451,7 @@ impl Operation for SetPassword {
         refuse_own(call, &user)?;
         let (password, shown) = password_or_new(given.body.password)?;
         let must_change = given.body.must_change.unwrap_or(shown.is_some());
-        call.auth.set_password(&user, password, must_change, call.actor()).await?;
+        call.auth.set_password(&user, password, must_change, call.proved()).await?;
         Ok(SetAnswer { password: shown })
     }
 }

@@ -1,6 +1,6 @@
 //! What can be done to a user, or to many at once, by a button.
 
-use crate::auth::{Auth, ManageError};
+use crate::auth::{Auth, AuthError, ManageError, Proved};
 use crate::model::event::Actor;
 use crate::model::user::User;
 
@@ -82,6 +82,23 @@ impl Act {
             | Self::EndSessions
             | Self::ResetTotp => true,
             Self::Activate | Self::KeepPassword | Self::MustChange | Self::Promote => false,
+        }
+    }
+
+    /// Whether it lets someone in, so that it takes a proof: an operator, or anyone else.
+    pub(super) const fn lets_in(self, user: &User) -> Option<bool> {
+        match self {
+            Self::Activate if !user.is_active => Some(user.is_staff),
+            Self::Promote if !user.is_staff => Some(true),
+            Self::ResetTotp => Some(true),
+            Self::Activate
+            | Self::Deactivate
+            | Self::Delete
+            | Self::Demote
+            | Self::EndSessions
+            | Self::KeepPassword
+            | Self::MustChange
+            | Self::Promote => None,
         }
     }
 
@@ -170,23 +187,29 @@ impl Act {
         }
     }
 
-    /// Does it.
+    /// Does it, unless there is nothing to do. What lets someone in takes one who has proved who they
+    /// are.
     pub(in crate::admin) async fn perform(
         self,
         auth: &Auth,
         user: &User,
         by: Actor,
+        proved: Option<Proved>,
     ) -> Result<(), ManageError> {
+        if self.already(user).is_some() {
+            return Ok(());
+        }
+        let proved = proved.ok_or(AuthError::Unproved);
         match self {
-            Self::Activate => auth.set_active(user, true, by).await.map(drop),
-            Self::Deactivate => auth.set_active(user, false, by).await.map(drop),
+            Self::Activate => auth.activate(user, proved?).await.map(drop),
+            Self::Deactivate => auth.deactivate(user, by).await.map(drop),
             Self::Delete => auth.delete_user(user, by).await,
-            Self::Demote => auth.set_staff(user, false, by).await.map(drop),
+            Self::Demote => auth.demote(user, by).await.map(drop),
             Self::EndSessions => auth.revoke_tokens(user, by).await,
             Self::KeepPassword => auth.set_must_change(user, false, by).await.map(drop),
             Self::MustChange => auth.set_must_change(user, true, by).await.map(drop),
-            Self::Promote => auth.set_staff(user, true, by).await.map(drop),
-            Self::ResetTotp => Ok(auth.reset_second_factor(user, by).await.map(drop)?),
+            Self::Promote => auth.promote(user, proved?).await.map(drop),
+            Self::ResetTotp => Ok(auth.reset_second_factor(user, proved?).await.map(drop)?),
         }
     }
 }

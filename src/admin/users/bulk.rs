@@ -2,6 +2,7 @@
 
 use super::super::asked::Pairs;
 use super::super::page::{Nav, with_status};
+use super::super::proof::{self, Asks};
 use super::super::refusal::Refusal;
 use super::super::site::Site;
 use super::act::{Act, MOST};
@@ -22,17 +23,21 @@ pub(super) async fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
         if users.is_empty() {
             return Ok(nobody(site, query));
         }
-        let question = question(site, act, &users).await?;
-        return Ok(site.page(Nav::Users, act.label(), &question));
+        return question(site, (act, &users), query, None).await;
     }
     let form = site.form()?;
     let (act, users) = selected(site, &form).await?;
     if users.is_empty() {
         return Ok(nobody(site, &form));
     }
+    let lets_in = users.iter().filter_map(|user| act.lets_in(user)).max();
+    let proved = match proof::check_if(site, lets_in, &form).await? {
+        Ok(proved) => proved,
+        Err(words) => return question(site, (act, &users), &form, Some(words)).await,
+    };
     let mut results = Vec::new();
     for user in users {
-        let outcome = act.perform(site.auth(), &user, site.actor()).await;
+        let outcome = act.perform(site.auth(), &user, site.actor(), proved.clone()).await;
         let is_away = matches!(outcome, Err(ManageError::Auth(AuthError::Store(_))));
         results.push((user, outcome.map_err(|error| Refusal::from(error).words())));
         if is_away {
@@ -83,11 +88,16 @@ async fn selected(site: &Site<'_>, pairs: &Pairs) -> Result<(Act, Vec<User>), Re
     Ok((act, users))
 }
 
-async fn question(site: &Site<'_>, act: Act, users: &[User]) -> Result<Markup, Refusal> {
+async fn question(
+    site: &Site<'_>,
+    (act, users): (Act, &[User]),
+    sent: &Pairs,
+    unproved: Option<&str>,
+) -> Result<ConsoleAnswer, Refusal> {
     let verb = act.label();
     let goes = if act == Act::Delete { Some(what_goes_too(site, users).await?) } else { None };
-    let query = &site.asked().query;
-    Ok(html! {
+    let asks = Asks::before(site, users.iter().filter_map(|user| act.lets_in(user)).max());
+    let body = html! {
         div.panel {
             p { strong { (verb) ": " (counted(users.len())) "?" } }
             @if let Some(goes) = goes { (goes) }
@@ -102,18 +112,22 @@ async fn question(site: &Site<'_>, act: Act, users: &[User]) -> Result<Markup, R
                     }
                 }
             }
-            form.row method="post" action=(site.link("/users/act/")) {
+            form.stack method="post" action=(site.link("/users/act/")) {
                 (site.form_key())
                 input type="hidden" name="act" value=(act.name());
-                input type="hidden" name="list" value=(query.get("list").unwrap_or_default());
+                input type="hidden" name="list" value=(sent.get("list").unwrap_or_default());
                 @for user in users { input type="hidden" name="user" value=(user.id); }
-                button class=(if act.asks() { "danger" } else { "primary" }) {
-                    (verb) " " (counted(users.len()))
+                (proof::part(site, asks, unproved).await?)
+                div.row {
+                    button class=(if act.asks() { "danger" } else { "primary" }) {
+                        (verb) " " (counted(users.len()))
+                    }
+                    a.button href=(list(site, sent)) { "Cancel" }
                 }
-                a.button href=(list(site, query)) { "Cancel" }
             }
         }
-    })
+    };
+    Ok(proof::refused_if(unproved, site.page(Nav::Users, verb, &body)))
 }
 
 fn report(

@@ -2,6 +2,7 @@
 
 use super::super::fields::{Field, Problems, field};
 use super::super::page::{Nav, redirect};
+use super::super::proof::{self, Asks};
 use super::super::refusal::Refusal;
 use super::super::site::Site;
 use super::super::tokens::{short, token_in};
@@ -23,16 +24,25 @@ pub(super) async fn answer(
         return Ok(redirect(&site.link("/account/totp/off/")));
     }
     if site.asked().is_read() {
-        return question(site, user, act).await;
+        return question(site, user, act, None).await;
     }
-    site.form()?;
-    act.perform(site.auth(), user, site.actor()).await?;
+    let form = site.form()?;
+    let proved = match proof::check_if(site, act.lets_in(user), &form).await? {
+        Ok(proved) => proved,
+        Err(words) => return question(site, user, act, Some(words)).await,
+    };
+    act.perform(site.auth(), user, site.actor(), proved).await?;
     let there = if act == Act::Delete { "/users/".to_owned() } else { path_of(user) };
     let done = act.already(user).map_or(act.notice(), |(notice, _)| notice);
     Ok(site.after(&there, &[("done", done)]).await)
 }
 
-async fn question(site: &Site<'_>, user: &User, act: Act) -> Result<ConsoleAnswer, Refusal> {
+async fn question(
+    site: &Site<'_>,
+    user: &User,
+    act: Act,
+    unproved: Option<&str>,
+) -> Result<ConsoleAnswer, Refusal> {
     let what = if act == Act::Delete {
         what_goes_too(site, std::slice::from_ref(user)).await?
     } else {
@@ -46,20 +56,17 @@ async fn question(site: &Site<'_>, user: &User, act: Act) -> Result<ConsoleAnswe
             @if user.id == site.session.user.id && act == Act::EndSessions {
                 p.alert.warn { "This is your own account: you will have to sign in again." }
             }
-            (buttons(site, user, act.name(), act.label(), act.asks()))
+            form.stack method="post" action=(site.link(&format!("{}{}/", path_of(user), act.name()))) {
+                (site.form_key())
+                (proof::part(site, Asks::before(site, act.lets_in(user)), unproved).await?)
+                div.row {
+                    button class=(if act.asks() { "danger" } else { "primary" }) { (act.label()) }
+                    a.button href=(site.link(&path_of(user))) { "Cancel" }
+                }
+            }
         }
     };
-    Ok(site.page(Nav::Users, act.label(), &body))
-}
-
-fn buttons(site: &Site<'_>, user: &User, path: &str, label: &str, is_bad: bool) -> Markup {
-    html! {
-        form.row method="post" action=(site.link(&format!("{}{path}/", path_of(user)))) {
-            (site.form_key())
-            button class=(if is_bad { "danger" } else { "primary" }) { (label) }
-            a.button href=(site.link(&path_of(user))) { "Cancel" }
-        }
-    }
+    Ok(proof::refused_if(unproved, site.page(Nav::Users, act.label(), &body)))
 }
 
 /// What goes with accounts that are deleted, counted over all of them.

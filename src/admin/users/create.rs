@@ -3,6 +3,7 @@
 use super::super::asked::Pairs;
 use super::super::fields::{Problems, field, line, tick};
 use super::super::page::Nav;
+use super::super::proof::{self, Asks};
 use super::super::refusal::Refusal;
 use super::super::site::Site;
 use super::password::{self, Chosen};
@@ -16,7 +17,8 @@ use maud::html;
 /// `/users/new/`
 pub(super) async fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     if site.asked().is_read() {
-        return Ok(page(site, &Pairs::read(b"must_change=yes"), &Problems::default()));
+        let sent = Pairs::read(b"must_change=yes");
+        return page(site, &sent, &Problems::default(), None).await;
     }
     let sent = site.form()?;
     let mut problems = Problems::default();
@@ -24,24 +26,28 @@ pub(super) async fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     let email = email(&sent, &mut problems);
     let chosen = password::read(&sent, &mut problems)?;
     let (Some(username), Some(email), Some(chosen)) = (username, email, chosen) else {
-        return Ok(page(site, &sent, &problems));
+        return page(site, &sent, &problems, None).await;
+    };
+    let is_staff = sent.is_ticked("staff");
+    let proved = match proof::check(site, is_staff, &sent).await? {
+        Ok(proved) => proved,
+        Err(words) => return page(site, &sent, &problems, Some(words)).await,
     };
     let Chosen { password, shown } = chosen;
     let registration = Registration { email, password, username };
-    let is_staff = sent.is_ticked("staff");
     let rights = NewRights { is_staff, must_change: sent.is_ticked("must_change") };
-    match site.auth().create_user(registration, rights, site.actor()).await {
+    match site.auth().create_user(registration, rights, proved).await {
         Ok(user) => Ok(match shown {
             Some(password) => password::shown_once(site, &user, "New user", &password),
             None => site.after(&path_of(&user), &[("done", "user-created")]).await,
         }),
         Err(RegisterError::NameTaken) => {
             problems.add("username", ["A user with that username already exists."]);
-            Ok(page(site, &sent, &problems))
+            page(site, &sent, &problems, None).await
         }
         Err(RegisterError::WeakPassword(weaknesses)) => {
             problems.add("password", weaknesses);
-            Ok(page(site, &sent, &problems))
+            page(site, &sent, &problems, None).await
         }
         Err(error) => Err(error.into()),
     }
@@ -61,8 +67,17 @@ fn email(sent: &Pairs, problems: &mut Problems) -> Option<Email> {
     Email::parse(typed).map_err(|errors| problems.add("email", errors)).ok()
 }
 
-/// The form, with what was typed but the password.
-fn page(site: &Site<'_>, sent: &Pairs, problems: &Problems) -> ConsoleAnswer {
+/// The form, with what was typed but the passwords.
+async fn page(
+    site: &Site<'_>,
+    sent: &Pairs,
+    problems: &Problems,
+    unproved: Option<&str>,
+) -> Result<ConsoleAnswer, Refusal> {
+    let asks = match Asks::before(site, Some(false)) {
+        Asks::Never => Asks::ForStaff,
+        asks => asks,
+    };
     let body = html! {
         form.stack.panel method="post" action=(site.link("/users/new/")) {
             (problems.summary())
@@ -74,11 +89,12 @@ fn page(site: &Site<'_>, sent: &Pairs, problems: &Problems) -> ConsoleAnswer {
                 sent.is_ticked("must_change")))
             (tick("staff", "Staff: they may pass where only staff may, and sign in here",
                 sent.is_ticked("staff")))
+            (proof::part(site, asks, unproved).await?)
             div.row {
                 button.primary { "Create" }
                 a.button href=(site.link("/users/")) { "Cancel" }
             }
         }
     };
-    site.page(Nav::Users, "New user", &body)
+    Ok(proof::refused_if(unproved, site.page(Nav::Users, "New user", &body)))
 }

@@ -3,6 +3,7 @@
 use super::super::asked::Pairs;
 use super::super::fields::{Problems, field, line, secret};
 use super::super::page::{Nav, moment_or};
+use super::super::proof::{self, Asks};
 use super::super::refusal::Refusal;
 use super::super::site::Site;
 use super::super::tokens::short;
@@ -20,7 +21,8 @@ const UNITS: [(&str, u64); 3] = [("days", 86_400), ("hours", 3_600), ("minutes",
 /// `/users/ID/tokens/new/`
 pub(super) async fn answer(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer, Refusal> {
     if site.asked().is_read() {
-        return Ok(page(site, user, &Pairs::read(b"count=30"), &Problems::default()));
+        let form = Pairs::read(b"count=30");
+        return page(site, user, &form, (&Problems::default(), None)).await;
     }
     let sent = site.form()?;
     let mut problems = Problems::default();
@@ -31,9 +33,15 @@ pub(super) async fn answer(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer
         problems.add("name", [words]);
     }
     let lifetime = lifetime(&sent, &mut problems).filter(|_| problems.is_empty());
-    let Some(lifetime) = lifetime else { return Ok(page(site, user, &sent, &problems)) };
+    let Some(lifetime) = lifetime else {
+        return page(site, user, &sent, (&problems, None)).await;
+    };
+    let proved = match proof::check(site, user.is_staff, &sent).await? {
+        Ok(proved) => proved,
+        Err(words) => return page(site, user, &sent, (&problems, Some(words))).await,
+    };
     let terms = NewTokenTerms { lifetime, name: Some(label.to_owned()) };
-    let issued = site.auth().create_token(user.clone(), terms, site.actor()).await?;
+    let issued = site.auth().create_token(user.clone(), terms, proved).await?;
     Ok(shown_once(site, &issued))
 }
 
@@ -55,7 +63,13 @@ fn lifetime(sent: &Pairs, problems: &mut Problems) -> Option<Lifetime> {
     span.map(|span| Lifetime::Of(Duration::from_secs(span)))
 }
 
-fn page(site: &Site<'_>, user: &User, sent: &Pairs, problems: &Problems) -> ConsoleAnswer {
+async fn page(
+    site: &Site<'_>,
+    user: &User,
+    sent: &Pairs,
+    (problems, unproved): (&Problems, Option<&str>),
+) -> Result<ConsoleAnswer, Refusal> {
+    let asks = Asks::before(site, Some(user.is_staff));
     let body = html! {
         p { "A token for " a href=(site.link(&path_of(user))) { (name(&user.username)) }
             ". Whoever has it passes as them." }
@@ -64,13 +78,14 @@ fn page(site: &Site<'_>, user: &User, sent: &Pairs, problems: &Problems) -> Cons
             (site.form_key())
             (field(line(sent, "name", "Name", Some("What it is for: shown in lists. May be left blank.")), problems))
             (lifetimes(site, sent, problems))
+            (proof::part(site, asks, unproved).await?)
             div.row {
                 button.primary { "Create" }
                 a.button href=(site.link(&path_of(user))) { "Cancel" }
             }
         }
     };
-    site.page(Nav::Users, "New token", &body)
+    Ok(proof::refused_if(unproved, site.page(Nav::Users, "New token", &body)))
 }
 
 fn lifetimes(site: &Site<'_>, sent: &Pairs, problems: &Problems) -> Markup {

@@ -4,6 +4,7 @@ use super::super::events::{self, Columns};
 use super::super::keys;
 use super::super::notice;
 use super::super::page::{Nav, moment, moment_or};
+use super::super::proof::Asks;
 use super::super::refusal::Refusal;
 use super::super::site::Site;
 use super::super::tokens::{Place, table};
@@ -129,12 +130,14 @@ fn acts(site: &Site<'_>, user: &User, has_app: bool) -> Markup {
     }
 }
 
-/// A link to where it is asked, or a button that does it.
+/// A link to where something is asked first, or a button that does it.
 fn button(site: &Site<'_>, user: &User, act: Act) -> Markup {
     let there = site.link(&format!("{}{}/", path_of(user), act.name()));
     html! {
         @if act.asks() {
             a.button.danger href=(there) { (act.label()) }
+        } @else if Asks::before(site, act.lets_in(user)) == Asks::Always {
+            a.button href=(there) { (act.label()) }
         } @else {
             form method="post" action=(there) {
                 (site.form_key())

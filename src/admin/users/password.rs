@@ -3,10 +3,11 @@
 use super::super::asked::Pairs;
 use super::super::fields::{Field, Problems, field, secret, tick};
 use super::super::page::{Nav, redirect};
+use super::super::proof::{self, Asks};
 use super::super::refusal::Refusal;
 use super::super::site::Site;
 use super::{name, path_of};
-use crate::auth::{AuthError, ManageError, generated_password};
+use crate::auth::{ManageError, generated_password};
 use crate::gateway::ConsoleAnswer;
 use crate::model::password::Password;
 use crate::model::user::User;
@@ -83,27 +84,36 @@ pub(super) async fn answer(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer
     }
     let mut problems = Problems::default();
     if site.asked().is_read() {
-        return Ok(page(site, user, (false, true), &problems));
+        let form = Pairs::read(b"must_change=yes");
+        return page(site, user, &form, (&problems, None)).await;
     }
     let sent = site.form()?;
+    let Some(Chosen { password, shown }) = read(&sent, &mut problems)? else {
+        return page(site, user, &sent, (&problems, None)).await;
+    };
+    let proved = match proof::check(site, user.is_staff, &sent).await? {
+        Ok(proved) => proved,
+        Err(words) => return page(site, user, &sent, (&problems, Some(words))).await,
+    };
     let must_change = sent.is_ticked("must_change");
-    if let Some(Chosen { password, shown }) = read(&sent, &mut problems)? {
-        match site.auth().set_password(user, password, must_change, site.actor()).await {
-            Ok(_) => return Ok(done(site, user, shown.as_ref()).await),
-            Err(ManageError::WeakPassword(weaknesses)) => problems.add("password", weaknesses),
-            Err(ManageError::Auth(AuthError::Busy)) => return Err(Refusal::Busy),
-            Err(error) => return Err(error.into()),
+    match site.auth().set_password(user, password, must_change, proved).await {
+        Ok(_) => Ok(done(site, user, shown.as_ref()).await),
+        Err(ManageError::WeakPassword(weaknesses)) => {
+            problems.add("password", weaknesses);
+            page(site, user, &sent, (&problems, None)).await
         }
+        Err(error) => Err(error.into()),
     }
-    Ok(page(site, user, (is_typed(&sent), must_change), &problems))
 }
 
-fn page(
+/// The form, with what was typed but the passwords.
+async fn page(
     site: &Site<'_>,
     user: &User,
-    (is_typed, must_change): (bool, bool),
-    problems: &Problems,
-) -> ConsoleAnswer {
+    sent: &Pairs,
+    (problems, unproved): (&Problems, Option<&str>),
+) -> Result<ConsoleAnswer, Refusal> {
+    let asks = Asks::before(site, Some(user.is_staff));
     let body = html! {
         p {
             "Another password for " a href=(site.link(&path_of(user))) { (name(&user.username)) }
@@ -112,15 +122,17 @@ fn page(
         form.stack.panel method="post" action=(site.link(&format!("{}password/", path_of(user)))) {
             (problems.summary())
             (site.form_key())
-            (fields(is_typed, problems))
-            (tick("must_change", "They must change it before anything else", must_change))
+            (fields(is_typed(sent), problems))
+            (tick("must_change", "They must change it before anything else",
+                sent.is_ticked("must_change")))
+            (proof::part(site, asks, unproved).await?)
             div.row {
                 button.danger { "Set the password" }
                 a.button href=(site.link(&path_of(user))) { "Cancel" }
             }
         }
     };
-    site.page(Nav::Users, "Set a password", &body)
+    Ok(proof::refused_if(unproved, site.page(Nav::Users, "Set a password", &body)))
 }
 
 async fn done(site: &Site<'_>, user: &User, shown: Option<&Password>) -> ConsoleAnswer {

@@ -1,79 +1,79 @@
 //! What operators do with their own account at the console.
 
 use super::super::change_password::{ChangeError, NewPassword, Swap};
-use super::super::login::{Door, Typed};
-use super::super::{Auth, AuthError, Seat};
+use super::super::login::Door;
+use super::super::{Auth, AuthError};
 use super::session::{SessionId, SessionSettings, Visitor};
+use crate::clock::Timestamp;
 use crate::model::event::Actor;
-use crate::model::password::Password;
 use crate::model::user::User;
-use std::sync::Arc;
+
+/// A new password of one's own.
+pub struct OwnChange {
+    /// Whether one's API keys end with it.
+    pub ends_keys: bool,
+    /// The present one and the new one.
+    pub passwords: NewPassword,
+}
+
+/// What came of it once the new one counts.
+pub struct OwnChanged {
+    /// Whether an API key that was to end may go on: one that was made at the same moment.
+    pub keys_may_go_on: bool,
+    /// The session in which they go on; `None` if they have to sign in again.
+    pub session: Option<SessionId>,
+}
 
 impl Auth {
     /// Replaces an operator's own password, if they know the present one. All their sessions and
-    /// tokens end; the one who asks goes on under a new id.
+    /// tokens end, and their API keys if they wish; the one who asks goes on under a new id.
+    ///
+    /// The keys end first: where they cannot, the password stays, and all of it can be tried again.
     pub async fn change_own_password(
         &self,
         user: &User,
-        passwords: NewPassword,
+        change: OwnChange,
         visitor: &Visitor,
         settings: SessionSettings,
-    ) -> Result<SessionId, ChangeError> {
-        let swap = Swap { door: Door::Inside, keep: None, user: user.id };
+    ) -> Result<OwnChanged, ChangeError> {
+        let OwnChange { ends_keys, passwords } = change;
+        let by = Actor::Admin(user.username.clone(), visitor.from);
+        let swap = Swap {
+            door: Door::Inside,
+            ends_keys: ends_keys.then_some(&by),
+            keep: None,
+            user: user.id,
+        };
         let changed = self.swap_password(swap, user.username.as_str(), passwords, visitor.from);
         let before = changed.await?;
-        let now = self.store.user(before.id).await.map_err(AuthError::from)?;
-        // Whatever else ends sessions ends this one, too.
-        let now = now.filter(|user| user.epoch == before.epoch + 1);
-        let now = now.ok_or(AuthError::InvalidToken)?;
-        Ok(self.begin_session(&now, visitor, settings).await?)
-    }
-
-    /// Takes an operator's own second factor from them, if they know their password and a code;
-    /// says whether they did.
-    pub async fn disable_second_factor(
-        &self,
-        user: &User,
-        proof: OwnProof<'_>,
-        by: Actor,
-    ) -> Result<bool, AuthError> {
-        if !self.has_second_factor(user.id).await? || !self.prove(user, proof, &by).await? {
-            return Ok(false);
-        }
-        self.reset_second_factor(user, by).await
-    }
-
-    /// Whether one who is signed in knows their password, and a code if they have the second factor:
-    /// for what outlives a session, which someone else may have. It counts as a sign-in does.
-    pub async fn prove(
-        &self,
-        user: &User,
-        proof: OwnProof<'_>,
-        by: &Actor,
-    ) -> Result<bool, AuthError> {
-        let Some(from) = by.address() else { return Ok(false) };
-        let password = Arc::new(proof.password);
-        let username = user.username.as_str();
-        let guess = Typed { door: Door::Inside, from, password: &password, username };
-        let judged = self.count_guess(guess, async |seat: &mut Seat<'_>, found| {
-            self.check_password(seat, guess, found).await
+        // What fails from here on is told as what it is: the new password counts.
+        let keys = if ends_keys { self.end_keys(&before, by).await } else { Ok(0) };
+        let keys = keys.inspect_err(|error| {
+            let error = error as &dyn std::error::Error;
+            tracing::error!(error, user = %before.id, "a key made at this moment may go on");
         });
-        match judged.await {
-            Ok(found) if found.id == user.id => {}
-            Ok(_) | Err(AuthError::BadCredentials) => return Ok(false),
-            Err(error) => return Err(error),
-        }
-        if !self.has_second_factor(user.id).await? {
-            return Ok(true);
-        }
-        self.proves_second_factor(user, proof.code, by).await
+        let session = self.go_on(&before, visitor, settings).await.unwrap_or_else(|error| {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, user = %before.id, "no session goes on with the new password");
+            None
+        });
+        Ok(OwnChanged { keys_may_go_on: keys.is_err(), session })
     }
-}
 
-/// By what one who is signed in proves that it is them.
-pub struct OwnProof<'a> {
-    /// A code of their app, or a recovery code; blank if they have none.
-    pub code: &'a str,
-    /// Their present password.
-    pub password: Password,
+    /// A session for one who has just changed their password, unless something else has ended theirs.
+    async fn go_on(
+        &self,
+        before: &User,
+        visitor: &Visitor,
+        settings: SessionSettings,
+    ) -> Result<Option<SessionId>, AuthError> {
+        let now = self.store.user(before.id).await?;
+        let Some(user) = now.filter(|user| user.epoch == before.epoch + 1) else {
+            return Ok(None);
+        };
+        // A password alone proves too little of one who has the second factor.
+        let has_app = self.has_second_factor(user.id).await?;
+        let proved = if has_app { Timestamp::from_micros(0) } else { self.clock.now() };
+        self.begin_session(&user, visitor, settings, proved).await.map(Some)
+    }
 }

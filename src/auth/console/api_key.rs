@@ -6,6 +6,7 @@
 
 use super::super::issue::random_bytes;
 use super::super::{Auth, AuthError, ManageError};
+use super::proof::Proved;
 use super::rights::Rights;
 use super::unless_full;
 use crate::clock::Timestamp;
@@ -207,8 +208,9 @@ impl Auth {
         &self,
         owner: &User,
         wish: KeyWish,
-        by: Actor,
+        by: Proved,
     ) -> Result<(KeySecret, ApiKey), KeyError> {
+        let by = by.lets_in(true)?;
         wish.check()?;
         if !is_operator(owner) {
             return Err(KeyError::NotStaff(owner.username.to_string()));

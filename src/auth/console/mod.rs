@@ -2,18 +2,22 @@
 
 mod account;
 mod api_key;
+mod proof;
 mod rights;
 mod second_factor;
 mod session;
+mod sessions;
 mod setup;
 mod sign_in;
 mod totp;
 
-pub use self::account::OwnProof;
+pub use self::account::{OwnChange, OwnChanged};
 pub use self::api_key::{ApiKey, KeyCaller, KeyError, KeySecret, KeyWish};
+pub use self::proof::{OwnProof, Proved};
 pub use self::rights::{NotARight, Resource, Right, Rights};
 pub use self::second_factor::SecondStep;
-pub use self::session::{Session, SessionId, SessionSettings, SessionView, Visitor};
+pub use self::session::{Session, SessionId, SessionSettings, Visitor};
+pub use self::sessions::SessionView;
 pub use self::setup::{SetupCode, SetupError};
 pub use self::sign_in::SignIn;
 pub use self::totp::{Enrolment, RecoveryCodes};

@@ -84,7 +84,7 @@ impl Auth {
         if !self.store.remove_item(ItemKind::Session, &key(half)).await? {
             return Ok(SecondStep::Over);
         }
-        let id = self.begin_session(&user, visitor, settings).await?;
+        let id = self.let_in(&user, visitor, settings).await?;
         let by = Actor::Client(visitor.from);
         let event = self.event(EventName::ConsoleSignedIn, by).of(&user);
         let left = match proof {

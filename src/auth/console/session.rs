@@ -41,36 +41,25 @@ pub struct Session {
     pub began: Timestamp,
     /// From where they signed in.
     pub from: IpAddr,
+    /// When they last proved who they are: when they signed in, or since.
+    pub proved: Timestamp,
     /// Who they are.
     pub user: User,
 }
 
-/// A session in the list of one's own.
-pub struct SessionView {
-    /// What the browser called itself: hostile text.
-    pub agent: String,
-    /// When it began.
-    pub began: Timestamp,
-    /// From where.
-    pub from: IpAddr,
-    /// What it is called in commands. It opens nothing.
-    pub id: String,
-    /// Whether it is the one that asks.
-    pub is_this: bool,
-    /// When it was last used, to the minute or so.
-    pub seen: Timestamp,
-}
-
 /// A session as it is kept.
 #[derive(Deserialize, Serialize)]
-struct Kept {
+pub(super) struct Kept {
     #[serde(default)]
-    agent: String,
-    began: i64,
+    pub agent: String,
+    pub began: i64,
     /// The user's at that time: whatever ends their tokens ends their sessions.
-    epoch: u64,
-    from: IpAddr,
-    seen: i64,
+    pub epoch: u64,
+    pub from: IpAddr,
+    /// Of one that an older version began it is not known.
+    #[serde(default)]
+    proved: i64,
+    pub seen: i64,
 }
 
 impl SessionId {
@@ -101,7 +90,7 @@ impl SessionId {
         self.digest("live")
     }
 
-    fn key(&self) -> String {
+    pub(super) fn key(&self) -> String {
         self.digest("session")
     }
 
@@ -121,17 +110,18 @@ impl Visitor {
 }
 
 impl Auth {
-    /// Begins a session.
+    /// Begins a session of one who last proved then who they are.
     pub(super) async fn begin_session(
         &self,
         user: &User,
         visitor: &Visitor,
         settings: SessionSettings,
+        proved: Timestamp,
     ) -> Result<SessionId, AuthError> {
         let id = SessionId::random()?;
         let now = self.clock.now().micros();
-        let Visitor { agent, from } = visitor.clone();
-        let kept = Kept { agent, began: now, epoch: user.epoch, from, seen: now };
+        let (Visitor { agent, from }, proved) = (visitor.clone(), proved.micros());
+        let kept = Kept { agent, began: now, epoch: user.epoch, from, proved, seen: now };
         self.store.put_item(&kept.item(id.key(), user.id, settings)?).await?;
         Ok(id)
     }
@@ -161,8 +151,30 @@ impl Auth {
             let seen = kept.item(id.key(), user.id, settings)?;
             unless_full(self.store.replace_item(&item.value, &seen).await);
         }
-        let began = Timestamp::from_micros(kept.began);
-        Ok(Some(Session { began, from: kept.from, user }))
+        let (began, proved) = (kept.began, kept.proved);
+        let [began, proved] = [began, proved].map(Timestamp::from_micros);
+        Ok(Some(Session { began, from: kept.from, proved, user }))
+    }
+
+    /// Notes that whoever has a session has just proved who they are. Where that cannot be noted they
+    /// are asked again.
+    pub(super) async fn note_proof(&self, id: &SessionId) {
+        const ROUNDS: usize = 3;
+        let now = self.clock.now();
+        let note = async || {
+            let Some(item) = self.store.item(ItemKind::Session, &id.key(), now).await? else {
+                return Ok(true);
+            };
+            let kept = Kept { proved: now.micros(), ..Kept::read(&item)? };
+            let next = Item { value: kept.text()?, ..item.clone() };
+            self.store.replace_item(&item.value, &next).await
+        };
+        for _ in 0..ROUNDS {
+            // Unless another request has noted something meanwhile.
+            if !matches!(note().await, Ok(false)) {
+                break;
+            }
+        }
     }
 
     /// Ends a session, at its owner's wish.
@@ -204,74 +216,6 @@ impl Auth {
     pub async fn end_session(&self, id: &SessionId) -> Result<bool, AuthError> {
         Ok(self.store.remove_item(ItemKind::Session, &id.key()).await?)
     }
-
-    /// A user's sessions, the newest first. `this` is the one that asks, if one does.
-    pub async fn sessions_of(
-        &self,
-        user: &User,
-        this: Option<&SessionId>,
-    ) -> Result<Vec<SessionView>, AuthError> {
-        let mut views = Vec::new();
-        let this = this.map(SessionId::key);
-        for item in self.session_items(user).await? {
-            let Ok(kept) = Kept::read(&item) else {
-                self.unreadable.tell(item.kind, &item.key);
-                continue;
-            };
-            if kept.epoch == user.epoch {
-                views.push(SessionView {
-                    agent: kept.agent,
-                    began: Timestamp::from_micros(kept.began),
-                    from: kept.from,
-                    id: called(&item.key).to_owned(),
-                    is_this: Some(&item.key) == this.as_ref(),
-                    seen: Timestamp::from_micros(kept.seen),
-                });
-            }
-        }
-        views.sort_by_key(|view| std::cmp::Reverse((view.is_this, view.began)));
-        Ok(views)
-    }
-
-    /// Ends all of a user's sessions but one, and says how many. Those who have only typed their
-    /// password so far begin anew, too.
-    pub async fn end_other_sessions(
-        &self,
-        user: &User,
-        this: &SessionId,
-        by: Actor,
-    ) -> Result<usize, AuthError> {
-        self.end_sessions_but(user, called(&this.key()), by).await
-    }
-
-    /// Ends all of a user's sessions but the one that is called so, and says how many.
-    pub async fn end_sessions_but(
-        &self,
-        user: &User,
-        keep: &str,
-        by: Actor,
-    ) -> Result<usize, AuthError> {
-        let mut ended = 0;
-        for item in self.session_items(user).await? {
-            if called(&item.key) != keep && self.store.remove_item(item.kind, &item.key).await? {
-                ended += 1;
-            }
-        }
-        let event = self.event(EventName::SessionsEnded, by).of(user);
-        self.events.record(event.with(ended));
-        Ok(ended)
-    }
-
-    async fn session_items(&self, user: &User) -> Result<Vec<Item>, AuthError> {
-        let mut items = self.store.items(ItemKind::Session, self.clock.now()).await?;
-        items.retain(|item| item.owner == Some(user.id));
-        Ok(items)
-    }
-}
-
-/// What a session is called: enough of its key to tell it from others, and too little to find it by.
-fn called(key: &str) -> &str {
-    key.get(..12).unwrap_or(key)
 }
 
 /// Whether a user may be signed in by what was said at an epoch of theirs.
@@ -305,11 +249,15 @@ impl Kept {
             key,
             kind: ItemKind::Session,
             owner: Some(user),
-            value: serde_json::to_string(self).map_err(StoreError::unavailable)?,
+            value: self.text()?,
         })
     }
 
-    fn read(item: &Item) -> Result<Self, StoreError> {
+    fn text(&self) -> Result<String, StoreError> {
+        serde_json::to_string(self).map_err(StoreError::unavailable)
+    }
+
+    pub(super) fn read(item: &Item) -> Result<Self, StoreError> {
         serde_json::from_str(&item.value)
             .map_err(|error| StoreError::Corrupt { what: "session", problem: error.to_string() })
     }

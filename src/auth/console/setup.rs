@@ -92,8 +92,7 @@ impl Auth {
         let user: User = made?;
         let event = self.event(EventName::UserCreated, Actor::Client(visitor.from)).of(&user);
         self.events.record(event.with("staff, by the link in the log"));
-        self.limits.acquaint(user.id, visitor.from).await;
-        let id = self.begin_session(&user, visitor, settings).await?;
+        let id = self.let_in(&user, visitor, settings).await?;
         self.tell_of(EventName::ConsoleSignedIn, &user, visitor.from);
         Ok(id)
     }

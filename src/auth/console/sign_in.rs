@@ -4,7 +4,7 @@ use super::super::login::{Door, LoginAttempt, Typed};
 use super::super::{Auth, AuthError, Seat};
 use super::session::{SessionId, SessionSettings, Visitor};
 use crate::model::event::EventName;
-use crate::model::user::User;
+use crate::model::user::{User, UserChange};
 use std::sync::Arc;
 
 /// What came of an attempt to sign in.
@@ -38,8 +38,21 @@ impl Auth {
         if self.has_second_factor(user.id).await? {
             return Ok(SignIn::NeedsCode(self.begin_half(&user).await?));
         }
-        let id = self.begin_session(&user, visitor, settings).await?;
+        let id = self.let_in(&user, visitor, settings).await?;
         self.tell_of(EventName::ConsoleSignedIn, &user, from);
         Ok(SignIn::Done(id, Box::new(user)))
+    }
+
+    /// Lets someone in who has shown all that is asked for: from now on they are known where they are.
+    pub(super) async fn let_in(
+        &self,
+        user: &User,
+        visitor: &Visitor,
+        settings: SessionSettings,
+    ) -> Result<SessionId, AuthError> {
+        self.limits.acquaint(user.id, visitor.from).await;
+        let now = self.clock.now();
+        self.store.change_user(user.id, UserChange::LoggedIn(now)).await?;
+        self.begin_session(user, visitor, settings, now).await
     }
 }

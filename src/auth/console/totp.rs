@@ -5,6 +5,7 @@
 
 use super::super::issue::random_bytes;
 use super::super::{Auth, AuthError, HashError};
+use super::proof::Proved;
 use crate::clock::Timestamp;
 use crate::model::event::{Actor, EventName};
 use crate::model::user::{User, UserId};
@@ -71,7 +72,13 @@ impl Auth {
 
     /// Makes a secret for a user's app. It counts once a code confirms it: see
     /// [`Auth::confirm_second_factor`].
-    pub async fn begin_second_factor(&self, user: &User) -> Result<Enrolment, AuthError> {
+    pub async fn begin_second_factor(
+        &self,
+        user: &User,
+        by: Proved,
+    ) -> Result<Enrolment, AuthError> {
+        // Whoever has the session alone would shut its owner out with an app of their own.
+        by.lets_in(true)?;
         let secret = Secret::from(random_bytes::<20>()?);
         let secret = Zeroizing::new(secret.to_base32());
         let kept = Kept { codes: Vec::new(), last: 0, secret: secret.to_string() };
@@ -134,7 +141,8 @@ impl Auth {
     }
 
     /// Takes a user's second factor from them; says whether they had one.
-    pub async fn reset_second_factor(&self, user: &User, by: Actor) -> Result<bool, AuthError> {
+    pub async fn reset_second_factor(&self, user: &User, by: Proved) -> Result<bool, AuthError> {
+        let by = by.lets_in(true)?;
         self.store.remove_item(ItemKind::Totp, &new_key(user.id)).await?;
         let had = self.store.remove_item(ItemKind::Totp, &key(user.id)).await?;
         if had {

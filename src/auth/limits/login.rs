@@ -41,6 +41,7 @@ impl Familiarity {
 /// A login that is counted as a failure until it is known better.
 #[must_use = "a login that is right is to be given back"]
 pub(in super::super) struct Guess<'a> {
+    door: Door,
     /// What it was charged with that a right one is not.
     failures: Vec<Charge>,
     familiarity: Familiarity,
@@ -125,7 +126,8 @@ impl<'a> LoginLimits<'a> {
             self.limits.take(&charges, self.from).await?;
         }
         charges.retain(|charge| !matches!(charge.key, LimitKey::AllLoginsOfFrom(..)));
-        Ok(Guess { failures: charges, familiarity, limits: self.limits, network: self.network })
+        let Self { door, limits, network, .. } = self;
+        Ok(Guess { door, failures: charges, familiarity, limits, network })
     }
 
     fn charges(&self, familiarity: Familiarity) -> Vec<Charge> {
@@ -158,10 +160,12 @@ impl<'a> LoginLimits<'a> {
 }
 
 impl Guess<'_> {
-    /// It was right: it was no failure, and the user's owner is known there from now on.
+    /// It was right: it was no failure, and the user's owner is known there from now on. At the console
+    /// only once they are let in: it may take a code.
     pub(in super::super) async fn was_right(self, user: Option<&User>) {
+        let is_worth = self.door == Door::Api && self.familiarity != Familiarity::Fresh;
         let familiar = async {
-            if let Some(user) = user.filter(|_| self.familiarity != Familiarity::Fresh) {
+            if let Some(user) = user.filter(|_| is_worth) {
                 let familiar = Familiar { network: self.network, user: user.id };
                 self.limits.make_familiar(familiar).await;
             }

@@ -1,7 +1,7 @@
 //! What operators do with tokens.
 
 use super::super::issue::Terms;
-use super::super::{Auth, AuthError, Issued};
+use super::super::{Auth, AuthError, Issued, Proved};
 use super::{ManageError, keys_ended};
 use crate::model::event::{Actor, EventName};
 use crate::model::token::{Token, TokenAbout, TokenId};
@@ -35,8 +35,9 @@ impl Auth {
         &self,
         user: User,
         terms: NewTokenTerms,
-        by: Actor,
+        by: Proved,
     ) -> Result<Issued, ManageError> {
+        let by = by.lets_in(user.is_staff)?;
         if !user.is_active {
             return Err(ManageError::Auth(AuthError::InactiveUser));
         }

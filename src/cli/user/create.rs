@@ -2,9 +2,8 @@
 
 use super::super::{Failure, output};
 use super::{Named, refused, say};
-use crate::auth::{ManageError, NewRights, Registration, generated_password};
+use crate::auth::{ManageError, NewRights, Proved, Registration, generated_password};
 use crate::model::email::Email;
-use crate::model::event::Actor;
 use crate::model::password::Password;
 use crate::model::user::Username;
 use clap::Args;
@@ -57,7 +56,7 @@ impl Create {
         let (password, shown) = password.read()?;
         let registration = Registration { email, password, username };
         let rights = NewRights { is_staff: staff, must_change };
-        let user = accounts.create_user(registration, rights, Actor::CommandLine).await?;
+        let user = accounts.create_user(registration, rights, Proved::command_line()).await?;
         accounts.until_kept().await;
         let said =
             format!("{} is user {}{}", user.username, user.id, if staff { ", staff" } else { "" });
@@ -70,7 +69,7 @@ impl SetPassword {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let (accounts, user) = self.user.find().await?;
         let (password, shown) = self.password.read()?;
-        let by = Actor::CommandLine;
+        let by = Proved::command_line();
         let user = accounts.set_password(&user, password, self.must_change, by).await?;
         let what = "has another password; all their tokens and API keys have ended";
         if shown.is_none() {

@@ -2,7 +2,7 @@
 
 use super::super::{Failure, SettingsFile, output};
 use super::find;
-use crate::auth::{Auth, ManageError};
+use crate::auth::{Auth, ManageError, Proved};
 use crate::model::event::Actor;
 use clap::Args;
 
@@ -60,11 +60,11 @@ impl Act {
         let by = Actor::CommandLine;
         let what = match self {
             Self::Activate => {
-                accounts.set_active(&user, true, by).await?;
+                accounts.activate(&user, Proved::command_line()).await?;
                 if user.is_active { "is active already" } else { "is active" }
             }
             Self::Deactivate => {
-                accounts.set_active(&user, false, by).await?;
+                accounts.deactivate(&user, by).await?;
                 if user.is_active {
                     "is locked out; all their tokens and API keys have ended"
                 } else {

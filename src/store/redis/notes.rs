@@ -32,8 +32,7 @@ impl RedisStore {
         write.zadd(keys::RECENT, recent(record.user, &digest), latest.micros()).ignore();
         write.add_command(more_tokens(record.user, 1)).ignore();
         if new.is_login {
-            write.cmd("ZADD").arg(keys::BY_LOGIN).arg("XX").arg("GT");
-            write.arg(record.created.micros()).arg(padded(record.user)).ignore();
+            write.add_command(login_noted(record.user, record.created)).ignore();
         }
         self.link.ask(Request::Batch(&write)).await
     }
@@ -113,6 +112,13 @@ impl RedisStore {
         digests.dedup();
         Ok(digests)
     }
+}
+
+/// Has a user sort by this login, if they are sorted at all.
+pub(super) fn login_noted(user: UserId, at: Timestamp) -> Cmd {
+    let mut note = redis::cmd("ZADD");
+    note.arg(keys::BY_LOGIN).arg("XX").arg("GT").arg(at.micros()).arg(padded(user));
+    note
 }
 
 /// Counts so many tokens more of a user, if they are counted at all.

@@ -1,6 +1,7 @@
 //! Users: a hash each, a key for the name, an index for lists.
 
 use super::link::Request;
+use super::notes::login_noted;
 use super::record::{self, Fields};
 use super::{RedisStore, keys};
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
@@ -152,9 +153,14 @@ impl RedisStore {
         id: UserId,
         change: &UserChange,
     ) -> Result<Option<User>, StoreError> {
+        let moment;
         let (values, replaces) = match change {
             UserChange::Active(active) => (vec![("is_active", record::flag(*active))], None),
             UserChange::Email(email) => (vec![("email", email.as_str())], None),
+            UserChange::LoggedIn(at) => {
+                moment = at.micros().to_string();
+                (vec![("last_login", moment.as_str())], None)
+            }
             UserChange::MustChange(must) => (vec![("must_change", record::flag(*must))], None),
             UserChange::Password { hash, must_change } => {
                 let must_change = ("must_change", record::flag(*must_change));
@@ -181,6 +187,9 @@ impl RedisStore {
         let after = record::user(id, &fields)?;
         if let (Some(before), Some(after)) = (before, &after) {
             later(id, self.reindex_user(&before, after).await);
+        }
+        if let UserChange::LoggedIn(at) = change {
+            later(id, self.link.ask(Request::Command(&login_noted(id, *at))).await);
         }
         Ok(after)
     }

@@ -59,7 +59,7 @@ pub(super) fn change(
     };
     change.apply(&mut user);
     let sql = "UPDATE users SET password = ?2, is_active = ?3, is_staff = ?4, epoch = ?5,
-                                email = ?6, must_change = ?7
+                                email = ?6, must_change = ?7, last_login = ?8
                WHERE id = ?1";
     let epoch = rows::integer(user.epoch);
     let columns = params![
@@ -70,6 +70,7 @@ pub(super) fn change(
         epoch,
         user.email.as_str(),
         user.must_change,
+        user.last_login,
     ];
     rows::execute(db, sql, columns)?;
     Ok(Some(user))

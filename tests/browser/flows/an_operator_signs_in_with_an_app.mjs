@@ -90,14 +90,14 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.follow("I have kept them");
     await ada.reads("10 recovery codes are left");
     await ada.follow("Turn it off");
-    await ada.fill({ Password: PASSWORD, [PROOF]: old[3] });
+    await ada.fill({ "Your present password": PASSWORD, [PROOF]: old[3] });
     await ada.press("Turn the authenticator app off");
     await ada.reads("The password or the code is wrong");
     await ada.hasNoBarriers();
   });
 
   await step("with password and code it is turned off again", async () => {
-    await ada.fill({ Password: PASSWORD, [PROOF]: codes[0] });
+    await ada.fill({ "Your present password": PASSWORD, [PROOF]: codes[0] });
     await ada.press("Turn the authenticator app off");
     await ada.sees("Your account");
     await ada.press("Sign out");

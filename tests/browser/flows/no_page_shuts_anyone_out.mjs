@@ -31,6 +31,8 @@ await flow(async ({ gateway, operator, step }) => {
     "/users/2/deactivate/",
     "/users/2/end-sessions/",
     "/users/4/demote/",
+    "/users/4/password/",
+    "/users/2/promote/",
     "/users/?done=deleted",
     "/users/2/tokens/new/",
     "/users/act/?act=delete&user=2&user=3",
@@ -64,6 +66,15 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.press("Create");
     await ada.page.getByRole("alert").waitFor();
     await ada.hasNoBarriers();
+  });
+
+  await step("that something is not proved is told to everyone", async () => {
+    await ada.fill({ Username: "barbara" });
+    await ada.field("Staff: they may pass where only staff may, and sign in here").check();
+    await ada.press("Create");
+    await ada.page.getByRole("alert").waitFor();
+    await ada.hasNoBarriers();
+    await ada.field("Staff: they may pass where only staff may, and sign in here").uncheck();
   });
 
   await step("what is shown once is shown to everyone", async () => {

@@ -51,7 +51,11 @@ await flow(async ({ gateway, operator, step }) => {
   await step("and turns the app off for one who has lost it: the password alone signs in", async () => {
     await openBob();
     await ada.follow("Turn off the authenticator app");
+    await ada.fill({ "Your present password": "wrong" });
+    await ada.press("Turn off the authenticator app");
+    await ada.page.getByRole("alert").waitFor();
     await ada.hasNoBarriers();
+    await ada.fill({ "Your present password": PASSWORD });
     await ada.press("Turn off the authenticator app");
     await ada.reads("The user's authenticator app is turned off.");
     await ada.learnsOf("second factor disabled", "bob", "ada");

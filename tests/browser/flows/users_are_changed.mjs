@@ -82,6 +82,11 @@ await flow(async ({ gateway, operator, step }) => {
   });
 
   await step("a user becomes staff, and an ordinary one again", async () => {
+    await ada.follow("Make staff");
+    await ada.fill({ "Your present password": "not-Adas-own" });
+    await ada.press("Make staff");
+    await ada.reads("The password or the code is wrong, or the code was used already.");
+    await ada.fill({ "Your present password": PASSWORD });
     await ada.press("Make staff");
     await ada.reads("The user is staff.");
     await happened(ada, "staff_granted");

@@ -4,6 +4,7 @@ use super::{Browser, make_operator, on_each_store};
 use crate::harness::gateway::{Gateway, PASSWORD, ROUTES};
 use crate::harness::http::Request;
 use crate::harness::upstream::Upstream;
+use rusqlite::Connection;
 use serde_json::json;
 
 const OTHER: &str = "another-Word-456";
@@ -125,4 +126,51 @@ fn no_key_of_one_who_must_choose_another_password_opens_the_api() {
     assert_eq!(ask().0, 200);
     gateway.run(&["user", "must-change", "ada"]).done();
     assert_eq!(ask(), (403, MUST_CHANGE.to_owned()));
+}
+
+/// Has a kind of write fail in the store of a gateway from now on.
+fn have_fail(store: &Connection, write: &str) {
+    let trigger =
+        format!("CREATE TRIGGER fails BEFORE {write} BEGIN SELECT raise(ABORT, 'disk'); END");
+    store.execute_batch(&trigger).unwrap();
+}
+
+#[test]
+fn keys_that_were_to_end_with_a_password_end_however_far_it_comes() {
+    const OF_A_KEY: &str = "DELETE ON items WHEN OLD.kind = 'api_key'";
+    const OF_A_PASSWORD: &str = "UPDATE OF password ON users WHEN NEW.password <> OLD.password";
+    const OF_A_SESSION: &str = "INSERT ON items WHEN NEW.kind = 'session'";
+    // What fails, whether the new password counts then, and whether the key is good.
+    for (write, is_changed, is_good) in
+        [(OF_A_KEY, false, true), (OF_A_PASSWORD, false, false), (OF_A_SESSION, true, false)]
+    {
+        let gateway = Gateway::start("");
+        let mut browser = Browser::signed_in(&gateway, "ada");
+        let key = gateway.run(&["key", "create", "ada", "test", "--all-rights"]).done().stdout;
+        let opens = || {
+            let bearer = format!("Bearer {}", key.trim());
+            let request = Request::get("/admin/api/v1/key").with("Authorization", &bearer);
+            gateway.send(&request).status == 200
+        };
+        let store = Connection::open(gateway.folder().join("authgate.db")).unwrap();
+        have_fail(&store, write);
+        let mut end = |old: &str, new: &str| {
+            browser.get("/admin/account/password/");
+            let typed = [("old_password", old), ("new_password", new), ("new_password_again", new)];
+            let fields = [typed.as_slice(), &[("end_keys", "yes")]].concat();
+            browser.post("/admin/account/password/", &fields)
+        };
+        let answer = end(PASSWORD, OTHER);
+        assert_eq!(answer.status, 503, "{write}: {}", answer.text());
+        let words = if is_changed { "Your password is changed." } else { "change it once more" };
+        assert!(answer.text().contains(words), "{write}: {}", answer.text());
+        assert!(!answer.text().contains("Nothing was changed"), "{write}");
+        assert_eq!(opens(), is_good, "{write}");
+        store.execute_batch("DROP TRIGGER fails").unwrap();
+        if !is_changed {
+            assert_eq!(end(PASSWORD, OTHER).status, 302, "{write}");
+        }
+        assert!(!opens(), "{write}");
+        assert_eq!(Browser::of(&gateway).try_sign_in("ada", OTHER).status, 302, "{write}");
+    }
 }

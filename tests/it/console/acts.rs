@@ -100,7 +100,8 @@ fn the_page_after_an_act_tells_of_it() {
             ("must-change", "must_change: no → yes"),
             ("deactivate", "is_active: yes → no"),
         ] {
-            let page = act(&mut browser, &format!("{path}{name}/"), &[]).text();
+            let page =
+                act(&mut browser, &format!("{path}{name}/"), &[("own_password", PASSWORD)]).text();
             assert!(page.contains(detail), "{name}: {page}");
         }
     });

@@ -1,5 +1,6 @@
 //! Strangers at the console's door.
 
+use super::second_factor::with_app;
 use super::{Browser, make_operator, on_each_store};
 use crate::harness::eventually;
 use crate::harness::gateway::{Gateway, PASSWORD};
@@ -135,4 +136,33 @@ fn the_link_for_the_first_operator_makes_them_known_where_they_are() {
     assert_eq!(stranger.try_sign_in("ada", "wrong").status, 401);
     assert_eq!(stranger.try_sign_in("ada", PASSWORD).status, 429);
     assert_eq!(from_office(&gateway, PASSWORD), 302);
+}
+
+#[test]
+fn a_password_without_its_code_makes_nobody_known_where_they_are() {
+    let limits = "[limits]\nconsole_failures_per_account = { free = 0, delay = \"10m\" }\n";
+    on_each_store(&format!("{PROXIES}{limits}"), |gateway| {
+        let (mut ada, app) = with_app(gateway, "ada");
+        gateway.register("bob");
+        let promote = format!("{}promote/", super::users::page_of(gateway, "bob"));
+        ada.get(&promote);
+        // Someone has her session and her password.
+        ada.go_to(OFFICE);
+        assert_eq!(from_office(gateway, PASSWORD), 302);
+        let proof = |code| [("own_password", PASSWORD), ("code", code)];
+        assert_eq!(ada.post(&promote, &proof("000000")).status, 400);
+        let mut stranger = Browser::behind_a_proxy(gateway, &address(1));
+        assert_eq!(stranger.try_sign_in("ada", "wrong").status, 401);
+        assert_eq!(from_office(gateway, PASSWORD), 429);
+        gateway.run(&["limits", "clear", "--user", "ada"]).done();
+        let mut office = Browser::behind_a_proxy(gateway, OFFICE);
+        eventually("the sign-in", || {
+            (office.try_sign_in("ada", PASSWORD).status == 302).then_some(())
+        });
+        office.get("/admin/login/code/");
+        let answer = office.post("/admin/login/code/", &[("code", &app.code(0))]);
+        assert_eq!(answer.status, 302, "{}", answer.text());
+        assert_eq!(stranger.try_sign_in("ada", "wrong").status, 401);
+        assert_eq!(from_office(gateway, PASSWORD), 302);
+    });
 }

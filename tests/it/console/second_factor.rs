@@ -19,7 +19,7 @@ pub(super) struct App {
 impl App {
     /// The code of so many steps after the setting up. Those of the step before it, of its own and
     /// of the next one are good, each once.
-    fn code(&self, steps: i64) -> String {
+    pub(super) fn code(&self, steps: i64) -> String {
         self.totp.generate(self.begun.saturating_add_signed(30 * steps)).to_string()
     }
 }
@@ -32,7 +32,7 @@ fn seconds() -> u64 {
 pub(super) fn set_up(browser: &mut Browser) -> App {
     let begun = eventually("a step's beginning", || Some(seconds()).filter(|now| now % 30 < 21));
     browser.get("/admin/account/totp/");
-    let page = browser.post("/admin/account/totp/", &[("password", PASSWORD)]).text();
+    let page = browser.post("/admin/account/totp/", &[("own_password", PASSWORD)]).text();
     let secret = between(&page, "id=\"totp-secret\">", "<").unwrap().replace(' ', "");
     let secret = Secret::try_from_base32(&secret).unwrap();
     let totp = Builder::new().with_secret(secret).build().unwrap();
@@ -45,7 +45,7 @@ pub(super) fn set_up(browser: &mut Browser) -> App {
 }
 
 /// An operator with an app.
-fn with_app(gateway: &Gateway, name: &str) -> (Browser, App) {
+pub(super) fn with_app(gateway: &Gateway, name: &str) -> (Browser, App) {
     let mut browser = Browser::signed_in(gateway, name);
     let app = set_up(&mut browser);
     (browser, app)
@@ -211,7 +211,7 @@ fn who_has_a_session_alone_sets_up_no_app() {
     let mut browser = Browser::signed_in(&gateway, "ada");
     browser.get("/admin/account/totp/");
     for password in ["", "wrong"] {
-        let answer = browser.post("/admin/account/totp/", &[("password", password)]);
+        let answer = browser.post("/admin/account/totp/", &[("own_password", password)]);
         assert_eq!(answer.status, 400);
         assert!(!answer.text().contains("totp-secret"));
     }
@@ -225,7 +225,7 @@ fn a_key_needs_a_code_of_those_who_have_an_app() {
     browser.get("/admin/account/keys/");
     let mut make = |code: &str| {
         let wish = [("name", "deploy"), ("right", "users:read"), ("days", "7")];
-        let proof = [("password", PASSWORD), ("code", code)];
+        let proof = [("own_password", PASSWORD), ("code", code)];
         browser.post("/admin/account/keys/", &[wish.as_slice(), &proof].concat())
     };
     for wrong in ["", "000000", &app.code(-1)] {
@@ -243,7 +243,7 @@ fn a_secret_does_not_count_until_a_code_confirms_it() {
     let gateway = Gateway::start("");
     let mut browser = Browser::signed_in(&gateway, "ada");
     browser.get("/admin/account/totp/");
-    let page = browser.post("/admin/account/totp/", &[("password", PASSWORD)]).text();
+    let page = browser.post("/admin/account/totp/", &[("own_password", PASSWORD)]).text();
     assert!(page.contains("<svg class=\"qr\"") && !page.contains("style="), "{page}");
     let answer = browser.post("/admin/account/totp/confirm/", &[("code", "000000")]);
     assert_eq!(answer.status, 400);
@@ -283,7 +283,7 @@ fn turning_it_off_needs_the_password_and_a_code() {
         let (mut browser, app) = with_app(gateway, "ada");
         browser.get("/admin/account/totp/off/");
         let mut turn_off = |password, code: &str| {
-            let fields = [("password", password), ("code", code)];
+            let fields = [("own_password", password), ("code", code)];
             browser.post("/admin/account/totp/off/", &fields).status
         };
         assert_eq!(turn_off("wrong", &app.code(0)), 400);
@@ -332,7 +332,7 @@ fn another_operator_sees_whether_an_app_is_on_and_turns_it_off_once_asked() {
         assert!(page.contains("Authenticator app</dt><dd><span class=\"badge good\">on"), "{page}");
         let question = browser.get(&format!("{path}reset-totp/")).text();
         assert!(question.contains("Their password alone signs them in"), "{question}");
-        let answer = browser.post(&format!("{path}reset-totp/"), &[]);
+        let answer = browser.post(&format!("{path}reset-totp/"), &[("own_password", PASSWORD)]);
         assert_eq!(answer.status, 302, "{}", answer.text());
         let page = browser.get(&answer.header("Location").unwrap()).text();
         assert!(page.contains("<span class=\"badge warn\">off"), "{page}");

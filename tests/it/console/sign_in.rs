@@ -248,3 +248,30 @@ fn a_cookie_of_an_app_that_is_no_text_hides_nothing() {
     let request = Request::get("/admin/").with("Cookie", &joined);
     assert_eq!(Browser::of(&gateway).send(request).status, 200);
 }
+
+#[test]
+fn a_sign_in_is_a_login_of_its_user() {
+    on_each_store("", |gateway| {
+        make_operator(gateway, "ada");
+        let last =
+            || gateway.run(&["user", "show", "ada", "--json"]).done().json()["last_login"].clone();
+        let mut browser = Browser::of(gateway);
+        assert_eq!(browser.try_sign_in("ada", "wrong").status, 401);
+        assert!(last().is_null());
+        browser.sign_in("ada");
+        let first = last();
+        assert!(first.is_string(), "{first}");
+        // The second step is what counts, and the list sorts by it.
+        let app = super::second_factor::set_up(&mut browser);
+        let mut browser = Browser::of(gateway);
+        assert_eq!(browser.try_sign_in("ada", PASSWORD).status, 302);
+        assert_eq!(last(), first);
+        browser.get("/admin/login/code/");
+        browser.post("/admin/login/code/", &[("code", &app.code(0))]);
+        assert!(last().as_str() > first.as_str());
+        gateway.register("bob");
+        gateway.login("bob");
+        let page = browser.get("/admin/users/?sort=-last_login").text();
+        assert!(page.find("bob").unwrap() < page.rfind(">ada<").unwrap(), "{page}");
+    });
+}

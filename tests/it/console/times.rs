@@ -4,8 +4,9 @@ use crate::harness::folder;
 use crate::harness::gateway::PASSWORD;
 use crate::harness::redis_server::RedisServer;
 use authgate::auth::{
-    Argon2Hasher, Auth, HashCost, LoginAttempt, NewRights, Parts, Registration, SecondStep,
-    SessionId, SessionSettings, SetupError, SignIn, Visitor,
+    Argon2Hasher, Auth, AuthError, HashCost, Lifetime, LoginAttempt, ManageError, NewRights,
+    NewTokenTerms, OwnProof, Parts, Proved, RegisterError, Registration, SecondStep, SessionId,
+    SessionSettings, SetupError, SignIn, Visitor,
 };
 use authgate::clock::{Clock, ManualClock, SystemClock};
 use authgate::config::{Config, Source};
@@ -54,7 +55,7 @@ impl World {
 
     async fn operator(&self) -> User {
         let rights = NewRights { is_staff: true, must_change: false };
-        self.auth.create_user(registration("ada"), rights, Actor::CommandLine).await.unwrap()
+        self.auth.create_user(registration("ada"), rights, Proved::command_line()).await.unwrap()
     }
 
     async fn sign_in(&self) -> SignIn {
@@ -78,7 +79,7 @@ impl World {
     }
 
     async fn app(&self, user: &User) -> Totp {
-        let enrolment = self.auth.begin_second_factor(user).await.unwrap();
+        let enrolment = self.auth.begin_second_factor(user, Proved::command_line()).await.unwrap();
         let secret = Secret::try_from_base32(&*enrolment.secret).unwrap();
         Builder::new().with_secret(secret).build().unwrap()
     }
@@ -187,5 +188,65 @@ fn a_new_key_is_confirmed_within_a_quarter_of_an_hour() {
         let confirmed = world.auth.confirm_second_factor(&ada, &code, Actor::CommandLine);
         assert!(confirmed.await.unwrap().is_none());
         assert!(!world.auth.has_second_factor(ada.id).await.unwrap());
+    });
+}
+
+#[test]
+fn a_session_counts_as_its_owners_for_ten_minutes_after_a_sign_in_or_a_proof() {
+    wait_for(async {
+        let world = World::new();
+        let ada = world.operator().await;
+        let id = world.session().await;
+        let from = visitor().from;
+        let is_proved = async || {
+            let session = world.auth.session(&id, SESSIONS).await.unwrap().unwrap();
+            world.auth.proved_lately(&session, from).is_some()
+        };
+        world.clock.advance(Duration::from_secs(599));
+        assert!(is_proved().await);
+        world.clock.advance(Duration::from_secs(1));
+        assert!(!is_proved().await);
+        for (password, is_right) in [("wrong", false), (PASSWORD, true)] {
+            let proof = OwnProof { code: "", password: Password::new(password.to_owned()) };
+            let proved = world.auth.prove(&id, &ada, proof, from).await.unwrap();
+            assert_eq!((proved.is_some(), is_proved().await), (is_right, is_right));
+        }
+        world.clock.advance(Duration::from_secs(599));
+        assert!(is_proved().await);
+        world.clock.advance(Duration::from_secs(1));
+        assert!(!is_proved().await);
+    });
+}
+
+#[test]
+fn a_proof_of_a_while_ago_lets_in_no_operator_whatever_a_page_forgets() {
+    wait_for(async {
+        let world = World::new();
+        let auth = &world.auth;
+        let ada = world.operator().await;
+        let session = auth.session(&world.session().await, SESSIONS).await.unwrap().unwrap();
+        let lately = || auth.proved_lately(&session, visitor().from).unwrap();
+        let staff = NewRights { is_staff: true, must_change: false };
+        let made = auth.create_user(registration("bob"), staff, lately()).await;
+        assert!(matches!(made, Err(RegisterError::Auth(AuthError::Unproved))));
+        let bob = auth.create_user(registration("bob"), NewRights::default(), lately()).await;
+        let bob = bob.unwrap();
+        let password = || Password::new("another-Word-9".to_owned());
+        let terms = || NewTokenTerms { lifetime: Lifetime::Forever, name: None };
+        auth.set_password(&bob, password(), true, lately()).await.unwrap();
+        let bob = auth.user_numbered(bob.id).await.unwrap();
+        auth.create_token(bob.clone(), terms(), lately()).await.ok().unwrap();
+        let out = User { is_active: false, ..ada.clone() };
+        let refused = [
+            auth.promote(&bob, lately()).await.err(),
+            auth.activate(&out, lately()).await.err(),
+            auth.set_password(&ada, password(), false, lately()).await.err(),
+            auth.create_token(ada.clone(), terms(), lately()).await.err(),
+            auth.reset_second_factor(&ada, lately()).await.err().map(ManageError::from),
+            auth.begin_second_factor(&ada, lately()).await.err().map(ManageError::from),
+        ];
+        for refused in refused {
+            assert!(matches!(refused, Some(ManageError::Auth(AuthError::Unproved))));
+        }
     });
 }

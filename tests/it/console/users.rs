@@ -251,7 +251,7 @@ fn a_switch_of_rights_is_an_event_with_before_and_after() {
     gateway.register("bob");
     let path = page_of(&gateway, "bob");
     browser.get(&path);
-    browser.post(&format!("{path}promote/"), &[]);
+    browser.post(&format!("{path}promote/"), &[("own_password", PASSWORD)]);
     assert_eq!(event_of(&gateway, "bob", "staff_granted")["detail"], "is_staff: no → yes");
     browser.post(&format!("{path}must-change/"), &[]);
     assert_eq!(event_of(&gateway, "bob", "user_changed")["detail"], "must_change: no → yes");

@@ -4,7 +4,7 @@ use super::{events, kept, log_out, names};
 use crate::harness::gateway::{Gateway, PASSWORD};
 use crate::harness::redis_server::RedisServer;
 use crate::harness::{eventually, folder};
-use authgate::auth::{Argon2Hasher, Auth, HashCost, NewRights, Parts, Registration};
+use authgate::auth::{Argon2Hasher, Auth, HashCost, NewRights, Parts, Proved, Registration};
 use authgate::clock::{Clock, ManualClock, SystemClock};
 use authgate::config::{Config, Source};
 use authgate::model::email::Email;
@@ -177,5 +177,5 @@ async fn create(auth: &Auth, name: &str) -> User {
         password: Password::new(PASSWORD.to_owned()),
         username: Username::parse(name).unwrap(),
     };
-    auth.create_user(registration, NewRights::default(), Actor::CommandLine).await.unwrap()
+    auth.create_user(registration, NewRights::default(), Proved::command_line()).await.unwrap()
 }

@@ -6,7 +6,7 @@ use super::{
 use authgate::clock::Timestamp;
 use authgate::model::user::{User, UserChange, UserId};
 use authgate::store::OnLimit::{EvictOldest, Refuse};
-use authgate::store::{Issue, NewToken, OnLimit, TokenLimit};
+use authgate::store::{Issue, NewToken, OnLimit, TokenLimit, UserColumn, UserOrder, UserQuery};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -95,6 +95,26 @@ pub(super) async fn only_a_login_is_noted(store: Arc<dyn Store>) {
     let login = NewToken { is_login: true, ..token(&alice, "login") };
     assert_eq!(store.issue_token(login.clone()).await.unwrap(), Issue::Done);
     assert_eq!(again(&*store, alice.id).await.last_login, Some(login.record.created));
+}
+
+pub(super) async fn a_login_that_makes_no_token_is_noted_and_ends_none(store: Arc<dyn Store>) {
+    let (alice, bob) = (add(&*store, "alice").await, add(&*store, "bob").await);
+    store.sweep(now()).await.unwrap();
+    issue(&*store, &alice, "token").await;
+    let change = |at| UserChange::LoggedIn(at);
+    for (user, at) in [(&alice, in_minutes(1)), (&bob, in_minutes(2)), (&alice, in_minutes(3))] {
+        let changed = store.change_user(user.id, change(at)).await.unwrap().unwrap();
+        assert_eq!((changed.last_login, changed.epoch), (Some(at), user.epoch));
+        assert!(again(&*store, user.id).await == changed);
+    }
+    assert!(is_good(&*store, "token").await);
+    let order = UserOrder { by: UserColumn::LastLogin, is_descending: true };
+    let query =
+        UserQuery { after: None, is_active: None, is_staff: None, limit: 10, order, prefix: None };
+    let page = store.find_users(&query, now()).await.unwrap();
+    let names: Vec<_> = page.users.iter().map(|listed| listed.user.username.as_str()).collect();
+    assert_eq!(names, ["alice", "bob"]);
+    assert!(store.change_user(UserId(999), change(now())).await.unwrap().is_none());
 }
 
 pub(super) async fn a_refused_login_is_not_noted(store: Arc<dyn Store>) {

@@ -107,7 +107,8 @@ fn what_another_operator_does_against_a_thief_ends_keys_too() {
             assert!(root.get(&path).text().contains("API keys"), "{act}");
             assert_eq!(root.post(&path, fields).status, 302, "{act}");
         };
-        let typed = [("how", "typed"), ("password", "another-Word-789")];
+        let typed =
+            [("how", "typed"), ("password", "another-Word-789"), ("own_password", PASSWORD)];
         ended_by(gateway, "password_changed", || by_page("password", &typed));
         ended_by(gateway, "tokens_revoked", || by_page("end-sessions", &[]));
         assert_eq!(get(gateway, &roots, "/key").status, 200);
@@ -210,10 +211,11 @@ fn who_has_a_session_alone_makes_no_key_and_guesses_count() {
     browser.get("/admin/account/keys/");
     let mut make = |password| {
         let wish = [("name", "x"), ("right", "users:read"), ("days", "365")];
-        let fields = [wish.as_slice(), &[("password", password)]].concat();
+        let fields = [wish.as_slice(), &[("own_password", password)]].concat();
         browser.post("/admin/account/keys/", &fields).status
     };
-    assert_eq!(["wrong", "", "again", PASSWORD].map(&mut make), [400, 400, 400, 429]);
+    let guesses = ["wrong", "", "other", "again", PASSWORD];
+    assert_eq!(guesses.map(&mut make), [400, 400, 400, 400, 429]);
     assert_eq!(keys_of(&gateway, "ada"), json!([]));
 }
 
@@ -261,7 +263,7 @@ fn a_key_is_made_on_a_page_shown_once_and_revoked() {
     assert!(browser.get("/admin/account/keys/").text().contains("You have no keys"));
     let form =
         [("name", "deploy"), ("right", "users:read"), ("right", "tokens:write"), ("days", "7")];
-    let form = [form.as_slice(), &[("password", PASSWORD)]].concat();
+    let form = [form.as_slice(), &[("own_password", PASSWORD)]].concat();
     let page = browser.post("/admin/account/keys/", &form).text();
     let key = format!("agk_{}", between(&page, "agk_", "<").unwrap());
     assert_eq!(get(&gateway, &key, "/users").status, 200);

@@ -272,6 +272,7 @@ async fn every_change_does_what_the_model_does() {
         UserChange::Password { hash: hash("$second"), must_change: false },
         UserChange::Rehash { from: hash("$second"), to: hash("$third") },
         UserChange::Rehash { from: hash("$second"), to: hash("$fourth") },
+        UserChange::LoggedIn(crate::store::now()),
     ] {
         change.apply(&mut model);
         let changed = store.change_user(model.id, change).await.unwrap();

@@ -1,0 +1,220 @@
+//! What a session alone is not enough for.
+
+use super::second_factor::{set_up, with_app};
+use super::users::page_of;
+use super::{Browser, make_operator, on_each_store};
+use crate::harness::gateway::{Gateway, PASSWORD};
+use crate::harness::http::Answer;
+use crate::harness::redis_server::RedisServer;
+use serde_json::Value;
+
+const OWN: (&str, &str) = ("own_password", PASSWORD);
+
+/// Whether an answer is a form that asks for the proof.
+fn asks(answer: &Answer) -> bool {
+    answer.text().contains("name=\"own_password\"")
+}
+
+fn shown(gateway: &Gateway, name: &str, field: &str) -> Value {
+    gateway.run(&["user", "show", name, "--json"]).done().json()[field].clone()
+}
+
+/// Has all sessions proved long ago.
+fn forget_proofs(redis: &RedisServer) {
+    let items = "authgate:items:{session}";
+    let found: Vec<String> = redis.ask(&["HGETALL", items]);
+    for pair in found.chunks(2) {
+        let [key, text] = pair else { panic!("{found:?}") };
+        let (head, value) = text.split_at(text.find('{').unwrap());
+        let mut value: Value = serde_json::from_str(value).unwrap();
+        value["proved"] = (value["proved"].as_i64().unwrap() - 601_000_000).into();
+        redis.ask::<u64>(&["HSET", items, key, &format!("{head}{value}")]);
+    }
+}
+
+/// An operator, someone to whom things are done, and a way to age the session.
+fn with_bob() -> (RedisServer, Gateway, Browser) {
+    let redis = RedisServer::start();
+    let gateway = Gateway::start(&redis.settings());
+    let browser = Browser::signed_in(&gateway, "ada");
+    gateway.register("bob");
+    (redis, gateway, browser)
+}
+
+#[test]
+fn who_has_a_session_alone_makes_nobody_staff() {
+    on_each_store("", |gateway| {
+        let mut browser = Browser::signed_in(gateway, "ada");
+        gateway.register("bob");
+        let promote = format!("{}promote/", page_of(gateway, "bob"));
+        assert!(asks(&browser.get(&promote)));
+        for proof in [&[][..], &[("own_password", "wrong-Word-5")]] {
+            let answer = browser.post(&promote, proof);
+            assert!(answer.status == 400 && asks(&answer), "{}", answer.text());
+            assert!(!answer.text().contains("wrong-Word-5"));
+        }
+        let new = [("username", "zoe"), ("email", "zoe@example.com"), ("staff", "yes")];
+        let answer = browser.post("/admin/users/new/", &new);
+        assert!(answer.status == 400 && asks(&answer), "{}", answer.text());
+        for kept in ["zoe@example.com", "name=\"staff\" value=\"yes\" checked"] {
+            assert!(answer.text().contains(kept), "{kept}: {}", answer.text());
+        }
+        assert_eq!(shown(gateway, "bob", "is_staff"), false);
+        assert_ne!(gateway.run(&["user", "show", "zoe"]).code, Some(0));
+        assert_eq!(browser.post(&promote, &[OWN]).status, 302);
+        assert_eq!(shown(gateway, "bob", "is_staff"), true);
+        let new = [new.as_slice(), &[OWN]].concat();
+        assert_eq!(browser.post("/admin/users/new/", &new).status, 200);
+        assert_eq!(shown(gateway, "zoe", "is_staff"), true);
+    });
+}
+
+#[test]
+fn who_has_a_session_alone_takes_no_operator_over() {
+    on_each_store("", |gateway| {
+        let mut browser = Browser::signed_in(gateway, "ada");
+        with_app(gateway, "bob");
+        let bob = page_of(gateway, "bob");
+        for (act, fields) in [
+            ("password/", &[("how", "typed"), ("password", "another-Word-9")][..]),
+            ("tokens/new/", &[("lifetime", "never"), ("name", "a thief's")]),
+            ("reset-totp/", &[]),
+        ] {
+            let path = format!("{bob}{act}");
+            assert!(asks(&browser.get(&path)), "{act}");
+            let answer = browser.post(&path, fields);
+            assert!(answer.status == 400 && asks(&answer), "{act} {}", answer.text());
+            assert!(!answer.text().contains("another-Word-9"));
+        }
+        assert_eq!(gateway.try_login("bob").status, 200);
+        // With the proof it is as ever.
+        assert_eq!(browser.post(&format!("{bob}reset-totp/"), &[OWN]).status, 302);
+        let token = browser.post(&format!("{bob}tokens/new/"), &[OWN]);
+        assert!(token.text().contains("It is not shown again"), "{}", token.text());
+        let typed = [("how", "typed"), ("password", "another-Word-9"), OWN];
+        assert_eq!(browser.post(&format!("{bob}password/"), &typed).status, 302);
+    });
+}
+
+#[test]
+fn an_operator_who_was_locked_out_is_let_in_by_a_proof_alone_or_with_others() {
+    on_each_store("", |gateway| {
+        let mut browser = Browser::signed_in(gateway, "ada");
+        make_operator(gateway, "bob");
+        gateway.register("eve");
+        gateway.run(&["user", "deactivate", "bob", "eve"]).done();
+        let (bob, eve) = (page_of(gateway, "bob"), page_of(gateway, "eve"));
+        let id = |path: &str| path.trim_end_matches('/').rsplit('/').next().unwrap().to_owned();
+        let (bobs, eves) = (id(&bob), id(&eve));
+        let page = browser.get(&bob).text();
+        assert!(page.contains(&format!("href=\"{bob}activate/\"")), "{page}");
+        let answer = browser.post(&format!("{bob}activate/"), &[]);
+        assert!(answer.status == 400 && asks(&answer), "{}", answer.text());
+        let both = [("act", "activate"), ("user", bobs.as_str()), ("user", &eves)];
+        let answer = browser.post("/admin/users/act/", &both);
+        assert!(answer.status == 400 && asks(&answer), "{}", answer.text());
+        assert!(answer.text().contains(&format!("name=\"user\" value=\"{eves}\"")));
+        for name in ["bob", "eve"] {
+            assert_eq!(shown(gateway, name, "is_active"), false, "{name}");
+        }
+        let done = browser.post("/admin/users/act/", &[both.as_slice(), &[OWN]].concat());
+        assert!(done.text().contains("Done for 2 users."), "{}", done.text());
+    });
+}
+
+#[test]
+fn what_lets_in_an_ordinary_user_asks_for_a_proof_once_the_last_one_is_old() {
+    let (redis, gateway, mut browser) = with_bob();
+    gateway.register("eve");
+    gateway.run(&["user", "deactivate", "eve"]).done();
+    let (bob, eve) = (page_of(&gateway, "bob"), page_of(&gateway, "eve"));
+    let typed = [("how", "typed"), ("password", "another-Word-9")];
+    let acts = [
+        (format!("{bob}password/"), &typed[..], 302),
+        (format!("{bob}tokens/new/"), &[("name", "ci"), ("lifetime", "never")], 200),
+        ("/admin/users/new/".to_owned(), &[("username", "zoe")], 200),
+        (format!("{eve}activate/"), &[], 302),
+    ];
+    for (path, fields, status) in acts {
+        browser.get("/admin/account/");
+        forget_proofs(&redis);
+        assert!(asks(&browser.get(&path)), "{path}");
+        let answer = browser.post(&path, fields);
+        assert!(answer.status == 400 && asks(&answer), "{path} {}", answer.text());
+        let answer = browser.post(&path, &[fields, &[OWN]].concat());
+        assert_eq!(answer.status, status, "{path} {}", answer.text());
+        // From then on it is known for a while.
+        for path in [format!("{bob}password/"), format!("{bob}tokens/new/")] {
+            assert!(!asks(&browser.get(&path)), "{path}");
+        }
+    }
+    assert_eq!(browser.post(&format!("{bob}tokens/new/"), &[("lifetime", "usual")]).status, 200);
+}
+
+#[test]
+fn what_shuts_someone_out_never_asks_for_a_proof() {
+    let (redis, gateway, mut browser) = with_bob();
+    make_operator(&gateway, "eve");
+    let (bob, eve) = (page_of(&gateway, "bob"), page_of(&gateway, "eve"));
+    for path in [&bob, &eve] {
+        for act in ["must-change/", "keep-password/", "end-sessions/", "deactivate/"] {
+            let there = format!("{path}{act}");
+            browser.get("/admin/account/");
+            forget_proofs(&redis);
+            let answer = browser.post(&there, &[]);
+            assert_eq!(answer.status, 302, "{there} {}", answer.text());
+        }
+    }
+    assert_eq!(browser.post(&format!("{eve}demote/"), &[]).status, 302);
+    assert_eq!(browser.post(&format!("{bob}delete/"), &[]).status, 302);
+}
+
+#[test]
+fn those_who_have_an_app_prove_it_by_a_code_too() {
+    on_each_store("", |gateway| {
+        let (mut browser, app) = with_app(gateway, "ada");
+        gateway.register("bob");
+        let promote = format!("{}promote/", page_of(gateway, "bob"));
+        let page = browser.get(&promote).text();
+        assert!(page.contains("name=\"code\""), "{page}");
+        for code in ["", "000000", &app.code(-1)] {
+            let answer = browser.post(&promote, &[OWN, ("code", code)]);
+            assert_eq!(answer.status, 400, "{code} {}", answer.text());
+        }
+        let code = app.code(0);
+        let wrong = [("own_password", "wrong"), ("code", code.as_str())];
+        assert_eq!(browser.post(&promote, &wrong).status, 400);
+        assert_eq!(browser.post(&promote, &[OWN, ("code", &code)]).status, 302);
+    });
+}
+
+#[test]
+fn guesses_at_a_proof_count_as_those_at_the_sign_in() {
+    let limits = "[limits]\nconsole_failures_per_account_and_network = \"3/1h\"";
+    let gateway = Gateway::start(limits);
+    let mut browser = Browser::signed_in(&gateway, "ada");
+    gateway.register("bob");
+    let promote = format!("{}promote/", page_of(&gateway, "bob"));
+    browser.get(&promote);
+    let guesses = ["wrong", "", "other", "again", PASSWORD];
+    let statuses = guesses.map(|guess| browser.post(&promote, &[("own_password", guess)]).status);
+    assert_eq!(statuses, [400, 400, 400, 400, 429]);
+    assert_eq!(shown(&gateway, "bob", "is_staff"), false);
+}
+
+#[test]
+fn a_new_password_of_ones_own_proves_too_little_of_one_who_has_an_app() {
+    let (redis, gateway, mut browser) = with_bob();
+    let path = format!("{}password/", page_of(&gateway, "bob"));
+    let change = |browser: &mut Browser, old, new| {
+        browser.get("/admin/account/");
+        forget_proofs(&redis);
+        let fields = [("old_password", old), ("new_password", new), ("new_password_again", new)];
+        assert_eq!(browser.post("/admin/account/password/", &fields).status, 302);
+        asks(&browser.get(&path))
+    };
+    assert!(!change(&mut browser, PASSWORD, "another-Word-9"));
+    assert!(!change(&mut browser, "another-Word-9", PASSWORD));
+    set_up(&mut browser);
+    assert!(change(&mut browser, PASSWORD, "another-Word-9"));
+}
