@@ -86,6 +86,10 @@ impl Problem {
             let scheme = HeaderValue::from_str(scheme);
             headers.extend(scheme.ok().map(|scheme| (header::WWW_AUTHENTICATE, scheme)));
         }
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            // Whoever knows better what is here says so instead.
+            headers.insert(header::ALLOW, HeaderValue::from_static(ALLOWED));
+        }
         self.tell_when(headers);
         response
     }
@@ -187,6 +191,10 @@ impl Problem {
         }
     }
 }
+
+/// The methods that apps may be asked with: all but those that are about the way and not about what is
+/// at its end.
+const ALLOWED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 /// What Django says of a name that belongs to another.
 pub(super) const NAME_TAKEN: &str = "A user with that username already exists.";

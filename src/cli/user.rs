@@ -53,10 +53,11 @@ pub(super) enum User {
     Delete(Several),
 }
 
+/// Whom a verb is about.
 #[derive(Args)]
 pub(super) struct Named {
     /// The user's name, or id:NUMBER
-    name: String,
+    user: String,
     #[command(flatten)]
     settings: SettingsFile,
 }
@@ -152,9 +153,10 @@ impl Named {
         Ok(())
     }
 
-    async fn find(self) -> Result<(Auth, user::User), Failure> {
+    /// The accounts, and the user among them.
+    pub(super) async fn find(self) -> Result<(Auth, user::User), Failure> {
         let accounts = self.settings.accounts()?;
-        let user = find(&accounts, &self.name).await?;
+        let user = find(&accounts, &self.user).await?;
         Ok((accounts, user))
     }
 }

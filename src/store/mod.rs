@@ -3,6 +3,7 @@
 mod counts;
 mod events;
 mod feed;
+mod issue;
 mod items;
 mod listing;
 pub mod redis;
@@ -12,6 +13,7 @@ pub mod sqlite;
 pub use self::counts::{Count, Series};
 pub use self::events::{EventBounds, EventNews, EventPage, EventQuery};
 pub use self::feed::{Change, Watcher};
+pub use self::issue::{Issue, NewToken, OnLimit, TokenLimit};
 pub use self::items::{Item, ItemKind, Unreadable};
 pub use self::listing::{
     Census, Cursor, ListedToken, ListedUser, TokenPage, TokenUse, UserColumn, UserOrder, UserPage,
@@ -22,7 +24,7 @@ use crate::clock::Timestamp;
 use crate::model::event::Event;
 use crate::model::limit::{Charge, Familiar, Standing, Taken};
 use crate::model::password::PasswordHash;
-use crate::model::token::{TokenAbout, TokenDigest, TokenRecord};
+use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
 use async_trait::async_trait;
 use std::error::Error;
@@ -193,37 +195,6 @@ pub struct PasswordChange {
     pub user: UserId,
 }
 
-/// A token to be added.
-#[derive(Clone)]
-pub struct NewToken {
-    /// What operators may want to know of it.
-    pub about: TokenAbout,
-    /// Its user, number and epoch: nothing is added if the epoch has moved on.
-    pub record: TokenRecord,
-    /// How many live tokens a user may have; `None` is any number.
-    pub limit: Option<TokenLimit>,
-    /// Whether the user has just logged in, so that it is noted.
-    pub is_login: bool,
-}
-
-/// How many live tokens a user may have, and what to do about one more.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct TokenLimit {
-    /// The most live tokens.
-    pub most: u32,
-    /// What happens when they are there already.
-    pub on_limit: OnLimit,
-}
-
-/// What happens when a user has all the tokens that they may have.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum OnLimit {
-    /// The oldest end, as many as make room.
-    EvictOldest,
-    /// The new one is refused.
-    Refuse,
-}
-
 /// Whether a user was added.
 #[derive(Clone, Eq, PartialEq)]
 pub enum Inserted {
@@ -248,17 +219,6 @@ pub enum Counted {
         /// How long to wait.
         wait: Duration,
     },
-}
-
-/// Whether a token was added.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Issue {
-    /// It was.
-    Done,
-    /// The user has as many as they may have.
-    LimitReached,
-    /// The user is gone, locked out, or has ended all tokens since they were read.
-    UserChanged,
 }
 
 /// What an operator should know of a store.

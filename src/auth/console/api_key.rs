@@ -13,6 +13,9 @@ use crate::clock::Timestamp;
 use crate::model::event::{Actor, Event, EventName};
 use crate::model::user::{User, UserId};
 use crate::store::{Item, ItemKind, StoreError};
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
@@ -113,11 +116,16 @@ impl KeySecret {
     }
 
     /// Whether something like a key stands anywhere in a value of an `Authorization` header, after
-    /// whatever scheme and in whatever list or quotes.
+    /// whatever scheme and in whatever list or quotes; also in Base64, as a password would.
     pub fn is_mentioned(value: &[u8]) -> bool {
+        let is_within_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte);
+        let words = value.split(|byte| !is_within_base64(byte));
+        Self::stands_in(value) || words.filter_map(from_base64).any(|text| Self::stands_in(&text))
+    }
+
+    fn stands_in(text: &[u8]) -> bool {
         let is_within_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-        value
-            .split(|byte| !is_within_word(byte))
+        text.split(|byte| !is_within_word(byte))
             .any(|word| word.starts_with(Self::PREFIX.as_bytes()))
     }
 
@@ -131,6 +139,21 @@ impl KeySecret {
     fn digest(&self) -> String {
         hex::encode(Sha256::digest(self.0.as_bytes()))
     }
+}
+
+/// What a word stands for in Base64, in either alphabet; its padding is cut off already. Apps differ
+/// in how strictly they read it, so the most lenient reading counts.
+fn from_base64(word: &[u8]) -> Option<Vec<u8>> {
+    const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::RequireNone);
+    let standard = |byte: &u8| match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        other => *other,
+    };
+    let word: Vec<u8> = word.iter().map(standard).collect();
+    GeneralPurpose::new(&alphabet::STANDARD, LENIENT).decode(word).ok()
 }
 
 impl ApiKey {
@@ -367,16 +390,25 @@ mod tests {
 
     #[test]
     fn a_key_is_found_wherever_it_stands() {
-        let found: [&[u8]; 6] = [
+        let found: [&[u8]; 8] = [
             b"Bearer agk_0",
             b"agk_",
             b"Bearer\tagk_0",
             b"Basic YTpi,Bearer agk_0",
             b"X key=\"agk_0\"",
             b"Bearer\xa0agk_0",
+            b"Basic YWRhOmFna18wMTIz",
+            b"X,Basic w6Q_OmFna18w==",
         ];
         assert!(found.iter().all(|value| KeySecret::is_mentioned(value)));
-        let others: [&[u8]; 5] = [b"Bearer agk", b"Bearer AGK_0", b"Bearer xagk_0", b"agk 0", b""];
+        let others: [&[u8]; 6] = [
+            b"Bearer agk",
+            b"Bearer AGK_0",
+            b"Bearer xagk_0",
+            b"Basic YWRhOnhhZ2tfMA==",
+            b"agk 0",
+            b"",
+        ];
         assert!(!others.iter().any(|value| KeySecret::is_mentioned(value)));
     }
 

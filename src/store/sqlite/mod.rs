@@ -5,6 +5,7 @@
 
 mod counts;
 mod events;
+mod fault;
 mod feed;
 mod file;
 mod find_tokens;
@@ -32,7 +33,7 @@ use crate::model::user::{NewUser, User, UserChange, UserId, Username};
 use async_trait::async_trait;
 use file::Place;
 use readers::Readers;
-use rusqlite::{Connection, Error, ErrorCode};
+use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -350,22 +351,5 @@ impl Store for SqliteStore {
     async fn inspect(&self) -> Result<Inspection, StoreError> {
         let place = Arc::clone(&self.place);
         self.read(move |db| file::inspect(db, place.path())).await
-    }
-}
-
-impl From<Error> for StoreError {
-    fn from(error: Error) -> Self {
-        let what = match (&error, error.sqlite_error_code()) {
-            (_, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)) => "database",
-            (
-                Error::FromSqlConversionFailure(..)
-                | Error::IntegralValueOutOfRange(..)
-                | Error::InvalidColumnType(..)
-                | Error::Utf8Error(..),
-                _,
-            ) => "row",
-            _ => return Self::unavailable(error),
-        };
-        Self::Corrupt { what, problem: error.to_string() }
     }
 }
