@@ -8,6 +8,7 @@ mod console;
 mod events;
 mod facts;
 mod flights;
+mod following;
 mod hash_pool;
 mod hash_queue;
 mod hasher;
@@ -36,6 +37,7 @@ pub use self::console::{
     SessionId, SessionSettings, SessionView, SetupCode, SetupError, SignIn, Visitor,
 };
 pub use self::events::EventSettings;
+pub use self::following::EventFollower;
 pub use self::hash_pool::{HashPool, Lane, Seat, Share};
 pub use self::hasher::{Argon2Hasher, HashCost, HashError, PasswordHasher, Verdict};
 pub use self::issue::{Issued, Refresh, TokenSettings};

@@ -10,6 +10,7 @@ mod events;
 mod forgery;
 mod full_store;
 mod limits;
+mod live;
 mod operators;
 mod overview;
 mod places;

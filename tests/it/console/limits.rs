@@ -6,6 +6,7 @@ use crate::harness::gateway::{Gateway, ROUTES};
 use crate::harness::http::Request;
 use crate::harness::redis_server::RedisServer;
 use crate::harness::upstream::Upstream;
+use serde_json::json;
 
 /// Clients are told by a header.
 const BEHIND_A_PROXY: &str = "[server]\ntrusted_proxies = [\"127.0.0.0/8\"]\n";
@@ -251,4 +252,23 @@ fn a_gateway_that_cannot_learn_the_networks_says_so_and_keeps_trying() {
     });
     redis.ask::<String>(&["RENAME", "aside", items]);
     eventually("the refusal", || (status_from(&gateway, "203.0.113.7") == 403).then_some(()));
+}
+
+#[test]
+fn who_has_never_failed_is_not_among_what_counts() {
+    on_each_store("[limits]\nlogins_per_account_and_network = \"off\"\n", |gateway| {
+        let mut browser = Browser::signed_in(gateway, "ops");
+        for name in ["alice", "bob"] {
+            gateway.register(name);
+            gateway.login(name);
+        }
+        let wrong = json!({ "username": "alice", "password": "wrong" });
+        gateway.send(&Request::post("/api/login/").json(&wrong));
+        let page = browser.get("/admin/limits/").text();
+        let counted = super::between(&page, "What counts against limits", "Networks").unwrap();
+        assert!(counted.contains("alice") && !counted.contains("bob"), "{counted}");
+        assert!(!counted.contains("console_failures_per_account"), "{counted}");
+        let shown = gateway.run(&["limits", "show"]).done().stdout;
+        assert!(shown.contains("alice") && !shown.contains("bob"), "{shown}");
+    });
 }

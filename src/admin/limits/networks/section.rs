@@ -5,6 +5,7 @@ use crate::admin::page::{moment, moment_or};
 use crate::admin::refusal::Refusal;
 use crate::admin::site::Site;
 use crate::auth::{AuthError, Ruling};
+use crate::model::event::Actor;
 use crate::model::network::{Exceptions, Network};
 use ipnet::IpNet;
 use maud::{Markup, html};
@@ -53,7 +54,7 @@ fn table(site: &Site<'_>, rulings: &[Ruling], file: &Exceptions) -> Markup {
                     @for ruling in rulings { (row(site, ruling)) }
                     @for (network, is_denied) in of_file {
                         tr {
-                            td.mono data-label="Network" { (network) }
+                            td data-label="Network" { code { (network) } }
                             td data-label="State" { (badge(is_denied)) }
                             td.faint data-label="By" colspan="5" {
                                 span { "the settings file, " code { (if is_denied { "limits.deny" } else { "limits.allow" }) } }
@@ -70,11 +71,14 @@ fn row(site: &Site<'_>, ruling: &Ruling) -> Markup {
     let Ruling { at, by, is_denied, network, note, until } = ruling;
     html! {
         tr {
-            td.mono data-label="Network" { (network) }
+            td data-label="Network" { code { (network) } }
             td data-label="State" { (badge(*is_denied)) }
-            td data-label="By" { bdi { (by) } }
+            td data-label="By" {
+                @if by == Actor::CommandLine.kind() { span.faint { "the command line" } }
+                @else { bdi { (by) } }
+            }
             td data-label="Since" { (moment(*at)) }
-            td data-label="Until" { (moment_or(*until, "forgotten")) }
+            td data-label="Until" { (moment_or(*until, "it is forgotten")) }
             td.long data-label="Note" { bdi { (note) } }
             td.acts {
                 @let name: String = form_urlencoded::byte_serialize(network.to_string().as_bytes()).collect();
