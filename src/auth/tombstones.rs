@@ -36,17 +36,21 @@ struct Mark<T> {
 }
 
 impl Tombstones {
-    /// A token ends now; the store is not asked yet.
-    fn end_token(&self, digest: TokenDigest, at: Instant) {
-        let mark = Mark { at, is_written: false, what: digest };
+    /// A token has ended, whether or not the store has written it.
+    fn token_ended(&self, digest: TokenDigest, is_written: bool, at: Instant) {
+        let mark = Mark { at, is_written, what: digest };
         self.state().tokens.insert(Key::from(&digest), mark);
     }
 
-    /// All tokens of a user end now that are of this epoch or an earlier one.
-    fn end_tokens_of(&self, user: UserId, epoch: u64, at: Instant) {
+    /// All tokens of a user have ended that are of this epoch or an earlier one, likewise.
+    fn tokens_of_ended(&self, user: UserId, epoch: u64, is_written: bool, at: Instant) {
         let mut state = self.state();
-        let before = state.users.get(&user).map_or(0, |mark| mark.what);
-        state.users.insert(user, Mark { at, is_written: false, what: epoch.max(before) });
+        let before = state.users.get(&user);
+        // What is not written of a later epoch stays to be written.
+        let is_written =
+            is_written && before.is_none_or(|mark| mark.is_written || mark.what <= epoch);
+        let what = epoch.max(before.map_or(0, |mark| mark.what));
+        state.users.insert(user, Mark { at, is_written, what });
     }
 
     /// Whether a token was ended here, whatever the store says.
@@ -102,19 +106,17 @@ impl Auth {
     /// Ends a token; says whether there was such a one. It is refused here from now on, also if this
     /// fails: then it is tried again until it is done.
     pub(super) async fn end_token(&self, digest: TokenDigest) -> Result<bool, StoreError> {
-        self.tombstones.end_token(digest, self.clock.instant());
-        let was_there = self.store.revoke_token(digest).await?;
-        self.tombstones.token_is_written(&digest);
-        Ok(was_there)
+        let ended = self.store.revoke_token(digest).await;
+        self.tombstones.token_ended(digest, ended.is_ok(), self.clock.instant());
+        ended
     }
 
     /// Ends all tokens of a user, of this epoch at least; says whether there is such a user. Those
     /// are refused here from now on, also if this fails: then it is tried again until it is done.
     pub(super) async fn end_tokens_of(&self, user: UserId, epoch: u64) -> Result<bool, StoreError> {
-        self.tombstones.end_tokens_of(user, epoch, self.clock.instant());
-        let is_there = self.store.revoke_tokens_of(user).await?;
-        self.tombstones.tokens_of_are_written(user, epoch);
-        Ok(is_there)
+        let ended = self.store.revoke_tokens_of(user).await;
+        self.tombstones.tokens_of_ended(user, epoch, ended.is_ok(), self.clock.instant());
+        ended
     }
 
     /// Does what ends all tokens of a user among other things. If it fails they are refused all the
@@ -124,10 +126,14 @@ impl Auth {
         user: &User,
         change: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        self.tombstones.end_tokens_of(user.id, user.epoch, self.clock.instant());
-        let changed = change.await?;
-        self.tombstones.tokens_of_are_written(user.id, user.epoch);
-        Ok(changed)
+        let changed = change.await;
+        self.remember_tokens_of(user, changed.is_ok());
+        changed
+    }
+
+    /// Refuses the tokens that a user had from now on, whether or not the store has written that.
+    pub(super) fn remember_tokens_of(&self, user: &User, is_written: bool) {
+        self.tombstones.tokens_of_ended(user.id, user.epoch, is_written, self.clock.instant());
     }
 
     /// Before a user gets a token: the end of earlier ones must not end it, too.
