@@ -129,5 +129,12 @@ impl Does for Auth {
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 fn identity(user: UserId) -> Identity {
-    Identity { is_staff: false, lasts: None, must_change: false, names: Names::new("", ""), user }
+    Identity {
+        epoch: 0,
+        is_staff: false,
+        lasts: None,
+        must_change: false,
+        names: Names::new("", ""),
+        user,
+    }
 }
