@@ -85,7 +85,8 @@ impl Auth {
             let count = cache.count();
             let found = store.token(digest).await?;
             // Memory needs no such look: it forgets what is ended here, however that goes.
-            let found = found.filter(|(token, _)| !tombstones.cover(token));
+            let outages = cache.outages();
+            let found = found.filter(|(token, _)| !tombstones.cover(token, outages));
             Ok(cache.put(&digest, found, count))
         };
         if self.cache.is_trusted() {

@@ -193,8 +193,9 @@ impl Cache {
     pub(super) fn distrust(&self) -> bool {
         self.metrics.feed_lost();
         self.is_lost.store(true, Ordering::SeqCst);
-        self.outages.fetch_add(1, Ordering::SeqCst);
-        self.trusted_until.swap(0, Ordering::SeqCst) != 0
+        let was_trusted = self.trusted_until.swap(0, Ordering::SeqCst) != 0;
+        self.outages.fetch_add(u64::from(was_trusted), Ordering::SeqCst);
+        was_trusted
     }
 
     /// Whether a feed was lost and has not been heard again.

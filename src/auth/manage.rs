@@ -189,7 +189,7 @@ impl Auth {
             let ended = if ends_keys { self.end_keys(user, by.clone()).await? } else { 0 };
             let changed = self.store.change_user(user.id, change);
             let changed = if ends_keys {
-                self.ending_tokens_of(user, changed).await?
+                self.ending_tokens_of(user, changed, Option::is_some).await?
             } else {
                 changed.await?
             };

@@ -76,20 +76,17 @@ impl Auth {
         user: &User,
         parting: Parting,
     ) -> Result<Spared<User>, StoreError> {
-        let parted = match parting {
-            Parting::Change(change) => self.store.change_other(user.id, change).await,
-            Parting::Deletion => {
-                self.store.delete_other(user.id).await.map(|deleted| match deleted {
+        let part = async {
+            match parting {
+                Parting::Change(change) => self.store.change_other(user.id, change).await,
+                Parting::Deletion => Ok(match self.store.delete_other(user.id).await? {
                     Spared::Done(()) => Spared::Done(user.clone()),
                     Spared::Gone => Spared::Gone,
                     Spared::Operator => Spared::Operator,
-                })
+                }),
             }
         };
-        if !matches!(parted, Ok(Spared::Operator)) {
-            self.remember_tokens_of(user, parted.is_ok());
-        }
-        parted
+        self.ending_tokens_of(user, part, |parted| matches!(parted, Spared::Done(_))).await
     }
 
     async fn part_under(
@@ -115,11 +112,17 @@ impl Auth {
         }
         let parted = match parting {
             Parting::Change(change) => {
-                self.ending_tokens_of(user, self.store.change_user(user.id, change)).await?
+                self.ending_tokens_of(
+                    user,
+                    self.store.change_user(user.id, change),
+                    Option::is_some,
+                )
+                .await?
             }
-            Parting::Deletion => {
-                self.ending_tokens_of(user, self.store.delete_user(user.id)).await?.then_some(now)
-            }
+            Parting::Deletion => self
+                .ending_tokens_of(user, self.store.delete_user(user.id), |done| *done)
+                .await?
+                .then_some(now),
         };
         Ok((parted.ok_or_else(|| gone(user))?, ended))
     }

@@ -3,6 +3,7 @@
 
 use super::Auth;
 use super::cache::Key;
+use crate::clock::Timestamp;
 use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{User, UserId};
 use crate::store::StoreError;
@@ -31,59 +32,71 @@ struct State {
 #[derive(Clone, Copy)]
 struct Mark<T> {
     at: Instant,
-    is_written: bool,
+    /// By the clock: a token of the same text that was made later is another.
+    ended: Timestamp,
+    /// How often the store had been lost when it had written this; `None` if it has not written it.
+    written: Option<u64>,
     what: T,
+}
+
+impl<T> Mark<T> {
+    /// Whether the store may say something else: it has not written this, or is perhaps not the server
+    /// any more that has.
+    fn is_needed(&self, outages: u64) -> bool {
+        self.written != Some(outages)
+    }
 }
 
 impl Tombstones {
     /// A token has ended, whether or not the store has written it.
-    fn token_ended(&self, digest: TokenDigest, is_written: bool, at: Instant) {
-        let mark = Mark { at, is_written, what: digest };
-        self.state().tokens.insert(Key::from(&digest), mark);
+    fn token_ended(&self, mark: Mark<TokenDigest>) {
+        self.state().tokens.insert(Key::from(&mark.what), mark);
     }
 
     /// All tokens of a user have ended that are of this epoch or an earlier one, likewise.
-    fn tokens_of_ended(&self, user: UserId, epoch: u64, is_written: bool, at: Instant) {
+    fn tokens_of_ended(&self, user: UserId, mark: Mark<u64>) {
         let mut state = self.state();
-        let before = state.users.get(&user);
-        // What is not written of a later epoch stays to be written.
-        let is_written =
-            is_written && before.is_none_or(|mark| mark.is_written || mark.what <= epoch);
-        let what = epoch.max(before.map_or(0, |mark| mark.what));
-        state.users.insert(user, Mark { at, is_written, what });
+        match state.users.get(&user) {
+            // What is not written of a later epoch stays to be written.
+            Some(before) if before.what > mark.what => {}
+            _ => drop(state.users.insert(user, mark)),
+        }
     }
 
     /// Whether a token was ended here, whatever the store says.
-    pub(super) fn cover(&self, token: &TokenRecord) -> bool {
+    pub(super) fn cover(&self, token: &TokenRecord, outages: u64) -> bool {
         let state = self.state();
-        state.tokens.contains_key(&Key::from(&token.digest))
-            || state.users.get(&token.user).is_some_and(|mark| token.epoch <= mark.what)
+        let of_token = state.tokens.get(&Key::from(&token.digest));
+        let of_user = state.users.get(&token.user).filter(|mark| token.epoch <= mark.what);
+        of_token.is_some_and(|mark| mark.is_needed(outages) && token.created < mark.ended)
+            || of_user.is_some_and(|mark| mark.is_needed(outages))
     }
 
-    fn token_is_written(&self, digest: &TokenDigest) {
-        if let Some(mark) = self.state().tokens.get_mut(&Key::from(digest)) {
-            mark.is_written = true;
-        }
-    }
-
-    fn tokens_of_are_written(&self, user: UserId, epoch: u64) {
-        if let Some(mark) = self.state().users.get_mut(&user).filter(|mark| mark.what <= epoch) {
-            mark.is_written = true;
-        }
-    }
-
-    /// What has to be written, or all of it if what was written may be lost.
-    fn to_write(&self, everything: bool) -> (Vec<TokenDigest>, Vec<(UserId, u64)>) {
+    /// What the store has to write, again if it may have lost it.
+    fn to_write(&self, outages: u64) -> (Vec<Mark<TokenDigest>>, Vec<(UserId, u64)>) {
         let state = self.state();
-        let tokens = state.tokens.values().filter(|mark| everything || !mark.is_written);
-        let users = state.users.iter().filter(|(_, mark)| everything || !mark.is_written);
+        let tokens = state.tokens.values().filter(|mark| mark.is_needed(outages));
+        let users = state.users.iter().filter(|(_, mark)| mark.is_needed(outages));
         let users = users.map(|(user, mark)| (*user, mark.what));
-        (tokens.map(|mark| mark.what).collect(), users.collect())
+        (tokens.copied().collect(), users.collect())
+    }
+
+    fn token_is_written(&self, digest: &TokenDigest, outages: u64) {
+        if let Some(mark) = self.state().tokens.get_mut(&Key::from(digest)) {
+            mark.written = Some(outages);
+        }
+    }
+
+    fn tokens_of_are_written(&self, user: UserId, epoch: u64, outages: u64) {
+        if let Some(mark) = self.state().users.get_mut(&user).filter(|mark| mark.what <= epoch) {
+            mark.written = Some(outages);
+        }
     }
 
     /// The epoch of a user's tokens whose end is not written yet.
-    fn unwritten(&self, user: UserId) -> Option<u64> {
-        self.state().users.get(&user).filter(|mark| !mark.is_written).map(|mark| mark.what)
+    fn unwritten(&self, user: UserId, outages: u64) -> Option<u64> {
+        let state = self.state();
+        state.users.get(&user).filter(|mark| mark.is_needed(outages)).map(|mark| mark.what)
     }
 
     /// Lets go of what the store has had for long enough.
@@ -93,8 +106,8 @@ impl Tombstones {
         let stays = |at: Instant, is_written: bool| {
             !is_written || (!is_many && now.saturating_duration_since(at) < REMEMBERED_FOR)
         };
-        state.tokens.retain(|_, mark| stays(mark.at, mark.is_written));
-        state.users.retain(|_, mark| stays(mark.at, mark.is_written));
+        state.tokens.retain(|_, mark| stays(mark.at, mark.written.is_some()));
+        state.users.retain(|_, mark| stays(mark.at, mark.written.is_some()));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -106,67 +119,78 @@ impl Auth {
     /// Ends a token; says whether there was such a one. It is refused here from now on, also if this
     /// fails: then it is tried again until it is done.
     pub(super) async fn end_token(&self, digest: TokenDigest) -> Result<bool, StoreError> {
+        let outages = self.cache.outages();
         let ended = self.store.revoke_token(digest).await;
-        self.tombstones.token_ended(digest, ended.is_ok(), self.clock.instant());
+        if !matches!(ended, Ok(false)) {
+            self.tombstones.token_ended(self.mark(digest, ended.is_ok(), outages));
+        }
         ended
     }
 
     /// Ends all tokens of a user, of this epoch at least; says whether there is such a user. Those
     /// are refused here from now on, also if this fails: then it is tried again until it is done.
     pub(super) async fn end_tokens_of(&self, user: UserId, epoch: u64) -> Result<bool, StoreError> {
+        let outages = self.cache.outages();
         let ended = self.store.revoke_tokens_of(user).await;
-        self.tombstones.tokens_of_ended(user, epoch, ended.is_ok(), self.clock.instant());
+        self.tombstones.tokens_of_ended(user, self.mark(epoch, ended.is_ok(), outages));
         ended
     }
 
-    /// Does what ends all tokens of a user among other things. If it fails they are refused all the
-    /// same, and end.
+    /// Does what ends all tokens of a user among other things, unless it says that it did not. If it
+    /// fails they are refused all the same, and end.
     pub(super) async fn ending_tokens_of<T>(
         &self,
         user: &User,
         change: impl Future<Output = Result<T, StoreError>>,
+        did: impl FnOnce(&T) -> bool,
     ) -> Result<T, StoreError> {
+        let outages = self.cache.outages();
         let changed = change.await;
-        self.remember_tokens_of(user, changed.is_ok());
+        if changed.as_ref().map_or(true, did) {
+            let mark = self.mark(user.epoch, changed.is_ok(), outages);
+            self.tombstones.tokens_of_ended(user.id, mark);
+        }
         changed
     }
 
-    /// Refuses the tokens that a user had from now on, whether or not the store has written that.
-    pub(super) fn remember_tokens_of(&self, user: &User, is_written: bool) {
-        self.tombstones.tokens_of_ended(user.id, user.epoch, is_written, self.clock.instant());
+    fn mark<T>(&self, what: T, is_written: bool, outages: u64) -> Mark<T> {
+        let (at, ended) = (self.clock.instant(), self.clock.now());
+        Mark { at, ended, what, written: is_written.then_some(outages) }
     }
 
     /// Before a user gets a token: the end of earlier ones must not end it, too.
     pub(super) async fn settle(&self, user: &User) -> Result<(), StoreError> {
-        match self.tombstones.unwritten(user.id) {
-            Some(epoch) => self.end_epoch(user.id, epoch).await.map(drop),
+        let outages = self.cache.outages();
+        match self.tombstones.unwritten(user.id, outages) {
+            Some(epoch) => self.end_epoch(user.id, epoch, outages).await.map(drop),
             None => Ok(()),
         }
     }
 
-    /// Writes down what the store could not, or has lost since. Runs until it is dropped.
+    /// Writes down what the store could not, or may have lost since. Runs until it is dropped.
     pub async fn keep_revocations(&self) -> Infallible {
         const PAUSE: Duration = Duration::from_secs(1);
-        let mut outages = self.cache.outages();
         loop {
             tokio::time::sleep(PAUSE).await;
-            let now = self.cache.outages();
-            if self.write_again(now != outages).await.is_ok() {
-                outages = now;
-            }
+            // It may be away still: then the next time.
+            let _ = self.write_again().await;
             self.tombstones.forget_old(self.clock.instant());
         }
     }
 
-    async fn write_again(&self, everything: bool) -> Result<(), StoreError> {
-        let (tokens, users) = self.tombstones.to_write(everything);
+    async fn write_again(&self) -> Result<(), StoreError> {
+        let outages = self.cache.outages();
+        let (tokens, users) = self.tombstones.to_write(outages);
         let mut lost = 0;
-        for digest in tokens {
-            lost += u64::from(self.store.revoke_token(digest).await?);
-            self.tombstones.token_is_written(&digest);
+        for Mark { ended, what: digest, .. } in tokens {
+            let found = self.store.token(digest).await?;
+            if found.is_some_and(|(token, _)| token.created < ended) {
+                lost += u64::from(self.store.revoke_token(digest).await?);
+            }
+            self.tombstones.token_is_written(&digest, outages);
         }
         for (user, epoch) in users {
-            lost += u64::from(self.end_epoch(user, epoch).await?);
+            lost += u64::from(self.end_epoch(user, epoch, outages).await?);
         }
         if lost > 0 {
             self.metrics.tombstones_replayed(lost);
@@ -176,12 +200,12 @@ impl Auth {
     }
 
     /// Ends the tokens of an epoch, unless they have ended; says whether it had to.
-    async fn end_epoch(&self, user: UserId, epoch: u64) -> Result<bool, StoreError> {
+    async fn end_epoch(&self, user: UserId, epoch: u64, outages: u64) -> Result<bool, StoreError> {
         let is_due = self.store.user(user).await?.is_some_and(|user| user.epoch <= epoch);
         if is_due {
             self.store.revoke_tokens_of(user).await?;
         }
-        self.tombstones.tokens_of_are_written(user, epoch);
+        self.tombstones.tokens_of_are_written(user, epoch, outages);
         Ok(is_due)
     }
 }

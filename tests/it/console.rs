@@ -4,6 +4,7 @@ mod account;
 mod acts;
 mod api;
 mod busy;
+mod cluster;
 mod cookie;
 mod door;
 mod events;

@@ -135,8 +135,8 @@ impl RedisStore {
         let has_more = found.len() > query.limit;
         found.truncate(query.limit);
         let next = found.last().filter(|_| has_more).map(|(place, _)| cursor(place));
-        // They have no place in the order: they stand on the first page.
-        unreadable.truncate(if after.is_none() { query.limit } else { 0 });
+        // They have no place in the order: they stand on the first page, and are few.
+        unreadable.truncate(if after.is_none() { CHUNK } else { 0 });
         Ok(Found { next, unreadable, users: found.into_iter().map(|(_, user)| user).collect() })
     }
 

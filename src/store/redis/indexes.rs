@@ -7,7 +7,7 @@ use super::request::Request;
 use super::{RedisStore, keys};
 use crate::model::user::{User, UserId};
 use crate::store::StoreError;
-use redis::{Pipeline, Value, pipe};
+use redis::{Cmd, Pipeline, Value, pipe};
 use std::collections::BTreeSet;
 
 /// How many users are brought up to date at once.
@@ -177,17 +177,13 @@ impl RedisStore {
     }
 
     async fn prune_members(&self, key: &str, members: &[String]) -> Result<(), StoreError> {
-        let mut read = pipe();
-        for member in members {
-            read.hmget(keys::user(number(member)), &FIELDS);
-        }
-        if members.is_empty() {
-            return Ok(());
-        }
-        let users: Vec<Values> = self.link.ask(Request::Batch(&read)).await?;
+        let reads = members.iter().map(|member| Cmd::hmget(keys::user(number(member)), &FIELDS));
+        let users: Vec<Option<Values>> = self.each_readable(&reads.collect::<Vec<_>>()).await?;
         let mut remove = pipe();
         let mut removed = Vec::new();
         for (member, values) in members.iter().zip(users) {
+            // What cannot be read may be so still.
+            let Some(values) = values else { continue };
             let entries = Entries::read(number(member), values, 0);
             let is_so = entries.is_some_and(|entries| {
                 entries

@@ -80,7 +80,9 @@ pub(super) fn limit(key: &LimitKey) -> String {
 
 /// The limit of that name.
 pub(super) fn limit_named(name: &str) -> String {
-    let slot = if name.starts_with("login") { "login" } else { name };
+    // Those of one sign-in are taken of together, at either door.
+    let together = ["console_failures", "login"].into_iter().find(|slot| name.starts_with(slot));
+    let slot = together.unwrap_or(name);
     format!("authgate:limit:{{{slot}}}:{name}")
 }
 
@@ -132,13 +134,41 @@ pub(super) fn digest(hex: &str) -> Option<TokenDigest> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::slots::slot;
     use super::*;
+    use crate::model::limit::AccountKey;
+    use crate::model::network::Network;
     use crate::model::token::Token;
+    use std::collections::HashSet;
 
     #[test]
     fn a_user_and_their_tokens_share_a_slot() {
         assert_eq!(user(UserId(42)), "authgate:user:{42}");
         assert_eq!(user_tokens(UserId(42)), "authgate:user-tokens:{42}");
+    }
+
+    #[test]
+    fn what_is_taken_of_together_shares_a_slot() {
+        let (account, from) = (AccountKey::like("ada"), Network::of([192, 0, 2, 1].into()));
+        let together = [
+            vec![
+                LimitKey::LoginsOf(account),
+                LimitKey::LoginsFrom(from),
+                LimitKey::LoginsOfFrom(account, from),
+                LimitKey::AllLoginsOfFrom(account, from),
+            ],
+            vec![
+                LimitKey::SignInsOf(account),
+                LimitKey::SignInsFrom(from),
+                LimitKey::SignInsOfFrom(account, from),
+            ],
+        ];
+        for keys in together {
+            let keys: Vec<_> = keys.iter().map(limit).collect();
+            let slots: HashSet<_> = keys.iter().map(|key| slot(key.as_bytes())).collect();
+            assert_eq!(slots.len(), 1, "{keys:?}");
+            assert!(keys.iter().all(|key| limit_of(key).is_some()));
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::request::Request;
 use super::{RedisStore, keys};
 use crate::model::user::{User, UserId};
 use crate::store::{Cursor, StoreError};
-use redis::{Cmd, pipe};
+use redis::{Cmd, FromRedisValue, pipe};
 
 /// How many users are gathered and sorted at most, and how many a walk looks at before it ends with a
 /// short page.
@@ -46,19 +46,8 @@ impl RedisStore {
         ids: &[UserId],
     ) -> Result<(Vec<User>, Vec<UserId>), StoreError> {
         let (mut users, mut unreadable) = (Vec::new(), Vec::new());
-        let mut read = pipe();
-        for id in ids {
-            read.hgetall(keys::user(*id));
-        }
-        if ids.is_empty() {
-            return Ok((users, unreadable));
-        }
-        let hashes = match self.link.ask::<Vec<Fields>>(Request::Batch(&read)).await {
-            Ok(hashes) => hashes.into_iter().map(Some).collect(),
-            // One of them is nonsense, and must not hide the others.
-            Err(StoreError::Corrupt { .. }) => self.read_each(ids).await?,
-            Err(error) => return Err(error),
-        };
+        let reads: Vec<_> = ids.iter().map(|id| Cmd::hgetall(keys::user(*id))).collect();
+        let hashes: Vec<Option<Fields>> = self.each_readable(&reads).await?;
         for (id, fields) in ids.iter().zip(hashes) {
             match fields.map(|fields| record::user(*id, &fields)) {
                 Some(Ok(user)) => users.extend(user),
@@ -68,17 +57,32 @@ impl RedisStore {
         Ok((users, unreadable))
     }
 
-    /// The records one after the other; `None` for one that is none.
-    async fn read_each(&self, ids: &[UserId]) -> Result<Vec<Option<Fields>>, StoreError> {
-        let mut hashes = Vec::with_capacity(ids.len());
-        for id in ids {
-            let read = Cmd::hgetall(keys::user(*id));
-            hashes.push(match self.link.ask(Request::Command(&read)).await {
+    /// What each of the commands finds; `None` for what is of another type: it must not hide the
+    /// others.
+    pub(super) async fn each_readable<T: FromRedisValue>(
+        &self,
+        commands: &[Cmd],
+    ) -> Result<Vec<Option<T>>, StoreError> {
+        if commands.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut all = pipe();
+        for command in commands {
+            all.add_command(command.clone());
+        }
+        match self.link.ask::<Vec<T>>(Request::Batch(&all)).await {
+            Ok(found) => return Ok(found.into_iter().map(Some).collect()),
+            Err(StoreError::Corrupt { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        let mut found = Vec::with_capacity(commands.len());
+        for command in commands {
+            found.push(match self.link.ask(Request::Command(command)).await {
                 Err(StoreError::Corrupt { .. }) => None,
-                fields => Some(fields?),
+                answer => Some(answer?),
             });
         }
-        Ok(hashes)
+        Ok(found)
     }
 
     /// An insertion that stopped half-way, or lost the name, left a user who does not own theirs.

@@ -60,6 +60,11 @@ impl RedisCluster {
         format!("redis+cluster://{}", places.join(","))
     }
 
+    /// The settings that make it the store; keys of that table may follow.
+    pub(crate) fn settings(&self) -> String {
+        format!("[store]\nurl = \"{}\"\n", self.url())
+    }
+
     /// Waits until all servers that run say that all slots are served.
     pub(crate) fn wait_until_it_serves(&self) {
         for server in self.servers.iter().filter(|server| server.is_running()) {
@@ -151,8 +156,7 @@ fn spans(server: &RedisServer) -> Vec<(u64, u64, (String, u16))> {
 /// What a server knows of the others before it has met them, so that nobody has to wait for that.
 fn nodes(addresses: &[SocketAddr], me: usize, primaries: usize) -> String {
     let id = |number: usize| format!("{:040x}", number + 1);
-    let mut file = String::new();
-    for (number, address) in addresses.iter().enumerate() {
+    let line = |(number, address): (usize, &SocketAddr)| {
         let myself = if number == me { "myself," } else { "" };
         let (ip, port, bus) = (address.ip(), address.port(), address.port() + 10_000);
         let rest = if number < primaries {
@@ -162,7 +166,8 @@ fn nodes(addresses: &[SocketAddr], me: usize, primaries: usize) -> String {
             let primary = number % primaries;
             format!("{myself}slave {} 0 0 {} connected", id(primary), primary + 1)
         };
-        file += &format!("{} {ip}:{port}@{bus} {rest}\n", id(number));
-    }
-    file + &format!("vars currentEpoch {primaries} lastVoteEpoch 0\n")
+        format!("{} {ip}:{port}@{bus} {rest}\n", id(number))
+    };
+    let lines: String = addresses.iter().enumerate().map(line).collect();
+    format!("{lines}vars currentEpoch {primaries} lastVoteEpoch 0\n")
 }

@@ -113,7 +113,7 @@ impl RedisServer {
             let replicas = (0..).map_while(|number| field(&format!("slave{number}")));
             let mut replicas = replicas.peekable();
             replicas.peek()?;
-            replicas.all(|replica| replica.contains(&all)).then_some(())
+            replicas.all(|it| it.contains("state=online") && it.contains(&all)).then_some(())
         });
     }
 

@@ -229,3 +229,19 @@ async fn a_walk_past_very_many_goes_on_until_someone_is_found() {
     let names: Vec<_> = page.users.iter().map(|listed| listed.user.username.as_str()).collect();
     assert_eq!(names, ["zed12000"]);
 }
+
+#[tokio::test]
+async fn an_operator_who_cannot_be_read_stops_no_sweep() {
+    let server = RedisServer::start();
+    let store = open(&server);
+    for username in ["alice", "bob"] {
+        let user = add_user(&store, username).await;
+        store.change_user(user.id, UserChange::Staff(true)).await.unwrap();
+    }
+    let bob = store.user_by_name(&name("bob")).await.unwrap().unwrap();
+    server.ask::<String>(&["SET", &format!("authgate:user:{{{}}}", bob.id), "junk"]);
+    server.ask::<u64>(&["DEL", MARK]);
+    store.sweep(SystemClock.now()).await.unwrap();
+    assert!(!store.wants_sweep().await.unwrap());
+    assert_eq!(cardinality(&server, "authgate:staff"), 2, "who cannot be read may be one");
+}
