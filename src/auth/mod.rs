@@ -31,9 +31,9 @@ pub use self::cache::CacheSettings;
 pub use self::change_password::{ChangeError, NewPassword};
 pub use self::checks::{PasswordChecks, Weakness};
 pub use self::console::{
-    ApiKey, Enrolment, KeyCaller, KeyError, KeySecret, KeyWish, NotARight, OwnChange, OwnChanged,
-    OwnProof, Proved, RecoveryCodes, Resource, Right, Rights, SecondStep, Session, SessionId,
-    SessionSettings, SessionView, SetupCode, SetupError, SignIn, Visitor,
+    ApiKey, Confirmed, Enrolment, KeyCaller, KeyError, KeySecret, KeyWish, NoProof, NotARight,
+    OwnChange, OwnChanged, OwnProof, Proved, RecoveryCodes, Resource, Right, Rights, SecondStep,
+    Session, SessionId, SessionSettings, SessionView, SetupCode, SetupError, SignIn, Visitor,
 };
 pub use self::events::EventSettings;
 pub use self::hash_pool::{HashPool, Lane, Seat, Share};

@@ -43,6 +43,15 @@ pub struct OwnProof<'a> {
     pub password: Password,
 }
 
+/// Why nothing was proved.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum NoProof {
+    /// The password is blank, or the code of one who has an app. That is no guess.
+    Missing,
+    /// The password or the code is wrong.
+    Wrong,
+}
+
 impl Proved {
     /// Whoever has the command line has the store itself.
     pub fn command_line() -> Self {
@@ -78,8 +87,13 @@ impl Auth {
         user: &User,
         proof: OwnProof<'_>,
         from: IpAddr,
-    ) -> Result<Option<Proved>, AuthError> {
-        let password = Arc::new(proof.password);
+    ) -> Result<Result<Proved, NoProof>, AuthError> {
+        let OwnProof { code, password } = proof;
+        let has_app = self.has_second_factor(user.id).await?;
+        if password.expose().is_empty() || (has_app && code.trim().is_empty()) {
+            return Ok(Err(NoProof::Missing));
+        }
+        let password = Arc::new(password);
         let username = user.username.as_str();
         let guess = Typed { door: Door::Inside, from, password: &password, username };
         let judged = self.count_guess(guess, async |seat: &mut Seat<'_>, found| {
@@ -87,18 +101,16 @@ impl Auth {
         });
         match judged.await {
             Ok(found) if found.id == user.id => {}
-            Ok(_) | Err(AuthError::BadCredentials) => return Ok(None),
+            Ok(_) | Err(AuthError::BadCredentials) => return Ok(Err(NoProof::Wrong)),
             Err(error) => return Err(error),
         }
         let by = by(user, from);
-        if self.has_second_factor(user.id).await?
-            && !self.proves_second_factor(user, proof.code, &by).await?
-        {
-            return Ok(None);
+        if has_app && !self.proves_second_factor(user, code, &by).await? {
+            return Ok(Err(NoProof::Wrong));
         }
         self.limits.acquaint(user.id, from).await;
         self.note_proof(id).await;
-        Ok(Some(Proved { by, when: When::Now }))
+        Ok(Ok(Proved { by, when: When::Now }))
     }
 }
 
