@@ -117,11 +117,16 @@ async fn inputs(site: &Site<'_>, is_required: bool) -> Result<Markup, Refusal> {
             input type="password" name="own_password" autocomplete="current-password"
                 required[is_required];
         }
-        @if has_app {
-            label { "Code of the app, or a recovery code"
-                input name="code" autocomplete="one-time-code" autocapitalize="none"
-                    spellcheck="false" maxlength="40" required[is_required];
-            }
-        }
+        @if has_app { (code_field(is_required)) }
     })
+}
+
+/// A code, or what takes its place.
+pub(super) fn code_field(is_required: bool) -> Markup {
+    html! {
+        label { "Code of the app, or a recovery code"
+            input name="code" autocomplete="one-time-code" autocapitalize="none" spellcheck="false"
+                maxlength="40" required[is_required];
+        }
+    }
 }

@@ -206,7 +206,7 @@ impl Auth {
     }
 
     /// Whether one who is signed in proves by a code that they have the second factor.
-    pub(super) async fn proves_second_factor(
+    pub(in super::super) async fn proves_second_factor(
         &self,
         user: &User,
         typed: &str,

@@ -1,6 +1,6 @@
 //! What a session alone is not enough for.
 
-use super::second_factor::{set_up, with_app};
+use super::second_factor::{half_in, with_app};
 use super::users::page_of;
 use super::{Browser, make_operator, on_each_store};
 use crate::harness::gateway::{Gateway, PASSWORD};
@@ -8,6 +8,7 @@ use crate::harness::http::Answer;
 use crate::harness::redis_server::RedisServer;
 use serde_json::Value;
 
+const NEW: &str = "another-Word-9";
 const OWN: (&str, &str) = ("own_password", PASSWORD);
 
 /// Whether an answer is a form that asks for the proof.
@@ -203,18 +204,56 @@ fn guesses_at_a_proof_count_as_those_at_the_sign_in() {
 }
 
 #[test]
-fn a_new_password_of_ones_own_proves_too_little_of_one_who_has_an_app() {
+fn a_new_password_of_ones_own_takes_a_code_of_those_who_have_an_app() {
+    on_each_store("", |gateway| {
+        let (mut browser, app) = with_app(gateway, "ada");
+        let mut change = |fields: &[(&str, &str)]| {
+            let page = browser.get("/admin/account/password/").text();
+            assert!(page.contains("name=\"code\""), "{page}");
+            let new = [("new_password", NEW), ("new_password_again", NEW)];
+            let answer = browser.post("/admin/account/password/", &[&new, fields].concat());
+            (answer.status, answer.text())
+        };
+        let (code, old) = (app.code(0), ("old_password", PASSWORD));
+        let (status, text) = change(&[old]);
+        assert!(status == 400 && text.contains("code of the app"), "{text}");
+        let (status, text) = change(&[("old_password", "wrong"), ("code", &code)]);
+        assert!(status == 400 && text.contains("The old password is wrong"), "{text}");
+        let (status, text) = change(&[old, ("code", "000000")]);
+        assert!(status == 400 && text.contains("The code is wrong"), "{text}");
+        assert_eq!(change(&[old, ("code", &code)]).0, 302);
+    });
+}
+
+#[test]
+fn a_new_password_of_ones_own_proves_who_one_is() {
     let (redis, gateway, mut browser) = with_bob();
     let path = format!("{}password/", page_of(&gateway, "bob"));
-    let change = |browser: &mut Browser, old, new| {
-        browser.get("/admin/account/");
-        forget_proofs(&redis);
-        let fields = [("old_password", old), ("new_password", new), ("new_password_again", new)];
-        assert_eq!(browser.post("/admin/account/password/", &fields).status, 302);
-        asks(&browser.get(&path))
-    };
-    assert!(!change(&mut browser, PASSWORD, "another-Word-9"));
-    assert!(!change(&mut browser, "another-Word-9", PASSWORD));
-    set_up(&mut browser);
-    assert!(change(&mut browser, PASSWORD, "another-Word-9"));
+    browser.get("/admin/account/");
+    forget_proofs(&redis);
+    assert!(asks(&browser.get(&path)));
+    let new = [("new_password", NEW), ("new_password_again", NEW)];
+    let fields = [&new[..], &[("old_password", PASSWORD)]].concat();
+    assert_eq!(browser.post("/admin/account/password/", &fields).status, 302);
+    assert!(!asks(&browser.get(&path)));
+}
+
+#[test]
+fn who_has_an_old_session_alone_ends_no_others() {
+    const END: &str = "/admin/account/sessions/end/";
+    let redis = RedisServer::start();
+    let gateway = Gateway::start(&redis.settings());
+    let (mut thief, app) = with_app(&gateway, "ada");
+    forget_proofs(&redis);
+    let mut owner = half_in(&gateway, "ada");
+    assert!(asks(&thief.get(END)));
+    let answer = thief.post(END, &[]);
+    assert!(answer.status == 400 && asks(&answer), "{}", answer.text());
+    // They may be half-way.
+    assert_eq!(owner.post("/admin/login/code/", &[("code", &app.code(0))]).status, 302);
+    assert_eq!(thief.post(END, &[]).status, 400);
+    assert!(owner.is_in());
+    assert!(!asks(&owner.get(END)));
+    assert_eq!(owner.post(END, &[]).status, 302);
+    assert!(owner.is_in() && !thief.is_in());
 }

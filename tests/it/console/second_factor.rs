@@ -52,7 +52,7 @@ pub(super) fn with_app(gateway: &Gateway, name: &str) -> (Browser, App) {
 }
 
 /// A browser in which the password was typed.
-fn half_in(gateway: &Gateway, name: &str) -> Browser {
+pub(super) fn half_in(gateway: &Gateway, name: &str) -> Browser {
     let mut browser = Browser::of(gateway);
     let answer = browser.try_sign_in(name, PASSWORD);
     assert_eq!(answer.status, 302, "{}", answer.text());
