@@ -1,9 +1,15 @@
 //! What is counted: one typed method for each thing.
 
+mod certificates;
+mod connections;
+mod register;
 mod sums;
 
+pub use self::certificates::ShownCertificate;
+pub use self::connections::{OpenConnection, Turned};
 pub use self::sums::Sums;
 
+use self::certificates::Shown;
 use self::sums::Growing;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -25,6 +31,7 @@ pub struct Metrics {
     cache_evictions: Counter,
     cache_hits: Counter,
     cache_misses: Counter,
+    certificates: Shown,
     accept_pauses: Counter,
     connections: Gauge,
     connections_ended: Counter,
@@ -105,131 +112,7 @@ impl Place {
     }
 }
 
-impl Default for Metrics {
-    fn default() -> Self {
-        let mut metrics = Self {
-            cache_bytes: Gauge::default(),
-            cache_evictions: Counter::default(),
-            cache_hits: Counter::default(),
-            cache_misses: Counter::default(),
-            accept_pauses: Counter::default(),
-            connections: Gauge::default(),
-            connections_ended: Counter::default(),
-            connections_made_room: Counter::default(),
-            connections_turned_away: Family::default(),
-            duration: Histogram::new(BUCKETS),
-            events_dropped: Counter::default(),
-            feed: Mutex::default(),
-            feed_age: Gauge::default(),
-            feed_up: Gauge::default(),
-            hash_duration: Histogram::new(HASH_BUCKETS),
-            hash_queue: Gauge::default(),
-            hash_refusals: Counter::default(),
-            in_flight: Gauge::default(),
-            limiter_degraded: Counter::default(),
-            panics: Counter::default(),
-            registry: Registry::with_prefix("authgate"),
-            reload_failed: Gauge::default(),
-            reloads: Counter::default(),
-            requests: Family::default(),
-            servers: Family::default(),
-            sums: Growing::default(),
-            throttled: Family::default(),
-            upstream_errors: Family::default(),
-        };
-        let registry = &mut metrics.registry;
-        registry.register("requests", "Requests answered", metrics.requests.clone());
-        registry.register("requests_in_flight", "Requests being served", metrics.in_flight.clone());
-        let help = "Seconds from a request's head to the end of its answer";
-        registry.register("request_duration_seconds", help, metrics.duration.clone());
-        metrics.register_counters();
-        metrics.register_connections();
-        metrics.register_feed();
-        metrics.register_limits();
-        metrics.register_hashing();
-        metrics.register_upstreams();
-        metrics
-    }
-}
-
 impl Metrics {
-    fn register_counters(&mut self) {
-        let counters = [
-            ("config_reloads", &self.reloads, "Reloads of the settings that were asked for"),
-            ("panics", &self.panics, "Requests that failed by a mistake in authgate"),
-            (
-                "connections_ended",
-                &self.connections_ended,
-                "Requests cut off because their token has ended or the store could not tell",
-            ),
-            ("cache_hits", &self.cache_hits, "Tokens that were checked from memory"),
-            ("cache_misses", &self.cache_misses, "Tokens for which the store was asked"),
-            (
-                "cache_evictions",
-                &self.cache_evictions,
-                "Tokens and users that memory had no room for",
-            ),
-            (
-                "events_dropped",
-                &self.events_dropped,
-                "Events that are in the log alone because the store did not take them in time",
-            ),
-        ];
-        for (name, counter, help) in counters {
-            self.registry.register(name, help, counter.clone());
-        }
-    }
-
-    fn register_connections(&mut self) {
-        let registry = &mut self.registry;
-        registry.register("connections", "Open connections of clients", self.connections.clone());
-        let help = "Connections that were ended while idle because others needed their place";
-        registry.register("connections_made_room", help, self.connections_made_room.clone());
-        let help = "Connections that were ended before their first request, and why";
-        registry.register("connections_turned_away", help, self.connections_turned_away.clone());
-        let help = "Times that no connection could be accepted for a moment";
-        registry.register("accept_paused", help, self.accept_pauses.clone());
-        let help =
-            "Whether the last reload of the settings failed (1 or 0); the ones before hold then";
-        registry.register("config_reload_failed", help, self.reload_failed.clone());
-    }
-
-    fn register_feed(&mut self) {
-        let registry = &mut self.registry;
-        let help = "Bytes of memory that hold tokens and users";
-        registry.register("cache_bytes", help, self.cache_bytes.clone());
-        let help = "Whether the store tells of revocations (1 or 0); if not, nothing is answered from memory";
-        registry.register("feed_up", help, self.feed_up.clone());
-        let help = "Seconds since the store proved last that it tells of revocations";
-        registry.register("feed_age_seconds", help, self.feed_age.clone());
-    }
-
-    fn register_limits(&mut self) {
-        let registry = &mut self.registry;
-        let help = "Requests refused because a limit was reached, and which";
-        registry.register("throttled", help, self.throttled.clone());
-        let help = "Attempts counted by this gateway alone because the store could not count them";
-        registry.register("limiter_degraded", help, self.limiter_degraded.clone());
-    }
-
-    fn register_hashing(&mut self) {
-        let registry = &mut self.registry;
-        let help = "Passwords that wait to be hashed";
-        registry.register("hash_queue_depth", help, self.hash_queue.clone());
-        let help = "Seconds that hashing a password takes, once its turn has come";
-        registry.register("hash_seconds", help, self.hash_duration.clone());
-        let help = "Passwords that were not hashed because too many waited";
-        registry.register("hash_refusals", help, self.hash_refusals.clone());
-    }
-
-    fn register_upstreams(&mut self) {
-        let registry = &mut self.registry;
-        let help = "Requests that no server behind the gateway answered";
-        registry.register("upstream_errors", help, self.upstream_errors.clone());
-        let help = "Whether a server behind the gateway is up (1 or 0)";
-        registry.register("upstream_server_up", help, self.servers.clone());
-    }
-
     /// Counts a request that is refused because it is beyond a limit of the settings.
     pub fn throttled(&self, limit: &str) {
         self.throttled.get_or_create(&Limit { limit: limit.to_owned() }).inc();
@@ -276,34 +159,6 @@ impl Metrics {
         self.feed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a request that was cut off because its token has ended or the store could not tell.
-    pub fn connection_ended(&self) {
-        self.connections_ended.inc();
-    }
-
-    /// Counts a connection that was ended while idle because another one needed its place.
-    pub fn connection_made_room(&self) {
-        self.connections_made_room.inc();
-    }
-
-    /// Counts a connection as open until the value is dropped.
-    pub fn connection_opens(self: &Arc<Self>) -> OpenConnection {
-        self.connections.inc();
-        OpenConnection(Arc::clone(self))
-    }
-
-    /// Counts a connection that ended before its first request.
-    pub fn connection_turned_away(&self, why: Turned) {
-        let reason = match why {
-            Turned::BadHandshake => "tls",
-            Turned::BadProxyHeader => "proxy_header",
-            Turned::Broken => "broken",
-            Turned::Late => "late",
-            Turned::TooMany => "address_limit",
-        };
-        self.connections_turned_away.get_or_create(&Reason { reason }).inc();
-    }
-
     /// Counts a password that was hashed.
     pub fn hashed(&self, took: Duration) {
         self.hash_duration.observe(took.as_secs_f64());
@@ -317,11 +172,6 @@ impl Metrics {
     /// Notes that so many more passwords wait to be hashed.
     pub fn hashes_waiting(&self, more: i64) {
         self.hash_queue.inc_by(more);
-    }
-
-    /// Counts a moment in which no connection could be accepted.
-    pub fn accepting_paused(&self) {
-        self.accept_pauses.inc();
     }
 
     /// Counts a reload of the settings, and notes how it went.
@@ -410,31 +260,6 @@ impl Metrics {
     }
 }
 
-/// Why a connection ended before its first request.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Turned {
-    /// It did not agree on TLS with us.
-    BadHandshake,
-    /// Its balancer did not say whose it is.
-    BadProxyHeader,
-    /// It was gone.
-    Broken,
-    /// It took too long to begin.
-    Late,
-    /// Its address has as many as it may have.
-    TooMany,
-}
-
-/// A connection that is open.
-#[derive(Debug)]
-pub struct OpenConnection(Arc<Metrics>);
-
-impl Drop for OpenConnection {
-    fn drop(&mut self) {
-        self.0.connections.dec();
-    }
-}
-
 /// A request that is being served.
 #[derive(Debug)]
 pub struct InFlight(Arc<Metrics>);
@@ -451,9 +276,3 @@ impl Drop for InFlight {
         self.0.in_flight.dec();
     }
 }
-
-/// Seconds: from a cheap hash to one that waits for its core.
-const HASH_BUCKETS: [f64; 9] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
-
-/// Seconds: from an answer out of memory to a slow app.
-const BUCKETS: [f64; 11] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];

@@ -12,7 +12,7 @@ fuzz_target!(|head: &[u8]| {
     assert_eq!(target.split('?').next(), Some(passed.path.as_str()), "the path is the target's");
     assert_eq!(passed.host, passed.host.to_ascii_lowercase());
     assert!(!passed.host.contains(['@', '/', ' ', ',', '\\']), "{}", passed.host);
-    assert!(!matches!(passed.method.as_str(), "TRACE" | "CONNECT"), "{}", passed.method);
+    assert_ne!(passed.method, "CONNECT");
     assert_one_framing(&passed);
     let again = futures_executor::block_on(read_head(&passed.written()));
     let again = again.expect("what passed once passes again");

@@ -86,8 +86,8 @@ impl Refusal {
                 format!("Too many attempts. Please wait for {seconds} seconds.")
             }
             Self::Unavailable => {
-                "The store of accounts does not answer. Nothing was changed; those whose tokens are \
-                 in memory are served still."
+                "The store of accounts does not answer, or takes no change. Nothing was changed; \
+                 those whose tokens are in memory are served still."
                     .to_owned()
             }
         }

@@ -19,7 +19,7 @@ pub(super) async fn answer(entrance: Entrance<'_>) -> Result<ConsoleAnswer, Refu
         return Ok(page::redirect(&next(entrance, &entrance.asked.query)));
     }
     let id = entrance.id_for_forms()?;
-    let answer = password_page(entrance, &id, &entrance.asked.query, None);
+    let answer = step_page(entrance, Step::Password, &id, &entrance.asked.query, None);
     Ok(with_cookie(answer, &entrance.cookie(&id)))
 }
 
@@ -39,12 +39,12 @@ async fn sign_in(entrance: Entrance<'_>) -> Result<ConsoleAnswer, Refusal> {
         }
         Ok(SignIn::NeedsCode(id)) => {
             entrance.end_shown().await?;
-            let there = with_next(entrance, "/login/code/", &form);
+            let there = with_next(entrance, Step::Code, &form);
             Ok(with_cookie(page::redirect(&there), &entrance.cookie(&id)))
         }
         Err(AuthError::BadCredentials) => {
             let words = "Nobody of the staff has this username and password.";
-            Ok(password_page(entrance, &shown, &form, Some(words)))
+            Ok(step_page(entrance, Step::Password, &shown, &form, Some(words)))
         }
         Err(error) => Err(error.into()),
     }
@@ -57,10 +57,10 @@ pub(super) async fn code(entrance: Entrance<'_>) -> Result<ConsoleAnswer, Refusa
         let pairs = &entrance.asked.query;
         for id in entrance.shown_ids() {
             if auth.awaits_code(&id).await? {
-                return Ok(code_page(entrance, &id, pairs, None));
+                return Ok(step_page(entrance, Step::Code, &id, pairs, None));
             }
         }
-        return Ok(page::redirect(&with_next(entrance, "/login/", pairs)));
+        return Ok(page::redirect(&with_next(entrance, Step::Password, pairs)));
     }
     let (half, form) = entrance.form()?;
     let typed = form.get("code").unwrap_or_default();
@@ -71,11 +71,11 @@ pub(super) async fn code(entrance: Entrance<'_>) -> Result<ConsoleAnswer, Refusa
         }
         SecondStep::Wrong => {
             let words = "This code is wrong, or was used already. Wait for the next one.";
-            Ok(code_page(entrance, &half, &form, Some(words)))
+            Ok(step_page(entrance, Step::Code, &half, &form, Some(words)))
         }
         SecondStep::Over => {
             let words = "Too many codes were wrong, or it took too long. Please begin again.";
-            Ok(password_page(entrance, &half, &form, Some(words)))
+            Ok(step_page(entrance, Step::Password, &half, &form, Some(words)))
         }
     }
 }
@@ -87,68 +87,79 @@ pub(super) async fn leave(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     Ok(with_cookie(page::redirect(&site.link("/login/")), &site.entrance().no_cookie()))
 }
 
-fn password_page(
+/// What is asked for on the way in.
+#[derive(Clone, Copy)]
+enum Step {
+    Code,
+    Password,
+}
+
+impl Step {
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Code => "Second step",
+            Self::Password => "Sign in",
+        }
+    }
+
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Code => "/login/code/",
+            Self::Password => "/login/",
+        }
+    }
+
+    fn fields(self, console: &str) -> Markup {
+        match self {
+            Self::Code => html! {
+                label { "Code of your authenticator app"
+                    input name="code" autocomplete="one-time-code" autocapitalize="none"
+                        spellcheck="false" maxlength="40" required autofocus;
+                }
+                p.hint { "Without the app, type one of your recovery codes: each is good once." }
+                button.primary { "Go on" }
+                p.hint { a href=(format!("{console}/login/")) { "Sign in as another user" } }
+            },
+            Self::Password => html! {
+                label { "Username"
+                    input name="username" autocomplete="username" autocapitalize="none"
+                        spellcheck="false" required autofocus;
+                }
+                label { "Password"
+                    input type="password" name="password" autocomplete="current-password" required;
+                }
+                button.primary { "Sign in" }
+            },
+        }
+    }
+}
+
+fn step_page(
     entrance: Entrance<'_>,
+    step: Step,
     id: &SessionId,
     pairs: &Pairs,
     problem: Option<&str>,
-) -> ConsoleAnswer {
-    let fields = html! {
-        label { "Username"
-            input name="username" autocomplete="username" autocapitalize="none"
-                spellcheck="false" required autofocus;
-        }
-        label { "Password"
-            input type="password" name="password" autocomplete="current-password" required;
-        }
-        button.primary { "Sign in" }
-    };
-    card(entrance, ("Sign in", "/login/"), (id, pairs, problem), &fields)
-}
-
-fn code_page(
-    entrance: Entrance<'_>,
-    id: &SessionId,
-    pairs: &Pairs,
-    problem: Option<&str>,
-) -> ConsoleAnswer {
-    let fields = html! {
-        label { "Code of your authenticator app"
-            input name="code" autocomplete="one-time-code" autocapitalize="none"
-                spellcheck="false" maxlength="40" required autofocus;
-        }
-        p.hint { "Without the app, type one of your recovery codes: each is good once." }
-        button.primary { "Go on" }
-        p.hint { a href=(format!("{}/login/", entrance.settings.path)) { "Sign in as another user" } }
-    };
-    card(entrance, ("Second step", "/login/code/"), (id, pairs, problem), &fields)
-}
-
-fn card(
-    entrance: Entrance<'_>,
-    (title, path): (&str, &str),
-    (id, pairs, problem): (&SessionId, &Pairs, Option<&str>),
-    fields: &Markup,
 ) -> ConsoleAnswer {
     let console = &entrance.settings.path;
     let body = html! {
-        h1 { (title) }
+        h1 { (step.title()) }
         @if let Some(problem) = problem { p.alert role="alert" { (problem) } }
-        form.stack method="post" action=(format!("{console}{path}")) {
+        form.stack method="post" action=(format!("{console}{}", step.path())) {
             input type="hidden" name="form_key" value=(id.form_key());
             input type="hidden" name="next" value=(pairs.get("next").unwrap_or_default());
-            (fields)
+            (step.fields(console))
         }
     };
-    let answer = page::plain(console, title, &body);
+    let answer = page::plain(console, step.title(), &body);
     if problem.is_some() { with_status(answer, StatusCode::UNAUTHORIZED) } else { answer }
 }
 
 /// A page on the way in, which remembers where to go then.
-fn with_next(entrance: Entrance<'_>, path: &str, pairs: &Pairs) -> String {
+fn with_next(entrance: Entrance<'_>, step: Step, pairs: &Pairs) -> String {
     let next = next(entrance, pairs);
     let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
-    format!("{}{path}?next={next}", entrance.settings.path)
+    format!("{}{}?next={next}", entrance.settings.path, step.path())
 }
 
 /// Where to go after signing in: a page of the console, never another site.

@@ -86,6 +86,10 @@ impl Problem {
             let scheme = HeaderValue::from_str(scheme);
             headers.extend(scheme.ok().map(|scheme| (header::WWW_AUTHENTICATE, scheme)));
         }
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            // Whoever knows better what is here says so instead.
+            headers.insert(header::ALLOW, HeaderValue::from_static(ALLOWED));
+        }
         self.tell_when(headers);
         response
     }
@@ -188,6 +192,10 @@ impl Problem {
     }
 }
 
+/// The methods that apps may be asked with: all but those that are about the way and not about what is
+/// at its end.
+const ALLOWED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
 /// What Django says of a name that belongs to another.
 pub(super) const NAME_TAKEN: &str = "A user with that username already exists.";
 
@@ -219,6 +227,7 @@ impl From<ManageError> for Problem {
             }
             ManageError::Auth(error) => error.into(),
             ManageError::Changed(_)
+            | ManageError::KeysMayGoOn(_)
             | ManageError::LastOperator(_)
             | ManageError::OperatorsBusy
             | ManageError::OwnAccount
@@ -244,9 +253,9 @@ pub fn sentence(words: &str) -> String {
 impl From<NetworkError> for Problem {
     fn from(error: NetworkError) -> Self {
         match error {
-            NetworkError::AllowedByFile(_) | NetworkError::LocksOut(_) | NetworkError::TooMany => {
-                Self::Conflict(sentence(&error.to_string()))
-            }
+            NetworkError::AllowedByFile(_)
+            | NetworkError::LocksOut { .. }
+            | NetworkError::TooMany => Self::Conflict(sentence(&error.to_string())),
             NetworkError::Store(error) => AuthError::Store(error).into(),
         }
     }

@@ -5,9 +5,9 @@ use super::hash_queue::{Job, Queues, Work};
 use super::{AuthError, HashError, PasswordHasher, Verdict};
 use crate::clock::OnceASecond;
 use crate::metrics::Metrics;
+use crate::model::limit::AccountKey;
 use crate::model::network::Network;
 use crate::model::password::{Password, PasswordHash};
-use crate::model::user::UserId;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -33,6 +33,9 @@ pub enum Lane {
     Familiar,
     /// An operator who signs in at the console from such a network.
     Console,
+    /// Someone else who tries it from where they are known. They have as many places as operators,
+    /// apart from them: so no answer tells who is one.
+    Guest,
     /// An operator who is in. No stranger gets here.
     Operator,
 }
@@ -43,8 +46,8 @@ impl Lane {
         match self {
             Self::Ordinary => 32,
             Self::Familiar => 16,
-            Self::Console => 8,
-            Self::Operator => 1,
+            Self::Console | Self::Guest => 8,
+            Self::Operator => 4,
         }
     }
 }
@@ -52,10 +55,23 @@ impl Lane {
 /// Of whose part of a lane's places one is taken: nobody may have them all.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Share {
+    /// All who type a name, whether or not anyone has it, may have a quarter; so may an operator with
+    /// all keys of theirs.
+    pub account: Option<AccountKey>,
     /// Clients of a network together may have half.
-    pub network: Network,
-    /// All who log in as a user may have a quarter.
-    pub user: Option<UserId>,
+    pub network: Option<Network>,
+}
+
+impl Share {
+    /// The part of an operator who is in, with whatever acts for them.
+    pub(super) fn of_operator(name: &str) -> Self {
+        Self { account: Some(AccountKey::like(name)), network: None }
+    }
+
+    /// The part of a client who types this name.
+    pub(super) fn of_account(self, name: &str) -> Self {
+        Self { account: Some(AccountKey::like(name)), ..self }
+    }
 }
 
 /// What the threads and those who wait for them share.

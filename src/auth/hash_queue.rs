@@ -3,8 +3,8 @@
 use super::PasswordHasher;
 use super::hash_pool::{Lane, Share};
 use crate::metrics::Metrics;
+use crate::model::limit::AccountKey;
 use crate::model::network::Network;
-use crate::model::user::UserId;
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
@@ -12,10 +12,10 @@ use std::time::Instant;
 pub(super) struct Queues {
     operator: Queue,
     console: Queue,
-    familiar: Queue,
-    ordinary: Queue,
-    /// Whether the last job that was not an operator's was a familiar one.
-    was_familiar: bool,
+    /// Those that take turns.
+    others: [Queue; 3],
+    /// Which of these is next.
+    turn: usize,
     /// Whether the pool is gone.
     pub is_closed: bool,
     last_id: u64,
@@ -45,23 +45,23 @@ struct Queue {
 /// Who may not have all the places of a lane.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 enum Holder {
+    Account(AccountKey),
     Network(Network),
-    User(UserId),
 }
 
 impl Holder {
     fn all(share: Option<Share>) -> impl Iterator<Item = Self> {
-        let network = share.map(|share| Self::Network(share.network));
-        let user = share.and_then(|share| share.user).map(Self::User);
-        network.into_iter().chain(user)
+        let account = share.and_then(|share| share.account).map(Self::Account);
+        let network = share.and_then(|share| share.network).map(Self::Network);
+        account.into_iter().chain(network)
     }
 }
 
 impl Queue {
     fn has_room(&self, share: Option<Share>) -> bool {
         let most = |holder: Holder| match holder {
+            Holder::Account(_) => (self.most / 4).max(1),
             Holder::Network(_) => (self.most / 2).max(1),
-            Holder::User(_) => (self.most / 4).max(1),
         };
         let held = |holder| self.held.get(&holder).copied().unwrap_or(0);
         self.seats < self.most && Holder::all(share).all(|holder| held(holder) < most(holder))
@@ -77,9 +77,8 @@ impl Queues {
         Self {
             operator: queue(Lane::Operator),
             console: queue(Lane::Console),
-            familiar: queue(Lane::Familiar),
-            ordinary: queue(Lane::Ordinary),
-            was_familiar: false,
+            others: [Lane::Familiar, Lane::Ordinary, Lane::Guest].map(queue),
+            turn: 0,
             is_closed: false,
             last_id: 0,
         }
@@ -98,7 +97,8 @@ impl Queues {
 
     /// Whether there is no place, neither for one that is known nor for a stranger.
     pub(super) fn is_full(&self, share: Option<Share>) -> bool {
-        !self.familiar.has_room(share) && !self.ordinary.has_room(share)
+        let [familiar, ordinary, _] = &self.others;
+        !familiar.has_room(share) && !ordinary.has_room(share)
     }
 
     /// Gives a place back.
@@ -132,8 +132,8 @@ impl Queues {
 
     /// Whether there is nothing to do, and may be something yet.
     pub(super) fn is_idle(&self) -> bool {
-        let lanes = [&self.operator, &self.console, &self.familiar, &self.ordinary];
-        !self.is_closed && lanes.iter().all(|queue| queue.waiting.is_empty())
+        let mut lanes = [&self.operator, &self.console].into_iter().chain(&self.others);
+        !self.is_closed && lanes.all(|queue| queue.waiting.is_empty())
     }
 
     /// The job whose turn it is; `None` once the pool is gone.
@@ -141,27 +141,27 @@ impl Queues {
         if self.is_closed {
             return None;
         }
-        let Self { operator, console, familiar, ordinary, was_familiar, .. } = self;
+        let Self { operator, console, others, turn, .. } = self;
         if let Some(job) = operator.waiting.pop_front().or_else(|| console.waiting.pop_front()) {
             return Some(job);
         }
         // By turns, so that not even those who are known shut the others out.
-        let first_two = if *was_familiar { [ordinary, familiar] } else { [familiar, ordinary] };
-        let is_familiar = [!*was_familiar, *was_familiar];
-        let mut lanes = first_two.into_iter().zip(is_familiar);
-        lanes.find_map(|(queue, is_familiar)| {
-            let job = queue.waiting.pop_front()?;
-            *was_familiar = is_familiar;
-            Some(job)
+        let lanes = others.len();
+        (0..lanes).find_map(|_| {
+            let queue = others.get_mut(*turn);
+            *turn = (*turn + 1) % lanes;
+            queue?.waiting.pop_front()
         })
     }
 
     fn of(&mut self, lane: Lane) -> &mut Queue {
+        let [familiar, ordinary, guest] = &mut self.others;
         match lane {
             Lane::Operator => &mut self.operator,
             Lane::Console => &mut self.console,
-            Lane::Familiar => &mut self.familiar,
-            Lane::Ordinary => &mut self.ordinary,
+            Lane::Familiar => familiar,
+            Lane::Guest => guest,
+            Lane::Ordinary => ordinary,
         }
     }
 }

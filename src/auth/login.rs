@@ -62,8 +62,11 @@ impl Auth {
         let familiarity = limits.familiarity(user.as_ref()).await?;
         let lane = door.lane(user.as_ref(), familiarity.is_known());
         // Before it is counted: whoever finds all places taken has not guessed.
-        let user_id = user.as_ref().map(|user| user.id);
-        let share = share.map(|share| Share { user: user_id, ..share });
+        // By the name as it was typed: one that nobody has is refused no later than any other.
+        let share = match door {
+            Door::Inside => Some(Share::of_operator(username)),
+            Door::Api | Door::Console => share.map(|share| share.of_account(username)),
+        };
         let mut seat = self.passwords.reserve(lane, share)?;
         let guess = limits.count(familiarity).await?;
         let outcome = judge(&mut seat, user.clone()).await;
@@ -191,7 +194,8 @@ impl Door {
         match self {
             Self::Inside => Lane::Operator,
             Self::Console if is_known && user.is_some_and(|user| self.takes(user)) => Lane::Console,
-            Self::Api | Self::Console if is_known => Lane::Familiar,
+            Self::Console if is_known => Lane::Guest,
+            Self::Api if is_known => Lane::Familiar,
             Self::Api | Self::Console => Lane::Ordinary,
         }
     }

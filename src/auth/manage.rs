@@ -5,15 +5,19 @@ mod find;
 mod hash_words;
 mod secrets;
 mod tokens;
+mod words;
 
-pub use self::csv::{csv_head, csv_row};
+pub use self::csv::{csv_head, csv_row, csv_row_of_unreadable};
 pub use self::hash_words::HashWords;
 pub use self::secrets::generated_password;
 pub use self::tokens::{Lifetime, NewTokenTerms, TokenName};
 
+use self::words::{changed, keys_ended, side, yes_no};
 use super::checks::in_words;
+use super::operators::Parting;
 use super::{
-    Auth, AuthError, HashError, Lane, NewRights, Proved, RegisterError, Registration, Weakness,
+    Auth, AuthError, HashError, Lane, NewRights, Proved, RegisterError, Registration, Seat, Share,
+    Weakness,
 };
 use crate::model::email::Email;
 use crate::model::event::{Actor, Event, EventName};
@@ -31,7 +35,7 @@ impl Auth {
         by: Proved,
     ) -> Result<User, RegisterError> {
         let by = by.lets_in(rights.is_staff)?;
-        let seat = self.passwords.reserve(Lane::Operator, None)?;
+        let seat = self.operators_seat(&by)?;
         let user = self.create(registration, rights, seat).await?;
         let event = self.event(EventName::UserCreated, by).of(&user);
         self.events.record(if rights.is_staff { event.with("staff") } else { event });
@@ -39,47 +43,53 @@ impl Auth {
     }
 
     /// Lets a user in who is locked out. Nothing is done, nor told, where that is so already.
-    pub async fn activate(&self, user: &User, by: Proved) -> Result<User, ManageError> {
+    pub async fn activate(&self, user: &User, by: Proved) -> Result<Managed, ManageError> {
+        let user = self.user_numbered(user.id).await?;
         if user.is_active {
-            return Ok(user.clone());
+            return Ok(Managed { is_changed: false, user });
         }
+        let by = by.lets_in(user.is_staff)?;
         let event = (EventName::UserActivated, changed("is_active", "no", "yes"));
-        self.change(user, UserChange::Active(true), event, by.lets_in(user.is_staff)?).await
+        self.change(&user, UserChange::Active(true), event, by).await.map(Managed::changed)
     }
 
     /// Locks a user out and ends their tokens and API keys. Nothing is done, nor told, where that is so
     /// already.
-    pub async fn deactivate(&self, user: &User, by: Actor) -> Result<User, ManageError> {
+    pub async fn deactivate(&self, user: &User, by: Actor) -> Result<Managed, ManageError> {
+        let user = self.user_numbered(user.id).await?;
         if !user.is_active {
-            return Ok(user.clone());
+            return self.nothing_to_end(user, by).await;
         }
-        let lock = self.keep_an_operator(user, &by).await?;
         let event = (EventName::UserDeactivated, changed("is_active", "yes", "no"));
-        let outcome = self.change(user, UserChange::Active(false), event, by).await;
-        lock.release(self).await;
-        outcome
+        self.change(&user, UserChange::Active(false), event, by).await.map(Managed::changed)
     }
 
     /// Makes a user staff. Nothing is done, nor told, where that is so already.
-    pub async fn promote(&self, user: &User, by: Proved) -> Result<User, ManageError> {
+    pub async fn promote(&self, user: &User, by: Proved) -> Result<Managed, ManageError> {
+        let user = self.user_numbered(user.id).await?;
         if user.is_staff {
-            return Ok(user.clone());
+            return Ok(Managed { is_changed: false, user });
         }
         let event = (EventName::StaffGranted, changed("is_staff", "no", "yes"));
-        self.change(user, UserChange::Staff(true), event, by.lets_in(true)?).await
+        let by = by.lets_in(true)?;
+        self.change(&user, UserChange::Staff(true), event, by).await.map(Managed::changed)
     }
 
     /// Takes it from a user that they are staff, and ends their tokens and API keys. Nothing is done,
     /// nor told, where that is so already.
-    pub async fn demote(&self, user: &User, by: Actor) -> Result<User, ManageError> {
+    pub async fn demote(&self, user: &User, by: Actor) -> Result<Managed, ManageError> {
+        let user = self.user_numbered(user.id).await?;
         if !user.is_staff {
-            return Ok(user.clone());
+            return self.nothing_to_end(user, by).await;
         }
-        let lock = self.keep_an_operator(user, &by).await?;
         let event = (EventName::StaffWithdrawn, changed("is_staff", "yes", "no"));
-        let outcome = self.change(user, UserChange::Staff(false), event, by).await;
-        lock.release(self).await;
-        outcome
+        self.change(&user, UserChange::Staff(false), event, by).await.map(Managed::changed)
+    }
+
+    /// Where a user is as is wanted already. Keys that an earlier attempt has left end now.
+    async fn nothing_to_end(&self, user: User, by: Actor) -> Result<Managed, ManageError> {
+        self.end_keys(&user, by).await?;
+        Ok(Managed { is_changed: false, user })
     }
 
     /// Replaces a user's password and ends their tokens and API keys. They may have to choose another one, which
@@ -99,12 +109,14 @@ impl Auth {
         if !weaknesses.is_empty() {
             return Err(ManageError::WeakPassword(weaknesses));
         }
-        let hash = self.passwords.reserve(Lane::Operator, None)?.hash(Arc::new(password)).await?;
+        let hash = self.operators_seat(&by)?.hash(Arc::new(password)).await?;
         let change = UserChange::Password { hash, must_change };
         let event = (EventName::PasswordChanged, None);
-        let changed = self.change(user, change, event, by).await?;
-        self.limits.estrange(user.id).await;
-        Ok(changed)
+        let changed = self.change(user, change, event, by).await;
+        if matches!(changed, Ok(_) | Err(ManageError::KeysMayGoOn(_))) {
+            self.limits.estrange(user.id).await;
+        }
+        changed
     }
 
     /// Gives a user another email, unless they have it already.
@@ -113,12 +125,14 @@ impl Auth {
         user: &User,
         email: Email,
         by: Actor,
-    ) -> Result<User, ManageError> {
+    ) -> Result<Managed, ManageError> {
+        let user = self.user_numbered(user.id).await?;
         if user.email == email {
-            return Ok(user.clone());
+            return Ok(Managed { is_changed: false, user });
         }
         let detail = changed("email", user.email.as_str(), email.as_str());
-        self.change(user, UserChange::Email(email), (EventName::UserChanged, detail), by).await
+        let (change, event) = (UserChange::Email(email), (EventName::UserChanged, detail));
+        self.change(&user, change, event, by).await.map(Managed::changed)
     }
 
     /// Says whether a user is to choose another password, unless that is said already.
@@ -127,27 +141,24 @@ impl Auth {
         user: &User,
         must_change: bool,
         by: Actor,
-    ) -> Result<User, ManageError> {
+    ) -> Result<Managed, ManageError> {
+        let user = self.user_numbered(user.id).await?;
         if user.must_change == must_change {
-            return Ok(user.clone());
+            return Ok(Managed { is_changed: false, user });
         }
         let detail = changed("must_change", yes_no(user.must_change), yes_no(must_change));
         let event = (EventName::UserChanged, detail);
-        self.change(user, UserChange::MustChange(must_change), event, by).await
+        let change = UserChange::MustChange(must_change);
+        self.change(&user, change, event, by).await.map(Managed::changed)
     }
 
     /// Deletes a user with all their tokens.
     pub async fn delete_user(&self, user: &User, by: Actor) -> Result<(), ManageError> {
-        let lock = self.keep_an_operator(user, &by).await?;
-        let deleted = self.store.delete_user(user.id).await;
-        lock.release(self).await;
-        if !deleted? {
-            return Err(ManageError::NoSuchUser(user.username.to_string()));
-        }
+        let (user, _) = self.part(user, Parting::Deletion, &by).await?;
         self.forget_second_factor(user.id).await;
         let staff = if user.is_staff { ", staff" } else { "" };
         let detail = format!("email: {} → gone{staff}", side(user.email.as_str()));
-        self.events.record(self.event(EventName::UserDeleted, by).of(user).with(detail));
+        self.events.record(self.event(EventName::UserDeleted, by).of(&user).with(detail));
         Ok(())
     }
 
@@ -170,23 +181,29 @@ impl Auth {
         (name, detail): (EventName, Option<String>),
         by: Actor,
     ) -> Result<User, ManageError> {
-        let store = async {
+        let is_parting = matches!(change, UserChange::Active(false) | UserChange::Staff(false));
+        let ends_keys = change.ends_tokens();
+        let (changed, before) = if is_parting {
+            self.part(user, Parting::Change(change), &by).await?
+        } else {
+            let ended = if ends_keys { self.end_keys(user, by.clone()).await? } else { 0 };
             let changed = self.store.change_user(user.id, change).await?;
-            changed.ok_or_else(|| ManageError::NoSuchUser(user.username.to_string()))
+            (changed.ok_or_else(|| ManageError::NoSuchUser(user.username.to_string()))?, ended)
         };
-        let ends_keys = matches!(
-            name,
-            EventName::UserDeactivated | EventName::StaffWithdrawn | EventName::PasswordChanged
-        );
-        let (changed, ended) =
-            if ends_keys { self.ending_keys(user, &by, store).await? } else { (store.await?, 0) };
+        let ended = if ends_keys { self.end_later_keys(&changed, &by).await } else { Ok(0) };
         let event = self.event(name, by).of(&changed);
-        let details: Vec<_> = detail.into_iter().chain(keys_ended(ended)).collect();
+        let details = detail.into_iter().chain(keys_ended(before, &ended)).collect::<Vec<_>>();
         self.events.record(match details.as_slice() {
             [] => event,
             details => event.with(details.join("; ")),
         });
-        Ok(changed)
+        ended.map(|_| changed)
+    }
+
+    /// A place for one who is in: of each operator's own part, so that no script shuts the others out.
+    fn operators_seat(&self, by: &Actor) -> Result<Seat<'_>, AuthError> {
+        self.passwords
+            .reserve(Lane::Operator, by.operator().map(|name| Share::of_operator(name.as_str())))
     }
 
     pub(super) fn event(&self, name: EventName, by: Actor) -> Event {
@@ -194,38 +211,21 @@ impl Auth {
     }
 }
 
-/// What an event says of a change; nothing where all stays as it was.
-fn changed(what: &str, from: &str, to: &str) -> Option<String> {
-    (from != to).then(|| format!("{what}: {} → {}", side(from), side(to)))
+/// What came of what was to be made so.
+pub struct Managed {
+    /// Whether it was not so already.
+    pub is_changed: bool,
+    /// The user as they are now.
+    pub user: User,
 }
 
-/// A value before or after a change: short enough that both are told, whatever they are.
-fn side(text: &str) -> String {
-    const MOST: usize = 90;
-    match text.char_indices().nth(MOST) {
-        None => or_nothing(text).to_owned(),
-        Some(_) => text.chars().take(MOST - 1).chain(['…']).collect(),
+impl Managed {
+    fn changed(user: User) -> Self {
+        Self { is_changed: true, user }
     }
 }
 
-/// What an event says of API keys that ended with something else; nothing where none did.
-fn keys_ended(count: usize) -> Option<String> {
-    match count {
-        0 => None,
-        1 => Some("1 API key ended".to_owned()),
-        count => Some(format!("{count} API keys ended")),
-    }
-}
-
-fn or_nothing(text: &str) -> &str {
-    if text.is_empty() { "nothing" } else { text }
-}
-
-fn yes_no(yes: bool) -> &'static str {
-    if yes { "yes" } else { "no" }
-}
-
-/// Why nothing was changed.
+/// Why nothing was changed, or not all that was to be.
 #[derive(Debug, thiserror::Error)]
 pub enum ManageError {
     /// For a reason that is not the operator's own.
@@ -234,6 +234,11 @@ pub enum ManageError {
     /// Someone changed the user at the same moment.
     #[error("{0} was changed by someone else at the same moment; try again")]
     Changed(String),
+    /// The user was changed, but the store did not say which keys they have.
+    #[error(
+        "{0} was changed, but the store did not tell whether API keys of theirs go on: do it again"
+    )]
+    KeysMayGoOn(String),
     /// Nobody else could sign in at the console.
     #[error(
         "{0} is the last active staff user: make another one first, by `authgate user create NAME \
@@ -274,24 +279,5 @@ impl From<HashError> for ManageError {
 impl From<StoreError> for ManageError {
     fn from(error: StoreError) -> Self {
         Self::Auth(error.into())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::clock::Timestamp;
-
-    #[test]
-    fn a_change_tells_both_sides_however_long_they_are() {
-        let long = |char: char| format!("{}@example.com", char.to_string().repeat(240));
-        let told = changed("must_change", &long('a'), &long('ß')).unwrap();
-        let event =
-            Event::new(EventName::UserChanged, Actor::CommandLine, Timestamp::from_micros(1));
-        let detail = event.with(&told).detail.unwrap();
-        assert_eq!(detail, told);
-        assert!(detail.ends_with("ßß…"), "{detail}");
-        assert_eq!(changed("email", "", "a@b.c").unwrap(), "email: nothing → a@b.c");
-        assert_eq!(changed("email", "a@b.c", "a@b.c"), None);
     }
 }

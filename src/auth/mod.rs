@@ -8,6 +8,7 @@ mod console;
 mod events;
 mod facts;
 mod flights;
+mod following;
 mod hash_pool;
 mod hash_queue;
 mod hasher;
@@ -31,19 +32,21 @@ pub use self::cache::CacheSettings;
 pub use self::change_password::{ChangeError, NewPassword};
 pub use self::checks::{PasswordChecks, Weakness};
 pub use self::console::{
-    ApiKey, Confirmed, Enrolment, KeyCaller, KeyError, KeySecret, KeyWish, NoProof, NotARight,
-    OwnChange, OwnChanged, OwnProof, Proved, RecoveryCodes, Resource, Right, Rights, SecondStep,
-    Session, SessionId, SessionSettings, SessionView, SetupCode, SetupError, SignIn, Visitor,
+    ApiKey, AppState, Confirmed, Enrolment, KeyCaller, KeyError, KeySecret, KeyWish, NoProof,
+    NotARight, OwnChange, OwnChanged, OwnProof, Proved, RecoveryCodes, Resource, Right, Rights,
+    SecondStep, Session, SessionId, SessionSettings, SessionView, SetupCode, SetupError, SignIn,
+    Visitor,
 };
 pub use self::events::EventSettings;
+pub use self::following::EventFollower;
 pub use self::hash_pool::{HashPool, Lane, Seat, Share};
 pub use self::hasher::{Argon2Hasher, HashCost, HashError, PasswordHasher, Verdict};
 pub use self::issue::{Issued, Refresh, TokenSettings};
 pub use self::limits::{LimitSettings, LimitView, LimitsShown, RefusalView, Throttle};
 pub use self::login::LoginAttempt;
 pub use self::manage::{
-    HashWords, Lifetime, ManageError, NewTokenTerms, TokenName, csv_head, csv_row,
-    generated_password,
+    HashWords, Lifetime, ManageError, Managed, NewTokenTerms, TokenName, csv_head, csv_row,
+    csv_row_of_unreadable, generated_password,
 };
 pub use self::networks::{Decider, NetworkError, NewRuling, Ruling};
 pub use self::overview::{Concern, Counts, Grouped, Matter, Overview};

@@ -4,8 +4,8 @@ use super::issue::random_bytes;
 use super::{Auth, ManageError};
 use crate::clock::Timestamp;
 use crate::model::event::Actor;
-use crate::model::user::User;
-use crate::store::{Item, ItemKind};
+use crate::model::user::{User, UserChange};
+use crate::store::{Item, ItemKind, Spared, StoreError};
 use std::time::Duration;
 
 /// The key of the lock.
@@ -28,37 +28,90 @@ pub(super) struct OperatorsLock {
     usable: Timestamp,
 }
 
+/// What takes an operator away, if it is done to one.
+#[derive(Clone)]
+pub(super) enum Parting {
+    /// A change after which they are none.
+    Change(UserChange),
+    /// The end of the account.
+    Deletion,
+}
+
+/// Whether a user may sign in at the console, if they know their password.
+pub(super) fn is_operator(user: &User) -> bool {
+    user.is_active && user.is_staff && user.username.is_sound()
+}
+
 impl Auth {
-    /// Lets a user be deactivated, demoted or deleted, unless nobody else could sign in at the console
-    /// then, or they would do it to themselves there. Until the lock is released no other operator
-    /// goes.
-    pub(super) async fn keep_an_operator(
+    /// Deactivates, demotes or deletes a user, unless nobody else could sign in at the console then, or
+    /// they would do it to themselves there. The user after that, and how many keys of theirs ended
+    /// before.
+    ///
+    /// Only for an operator the lock is taken, so that thousands of others do not queue for it: whoever
+    /// is none is spared by the store, should they have become one by then.
+    pub(super) async fn part(
         &self,
         user: &User,
+        parting: Parting,
         by: &Actor,
-    ) -> Result<OperatorsLock, ManageError> {
+    ) -> Result<(User, usize), ManageError> {
         if by.operator() == Some(&user.username) {
             return Err(ManageError::OwnAccount);
         }
-        let is_operator = |user: &User| user.is_active && user.is_staff;
-        // Of whoever is no operator too: they may become one before it is done, and others count on them.
-        let lock = self.lock_operators().await?;
-        let checked = async {
-            let now = self.store.user(user.id).await?;
-            let is_needed = now.as_ref().is_some_and(is_operator);
-            if is_needed && !self.store.has_operator(Some(user.id)).await? {
-                return Err(ManageError::LastOperator(user.username.to_string()));
+        if !is_operator(user) {
+            match self.part_from_other(user, parting.clone()).await? {
+                Spared::Done(user) => return Ok((user, 0)),
+                Spared::Gone => return Err(gone(user)),
+                Spared::Operator => {}
             }
-            if self.clock.now() >= lock.usable {
-                return Err(ManageError::OperatorsBusy);
-            }
-            Ok(())
-        };
-        if let Err(error) = checked.await {
-            lock.release(self).await;
-            return Err(error);
         }
-        Ok(lock)
+        let lock = self.lock_operators().await?;
+        let parted = self.part_under(&lock, user, parting, by).await;
+        lock.release(self).await;
+        parted
+    }
+
+    async fn part_from_other(
+        &self,
+        user: &User,
+        parting: Parting,
+    ) -> Result<Spared<User>, StoreError> {
+        match parting {
+            Parting::Change(change) => self.store.change_other(user.id, change).await,
+            Parting::Deletion => Ok(match self.store.delete_other(user.id).await? {
+                Spared::Done(()) => Spared::Done(user.clone()),
+                Spared::Gone => Spared::Gone,
+                Spared::Operator => Spared::Operator,
+            }),
+        }
+    }
+
+    async fn part_under(
+        &self,
+        lock: &OperatorsLock,
+        user: &User,
+        parting: Parting,
+        by: &Actor,
+    ) -> Result<(User, usize), ManageError> {
+        let now = self.store.user(user.id).await?.ok_or_else(|| gone(user))?;
+        if is_operator(&now) && !self.store.has_operator(Some(user.id)).await? {
+            return Err(ManageError::LastOperator(user.username.to_string()));
+        }
+        // Keys end first: none is good again when the change is taken back. Those of a deleted user go
+        // with them.
+        let ended = match parting {
+            Parting::Change(_) => self.end_keys(user, by.clone()).await?,
+            Parting::Deletion => 0,
+        };
+        // Right before it is done: however long the rest took, nobody else has the lock meanwhile.
+        if !lock.is_usable(self) {
+            return Err(ManageError::OperatorsBusy);
+        }
+        let parted = match parting {
+            Parting::Change(change) => self.store.change_user(user.id, change).await?,
+            Parting::Deletion => self.store.delete_user(user.id).await?.then_some(now),
+        };
+        Ok((parted.ok_or_else(|| gone(user))?, ended))
     }
 
     /// Waits until nobody else changes who is an operator.
@@ -99,4 +152,8 @@ impl OperatorsLock {
     pub(super) fn is_usable(&self, auth: &Auth) -> bool {
         auth.clock.now() < self.usable
     }
+}
+
+fn gone(user: &User) -> ManageError {
+    ManageError::NoSuchUser(user.username.to_string())
 }

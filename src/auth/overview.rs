@@ -1,17 +1,24 @@
-//! What is going on, in numbers, and what an operator should look at first: as far as the store tells
-//! it, so that the command line can, too.
+//! What is going on, in numbers, and what an operator should look at first: as far as the store and
+//! the listeners tell it, so that the command line can, too.
 
 use super::{Auth, History, LimitsShown, ManageError, Tallies};
 use crate::auth::AuthError;
+use crate::clock::Timestamp;
+use crate::metrics::ShownCertificate;
 use crate::store::{Census, Inspection, Series, StoreError};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::fmt;
+use std::time::Duration;
 
 /// What is going on. Each part tells what it can: what one cannot tell hides nothing of the others.
 pub struct Overview {
+    /// When it was.
+    pub at: Timestamp,
     /// How many users and tokens there are.
     pub census: Result<Census, StoreError>,
+    /// What listeners show their clients.
+    pub certificates: Vec<ShownCertificate>,
     /// What was counted.
     pub history: Result<History, StoreError>,
     /// How the store is.
@@ -36,6 +43,8 @@ pub struct Concern {
 /// What a concern is about.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Matter {
+    /// What listeners show their clients.
+    Certificates,
     /// That logins fail.
     Logins,
     /// That someone is refused.
@@ -103,7 +112,8 @@ impl Auth {
             self.limits_shown(0),
             self.operators_without_totp(),
         );
-        Overview { census, history, inspection, limits, without_totp }
+        let (at, certificates) = (self.clock.now(), self.metrics.certificates());
+        Overview { at, census, certificates, history, inspection, limits, without_totp }
     }
 }
 
@@ -121,6 +131,8 @@ impl Overview {
                 words: format!("The store cannot be examined: {error}."),
             }),
         }
+        let expires = |certificate| of_certificate(certificate, self.at);
+        concerns.extend(self.certificates.iter().filter_map(expires));
         concerns.extend(self.history.as_ref().ok().and_then(of_logins));
         let refused = self.limits.as_ref().map_or(0, |limits| limits.refused);
         let one = "One limit refuses someone now.";
@@ -152,6 +164,27 @@ fn numbered(count: usize, one: &str, more: &str, about: Matter) -> Option<Concer
         1 => Some(look(about, one)),
         count => Some(look(about, format!("{count} {more}"))),
     }
+}
+
+/// A certificate that has expired, or will before it is sure that someone looks here again.
+fn of_certificate(certificate: &ShownCertificate, now: Timestamp) -> Option<Concern> {
+    const DAY: Duration = Duration::from_hours(24);
+    const SOON: Duration = Duration::from_hours(14 * 24);
+    const VERY_SOON: Duration = Duration::from_hours(3 * 24);
+    let expires = Timestamp::from_micros(certificate.expires.saturating_mul(1_000_000));
+    let left = expires.since(now);
+    if left > SOON {
+        return None;
+    }
+    let when = match left.as_secs() / DAY.as_secs() {
+        _ if left.is_zero() => "has expired".to_owned(),
+        0 => "expires within a day".to_owned(),
+        1 => "expires in a day".to_owned(),
+        days => format!("expires in {days} days"),
+    };
+    let ShownCertificate { file, listener, .. } = certificate;
+    let words = format!("The certificate {file} of the listener {listener} {when}.");
+    Some(Concern { is_bad: left <= VERY_SOON, about: Matter::Certificates, words })
 }
 
 fn of_logins(history: &History) -> Option<Concern> {
@@ -188,10 +221,34 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_certificate_is_told_of_in_good_time() {
+        const DAY: i64 = 24 * 60 * 60;
+        let told = |expires| {
+            let listener = "192.0.2.1:443".parse().unwrap();
+            let certificate = ShownCertificate { expires, file: "a.pem".to_owned(), listener };
+            of_certificate(&certificate, Timestamp::from_micros(0))
+        };
+        assert_eq!(told(14 * DAY + 1), None);
+        for (expires, is_bad, when) in [
+            (14 * DAY, false, "expires in 14 days"),
+            (3 * DAY + 1, false, "expires in 3 days"),
+            (3 * DAY, true, "expires in 3 days"),
+            (2 * DAY - 1, true, "expires in a day"),
+            (1, true, "expires within a day"),
+            (0, true, "has expired"),
+            (-DAY, true, "has expired"),
+        ] {
+            let words = format!("The certificate a.pem of the listener 192.0.2.1:443 {when}.");
+            let concern = Concern { is_bad, about: Matter::Certificates, words };
+            assert_eq!(told(expires), Some(concern));
+        }
+    }
+
+    #[test]
     fn many_more_failed_logins_than_the_hour_before_are_told() {
         let failed = |number| Tallies::of_these(&[(Series::LoginsFailed, number)]);
         let history = |now, before| {
-            let start = crate::clock::Timestamp::from_micros(0);
+            let start = Timestamp::from_micros(0);
             let hour = vec![crate::auth::Span { tallies: failed(now), start }];
             History { day: Vec::new(), hour, hour_before: failed(before) }
         };

@@ -32,8 +32,6 @@ impl Check {
 
 /// What is no mistake of a certificate, and yet hardly what was wanted.
 fn certificate_warnings(config: &Config) -> Vec<String> {
-    let tls = config.server.listeners.iter().filter_map(|listener| listener.tls.clone());
-    // That they can be loaded was found out with the settings.
-    let certificates = tls.filter_map(|tls| Certificates::load(tls).ok());
-    certificates.flat_map(|certificates| certificates.warnings(SystemClock.now())).collect()
+    let certificates = Certificates::of(&config.server);
+    certificates.flat_map(|(_, certificates)| certificates.warnings(SystemClock.now())).collect()
 }

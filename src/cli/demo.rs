@@ -33,10 +33,11 @@ impl Demo {
         let log = Log::start(config.log);
         let start = Start { config, source, watch: None, log, predecessor: None };
         let gateway = self.listen;
-        Ok(server::run(start, async move {
+        let beside = async move {
             println!("{}", welcome(gateway));
             show_app::serve(app).await;
-        })?)
+        };
+        Ok(server::run(start, beside, || drop(folder))?)
     }
 }
 

@@ -73,7 +73,7 @@ impl Events {
         let limit = limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
         let accounts = settings.accounts()?;
         if follow {
-            return follow::run(&accounts, &wanted.query(0), jsonl).await;
+            return follow::run(&accounts, wanted.query(0), jsonl).await;
         }
         if jsonl {
             return lines::print(&accounts, wanted.query(0), limit.unwrap_or(usize::MAX)).await;

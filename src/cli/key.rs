@@ -1,8 +1,8 @@
 //! `authgate key …`
 
 use super::events::parse_span;
-use super::user::find;
-use super::{Failure, SettingsFile, output};
+use super::user::Named;
+use super::{Failure, output};
 use crate::auth::{ApiKey, KeyWish, Proved, Right, Rights};
 use crate::model::event::Actor;
 use clap::{Args, Subcommand};
@@ -21,10 +21,8 @@ pub(super) enum Key {
 
 #[derive(Args)]
 pub(super) struct List {
-    /// The operator's name, or id:NUMBER
-    user: String,
     #[command(flatten)]
-    settings: SettingsFile,
+    owner: Named,
     /// As a JSON array
     #[arg(long)]
     json: bool,
@@ -32,12 +30,10 @@ pub(super) struct List {
 
 #[derive(Args)]
 pub(super) struct Create {
-    /// The operator's name, or id:NUMBER
-    user: String,
+    #[command(flatten)]
+    owner: Named,
     /// What to call the key
     name: String,
-    #[command(flatten)]
-    settings: SettingsFile,
     /// What it is good for, such as users:read or tokens:write; may be given several times. Parts:
     /// users, tokens, limits (to read or write), events, routes, settings, overview (to read)
     #[arg(long = "right", value_name = "RIGHT", required_unless_present = "all_rights")]
@@ -55,12 +51,10 @@ pub(super) struct Create {
 
 #[derive(Args)]
 pub(super) struct Revoke {
-    /// The operator's name, or id:NUMBER
-    user: String,
+    #[command(flatten)]
+    owner: Named,
     /// The key's id, as `key list` shows it
     id: String,
-    #[command(flatten)]
-    settings: SettingsFile,
 }
 
 impl Key {
@@ -68,9 +62,8 @@ impl Key {
         match self {
             Self::List(verb) => verb.run().await,
             Self::Create(verb) => verb.run().await,
-            Self::Revoke(Revoke { user, id, settings }) => {
-                let accounts = settings.accounts()?;
-                let owner = find(&accounts, &user).await?;
+            Self::Revoke(Revoke { owner, id }) => {
+                let (accounts, owner) = owner.find().await?;
                 let key = accounts.revoke_key(&owner, &id, Actor::CommandLine).await?;
                 accounts.until_kept().await;
                 println!("the key {} has ended", key.name);
@@ -82,8 +75,7 @@ impl Key {
 
 impl List {
     async fn run(self) -> Result<(), Failure> {
-        let accounts = self.settings.accounts()?;
-        let owner = find(&accounts, &self.user).await?;
+        let (accounts, owner) = self.owner.find().await?;
         let keys = accounts.keys_of(owner.id).await.map_err(Failure::auth)?;
         if self.json {
             output::json(&keys.iter().map(as_json).collect());
@@ -104,8 +96,7 @@ impl List {
 
 impl Create {
     async fn run(self) -> Result<(), Failure> {
-        let accounts = self.settings.accounts()?;
-        let owner = find(&accounts, &self.user).await?;
+        let (accounts, owner) = self.owner.find().await?;
         let rights =
             if self.all_rights { Rights::all() } else { self.rights.into_iter().collect() };
         let wish = KeyWish { lifetime: self.lifetime, name: self.name, rights };

@@ -71,7 +71,8 @@ enum Verb {
     /// Shows what has happened to accounts: logins, failures, limits, what operators did; the newest
     /// last, as in a log
     Events(events::Events),
-    /// Shows what is going on, in numbers, and what needs attention, as far as the store tells it
+    /// Shows what is going on, in numbers, and what needs attention, as far as the store and
+    /// the settings tell it
     Overview(overview::Show),
     /// Tells a running gateway to read its settings again: all of them, or none and why
     Reload(tell::Tell),

@@ -1,7 +1,9 @@
 //! `authgate overview`
 
-use super::{Failure, SettingsFile, output};
+use super::{Failure, SettingsFile, accounts_of, output};
 use crate::auth::{Concern, Counts, Overview, Tallies};
+use crate::config::Flags;
+use crate::server::tls::Certificates;
 use crate::store::Census;
 use clap::Args;
 use serde_json::{Value, json};
@@ -17,7 +19,13 @@ pub(super) struct Show {
 
 impl Show {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let found = self.settings.accounts()?.overview().await;
+        let config = self.settings.load(Flags::default())?;
+        let certificates: Vec<_> = Certificates::of(&config.server).collect();
+        let accounts = accounts_of(config)?;
+        for (listener, certificates) in certificates {
+            accounts.metrics().listener_shows(listener, certificates.shown_at(listener));
+        }
+        let found = accounts.overview().await;
         if self.json {
             output::json(&as_json(&found));
         } else {
@@ -28,7 +36,7 @@ impl Show {
 }
 
 fn print(found: &Overview) {
-    println!("Needs attention, as far as the store tells it:");
+    println!("Needs attention, as far as the store and the settings tell it:");
     let concerns = found.concerns();
     if concerns.is_empty() {
         println!("  nothing");

@@ -54,6 +54,6 @@ impl Serve {
             tracing::warn!("{warning}");
         }
         let start = Start { config, source, watch, log, predecessor };
-        Ok(server::run(start, std::future::ready(()))?)
+        Ok(server::run(start, std::future::ready(()), || ())?)
     }
 }

@@ -1,6 +1,6 @@
 //! `authgate token …`
 
-use super::user::{find, read_line};
+use super::user::{Named, find, read_line};
 use super::{Failure, SettingsFile, output};
 use crate::auth::{Auth, Lifetime, NewTokenTerms, Proved, TokenName};
 use crate::clock::Timestamp;
@@ -20,7 +20,7 @@ pub(super) enum Token {
     /// Issues a token to a user; it is shown this once
     Create(Create),
     /// Ends a token
-    Revoke(Revoke),
+    Revoke(NamedToken),
     /// Ends all tokens of a user, or all but one
     RevokeAll(RevokeAll),
 }
@@ -44,15 +44,8 @@ pub(super) struct List {
 
 #[derive(Args)]
 pub(super) struct Find {
-    /// The token's id, or the token. A token given here may stay in your shell's history:
-    /// --token-stdin does not
-    #[arg(value_name = "TOKEN-OR-ID", required_unless_present = "token_stdin")]
-    token: Option<String>,
-    /// The token is the first line of standard input
-    #[arg(long, conflicts_with = "token")]
-    token_stdin: bool,
     #[command(flatten)]
-    settings: SettingsFile,
+    token: NamedToken,
     /// As a JSON object
     #[arg(long)]
     json: bool,
@@ -60,10 +53,8 @@ pub(super) struct Find {
 
 #[derive(Args)]
 pub(super) struct Create {
-    /// The user's name, or id:NUMBER
-    user: String,
     #[command(flatten)]
-    settings: SettingsFile,
+    user: Named,
     /// How long it holds: such as 90s, 10h or 7d, or never [default: `tokens.lifetime`, 10h]
     #[arg(long, value_name = "D", value_parser = parse_lifetime)]
     lifetime: Option<Lifetime>,
@@ -75,8 +66,9 @@ pub(super) struct Create {
     json: bool,
 }
 
+/// Which token a verb is about.
 #[derive(Args)]
-pub(super) struct Revoke {
+pub(super) struct NamedToken {
     /// The token, or its id as `token list` shows it. A token given here may stay in your shell's
     /// history: --token-stdin does not, and the id does no harm there
     #[arg(value_name = "TOKEN-OR-ID", required_unless_present = "token_stdin")]
@@ -90,13 +82,11 @@ pub(super) struct Revoke {
 
 #[derive(Args)]
 pub(super) struct RevokeAll {
-    /// The user's name, or id:NUMBER
-    user: String,
+    #[command(flatten)]
+    user: Named,
     /// The id of one that lives on
     #[arg(long, value_name = "ID")]
     keep: Option<TokenId>,
-    #[command(flatten)]
-    settings: SettingsFile,
 }
 
 impl Token {
@@ -105,9 +95,8 @@ impl Token {
             Self::List(verb) => verb.run().await,
             Self::Find(verb) => verb.run().await,
             Self::Create(verb) => verb.run().await,
-            Self::Revoke(Revoke { token, settings, .. }) => {
-                let name = named(token)?;
-                let accounts = settings.accounts()?;
+            Self::Revoke(token) => {
+                let (accounts, name) = token.read()?;
                 accounts.revoke_token(&name, Actor::CommandLine).await?;
                 accounts.until_heard().await;
                 println!("the token has ended");
@@ -120,8 +109,7 @@ impl Token {
 
 impl RevokeAll {
     async fn run(self) -> Result<(), Failure> {
-        let accounts = self.settings.accounts()?;
-        let user = find(&accounts, &self.user).await?;
+        let (accounts, user) = self.user.find().await?;
         let name = &user.username;
         let said = match self.keep {
             None => {
@@ -185,8 +173,7 @@ impl List {
 
 impl Find {
     async fn run(self) -> Result<(), Failure> {
-        let name = named(self.token)?;
-        let accounts = self.settings.accounts()?;
+        let (accounts, name) = self.token.read()?;
         let token = accounts.find_token(&name).await?;
         if self.json {
             output::json(&as_json(&token));
@@ -199,8 +186,7 @@ impl Find {
 
 impl Create {
     async fn run(self) -> Result<(), Failure> {
-        let accounts = self.settings.accounts()?;
-        let user = find(&accounts, &self.user).await?;
+        let (accounts, user) = self.user.find().await?;
         let lifetime = self.lifetime.unwrap_or(Lifetime::Usual);
         let terms = NewTokenTerms { lifetime, name: self.name };
         let issued = accounts.create_token(user, terms, Proved::command_line()).await?;
@@ -221,10 +207,13 @@ impl Create {
     }
 }
 
-/// The token that was named, or else the one at the first line of standard input.
-fn named(token: Option<String>) -> Result<TokenName, Failure> {
-    let text = token.map_or_else(read_line, Ok)?;
-    Ok(TokenName::parse(text.trim().to_owned()))
+impl NamedToken {
+    /// The accounts, and the token that was named, or else the one at the first line of standard
+    /// input.
+    fn read(self) -> Result<(Auth, TokenName), Failure> {
+        let text = self.token.map_or_else(read_line, Ok)?;
+        Ok((self.settings.accounts()?, TokenName::parse(text.trim().to_owned())))
+    }
 }
 
 fn parse_lifetime(text: &str) -> Result<Lifetime, String> {

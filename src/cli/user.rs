@@ -15,7 +15,7 @@ use self::sessions::{Sessions, SignOut};
 use self::several::{Act, Several};
 use self::show::Show;
 use super::{Failure, SettingsFile, output};
-use crate::auth::{Auth, ManageError, Proved};
+use crate::auth::{Auth, ManageError, Managed, Proved};
 use crate::model::email::Email;
 use crate::model::event::Actor;
 use crate::model::user::{self, UserId};
@@ -53,10 +53,11 @@ pub(super) enum User {
     Delete(Several),
 }
 
+/// Whom a verb is about.
 #[derive(Args)]
 pub(super) struct Named {
     /// The user's name, or id:NUMBER
-    name: String,
+    user: String,
     #[command(flatten)]
     settings: SettingsFile,
 }
@@ -91,9 +92,8 @@ impl User {
             Self::Deactivate(users) => users.run(Act::Deactivate).await?,
             Self::Promote(user) => {
                 let (accounts, user) = user.find().await?;
-                let what = if user.is_staff { "is staff already" } else { "is staff" };
-                let user = accounts.promote(&user, Proved::command_line()).await?;
-                say(&accounts, &user, what).await;
+                let managed = accounts.promote(&user, Proved::command_line()).await?;
+                say_either(&accounts, &managed, ["is staff", "is staff already"]).await;
             }
             Self::Demote(user) => user.demote().await?,
             Self::MustChange(verb) => verb.run().await?,
@@ -112,16 +112,17 @@ async fn say(accounts: &Auth, user: &user::User, what: &str) {
     println!("{} {what}", output::plain(user.username.as_str()));
 }
 
+/// Says what was done, or that it was so already.
+async fn say_either(accounts: &Auth, managed: &Managed, [what, already]: [&str; 2]) {
+    say(accounts, &managed.user, if managed.is_changed { what } else { already }).await;
+}
+
 impl Named {
     async fn demote(self) -> Result<(), Failure> {
         let (accounts, user) = self.find().await?;
-        let what = if user.is_staff {
-            "is an ordinary user; all their tokens and API keys have ended"
-        } else {
-            "is an ordinary user already"
-        };
-        let user = accounts.demote(&user, Actor::CommandLine).await?;
-        say(&accounts, &user, what).await;
+        let managed = accounts.demote(&user, Actor::CommandLine).await?;
+        let what = "is an ordinary user; all their tokens and API keys have ended";
+        say_either(&accounts, &managed, [what, "is an ordinary user already"]).await;
         Ok(())
     }
 }
@@ -129,14 +130,13 @@ impl Named {
 impl MustChange {
     async fn run(self) -> Result<(), Failure> {
         let (accounts, user) = self.user.find().await?;
-        let what = match (self.off, user.must_change) {
-            (false, false) => "must change the password before anything else",
-            (false, true) => "must change the password already",
-            (true, true) => "need not change the password",
-            (true, false) => "need not change the password already",
+        let words = if self.off {
+            ["need not change the password", "need not change the password already"]
+        } else {
+            ["must change the password before anything else", "must change the password already"]
         };
-        let user = accounts.set_must_change(&user, !self.off, Actor::CommandLine).await?;
-        say(&accounts, &user, what).await;
+        let managed = accounts.set_must_change(&user, !self.off, Actor::CommandLine).await?;
+        say_either(&accounts, &managed, words).await;
         Ok(())
     }
 }
@@ -152,9 +152,10 @@ impl Named {
         Ok(())
     }
 
-    async fn find(self) -> Result<(Auth, user::User), Failure> {
+    /// The accounts, and the user among them.
+    pub(super) async fn find(self) -> Result<(Auth, user::User), Failure> {
         let accounts = self.settings.accounts()?;
-        let user = find(&accounts, &self.name).await?;
+        let user = find(&accounts, &self.user).await?;
         Ok((accounts, user))
     }
 }
@@ -172,9 +173,8 @@ impl SetEmail {
     async fn run(self) -> Result<(), Failure> {
         let email = Email::parse(&self.email).map_err(|errors| refused(&errors))?;
         let (accounts, user) = self.user.find().await?;
-        let what = if user.email == email { "has this email already" } else { "has another email" };
-        let user = accounts.set_email(&user, email, Actor::CommandLine).await?;
-        say(&accounts, &user, what).await;
+        let managed = accounts.set_email(&user, email, Actor::CommandLine).await?;
+        say_either(&accounts, &managed, ["has another email", "has this email already"]).await;
         Ok(())
     }
 }

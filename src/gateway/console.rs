@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
-use http::{HeaderMap, HeaderValue, Method, Response, header};
+use http::{HeaderMap, HeaderValue, Method, Response, Version, header};
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
@@ -200,11 +200,15 @@ async fn stream(
     ctx: &RequestCtx,
 ) -> Result<()> {
     let (parts, ()) = head.into_parts();
-    let mut header = ResponseHeader::build(parts.status, Some(parts.headers.len() + 2))?;
+    let mut header = ResponseHeader::build(parts.status, Some(parts.headers.len() + 3))?;
     for (name, value) in &parts.headers {
         header.append_header(reply::titled(name), value)?;
     }
     header.insert_header(reply::TITLED_REQUEST_ID, &ctx.request_id)?;
+    // Where the end of the connection is that of the answer, a part of it looks like the whole.
+    if session.req_header().version == Version::HTTP_11 {
+        header.insert_header("Transfer-Encoding", "chunked")?;
+    }
     session.set_keepalive(None);
     let is_head = session.req_header().method == Method::HEAD;
     session.write_response_header(Box::new(header), is_head).await?;

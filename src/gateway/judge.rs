@@ -121,6 +121,10 @@ impl<'a> Judge<'a> {
                 (Some(_) | None, _) => Destination::Endpoint(endpoint),
             });
         }
+        // It would show the client what was added for the app.
+        if request.method == Method::TRACE {
+            return Err(Problem::MethodNotAllowed(Method::TRACE));
+        }
         let asked = preflight.and_then(|preflight| self.asked_before(preflight, request, head));
         if let Some(destination) = asked {
             return Ok(destination);

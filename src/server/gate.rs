@@ -1,37 +1,25 @@
 //! The gateway as the main thread has it: its doors, what goes on beside the requests, and whoever
 //! tells it what to do.
 
-use super::accept::{Door, Reception, accept_all, bind, register};
+use super::accept::{Door, accept_all, bind, register};
+use super::assemble::put_together;
 use super::control::{Asker, Command, Control};
 use super::handover::{Listening, Predecessor, Program};
 use super::listener::ListenerSettings;
-use super::listening::Listener;
-use super::log::Log;
 use super::ops::Ops;
 use super::reload::Running;
 use super::signals::{Signals, Told};
 use super::stop::{Doors, Ending};
 use super::watch::FileWatch;
-use super::worker::Workers;
-use super::{
-    Limits, Settings, Start, StartError, descriptors, notify, reload, routes, setup, small, upkeep,
-    upstreams,
-};
-use crate::admin::Console;
-use crate::auth::Auth;
-use crate::clock::OnceASecond;
-use crate::config::{Config, Source};
-use crate::gateway::{self, Gateway, Guard};
-use crate::metrics::Metrics;
+use super::{Start, StartError, descriptors, notify, routes, setup, small, upkeep, upstreams};
+use crate::config::Config;
 use crate::model::event::EventName;
-use crate::store::{self, StoreError};
-use arc_swap::ArcSwap;
 use pingora::apps::http_app::HttpServer;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::sync::watch::{self, channel};
+use tokio::sync::watch::channel;
 use tokio::task::JoinSet;
 use tokio::time::interval;
 
@@ -135,27 +123,32 @@ impl Gate {
         Ok(())
     }
 
-    /// Serves until there is a reason to stop.
-    pub(super) async fn serve(&mut self, signals: &mut Signals, program: &Program) -> Ending {
+    /// Serves until there is a reason to stop; `None` if nothing is to be finished before.
+    pub(super) async fn serve(
+        &mut self,
+        signals: &mut Signals,
+        program: &Program,
+    ) -> Option<Ending> {
         /// How soon a changed file is noticed.
         const GLANCE: Duration = Duration::from_secs(1);
         let mut glance = interval(GLANCE);
         loop {
             tokio::select! {
                 told = signals.next() => match told {
-                    Told::End => std::process::exit(0),
+                    Told::End => return None,
                     Told::Reload => { let _ = self.reload().await; }
-                    Told::Stop => return Ending::Told,
+                    Told::Stop => return Some(Ending::Told),
                 },
                 (command, asker) = next_command(self.commands.as_mut()) => {
-                    if let Some(ending) = self.obey(command, asker, program, signals).await {
+                    let ending = self.obey(command, asker, program, signals).await;
+                    if ending.is_some() {
                         return ending;
                     }
                 }
                 _ = glance.tick() => self.glance().await,
                 Some(Err(error)) = self.tasks.join_next() => {
                     tracing::error!(%error, "a task has failed without which none may be served");
-                    return Ending::Broken;
+                    return Some(Ending::Broken);
                 }
             }
         }
@@ -263,53 +256,6 @@ fn stopped(ending: Ending) -> String {
 /// How long the last events may take to be written.
 const LAST_EVENTS: Duration = Duration::from_secs(1);
 
-/// All that is behind the doors.
-async fn put_together(
-    config: Config,
-    source: Source,
-    log: Log,
-    stopping: watch::Receiver<bool>,
-) -> Result<Running, StartError> {
-    let store = store::open(&config.store)?;
-    inspect(&*store).await?;
-    let metrics = Arc::new(Metrics::default());
-    let auth = Arc::new(Auth::open(store, Arc::clone(&metrics), config.auth.clone())?);
-    let gateway = Gateway::new(Arc::clone(&auth), Arc::clone(&metrics), config.gateway.clone());
-    auth.learn_networks().await;
-    let reading = reload::reading(&config, &source, &[]);
-    let settings = config.admin.clone();
-    let console = Console::new(Arc::clone(&auth), gateway.clone(), settings, reading);
-    let console = Arc::new(console);
-    let gateway = gateway.with_console(Arc::clone(&console) as Arc<dyn gateway::Console>);
-    let limits = Limits::of(&config);
-    let guard = Guard::new(gateway.clone());
-    guard.limit_streams(limits.streams());
-    let reception = Arc::new(Reception {
-        complaint: OnceASecond::default(),
-        connections: Arc::default(),
-        guard: Arc::new(guard),
-        limits: ArcSwap::from_pointee(limits),
-        metrics,
-        stopping,
-        workers: Workers::start(config.server.threads, &gateway)?,
-    });
-    let listeners = config.server.listeners.iter().cloned().map(Listener::new);
-    let listeners = listeners.map(|listener| listener.map(Arc::new)).collect::<Result<_, _>>()?;
-    let Settings { grace, upgrade_grace, .. } = config.server;
-    Ok(Running {
-        auth,
-        console,
-        gateway,
-        grace,
-        listeners,
-        log,
-        reception,
-        source,
-        started_with: config,
-        upgrade_grace,
-    })
-}
-
 /// Tells where operators find the console.
 fn tell_of_the_console(running: &Running, listener: &ListenerSettings, scheme: &str) {
     let console = running.started_with.gateway.console.as_ref();
@@ -338,28 +284,4 @@ fn sockets(config: &Config, mut inherited: Vec<Listening>) -> Result<Vec<Listeni
         }
     });
     sockets.collect()
-}
-
-/// Tells the operator what the store is. One that does not answer may come back; one that cannot
-/// serve never will.
-async fn inspect(store: &dyn store::Store) -> Result<(), StartError> {
-    match store.inspect().await {
-        Ok(inspection) => {
-            tracing::info!(
-                version = env!("CARGO_PKG_VERSION"),
-                store = inspection.summary,
-                "authgate"
-            );
-            for warning in inspection.warnings {
-                tracing::warn!("{warning}");
-            }
-            Ok(())
-        }
-        Err(error @ StoreError::Unavailable(_)) => {
-            let error = &error as &dyn std::error::Error;
-            tracing::error!(error, "the store does not answer yet; public routes are served");
-            Ok(())
-        }
-        Err(error) => Err(error.into()),
-    }
 }

@@ -3,6 +3,7 @@
 use super::listener::ListenerSettings;
 use super::tls::{Certificates, Refreshed, TlsError};
 use crate::clock::{Clock, SystemClock};
+use crate::metrics::Metrics;
 use arc_swap::ArcSwap;
 use pingora::listeners::tls::Acceptor;
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ pub(super) struct Listener {
     /// Where it listens, as the settings say.
     pub address: SocketAddr,
     how: ArcSwap<How>,
+    metrics: Arc<Metrics>,
 }
 
 /// How the connections of a listener are treated.
@@ -23,11 +25,13 @@ pub(super) struct How {
 
 impl Listener {
     /// A listener by these settings.
-    pub(super) fn new(settings: ListenerSettings) -> Result<Self, TlsError> {
+    pub(super) fn new(settings: ListenerSettings, metrics: Arc<Metrics>) -> Result<Self, TlsError> {
         let address = settings.address;
         let how = How::new(settings)?;
         how.warn(address);
-        Ok(Self { address, how: ArcSwap::from_pointee(how) })
+        let listener = Self { address, how: ArcSwap::from_pointee(how), metrics };
+        listener.note_certificates();
+        Ok(listener)
     }
 
     /// How connections are treated at this moment.
@@ -38,6 +42,12 @@ impl Listener {
     /// Treats the connections that come from now on in another way.
     pub(super) fn apply(&self, how: How) {
         self.how.store(Arc::new(how));
+        self.note_certificates();
+    }
+
+    fn note_certificates(&self) {
+        let shown = self.how.load().certificates.as_ref().map(|all| all.shown_at(self.address));
+        self.metrics.listener_shows(self.address, shown.unwrap_or_default());
     }
 
     /// Reads certificates again whose files have changed. Broken ones change nothing.
@@ -50,6 +60,7 @@ impl Listener {
                 let names = names.join(", ");
                 tracing::info!(listener = %self.address, names, "certificates read again");
                 how.warn(self.address);
+                self.note_certificates();
             }
             Refreshed::Kept(error) => {
                 let error = &error as &dyn std::error::Error;

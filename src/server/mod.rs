@@ -4,6 +4,7 @@
 //! upkeep; the workers, a thread for each core, serve.
 
 mod accept;
+mod assemble;
 mod connection;
 mod connections;
 pub mod control;
@@ -149,10 +150,11 @@ pub struct Start {
 }
 
 /// Runs a gateway, and something of the caller's own beside it, until the process is told to stop;
-/// then ends the process.
+/// then does the last thing and ends the process.
 pub fn run(
     start: Start,
     beside: impl Future<Output = ()> + Send + 'static,
+    last: impl FnOnce(),
 ) -> Result<(), StartError> {
     let program = Program::this()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -161,7 +163,10 @@ pub fn run(
         let mut gate = Gate::open(start).await?;
         gate.run_beside(beside);
         let ending = gate.serve(&mut signals, &program).await;
-        gate.close(ending, &mut signals).await;
-        std::process::exit((ending == Ending::Broken).into())
+        if let Some(ending) = ending {
+            gate.close(ending, &mut signals).await;
+        }
+        last();
+        std::process::exit((ending == Some(Ending::Broken)).into())
     })
 }

@@ -84,6 +84,9 @@ pub struct UserPage {
     /// Where the next page begins, if there may be one. A page may have fewer users than it could, or
     /// none, and yet another after it: a store does not look at too many in one go.
     pub next: Option<Cursor>,
+    /// The numbers of those on the way whose record cannot be read, so that nobody knows whether they
+    /// are wanted.
+    pub unreadable: Vec<UserId>,
     /// The users.
     pub users: Vec<ListedUser>,
 }

@@ -3,6 +3,7 @@
 mod counts;
 mod events;
 mod feed;
+mod issue;
 mod items;
 mod listing;
 pub mod redis;
@@ -12,6 +13,7 @@ pub mod sqlite;
 pub use self::counts::{Count, Series};
 pub use self::events::{EventBounds, EventNews, EventPage, EventQuery};
 pub use self::feed::{Change, Watcher};
+pub use self::issue::{Issue, NewToken, OnLimit, TokenLimit};
 pub use self::items::{Item, ItemKind, Unreadable};
 pub use self::listing::{
     Census, Cursor, ListedToken, ListedUser, TokenPage, TokenUse, UserColumn, UserOrder, UserPage,
@@ -22,7 +24,7 @@ use crate::clock::Timestamp;
 use crate::model::event::Event;
 use crate::model::limit::{Charge, Familiar, Standing, Taken};
 use crate::model::password::PasswordHash;
-use crate::model::token::{TokenAbout, TokenDigest, TokenRecord};
+use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
 use async_trait::async_trait;
 use std::error::Error;
@@ -51,12 +53,20 @@ pub trait Store: Send + Sync {
     /// Changes a user and returns the result.
     async fn change_user(&self, id: UserId, change: UserChange)
     -> Result<Option<User>, StoreError>;
+    /// The same, unless the user is an operator at that moment.
+    async fn change_other(
+        &self,
+        id: UserId,
+        change: UserChange,
+    ) -> Result<Spared<User>, StoreError>;
     /// Replaces a user's password and ends their tokens, but one that is good; says whether it did.
     /// It does not if the user is gone or locked out, or if their password is not the one that was
     /// verified. They need not choose another then. The token that stays may be refused while this goes on.
     async fn replace_password(&self, change: PasswordChange) -> Result<bool, StoreError>;
     /// Deletes a user with all their tokens and items.
     async fn delete_user(&self, id: UserId) -> Result<bool, StoreError>;
+    /// The same, unless the user is an operator at that moment.
+    async fn delete_other(&self, id: UserId) -> Result<Spared<()>, StoreError>;
 
     /// Adds a token, if its user is as the caller last saw them. One of the same digest is replaced.
     async fn issue_token(&self, token: NewToken) -> Result<Issue, StoreError>;
@@ -180,6 +190,27 @@ pub trait Store: Send + Sync {
     async fn inspect(&self) -> Result<Inspection, StoreError>;
 }
 
+/// What came of something that is done to nobody who is an operator at that moment.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Spared<T> {
+    /// It was done.
+    Done(T),
+    /// There is no such user.
+    Gone,
+    /// They are an operator, or nobody can tell.
+    Operator,
+}
+
+impl<T> Spared<T> {
+    /// What was done, if it was.
+    fn done(self) -> Option<T> {
+        match self {
+            Self::Done(done) => Some(done),
+            Self::Gone | Self::Operator => None,
+        }
+    }
+}
+
 /// A new password, by its owner.
 #[derive(Clone)]
 pub struct PasswordChange {
@@ -191,37 +222,6 @@ pub struct PasswordChange {
     pub to: PasswordHash,
     /// Whose it is.
     pub user: UserId,
-}
-
-/// A token to be added.
-#[derive(Clone)]
-pub struct NewToken {
-    /// What operators may want to know of it.
-    pub about: TokenAbout,
-    /// Its user, number and epoch: nothing is added if the epoch has moved on.
-    pub record: TokenRecord,
-    /// How many live tokens a user may have; `None` is any number.
-    pub limit: Option<TokenLimit>,
-    /// Whether the user has just logged in, so that it is noted.
-    pub is_login: bool,
-}
-
-/// How many live tokens a user may have, and what to do about one more.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct TokenLimit {
-    /// The most live tokens.
-    pub most: u32,
-    /// What happens when they are there already.
-    pub on_limit: OnLimit,
-}
-
-/// What happens when a user has all the tokens that they may have.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum OnLimit {
-    /// The oldest end, as many as make room.
-    EvictOldest,
-    /// The new one is refused.
-    Refuse,
 }
 
 /// Whether a user was added.
@@ -248,17 +248,6 @@ pub enum Counted {
         /// How long to wait.
         wait: Duration,
     },
-}
-
-/// Whether a token was added.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Issue {
-    /// It was.
-    Done,
-    /// The user has as many as they may have.
-    LimitReached,
-    /// The user is gone, locked out, or has ended all tokens since they were read.
-    UserChanged,
 }
 
 /// What an operator should know of a store.

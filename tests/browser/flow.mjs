@@ -5,6 +5,7 @@ import { mkdirSync } from "node:fs";
 import { chromium } from "./installed.mjs";
 import { Gateway } from "./gateway.mjs";
 import { Operator } from "./operator.mjs";
+import { ROUTES } from "./routes.mjs";
 
 // What keeps the browser from talking to anyone but the gateway, and lets it run as root.
 const FLAGS = [
@@ -28,6 +29,8 @@ export async function flow(steps) {
   try {
     await steps({ gateway, operator, step });
     assert.equal(complaints.length, 0, "pages did what no page may do");
+    const missed = ROUTES[gateway.flow]?.filter((route) => !gateway.visited.has(route));
+    assert.deepEqual(missed ?? [], [], "not all that this flow is to visit was visited");
   } catch (error) {
     console.error([...complaints, error.stack ?? error].join("\n"));
     await keepPictures(browser, gateway);
@@ -49,7 +52,7 @@ async function keepPictures(browser, gateway) {
   mkdirSync(gateway.pictures, { recursive: true });
   const pages = browser.contexts().flatMap((context) => context.pages());
   for (const [number, page] of pages.entries()) {
-    const path = `${gateway.pictures}/${gateway.name}-${number + 1}.png`;
+    const path = `${gateway.pictures}/${gateway.flow}-${gateway.store}-${number + 1}.png`;
     await page.screenshot({ path, fullPage: true }).catch(() => {});
     console.error(`${page.url()} looks like ${path}`);
   }

@@ -1,7 +1,7 @@
 // The gateway under test, as its clients and its operator at the machine have it.
 
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
 
 export const PASSWORD = "pass-Word-123";
@@ -11,6 +11,8 @@ export class Gateway {
   constructor(place) {
     Object.assign(this, place);
     this.origin = `http://${this.address}`;
+    // What browsers asked it for: methods and paths of the console.
+    this.visited = new Set();
   }
 
   // Runs a verb of the command line, and says what it printed.
@@ -22,6 +24,35 @@ export class Gateway {
   // Makes an account at the command line.
   createUser(name, ...flags) {
     this.run(["user", "create", name, ...flags, "--password-stdin"], PASSWORD);
+  }
+
+  // Has it read its settings again, with these added.
+  reload(more) {
+    appendFileSync(this.config, more);
+    process.kill(this.process, "SIGHUP");
+  }
+
+  // Has Redis not answer while something is done.
+  async withoutStore(act) {
+    process.kill(this.redis.process, "SIGSTOP");
+    try {
+      await act();
+    } finally {
+      process.kill(this.redis.process, "SIGCONT");
+    }
+  }
+
+  // Has Redis take nothing, or as much as it can.
+  fillStore(isFull) {
+    const words = ["CONFIG", "SET", "maxmemory", isFull ? "1" : "0"];
+    execFileSync("redis-cli", ["-u", this.redis.url, ...words]);
+  }
+
+  // Ends a token as its user does, or all of theirs.
+  async logout(token, { everywhere = false } = {}) {
+    const headers = { Authorization: `Token ${token}` };
+    const path = everywhere ? "/api/logoutall/" : "/api/logout/";
+    return (await fetch(this.origin + path, { method: "POST", headers })).status;
   }
 
   // All that the gateway has said so far.

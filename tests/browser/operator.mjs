@@ -125,8 +125,7 @@ export class Operator {
 
   // Complains of what shuts someone out, in light or dark, on a wide screen or a phone. With one
   // store that is enough: pages look alike with the other.
-  async hasNoBarriers() {
-    const isWhole = this.gateway.store === "sqlite";
+  async hasNoBarriers({ isWhole = this.gateway.store === "sqlite" } = {}) {
     for (const viewport of isWhole ? [WIDE, TABLET, PHONE] : [WIDE]) {
       await this.page.setViewportSize(viewport);
       // What is between the two only has to fit.
@@ -182,15 +181,26 @@ async function watch(context, page, gateway, complain) {
   });
   page.on("request", (request) => {
     const url = new URL(request.url());
+    if (request.isNavigationRequest() || request.resourceType() === "eventsource") {
+      gateway.visited.add(`${request.method()} ${routeOf(url)}`);
+    }
     const isOurs = url.origin === gateway.origin || ["blob:", "data:"].includes(url.protocol);
     if (!isOurs) complain(`asks for ${request.url()}`);
   });
 }
 
-// The browser notes every status from 400 on as an error, that of a page too.
+// The browser notes every status from 400 on as an error: that of a page too, and of the live log,
+// whose page says so itself.
 function isPageItself(message, page) {
+  const { url } = message.location();
   return (
     message.text().startsWith("Failed to load resource: the server responded with a status of") &&
-    message.location().url === page.url()
+    (url === page.url() || new URL(url).pathname === "/admin/events/live/")
   );
+}
+
+// A path below the console's, without what is one user's, key's or page's own.
+function routeOf({ pathname }) {
+  const path = pathname.replace(/^\/admin/, "");
+  return path.replace(/\/\d+\//, "/ID/").replace(/\/keys\/[^/]+\/revoke\//, "/keys/KEY/revoke/");
 }

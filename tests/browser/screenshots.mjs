@@ -77,6 +77,8 @@ async function takePictures(name, page) {
   ]) {
     await page.setViewportSize(viewport);
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    // A menu that is too long for a phone shows where one is once the page comes.
+    if (viewport === PHONE) await page.reload();
     const path = `${FOLDER}/console-${name}-${kind}.png`;
     const picture = withPalette(await page.screenshot());
     writeFileSync(path, picture);

@@ -6,6 +6,7 @@
 
 mod crowd;
 mod hostile;
+mod looked_for;
 mod pictures;
 
 use std::process::Command;
@@ -18,6 +19,7 @@ use serde_json::json;
 
 use crate::harness::command::{AUTHGATE, run};
 use crate::harness::gateway::{Gateway, ROUTES};
+use crate::harness::is_long;
 use crate::harness::redis_server::RedisServer;
 use crate::harness::upstream::Upstream;
 
@@ -56,8 +58,11 @@ flows! {
     an_operator_signs_in_and_out;
     an_operator_signs_in_with_an_app;
     events_are_watched;
+    every_notice_is_for_everyone;
+    every_refusal_is_for_everyone;
     limits_are_seen_and_lifted;
     no_page_shuts_anyone_out;
+    operators_help_each_other;
     pages_work_without_scripts;
     routes_and_settings_are_read;
     someone_is_found_in_a_crowd after crowd::gather;
@@ -102,19 +107,21 @@ impl Place {
 
     /// Has the browser go through the steps of a flow.
     fn go(&self, flow: &str) {
-        let store = if self.redis.is_some() { "redis" } else { "sqlite" };
-        self.run(&format!("flows/{flow}.mjs"), &format!("{flow}-{store}"));
+        self.run(&format!("flows/{flow}.mjs"), flow);
     }
 
-    /// Runs a script of `tests/browser` here; `name` is what its pictures are called.
+    /// Runs a script of `tests/browser` here; `name` is what it is called.
     fn run(&self, script: &str, name: &str) {
         let file = |name: &str| self.gateway.folder().join(name);
         let place = json!({
             "address": self.gateway.address,
             "config": file("authgate.toml"),
-            "name": name,
+            "flow": name,
+            "isLong": is_long(),
             "pictures": in_package("target/browser-failures"),
             "program": AUTHGATE,
+            "process": self.gateway.process_id(),
+            "redis": self.redis.as_ref().map(|redis| json!({"process": redis.id(), "url": redis.url()})),
             "stderr": file("stderr"),
             "stdout": file("stdout"),
             "store": if self.redis.is_some() { "redis" } else { "sqlite" },

@@ -3,12 +3,14 @@
 mod account;
 mod acts;
 mod api;
+mod busy;
 mod cookie;
 mod door;
 mod events;
 mod forgery;
 mod full_store;
 mod limits;
+mod live;
 mod operators;
 mod overview;
 mod places;
@@ -20,6 +22,7 @@ mod setup;
 mod sign_in;
 mod times;
 mod tokens;
+mod unreadable;
 mod users;
 
 use crate::harness::gateway::{Gateway, PASSWORD};

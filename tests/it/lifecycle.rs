@@ -1,6 +1,7 @@
 //! Start, stop, kill, restart, and a store that goes away: nothing that was answered is lost.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -40,6 +41,27 @@ fn a_gateway_warns_of_a_redis_that_forgets() {
     let redis = RedisServer::start_with(&["--appendonly", "no"]);
     let gateway = Gateway::start(&store(&redis));
     eventually("the warning", || gateway.log().contains("appendonly is off").then_some(()));
+}
+
+#[test]
+fn the_demo_leaves_nothing_behind() {
+    for signal in ["TERM", "INT"] {
+        let (folder, address) = (folder(), free_address());
+        let mut process = Command::new(AUTHGATE)
+            .args(["demo", "--listen", &address.to_string()])
+            .env("TMPDIR", folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        eventually("the demo to listen", || TcpStream::connect(address).ok());
+        let count = || fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(count(), 1);
+        let id = process.id().to_string();
+        assert!(Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
+        let end = eventually("the demo's end", || process.try_wait().unwrap());
+        assert_eq!((end.code(), count()), (Some(0), 0), "{signal}");
+    }
 }
 
 #[test]

@@ -1,8 +1,33 @@
 //! Requests that two parties would read differently. None reaches the app, and none hurts.
 
 use crate::harness::gateway::{Gateway, ROUTES};
+use crate::harness::h2;
 use crate::harness::http::{Request, latin1};
+use crate::harness::listener::Listener;
 use crate::harness::upstream::{Script, Upstream};
+
+#[test]
+fn whose_method_no_app_gets_is_told_which_may_be() {
+    let upstream = Upstream::start();
+    let listener = Listener::h2c();
+    let gateway = listener.gateway(&(upstream.settings() + ROUTES));
+    for (path, expected) in [
+        ("/public", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+        ("/nowhere", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+        ("/api/login/", "POST, OPTIONS"),
+        ("/admin/", "GET, HEAD, POST"),
+    ] {
+        let expected = Some(expected);
+        let answer = gateway.send(&Request::new("TRACE", path));
+        assert_eq!((answer.status, answer.header("Allow").as_deref()), (405, expected), "{path}");
+        let answer = h2::run(async {
+            let client = h2::connect(listener.address).await;
+            h2::ask(&client, h2::request("TRACE", path, &[]), None).await.unwrap()
+        });
+        assert_eq!((answer.status, answer.header("allow")), (405, expected), "{path}");
+    }
+    assert!(upstream.take().is_empty());
+}
 
 /// Makes a test of each request: the statuses that may answer it, and its bytes.
 macro_rules! refused {

@@ -16,7 +16,6 @@ macro_rules! contract {
                 an_address_may_be_blank
                 unknown_users_are_no_error
                 users_come_in_pages_in_order_of_number
-                an_operator_is_active_staff
                 a_locked_out_user_keeps_nothing_but_the_account
                 a_new_password_ends_the_tokens
                 taking_staff_away_ends_the_tokens
@@ -32,6 +31,10 @@ macro_rules! contract {
                 a_deleted_user_is_gone_with_the_tokens
                 the_number_of_a_deleted_user_is_not_given_again
                 a_deleted_users_name_is_free;
+            operators:
+                an_operator_is_active_staff
+                who_has_a_name_that_no_user_can_have_is_no_operator
+                what_is_done_to_others_spares_an_operator;
             listing:
                 users_are_found_in_every_order_with_every_filter
                 an_order_goes_on_while_users_come_change_and_go
@@ -151,6 +154,7 @@ mod feed;
 mod items;
 mod limits;
 mod listing;
+mod operators;
 mod redis;
 mod sqlite;
 mod tokens;

@@ -10,8 +10,8 @@ use authgate::model::token::{TokenDigest, TokenRecord};
 use authgate::model::user::{NewUser, User, UserChange, UserId, Username};
 use authgate::store::{
     Census, Change, Count, Counted, Cursor, EventBounds, EventNews, EventPage, EventQuery,
-    Inserted, Inspection, Issue, Item, ItemKind, ListedToken, NewToken, PasswordChange, Store,
-    StoreError, TokenPage, TokenUse, UserPage, UserQuery, Watcher,
+    Inserted, Inspection, Issue, Item, ItemKind, ListedToken, NewToken, PasswordChange, Spared,
+    Store, StoreError, TokenPage, TokenUse, UserPage, UserQuery, Watcher,
 };
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -79,12 +79,26 @@ impl Store for Handle {
         Ok(self.changing(Change::User(id), |tables| tables.change_user(id, &change)).await)
     }
 
+    async fn change_other(
+        &self,
+        id: UserId,
+        change: UserChange,
+    ) -> Result<Spared<User>, StoreError> {
+        let changed = self.change_user(id, change).await?;
+        Ok(changed.map_or(Spared::Gone, Spared::Done))
+    }
+
     async fn replace_password(&self, _: PasswordChange) -> Result<bool, StoreError> {
         unimplemented!("nobody has a password")
     }
 
     async fn delete_user(&self, id: UserId) -> Result<bool, StoreError> {
         Ok(self.changing(Change::User(id), |tables| tables.delete_user(id)).await)
+    }
+
+    async fn delete_other(&self, id: UserId) -> Result<Spared<()>, StoreError> {
+        let is_deleted = self.delete_user(id).await?;
+        Ok(if is_deleted { Spared::Done(()) } else { Spared::Gone })
     }
 
     async fn issue_token(&self, token: NewToken) -> Result<Issue, StoreError> {

@@ -73,7 +73,7 @@ impl Operation for Act {
         let mut outcome = Outcome { done: Vec::new(), failed: Vec::new() };
         for Whole(id) in ids.0 {
             match act(call, action, UserId(id)).await {
-                Ok(()) => outcome.done.push(id),
+                Ok(_) => outcome.done.push(id),
                 // Nobody can be served: those who are left are not tried.
                 Err(ManageError::Auth(error)) => return Err(error.into()),
                 Err(error) => outcome.failed.push(Failed { id, detail: error.to_string() }),
@@ -83,7 +83,7 @@ impl Operation for Act {
     }
 }
 
-async fn act(call: &Call<'_>, action: Action, id: UserId) -> Result<(), ManageError> {
+async fn act(call: &Call<'_>, action: Action, id: UserId) -> Result<bool, ManageError> {
     let user = call.auth.user_numbered(id).await?;
     let act = match action {
         Action::Activate => UserAct::Activate,

@@ -204,7 +204,10 @@ fn responses() -> Value {
         (StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body is not JSON."),
         (StatusCode::TOO_MANY_REQUESTS, "Someone there has shown too many keys that nobody has."),
         (StatusCode::INTERNAL_SERVER_ERROR, "Something that should not happen has happened."),
-        (StatusCode::SERVICE_UNAVAILABLE, "The store does not answer, or too much is to be done."),
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The store does not answer or takes no change, or too much is to be done.",
+        ),
     ];
     let told = all.map(|(status, words)| (name(status), response(status, words)));
     Value::Object(told.into_iter().collect())

@@ -2,8 +2,7 @@
 
 use super::operation::{About, Call, Empty, Given, Operation};
 use super::reading::field_error;
-use super::users::page_size;
-use super::values::{Line, Moment, PageSize, Parsed, Reach};
+use super::values::{Line, Moment, PageSize, Parsed, Reach, page_size};
 use crate::api::Problem;
 use crate::auth::{AuthError, Resource, Right};
 use crate::clock::Timestamp;

@@ -1,5 +1,10 @@
 //! Query, path and body → what an operation wants, or which field will not do.
 
+mod mistake;
+
+pub(super) use self::mistake::field_error;
+
+use self::mistake::Mistake;
 use crate::api::{BodyError, Problem};
 use bytes::Bytes;
 use serde::de::value::StrDeserializer;
@@ -7,26 +12,9 @@ use serde::de::{
     self, DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
+use serde_json::Value;
 use serde_json::error::Category;
-use serde_json::{Value, json};
 use std::fmt;
-
-/// What will not do, and in which field.
-#[derive(Debug)]
-pub(super) struct Mistake {
-    field: Option<String>,
-    words: String,
-}
-
-impl Mistake {
-    fn of(words: &str) -> Self {
-        Self { field: None, words: words.to_owned() }
-    }
-
-    fn in_field(field: impl Into<String>, words: &str) -> Self {
-        Self { field: Some(field.into()), words: words.to_owned() }
-    }
-}
 
 /// Reads names and values as a query has them. Each name may come once.
 pub(super) fn read_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
@@ -219,69 +207,6 @@ impl<'de> Deserializer<'de> for Given {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
         unit_struct seq tuple tuple_struct map struct identifier ignored_any
     }
-}
-
-/// What is expected, and never what was sent instead: that may be a secret in the wrong place.
-impl From<serde_json::Error> for Mistake {
-    fn from(error: serde_json::Error) -> Self {
-        let words = error.to_string();
-        let expected = words.split_once(", expected ").map(|(_, expected)| expected);
-        let is_ours = words.ends_with('.');
-        let words = match expected {
-            Some("u64") => "A valid number is required.".to_owned(),
-            Some(expected) if !is_ours => format!("Not valid: expected {expected}."),
-            _ if is_ours => words,
-            _ => "Not valid.".to_owned(),
-        };
-        Self { field: None, words }
-    }
-}
-
-impl de::Error for Mistake {
-    fn custom<T: fmt::Display>(words: T) -> Self {
-        Self { field: None, words: words.to_string() }
-    }
-
-    fn missing_field(field: &'static str) -> Self {
-        Self::in_field(field, "This field is required.")
-    }
-
-    fn unknown_field(field: &str, _: &'static [&'static str]) -> Self {
-        Self::in_field(field, "There is no such field.")
-    }
-
-    fn duplicate_field(field: &'static str) -> Self {
-        Self::in_field(field, "This field is here twice.")
-    }
-
-    fn unknown_variant(_: &str, variants: &'static [&'static str]) -> Self {
-        Self::custom(format_args!("Not a valid choice: it is one of {}.", variants.join(", ")))
-    }
-}
-
-impl fmt::Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words)
-    }
-}
-
-impl std::error::Error for Mistake {}
-
-impl From<Mistake> for Problem {
-    fn from(mistake: Mistake) -> Self {
-        let field = mistake.field.unwrap_or_else(|| "non_field_errors".to_owned());
-        field_error(&field, [mistake.words])
-    }
-}
-
-/// What is wrong with a field.
-pub(super) fn field_error(
-    field: &str,
-    messages: impl IntoIterator<Item = impl ToString>,
-) -> Problem {
-    let messages: Vec<_> = messages.into_iter().map(|message| message.to_string()).collect();
-    let field = field.chars().take(100).collect();
-    Problem::Fields(serde_json::Map::from_iter([(field, json!(messages))]))
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Tokens, of a user and of all.
 
 use super::operation::{About, Call, Empty, Given, Operation};
-use super::users::{UserPath, page_size};
-use super::values::{Line, Moment, PageSize, Parsed, Whole, or_null};
+use super::users::UserPath;
+use super::values::{Line, Moment, PageSize, Parsed, Whole, or_null, page_size};
 use crate::api::Problem;
 use crate::auth::{Lifetime, NewTokenTerms, Resource, Right, TokenName};
 use crate::model::token::{self, TokenId};

@@ -1,14 +1,17 @@
 //! Users.
 
+mod list;
+
+pub(super) use self::list::List;
+
 use super::operation::{About, Call, Empty, Given, Operation};
 use super::reading::field_error;
-use super::values::{Line, Moment, PageSize, UserNumber};
+use super::values::{Line, Moment, UserNumber};
 use crate::api::Problem;
 use crate::auth::{NewRights, Registration, Resource, Right, generated_password};
 use crate::model::email::Email;
 use crate::model::password::Password;
 use crate::model::user::{self, UserId, Username};
-use crate::store::{Cursor, UserColumn, UserOrder, UserQuery};
 use async_trait::async_trait;
 use http::{Method, StatusCode};
 use schemars::JsonSchema;
@@ -73,134 +76,6 @@ impl UserPath {
     /// The user.
     pub(super) async fn find(&self, call: &Call<'_>) -> Result<user::User, Problem> {
         Ok(call.auth.user_numbered(UserId(self.id.0)).await?)
-    }
-}
-
-/// `GET /users`
-pub(super) struct List;
-
-/// Which users are wanted.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
-    /// Only those whose name or address begins so, whatever the case of its ASCII letters.
-    search: Option<Line<0, 254>>,
-    /// Only those who may log in, or only those who may not.
-    is_active: Option<bool>,
-    /// Only staff, or only others.
-    is_staff: Option<bool>,
-    /// The order; with a minus the largest comes first.
-    sort: Option<Sort>,
-    /// The `next` of the page before.
-    cursor: Option<Line<0, 1000>>,
-    /// How many, 50 if it is not said.
-    limit: Option<PageSize>,
-}
-
-/// An order of users.
-#[derive(Clone, Copy, Deserialize, JsonSchema)]
-#[schemars(inline)]
-pub(super) enum Sort {
-    #[serde(rename = "username")]
-    Username,
-    #[serde(rename = "-username")]
-    UsernameDown,
-    #[serde(rename = "email")]
-    Email,
-    #[serde(rename = "-email")]
-    EmailDown,
-    #[serde(rename = "joined")]
-    Joined,
-    #[serde(rename = "-joined")]
-    JoinedDown,
-    #[serde(rename = "last_login")]
-    LastLogin,
-    #[serde(rename = "-last_login")]
-    LastLoginDown,
-    #[serde(rename = "is_active")]
-    Active,
-    #[serde(rename = "-is_active")]
-    ActiveDown,
-    #[serde(rename = "is_staff")]
-    Staff,
-    #[serde(rename = "-is_staff")]
-    StaffDown,
-    #[serde(rename = "live_tokens")]
-    Tokens,
-    #[serde(rename = "-live_tokens")]
-    TokensDown,
-}
-
-impl Sort {
-    fn order(self) -> UserOrder {
-        let (by, is_descending) = match self {
-            Self::Username => (UserColumn::Username, false),
-            Self::UsernameDown => (UserColumn::Username, true),
-            Self::Email => (UserColumn::Email, false),
-            Self::EmailDown => (UserColumn::Email, true),
-            Self::Joined => (UserColumn::Joined, false),
-            Self::JoinedDown => (UserColumn::Joined, true),
-            Self::LastLogin => (UserColumn::LastLogin, false),
-            Self::LastLoginDown => (UserColumn::LastLogin, true),
-            Self::Active => (UserColumn::Active, false),
-            Self::ActiveDown => (UserColumn::Active, true),
-            Self::Staff => (UserColumn::Staff, false),
-            Self::StaffDown => (UserColumn::Staff, true),
-            Self::Tokens => (UserColumn::Tokens, false),
-            Self::TokensDown => (UserColumn::Tokens, true),
-        };
-        UserOrder { by, is_descending }
-    }
-}
-
-/// How many things a page has if nobody says.
-pub(super) const USUAL_PAGE: u64 = 50;
-
-/// How many things a page is to have.
-pub(super) fn page_size(limit: Option<PageSize>) -> usize {
-    usize::try_from(limit.map_or(USUAL_PAGE, |limit| limit.0)).unwrap_or(1)
-}
-
-/// A page of users.
-#[derive(JsonSchema, Serialize)]
-pub(super) struct UserPage {
-    users: Vec<User>,
-    /// What the next page is asked for with; null if there is none. A page may have fewer users than
-    /// it could, or none, and yet another after it.
-    next: Option<String>,
-}
-
-#[async_trait]
-impl Operation for List {
-    type Answer = UserPage;
-    type Body = Empty;
-    type Path = Empty;
-    type Query = Wanted;
-
-    const ABOUT: About = About {
-        id: "list_users",
-        may: &[],
-        method: Method::GET,
-        path: "/users",
-        right: READ,
-        status: StatusCode::OK,
-        summary: "The users, a page at a time",
-    };
-
-    async fn run(&self, call: &Call<'_>, given: Given<Self>) -> Result<UserPage, Problem> {
-        let Wanted { search, is_active, is_staff, sort, cursor, limit } = given.query;
-        let query = UserQuery {
-            after: cursor.map(|cursor| Cursor(cursor.0)),
-            is_active,
-            is_staff,
-            limit: page_size(limit),
-            order: sort.unwrap_or(Sort::Username).order(),
-            prefix: search.map(|search| search.0),
-        };
-        let page = call.auth.find_users(&query).await?;
-        let users =
-            page.users.iter().map(|listed| User::of(call, &listed.user, listed.live_tokens));
-        Ok(UserPage { users: users.collect(), next: page.next.map(|next| next.0) })
     }
 }
 
@@ -360,23 +235,23 @@ impl Operation for Change {
         // What may be refused comes first: then nothing is half done.
         if let Some(is_active) = is_active {
             user = if is_active {
-                call.auth.activate(&user, call.proved()).await?
+                call.auth.activate(&user, call.proved()).await?.user
             } else {
-                call.auth.deactivate(&user, call.actor()).await?
+                call.auth.deactivate(&user, call.actor()).await?.user
             };
         }
         if let Some(is_staff) = is_staff {
             user = if is_staff {
-                call.auth.promote(&user, call.proved()).await?
+                call.auth.promote(&user, call.proved()).await?.user
             } else {
-                call.auth.demote(&user, call.actor()).await?
+                call.auth.demote(&user, call.actor()).await?.user
             };
         }
         if let Some(email) = email {
-            user = call.auth.set_email(&user, email, call.actor()).await?;
+            user = call.auth.set_email(&user, email, call.actor()).await?.user;
         }
         if let Some(must_change) = must_change {
-            user = call.auth.set_must_change(&user, must_change, call.actor()).await?;
+            user = call.auth.set_must_change(&user, must_change, call.actor()).await?.user;
         }
         User::counted(call, &user).await
     }

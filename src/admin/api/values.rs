@@ -22,6 +22,14 @@ pub(super) type UserNumber = Whole<1, MOST_EXACT>;
 /// How many things a page has.
 pub(super) type PageSize = Whole<1, 200>;
 
+/// How many things a page has if nobody says.
+const USUAL_PAGE: u64 = 50;
+
+/// How many things a page is to have.
+pub(super) fn page_size(limit: Option<PageSize>) -> usize {
+    usize::try_from(limit.map_or(USUAL_PAGE, |limit| limit.0)).unwrap_or(1)
+}
+
 /// A text of so many characters, none of them a NUL.
 #[derive(Clone, Debug)]
 pub(super) struct Line<const LEAST: usize, const MOST: usize>(pub String);

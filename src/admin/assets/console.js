@@ -65,12 +65,13 @@ for (const table of document.querySelectorAll("table[data-live]")) follow(table)
 
 function follow(table) {
   const MOST = 500;
+  const MOST_TRIES = 20;
   const body = table.tBodies[0];
   const state = document.querySelector("[data-live-state]");
   const pause = document.querySelector("[data-live-pause]");
   const known = new Set(Array.from(body.rows, (row) => row.dataset.key));
   const held = [];
-  let paused = false;
+  let [paused, place, problem, tries] = [false, "", null, 0];
 
   const element = (name, text, className) => {
     const made = document.createElement(name);
@@ -126,33 +127,64 @@ function follow(table) {
       body.deleteRow(-1);
     }
   };
-  const tell = (words) => { if (state.textContent !== words) state.textContent = words; };
-  const tellState = () => tell(paused ? `Paused. ${held.length} new.` : "Live: the newest first.");
+  const tell = () => {
+    const words = problem ?? (paused ? `Paused. ${held.length} new.` : "Live: the newest first.");
+    if (state.textContent !== words) state.textContent = words;
+  };
+  const failed = (words) => {
+    problem = words;
+    tell();
+  };
+  const ended = (words) => {
+    if (paused) pause.click();
+    pause.hidden = true;
+    failed(words);
+  };
 
-  const source = new EventSource(table.dataset.live);
-  source.onopen = tellState;
-  source.onerror = () => tell(source.readyState === EventSource.CLOSED
-    ? "Not live any more: reload the page." : "Not live at present: it is tried again.");
-  source.addEventListener("end", () => {
-    source.close();
-    tell("Not live any more: you have to sign in again.");
-  });
-  source.onmessage = (message) => {
-    const event = JSON.parse(message.data);
+  // The browser comes again by itself after an end, but not after a refusal, as while the store is away.
+  const connect = () => {
+    const address = new URL(table.dataset.live, location.href);
+    if (place !== "") address.searchParams.set("after", place);
+    const source = new EventSource(address);
+    source.onopen = () => {
+      tries = 0;
+      failed(null);
+    };
+    source.onerror = () => {
+      if (source.readyState === EventSource.CLOSED) {
+        tries += 1;
+        if (tries > MOST_TRIES) return ended("Not live any more: reload the page.");
+        setTimeout(connect, 1000 * Math.min(2 ** tries, 30));
+      }
+      failed("Disconnected: it is tried again.");
+    };
+    source.addEventListener("end", ({ data }) => {
+      source.close();
+      ended(data === "displaced"
+        ? "Not live any more: newer pages of yours follow the log. Reload this one to follow it here."
+        : "Not live any more: you have to sign in again.");
+    });
+    source.onmessage = (message) => {
+      place = message.lastEventId;
+      receive(JSON.parse(message.data));
+    };
+  };
+  const receive = (event) => {
     if (known.has(event.key)) return;
     known.add(event.key);
     if (paused) {
       held.push(event);
       if (held.length > MOST) held.shift();
     } else show(event);
-    tellState();
+    tell();
   };
+  connect();
   pause.hidden = false;
   pause.addEventListener("click", () => {
     paused = !paused;
     pause.setAttribute("aria-pressed", String(paused));
     pause.textContent = paused ? "Resume" : "Pause";
     if (!paused) held.splice(0).forEach(show);
-    tellState();
+    tell();
   });
 }

@@ -4,9 +4,10 @@ mod export;
 mod live;
 mod row;
 mod search;
+mod watchers;
 
-pub(super) use self::live::Watchers;
 pub(super) use self::row::{Columns, head, row};
+pub(super) use self::watchers::Watchers;
 
 use self::row::words;
 use self::search::Search;

@@ -1,13 +1,19 @@
 //! Networks that are allowed or denied: by the settings, and by operators while gateways run.
 
+mod section;
+
+pub(super) use self::section::section;
+
 use super::super::asked::Pairs;
 use super::super::notice;
-use super::super::page::{self, Nav, moment, moment_or, with_status};
+use super::super::page::{self, Nav, with_status};
 use super::super::refusal::Refusal;
 use super::super::site::Site;
-use crate::auth::{AuthError, Decider, NetworkError, NewRuling, Ruling};
+use crate::api::sentence;
+use crate::auth::NetworkError::LocksOut;
+use crate::auth::{AuthError, Decider, NetworkError, NewRuling};
 use crate::gateway::ConsoleAnswer;
-use crate::model::network::{Exceptions, Network, read_network};
+use crate::model::network::{Network, read_network};
 use http::StatusCode;
 use ipnet::IpNet;
 use maud::{Markup, html};
@@ -42,7 +48,12 @@ pub(super) async fn rule(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
             return Ok(page::redirect(&site.link("/limits/#rule")));
         }
         return match typed.ruling() {
-            Some(new) => Ok(ruling_asked(site, &typed, &new, None)),
+            Some(new) => {
+                // Before they say yes: afterwards it may be too late.
+                let looked = site.auth().look_at_ruling(new.clone(), &decider(site, None)).await;
+                let problem = looked.err().filter(|error| matches!(error, LocksOut { .. }));
+                Ok(ruling_asked(site, &typed, &new, problem.as_ref().map(said).as_deref()))
+            }
             None => super::page(site, &typed, Some(NOT_A_NETWORK)).await,
         };
     }
@@ -52,12 +63,10 @@ pub(super) async fn rule(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
         return super::page(site, &typed, Some(NOT_A_NETWORK)).await;
     };
     let done = if new.is_denied { "network-denied" } else { "network-allowed" };
-    match site.auth().rule(new.clone(), decider(site, &form)).await {
+    match site.auth().rule(new.clone(), decider(site, Some(&form))).await {
         Ok(_) => Ok(back(site, done)),
         Err(NetworkError::Store(error)) => Err(AuthError::from(error).into()),
-        Err(error @ NetworkError::LocksOut(_)) => {
-            Ok(ruling_asked(site, &typed, &new, Some(&said(&error))))
-        }
+        Err(error @ LocksOut { .. }) => Ok(ruling_asked(site, &typed, &new, Some(&said(&error)))),
         Err(error) => super::page(site, &typed, Some(&said(&error))).await,
     }
 }
@@ -73,7 +82,7 @@ pub(super) async fn forget(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     }
     let form = site.form()?;
     let network = network(&form)?;
-    match site.auth().forget_network(network, decider(site, &form)).await {
+    match site.auth().forget_network(network, decider(site, Some(&form))).await {
         Ok(_) => Ok(back(site, "network-forgotten")),
         Err(NetworkError::Store(error)) => Err(AuthError::from(error).into()),
         Err(error) => Ok(forgetting_asked(site, network, Some(&said(&error)))),
@@ -154,11 +163,12 @@ fn asked(
         }
     };
     let answer = site.page(Nav::Limits, &format!("{verb} a network"), &body);
-    if problem.is_some() { with_status(answer, StatusCode::BAD_REQUEST) } else { answer }
+    let is_refused = problem.is_some() && !site.asked().is_read();
+    if is_refused { with_status(answer, StatusCode::BAD_REQUEST) } else { answer }
 }
 
-fn decider(site: &Site<'_>, form: &Pairs) -> Decider {
-    Decider { by: site.actor(), knows: form.is_ticked("knows") }
+fn decider(site: &Site<'_>, form: Option<&Pairs>) -> Decider {
+    Decider { by: site.actor(), knows: form.is_some_and(|form| form.is_ticked("knows")) }
 }
 
 fn back(site: &Site<'_>, done: &str) -> ConsoleAnswer {
@@ -167,9 +177,10 @@ fn back(site: &Site<'_>, done: &str) -> ConsoleAnswer {
 
 fn said(error: &NetworkError) -> String {
     match error {
-        NetworkError::LocksOut(from) => format!(
-            "This would shut you out: you come from {from}. Nothing was changed. Tick the box below \
-             if that is what you want; then only the command line lets you in again."
+        LocksOut { .. } => format!(
+            "{} Nothing was changed. Tick the box below if that is what you want; then only the \
+             command line lets you in again.",
+            sentence(&error.to_string())
         ),
         error => format!("Nothing was changed: {error}."),
     }
@@ -190,124 +201,5 @@ impl Typed {
         let network = read_network(&self.network)?;
         let (.., lasts) = SPANS.into_iter().find(|(name, ..)| *name == self.lasts)?;
         Some(NewRuling { is_denied: !self.is_allow, lasts, network, note: self.note.clone() })
-    }
-}
-
-/// The networks, and the form for another one.
-pub(super) async fn section(
-    site: &Site<'_>,
-    typed: &Typed,
-    problem: Option<&str>,
-) -> Result<Markup, Refusal> {
-    let rulings = site.auth().rulings().await.map_err(AuthError::from)?;
-    let file = site.auth().networks_of_file();
-    Ok(html! {
-        section aria-labelledby="networks" {
-            h2 id="networks" { "Networks" }
-            p.faint {
-                "No limit holds for a network that is allowed; one that is denied gets nothing but \
-                 refusals, from all gateways, within a second. The smallest network that holds an \
-                 address counts."
-            }
-            @if let Some(problem) = problem { p.alert role="alert" { (problem) } }
-            @if rulings.is_empty() && *file == Exceptions::default() {
-                p.empty { "All networks are treated alike. Deny one below to stop whoever attacks from it." }
-            } @else { (table(site, &rulings, &file)) }
-            (form(site, typed))
-        }
-    })
-}
-
-fn table(site: &Site<'_>, rulings: &[Ruling], file: &Exceptions) -> Markup {
-    let of_file = |networks: &[IpNet], is_denied| {
-        let networks = networks.iter().copied();
-        networks.map(move |network| (network, is_denied)).collect::<Vec<_>>()
-    };
-    let of_file = [of_file(&file.deny, true), of_file(&file.allow, false)].concat();
-    html! {
-        div.table {
-            table.cards aria-label="Networks that are allowed or denied" {
-                thead { tr {
-                    @for head in ["Network", "State", "By", "Since", "Until", "Note"] {
-                        th scope="col" { (head) }
-                    }
-                    th scope="col" { span.hidden { "What to do" } }
-                } }
-                tbody {
-                    @for ruling in rulings { (row(site, ruling)) }
-                    @for (network, is_denied) in of_file {
-                        tr {
-                            td.mono data-label="Network" { (network) }
-                            td data-label="State" { (badge(is_denied)) }
-                            td.faint data-label="By" colspan="5" {
-                                span { "the settings file, " code { (if is_denied { "limits.deny" } else { "limits.allow" }) } }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn row(site: &Site<'_>, ruling: &Ruling) -> Markup {
-    let Ruling { at, by, is_denied, network, note, until } = ruling;
-    html! {
-        tr {
-            td.mono data-label="Network" { (network) }
-            td data-label="State" { (badge(*is_denied)) }
-            td data-label="By" { bdi { (by) } }
-            td data-label="Since" { (moment(*at)) }
-            td data-label="Until" { (moment_or(*until, "forgotten")) }
-            td.long data-label="Note" { bdi { (note) } }
-            td.acts {
-                @let name: String = form_urlencoded::byte_serialize(network.to_string().as_bytes()).collect();
-                a href=(site.link(&format!("/limits/networks/forget/?network={name}")))
-                    aria-label=(format!("Forget {network}…")) { "Forget…" }
-            }
-        }
-    }
-}
-
-fn badge(is_denied: bool) -> Markup {
-    html! {
-        @if is_denied { span.badge.bad { "denied" } } @else { span.badge.good { "allowed" } }
-    }
-}
-
-fn form(site: &Site<'_>, typed: &Typed) -> Markup {
-    let from = site.asked().from;
-    let suggested = site.asked().query.get("network").unwrap_or_default();
-    let network = if typed.network.is_empty() { suggested } else { &typed.network };
-    let lasts = if typed.lasts.is_empty() { "1h" } else { &typed.lasts };
-    html! {
-        form.panel id="rule" method="get" action=(site.link("/limits/networks/")) {
-            h3 { "Allow or deny a network" }
-            div.row {
-                label { "Address or network"
-                    input.mono name="network" value=(network) required maxlength="64" autocomplete="off"
-                        autocapitalize="none" spellcheck="false" placeholder="203.0.113.0/24";
-                }
-                label { "Treatment"
-                    select name="treatment" {
-                        option value="deny" selected[!typed.is_allow] { "deny" }
-                        option value="allow" selected[typed.is_allow] { "allow: no limits" }
-                    }
-                }
-                label { "For"
-                    select name="for" {
-                        @for (name, words, _) in SPANS {
-                            option value=(name) selected[name == lasts] { (words) }
-                        }
-                    }
-                }
-                label { "Note"
-                    input name="note" value=(typed.note) maxlength="120" autocomplete="off"
-                        placeholder="why, for other operators";
-                }
-                button.primary { "Apply…" }
-            }
-            p.hint { "It is asked first whether that is meant. You come from " code { (Network::of(from)) } "." }
-        }
     }
 }

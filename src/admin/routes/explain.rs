@@ -129,27 +129,44 @@ impl Typed {
 /// Headers, one a line. A token has no place here: it would be in the memory of the browser.
 fn headers(text: &str, problems: &mut Problems) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        let pair = line.split_once(':').and_then(|(name, value)| {
-            let name = HeaderName::from_bytes(name.trim().as_bytes()).ok()?;
-            Some((name, HeaderValue::from_str(value.trim()).ok()?))
-        });
-        match pair {
-            Some((header::AUTHORIZATION, _)) => {
-                problems.add("headers", ["Do not paste tokens here; say as whom it is sent."]);
-            }
-            Some((name, value)) => {
+    for (line, number) in text.lines().zip(1..) {
+        let line = line.trim();
+        if line.is_empty() {
+            continue;
+        }
+        match header(line) {
+            Ok((name, value)) => {
                 if headers.try_append(name, value).is_err() {
                     problems.add("headers", ["There are too many."]);
                     return headers;
                 }
             }
-            None => {
-                problems.add("headers", [format!("{line:?} is no header; write NAME: VALUE.")]);
-            }
+            Err(problem) => problems.add("headers", [format!("Line {number}{problem}.")]),
         }
     }
     headers
+}
+
+/// One header, or what is wrong with its line. That may hold a secret, and is not repeated.
+fn header(line: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
+    let (name, value) = line.split_once(':').ok_or(" is no header; write NAME: VALUE")?;
+    let name = HeaderName::from_bytes(name.trim().as_bytes());
+    let name = name.map_err(|_| ": the name has characters that no header's has")?;
+    if name == header::AUTHORIZATION {
+        return Err(": do not paste tokens here; say as whom it is sent");
+    }
+    let value = HeaderValue::from_str(value.trim());
+    Ok((name, value.map_err(|_| ": the value has characters that no header's has")?))
+}
+
+/// The lines as they are shown again, to be mended: empty where a token was.
+fn without_tokens(lines: &str) -> String {
+    let is_about_one = |line: &str| {
+        let name = header::AUTHORIZATION.as_str();
+        line.trim().get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
+    };
+    let shown = lines.lines().map(|line| if is_about_one(line) { "" } else { line });
+    shown.collect::<Vec<_>>().join("\n")
 }
 
 fn page(site: &Site<'_>, typed: &Typed, problems: &Problems, told: &Markup) -> ConsoleAnswer {
@@ -189,7 +206,7 @@ fn form(site: &Site<'_>, typed: &Typed, problems: &Problems) -> Markup {
             }
             label { "Headers, one a line"
                 textarea name="headers" rows="3" spellcheck="false" autocapitalize="none"
-                    placeholder="Accept: application/json" { (typed.headers) }
+                    placeholder="Accept: application/json" { (without_tokens(&typed.headers)) }
             }
             (problems.list("headers"))
             div.row.between.after {

@@ -117,9 +117,12 @@ fn acts(site: &Site<'_>, token: &ListedToken, place: Place<'_>, has_others: bool
                 button.danger aria-label=(words) { "Revoke" }
             }
             @if place.is_of_user() && has_others {
-                @let path = format!("/users/{}/tokens/keep/?token={id}", id.user);
+                @let path = format!("/users/{}/tokens/keep/", id.user);
+                @let (Place::All(at) | Place::OfUser(at)) = place;
                 a.button aria-label=(format!("Revoke others, all but token {}", short(id)))
-                    href=(site.link(&path)) { "Revoke others" }
+                    href=(site.link_with(&path, &[("token", &id.to_string()), ("page", at)])) {
+                        "Revoke others"
+                    }
             }
         }
     }

@@ -170,46 +170,60 @@ impl Act {
         }
     }
 
-    /// The notice that tells that there is nothing to do for this user, and the words for a list.
-    pub(super) const fn already(self, user: &User) -> Option<(&'static str, &'static str)> {
+    /// The notice that tells that there was nothing to do, and the words for a list.
+    pub(super) const fn already(self) -> (&'static str, &'static str) {
         match self {
-            Self::Activate if user.is_active => Some(("active-already", "is active already")),
-            Self::Deactivate if !user.is_active => Some(("out-already", "is locked out already")),
-            Self::Demote if !user.is_staff => Some(("not-staff", "is not staff")),
-            Self::KeepPassword if !user.must_change => {
-                Some(("may-keep-already", "may keep the password already"))
-            }
-            Self::MustChange if user.must_change => {
-                Some(("must-change-already", "must change the password already"))
-            }
-            Self::Promote if user.is_staff => Some(("staff-already", "is staff already")),
-            _ => None,
+            Self::Activate => ("active-already", "is active already"),
+            Self::Deactivate => ("out-already", "is locked out already"),
+            Self::Demote => ("not-staff", "is not staff"),
+            Self::KeepPassword => ("may-keep-already", "may keep the password already"),
+            Self::MustChange => ("must-change-already", "must change the password already"),
+            Self::Promote => ("staff-already", "is staff already"),
+            // There always is.
+            Self::Delete | Self::EndSessions | Self::ResetTotp => (self.notice(), self.done()),
         }
     }
 
-    /// Does it, unless there is nothing to do. What lets someone in takes one who has proved who they
-    /// are.
+    /// Does it; says whether there was something to do. What lets someone in takes one who has proved who
+    /// they are.
     pub(in crate::admin) async fn perform(
         self,
         auth: &Auth,
         user: &User,
         by: Actor,
         proved: Option<Proved>,
-    ) -> Result<(), ManageError> {
-        if self.already(user).is_some() {
-            return Ok(());
-        }
-        let proved = proved.ok_or(AuthError::Unproved);
-        match self {
-            Self::Activate => auth.activate(user, proved?).await.map(drop),
-            Self::Deactivate => auth.deactivate(user, by).await.map(drop),
-            Self::Delete => auth.delete_user(user, by).await,
-            Self::Demote => auth.demote(user, by).await.map(drop),
-            Self::EndSessions => auth.revoke_tokens(user, by).await,
-            Self::KeepPassword => auth.set_must_change(user, false, by).await.map(drop),
-            Self::MustChange => auth.set_must_change(user, true, by).await.map(drop),
-            Self::Promote => auth.promote(user, proved?).await.map(drop),
-            Self::ResetTotp => Ok(auth.reset_second_factor(user, proved?).await.map(drop)?),
-        }
+    ) -> Result<bool, ManageError> {
+        let Some(proved) = proved else { return self.perform_unproved(auth, user, by).await };
+        let managed = match self {
+            Self::Activate => auth.activate(user, proved).await?,
+            Self::Promote => auth.promote(user, proved).await?,
+            Self::ResetTotp => {
+                auth.reset_second_factor(user, proved).await?;
+                return Ok(true);
+            }
+            _ => return self.perform_unproved(auth, user, by).await,
+        };
+        Ok(managed.is_changed)
+    }
+
+    async fn perform_unproved(
+        self,
+        auth: &Auth,
+        user: &User,
+        by: Actor,
+    ) -> Result<bool, ManageError> {
+        let managed = match self {
+            Self::Activate | Self::Promote if self.lets_in(user).is_none() => return Ok(false),
+            Self::Activate | Self::Promote | Self::ResetTotp => {
+                return Err(AuthError::Unproved.into());
+            }
+            Self::Deactivate => auth.deactivate(user, by).await?,
+            Self::Delete => return auth.delete_user(user, by).await.map(|()| true),
+            Self::Demote => auth.demote(user, by).await?,
+            Self::EndSessions => return auth.revoke_tokens(user, by).await.map(|()| true),
+            Self::KeepPassword => auth.set_must_change(user, false, by).await?,
+            Self::MustChange => auth.set_must_change(user, true, by).await?,
+        };
+        Ok(managed.is_changed)
     }
 }

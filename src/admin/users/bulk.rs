@@ -133,7 +133,7 @@ async fn question(
 fn report(
     site: &Site<'_>,
     act: Act,
-    results: &[(User, Result<(), String>)],
+    results: &[(User, Result<bool, String>)],
     asked_for: usize,
 ) -> Markup {
     let done = results.iter().filter(|(_, outcome)| outcome.is_ok()).count();
@@ -155,12 +155,8 @@ fn report(
                             }
                             td data-label="Result" {
                                 @match outcome {
-                                    Ok(()) => {
-                                        @match act.already(user) {
-                                            Some((_, words)) => span.faint { (words) },
-                                            None => span.good { (act.done()) },
-                                        }
-                                    }
+                                    Ok(true) => span.good { (act.done()) },
+                                    Ok(false) => span.faint { (act.already().1) },
                                     Err(words) => span.bad { "not done: " (words) },
                                 }
                             }

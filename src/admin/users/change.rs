@@ -31,9 +31,9 @@ pub(super) async fn answer(
         Ok(proved) => proved,
         Err(words) => return question(site, user, act, Some(words)).await,
     };
-    act.perform(site.auth(), user, site.actor(), proved).await?;
+    let is_changed = act.perform(site.auth(), user, site.actor(), proved).await?;
     let there = if act == Act::Delete { "/users/".to_owned() } else { path_of(user) };
-    let done = act.already(user).map_or(act.notice(), |(notice, _)| notice);
+    let done = if is_changed { act.notice() } else { act.already().0 };
     Ok(site.after(&there, &[("done", done)]).await)
 }
 
@@ -106,8 +106,8 @@ pub(super) async fn email(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer,
     let typed = form.get("email").unwrap_or_default().trim();
     match Email::parse(typed) {
         Ok(email) => {
-            let done = if email == user.email { "email-same" } else { "email-changed" };
-            site.auth().set_email(user, email, site.actor()).await?;
+            let managed = site.auth().set_email(user, email, site.actor()).await?;
+            let done = if managed.is_changed { "email-changed" } else { "email-same" };
             Ok(site.after(&path_of(user), &[("done", done)]).await)
         }
         Err(errors) => {
@@ -148,9 +148,12 @@ pub(super) async fn keep_token(site: &Site<'_>, user: &User) -> Result<ConsoleAn
         let form = site.form()?;
         let id = token_in(form.required("token")?)?;
         site.auth().revoke_other_tokens(user, id, site.actor()).await?;
-        return Ok(site.after(&path_of(user), &[("done", "others-ended")]).await);
+        let page = form.get("page").unwrap_or_default();
+        return Ok(site.after(&path_of(user), &[("page", page), ("done", "others-ended")]).await);
     }
-    let id = token_in(site.asked().query.required("token")?)?;
+    let query = &site.asked().query;
+    let id = token_in(query.required("token")?)?;
+    let page = query.get("page").unwrap_or_default();
     let others = site.auth().tokens_of(user).await?;
     let others = others.iter().filter(|token| token.record.id() != id).count();
     let path = format!("{}tokens/keep/", path_of(user));
@@ -164,8 +167,9 @@ pub(super) async fn keep_token(site: &Site<'_>, user: &User) -> Result<ConsoleAn
             form.row method="post" action=(site.link(&path)) {
                 (site.form_key())
                 input type="hidden" name="token" value=(id);
+                @if !page.is_empty() { input type="hidden" name="page" value=(page); }
                 button.danger { "Revoke the others" }
-                a.button href=(site.link(&path_of(user))) { "Cancel" }
+                a.button href=(site.link_with(&path_of(user), &[("page", page)])) { "Cancel" }
             }
         }
     };

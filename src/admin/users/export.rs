@@ -6,7 +6,7 @@ use super::super::page::download;
 use super::super::refusal::Refusal;
 use super::super::site::Site;
 use super::search::Search;
-use crate::auth::{csv_head, csv_row};
+use crate::auth::{csv_head, csv_row, csv_row_of_unreadable};
 use crate::gateway::{ConsoleAnswer, CutOff};
 use crate::model::event::EventName;
 use crate::store::Cursor;
@@ -48,7 +48,8 @@ async fn next_page(standing: Standing) -> Option<(Result<Bytes, CutOff>, Standin
             return Some((Err(CutOff), None));
         }
     };
-    let rows: String = page.users.iter().map(csv_row).collect();
+    let unreadable = page.unreadable.iter().copied().map(csv_row_of_unreadable);
+    let rows: String = unreadable.chain(page.users.iter().map(csv_row)).collect();
     let more = |next: Cursor| (leave, Search { after: Some(next), ..search });
     Some((Ok(Bytes::from(rows)), page.next.map(more)))
 }

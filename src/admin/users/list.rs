@@ -8,6 +8,7 @@ use super::act::Act;
 use super::search::{COLUMNS, Search};
 use super::{name, path_of};
 use crate::gateway::ConsoleAnswer;
+use crate::model::user::UserId;
 use crate::store::{Cursor, ListedUser, UserColumn, UserPage};
 use maud::{Markup, html};
 
@@ -33,8 +34,8 @@ pub(super) async fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
         @if page.by != search.order.by {
             p.notice { "So many begin like that that they are in order of name." }
         }
-        @if page.users.is_empty() { (nobody(site, &search, &page)) }
-        @else { (selection(site, &search, &page.users)) }
+        @if page.users.is_empty() && page.unreadable.is_empty() { (nobody(site, &search, &page)) }
+        @else { (selection(site, &search, &page)) }
         (pager(site, &search, &page))
     };
     Ok(site.page(Nav::Users, "Users", &body))
@@ -87,7 +88,7 @@ fn nobody(site: &Site<'_>, search: &Search, page: &UserPage) -> Markup {
 }
 
 /// The table, in the form that takes a selection to where it is asked what to do with it.
-fn selection(site: &Site<'_>, search: &Search, users: &[ListedUser]) -> Markup {
+fn selection(site: &Site<'_>, search: &Search, page: &UserPage) -> Markup {
     html! {
         form method="get" action=(site.link("/users/act/")) {
             input type="hidden" name="list" value=(search.address());
@@ -99,7 +100,10 @@ fn selection(site: &Site<'_>, search: &Search, users: &[ListedUser]) -> Markup {
                         }
                         @for column in COLUMNS { (head(site, search, column)) }
                     } }
-                    tbody { @for user in users { (row(site, user)) } }
+                    tbody {
+                        @for id in &page.unreadable { (unreadable(*id)) }
+                        @for user in &page.users { (row(site, user)) }
+                    }
                 }
             }
             div.row.selected {
@@ -146,6 +150,20 @@ fn row(site: &Site<'_>, listed: &ListedUser) -> Markup {
     }
 }
 
+/// One whose record cannot be read must not hide the others, nor be hidden.
+fn unreadable(id: UserId) -> Markup {
+    html! {
+        tr {
+            td.pick {}
+            td.long data-label="Username" colspan=(COLUMNS.len()) {
+                span.badge.bad { "cannot be read" }
+                " The record of number " (id) " in the store is damaged, so they are let in nowhere. \
+                 Mend it there, or remove it."
+            }
+        }
+    }
+}
+
 /// Yes or no, so that what matters stands out.
 fn flag(is_true: bool, is_bad: bool) -> Markup {
     html! {
@@ -164,7 +182,7 @@ fn pager(site: &Site<'_>, search: &Search, page: &UserPage) -> Markup {
             nav.pager aria-label="Pages" {
                 @if let Some(first) = first { a.button href=(first) { "First" } }
                 @if let Some(next) = &next { a.button rel="next" href=(link(next)) { "Next" } }
-                @if next.is_some() && page.users.len() < PAGE && !page.users.is_empty() {
+                @if next.is_some() && page.users.len() + page.unreadable.len() < PAGE && !page.users.is_empty() {
                     span.faint { "Not all were looked at: the search goes on with the next page." }
                 }
             }

@@ -10,7 +10,7 @@ use super::super::site::Site;
 use super::super::tokens::{Place, table};
 use super::act::Act;
 use super::{name, path_of};
-use crate::auth::ApiKey;
+use crate::auth::{ApiKey, AppState};
 use crate::gateway::ConsoleAnswer;
 use crate::model::event::Event;
 use crate::model::user::User;
@@ -29,7 +29,7 @@ pub(super) async fn answer(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer
     site.reads()?;
     let mut tokens = site.auth().tokens_of(user).await?;
     tokens.reverse();
-    let has_app = site.auth().has_second_factor(user.id).await?;
+    let app = site.auth().app_state(user.id).await?;
     let username = Some(user.username.clone());
     let keys = site.auth().keys_of(user.id).await?;
     let query = EventQuery { user: username, ..EventQuery::newest(LATEST) };
@@ -46,8 +46,8 @@ pub(super) async fn answer(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer
             }
         }
         div.panels {
-            (facts(site, user, tokens.len(), has_app))
-            (acts(site, user, has_app))
+            (facts(site, user, tokens.len(), app))
+            (acts(site, user, app))
         }
         (token_part(site, user, &tokens))
         @if user.is_staff || !keys.is_empty() { (key_part(site, user, &keys)) }
@@ -60,7 +60,7 @@ pub(super) async fn answer(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer
     Ok(site.page(Nav::Users, title, &body))
 }
 
-fn facts(site: &Site<'_>, user: &User, tokens: usize, has_app: bool) -> Markup {
+fn facts(site: &Site<'_>, user: &User, tokens: usize, app: AppState) -> Markup {
     let edit = site.link(&format!("{}email/", path_of(user)));
     html! {
         section.panel aria-label="Facts" {
@@ -84,10 +84,17 @@ fn facts(site: &Site<'_>, user: &User, tokens: usize, has_app: bool) -> Markup {
                 dt { "Last login" } dd { (moment_or(user.last_login, "never")) }
                 dt { "Live tokens" } dd { (tokens) }
                 dt { "Password" } dd { (site.auth().hash_words(user)) }
-                @if user.is_staff || has_app {
+                @if user.is_staff || app != AppState::Off {
                     dt { "Authenticator app" }
                     dd {
-                        @if has_app { span.badge.good { "on" } } @else { span.badge.warn { "off" } }
+                        @match app {
+                            AppState::On => span.badge.good { "on" },
+                            AppState::Off => span.badge.warn { "off" },
+                            AppState::Unreadable => {
+                                span.badge.bad { "cannot be read" }
+                                " They cannot sign in here until it is turned off."
+                            }
+                        }
                     }
                 }
             }
@@ -95,7 +102,7 @@ fn facts(site: &Site<'_>, user: &User, tokens: usize, has_app: bool) -> Markup {
     }
 }
 
-fn acts(site: &Site<'_>, user: &User, has_app: bool) -> Markup {
+fn acts(site: &Site<'_>, user: &User, app: AppState) -> Markup {
     let is_own = user.id == site.session.user.id;
     let active = if user.is_active { Act::Deactivate } else { Act::Activate };
     let staff = if user.is_staff { Act::Demote } else { Act::Promote };
@@ -114,7 +121,7 @@ fn acts(site: &Site<'_>, user: &User, has_app: bool) -> Markup {
                 (button(site, user, change))
                 (button(site, user, Act::EndSessions))
                 @if !is_own {
-                    @if has_app { (button(site, user, Act::ResetTotp)) }
+                    @if app != AppState::Off { (button(site, user, Act::ResetTotp)) }
                     (button(site, user, active))
                     (button(site, user, staff))
                     (button(site, user, Act::Delete))

@@ -2,25 +2,26 @@
 //!
 //! A key acts for its owner, and no longer than they are active staff. It is no session and no token:
 //! what its owner does with those leaves it as it is. What another does who answers an attack ends it,
-//! too: see [`Auth::ending_keys`].
+//! too: see [`Auth::end_keys`].
 
-use super::super::issue::random_bytes;
+mod caller;
+mod ending;
+mod secret;
+
+pub use self::caller::KeyCaller;
+pub use self::secret::KeySecret;
+
+use super::super::operators::is_operator;
 use super::super::{Auth, AuthError, ManageError};
 use super::proof::Proved;
 use super::rights::Rights;
-use super::unless_full;
 use crate::clock::Timestamp;
-use crate::model::event::{Actor, Event, EventName};
+use crate::model::event::{Event, EventName};
 use crate::model::user::{User, UserId};
 use crate::store::{Item, ItemKind, StoreError};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::net::IpAddr;
 use std::time::Duration;
-use zeroize::Zeroizing;
-
-/// A key as its program holds it. Never printed: it has no Debug.
-pub struct KeySecret(Zeroizing<String>);
 
 /// A key as operators see it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -50,14 +51,6 @@ pub struct KeyWish {
     pub name: String,
     /// What it is to be good for.
     pub rights: Rights,
-}
-
-/// Who calls with a key.
-pub struct KeyCaller {
-    /// The key.
-    pub key: ApiKey,
-    /// For whom it acts.
-    pub owner: User,
 }
 
 /// Why there is no such key.
@@ -96,41 +89,6 @@ struct Kept {
     name: String,
     rights: Rights,
     used: Option<(i64, IpAddr)>,
-}
-
-impl KeySecret {
-    /// What every key's text begins with.
-    const PREFIX: &str = "agk_";
-
-    fn random() -> Result<Self, AuthError> {
-        let text = format!("{}{}", Self::PREFIX, hex::encode(random_bytes::<32>()?));
-        Ok(Self(Zeroizing::new(text)))
-    }
-
-    /// Reads what a client shows; `None` if it cannot be a key.
-    pub fn parse(text: &str) -> Option<Self> {
-        text.starts_with(Self::PREFIX).then(|| Self(Zeroizing::new(text.to_owned())))
-    }
-
-    /// Whether something like a key stands anywhere in a value of an `Authorization` header, after
-    /// whatever scheme and in whatever list or quotes.
-    pub fn is_mentioned(value: &[u8]) -> bool {
-        let is_within_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-        value
-            .split(|byte| !is_within_word(byte))
-            .any(|word| word.starts_with(Self::PREFIX.as_bytes()))
-    }
-
-    /// Its text, for the one answer that hands it to its owner.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// What it is found by. Whoever guesses cannot tell from the time that the look-up takes how much
-    /// of a text is right: of what they choose only a digest is compared.
-    fn digest(&self) -> String {
-        hex::encode(Sha256::digest(self.0.as_bytes()))
-    }
 }
 
 impl ApiKey {
@@ -255,88 +213,6 @@ impl Auth {
         keys.sort_by_key(|key| key.created);
         Ok(keys)
     }
-
-    /// Ends a key of an operator.
-    pub async fn revoke_key(&self, owner: &User, id: &str, by: Actor) -> Result<ApiKey, KeyError> {
-        let items = self.store.items(ItemKind::ApiKey, self.clock.now()).await?;
-        let is_it =
-            |item: &&Item| item.owner == Some(owner.id) && item.key.get(..ApiKey::ID) == Some(id);
-        let item = items.iter().find(is_it).ok_or(KeyError::NoSuchKey)?;
-        let key = ApiKey::read(item)?;
-        if !self.store.remove_item(ItemKind::ApiKey, &item.key).await? {
-            return Err(KeyError::NoSuchKey);
-        }
-        let event = Event::new(EventName::ApiKeyRevoked, by, self.clock.now()).of(owner);
-        self.events.record(event.with(format!("{} ({})", key.name, key.id)));
-        Ok(key)
-    }
-
-    /// Ends all keys of an operator, and says how many.
-    pub async fn end_keys(&self, owner: &User, by: Actor) -> Result<usize, AuthError> {
-        let mut ended = 0;
-        let items = self.store.items(ItemKind::ApiKey, self.clock.now()).await?;
-        for item in items.iter().filter(|item| item.owner == Some(owner.id)) {
-            if !self.store.remove_item(ItemKind::ApiKey, &item.key).await? {
-                continue;
-            }
-            ended += 1;
-            let event = self.event(EventName::ApiKeyRevoked, by.clone()).of(owner);
-            self.events.record(match ApiKey::read(item) {
-                Ok(key) => event.with(format!("{} ({})", key.name, key.id)),
-                Err(_) => event,
-            });
-        }
-        Ok(ended)
-    }
-
-    /// Makes a change of a user that ends their keys, too, and says how many. They end first: where they
-    /// cannot, nothing is changed, so that none is good again when the change is taken back. One that
-    /// was made meanwhile ends after it.
-    pub(in crate::auth) async fn ending_keys<T>(
-        &self,
-        owner: &User,
-        by: &Actor,
-        change: impl Future<Output = Result<T, ManageError>>,
-    ) -> Result<(T, usize), ManageError> {
-        let before = self.end_keys(owner, by.clone()).await?;
-        let changed = change.await?;
-        let after = self.end_keys(owner, by.clone()).await.inspect_err(|error| {
-            let error = error as &dyn std::error::Error;
-            tracing::error!(error, user = %owner.id, "a key made at this moment may go on");
-        });
-        Ok((changed, before + after.unwrap_or_default()))
-    }
-
-    /// Who calls with a key. What nobody has is counted as unknown tokens are.
-    pub async fn key_caller(
-        &self,
-        secret: &KeySecret,
-        from: IpAddr,
-    ) -> Result<KeyCaller, AuthError> {
-        /// How rarely it is written down that a key is in use.
-        const NOTE_EVERY: Duration = Duration::from_mins(1);
-        let (digest, now) = (secret.digest(), self.clock.now());
-        let Some(item) = self.store.item(ItemKind::ApiKey, &digest, now).await? else {
-            self.limits.unknown_token(from).await?;
-            return Err(AuthError::InvalidToken);
-        };
-        let mut key = ApiKey::read(&item)?;
-        let owner = self.store.user(key.owner).await?;
-        let Some(owner) = owner.filter(is_operator) else {
-            unless_full(self.store.remove_item(ItemKind::ApiKey, &digest).await);
-            return Err(AuthError::InvalidToken);
-        };
-        if key.last_used.is_none_or(|(at, _)| now.since(at) >= NOTE_EVERY) {
-            key.last_used = Some((now, from.to_canonical()));
-            // In place of what was read: a key that was revoked meanwhile stays so.
-            unless_full(self.store.replace_item(&item.value, &key.item(digest)?).await);
-        }
-        Ok(KeyCaller { key, owner })
-    }
-}
-
-fn is_operator(user: &User) -> bool {
-    user.is_active && user.is_staff
 }
 
 impl From<AuthError> for KeyError {
@@ -355,30 +231,6 @@ impl From<StoreError> for KeyError {
 mod tests {
     use super::*;
     use crate::auth::Right;
-
-    #[test]
-    fn a_key_says_what_it_is_and_nobody_can_foresee_it() {
-        let (one, other) = (KeySecret::random().unwrap(), KeySecret::random().unwrap());
-        assert_ne!(one.expose(), other.expose());
-        assert_eq!(one.expose().len(), "agk_".len() + 64);
-        assert!(KeySecret::parse(one.expose()).is_some());
-        assert!(KeySecret::parse("0123").is_none());
-    }
-
-    #[test]
-    fn a_key_is_found_wherever_it_stands() {
-        let found: [&[u8]; 6] = [
-            b"Bearer agk_0",
-            b"agk_",
-            b"Bearer\tagk_0",
-            b"Basic YTpi,Bearer agk_0",
-            b"X key=\"agk_0\"",
-            b"Bearer\xa0agk_0",
-        ];
-        assert!(found.iter().all(|value| KeySecret::is_mentioned(value)));
-        let others: [&[u8]; 5] = [b"Bearer agk", b"Bearer AGK_0", b"Bearer xagk_0", b"agk 0", b""];
-        assert!(!others.iter().any(|value| KeySecret::is_mentioned(value)));
-    }
 
     #[test]
     fn a_key_needs_a_name_and_a_right_and_an_end() {

@@ -20,7 +20,7 @@ pub use self::session::{Session, SessionId, SessionSettings, Visitor};
 pub use self::sessions::SessionView;
 pub use self::setup::{SetupCode, SetupError};
 pub use self::sign_in::SignIn;
-pub use self::totp::{Confirmed, Enrolment, RecoveryCodes};
+pub use self::totp::{AppState, Confirmed, Enrolment, RecoveryCodes};
 
 use crate::store::StoreError;
 

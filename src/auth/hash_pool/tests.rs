@@ -115,7 +115,7 @@ async fn a_free_thread_takes_operators_first_then_those_who_are_known() {
 async fn a_full_lane_refuses_at_once_and_shuts_no_other_out() {
     let stage = Stage::new();
     let lanes =
-        [(Lane::Ordinary, 32), (Lane::Familiar, 16), (Lane::Console, 8), (Lane::Operator, 1)];
+        [(Lane::Ordinary, 32), (Lane::Familiar, 16), (Lane::Console, 8), (Lane::Operator, 4)];
     let mut seats = Vec::new();
     for (lane, most) in lanes {
         for _ in 0..most {
@@ -212,13 +212,15 @@ fn threads_end_with_the_pool() {
 #[tokio::test]
 async fn nobody_holds_more_than_their_share_and_others_find_their_places() {
     let stage = Stage::new();
-    let share = |address: &str, user: Option<u64>| {
-        let network = Network::of(address.parse().unwrap());
-        Some(Share { network, user: user.map(UserId) })
+    let share = |address: &str, name: Option<&str>| {
+        let network = Some(Network::of(address.parse().unwrap()));
+        Some(Share { account: name.map(AccountKey::like), network })
     };
     let (one, other) = (share("192.0.2.1", None), share("192.0.2.2", None));
-    let user = [1, 2].map(|host| share(&format!("198.51.100.{host}"), Some(7)));
-    for (lane, most) in [(Lane::Ordinary, 16), (Lane::Familiar, 8), (Lane::Console, 4)] {
+    let user = [1, 2].map(|host| share(&format!("198.51.100.{host}"), Some("ada")));
+    for (lane, most) in
+        [(Lane::Ordinary, 16), (Lane::Familiar, 8), (Lane::Guest, 4), (Lane::Console, 4)]
+    {
         let seats = |share| -> Vec<_> {
             std::iter::from_fn(|| stage.pool.reserve(lane, share).ok()).take(100).collect()
         };
@@ -232,6 +234,17 @@ async fn nobody_holds_more_than_their_share_and_others_find_their_places() {
         assert!(stage.pool.reserve(lane, one).is_ok());
         assert!(stage.pool.reserve(lane, user[1]).is_ok());
     }
+}
+
+#[tokio::test]
+async fn no_operator_holds_the_places_of_the_others() {
+    let stage = Stage::new();
+    let reserve = |name| stage.pool.reserve(Lane::Operator, Some(Share::of_operator(name)));
+    let first = reserve("ada").unwrap();
+    assert!(matches!(reserve("ada"), Err(AuthError::Busy)), "nor do all of their keys together");
+    let others = ["eve", "bob", "kim"].map(|name| reserve(name).unwrap());
+    drop((first, others));
+    assert!(reserve("ada").is_ok());
 }
 
 #[tokio::test]

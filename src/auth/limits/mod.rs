@@ -200,7 +200,7 @@ impl Limits {
 
     /// Of whose part of the places for hashing a client may take; `None` for any number.
     pub(super) fn share_of(&self, from: IpAddr) -> Option<Share> {
-        (!self.is_exempt(from)).then(|| Share { network: Network::of(from), user: None })
+        (!self.is_exempt(from)).then(|| Share { account: None, network: Some(Network::of(from)) })
     }
 
     /// Takes one of each, or none of any: of what changes the store anyway. If the store cannot count,

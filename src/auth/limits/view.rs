@@ -127,7 +127,8 @@ impl Auth {
     ) -> Result<Vec<LimitView>, ManageError> {
         let now = self.clock.now();
         let found = self.store.limits(now).await?;
-        let views = found.into_iter().filter_map(|(key, taken)| {
+        let counting = found.into_iter().filter(|(_, taken)| !taken.is_nothing());
+        let views = counting.filter_map(|(key, taken)| {
             let (limit, whose) = key.split_once('/')?;
             let (limit, whose) = (limit.to_owned(), whose.to_owned());
             let wait = Some(taken.until.since(now)).filter(|wait| !wait.is_zero());

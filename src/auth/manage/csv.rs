@@ -1,5 +1,6 @@
 //! Users as lines of CSV (RFC 4180), which spreadsheets open without working anything out.
 
+use crate::model::user::UserId;
 use crate::store::ListedUser;
 
 /// The heads of the columns, with the end of their line.
@@ -21,6 +22,11 @@ pub fn csv_row(listed: &ListedUser) -> String {
         listed.live_tokens.to_string(),
     ];
     cells.join(",") + "\r\n"
+}
+
+/// One whose record cannot be read: nothing but the number.
+pub fn csv_row_of_unreadable(id: UserId) -> String {
+    format!("{id},,,,,,,\r\n")
 }
 
 /// A text that someone else chose. A spreadsheet takes what begins so for a formula, so that is

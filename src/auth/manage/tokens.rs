@@ -2,7 +2,8 @@
 
 use super::super::issue::Terms;
 use super::super::{Auth, AuthError, Issued, Proved};
-use super::{ManageError, keys_ended};
+use super::ManageError;
+use super::words::keys_ended;
 use crate::model::event::{Actor, EventName};
 use crate::model::token::{Token, TokenAbout, TokenId};
 use crate::model::user::{User, Username};
@@ -97,19 +98,17 @@ impl Auth {
         if matches!(&by, Actor::ApiKey(owner, _) if *owner == user.username) {
             return Err(ManageError::OwnSessions);
         }
-        let revoke = async {
-            if self.store.revoke_tokens_of(user.id).await? {
-                return Ok(());
-            }
-            Err(ManageError::NoSuchUser(user.username.to_string()))
-        };
-        let ((), ended) = self.ending_keys(user, &by, revoke).await?;
+        let before = self.end_keys(user, by.clone()).await?;
+        if !self.store.revoke_tokens_of(user.id).await? {
+            return Err(ManageError::NoSuchUser(user.username.to_string()));
+        }
+        let after = self.end_later_keys(user, &by).await;
         let event = self.event(EventName::TokensRevoked, by).of(user);
-        self.events.record(match keys_ended(ended) {
+        self.events.record(match keys_ended(before, &after) {
             Some(detail) => event.with(detail),
             None => event,
         });
-        Ok(())
+        after.map(drop)
     }
 
     /// Ends all tokens of a user but one, and says how many. One that is being issued at this moment

@@ -2,33 +2,24 @@
 
 use super::super::{Failure, output};
 use super::{as_row, lines};
-use crate::auth::Auth;
+use crate::auth::{Auth, EventFollower};
 use crate::model::event::Event;
-use crate::store::{Cursor, EventQuery};
-use std::collections::VecDeque;
+use crate::store::EventQuery;
 use std::io::Write;
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// One who follows events.
-#[derive(Default)]
-struct Follower {
-    place: Option<Cursor>,
-    /// What was told last. Redis may have an event twice.
-    told: VecDeque<Event>,
-}
-
 /// Prints those that are wanted as they come, until the process is stopped.
-pub(super) async fn run(accounts: &Auth, wanted: &EventQuery, jsonl: bool) -> Result<(), Failure> {
+pub(super) async fn run(accounts: &Auth, wanted: EventQuery, jsonl: bool) -> Result<(), Failure> {
     const BEAT: Duration = Duration::from_secs(1);
-    let mut follower = Follower::default();
+    let mut follower = EventFollower::new(wanted, None);
     // What cannot be asked at all is told; an outage later is waited for.
-    follower.news(accounts, wanted).await?;
+    follower.news(accounts).await?;
     eprintln!("following; Ctrl-C ends it");
     let mut is_away = false;
     loop {
         sleep(BEAT).await;
-        match follower.news(accounts, wanted).await {
+        match follower.news(accounts).await {
             Ok(events) if jsonl => lines::write(&events)?,
             Ok(events) => print(&events)?,
             Err(error) => {
@@ -40,18 +31,6 @@ pub(super) async fn run(accounts: &Auth, wanted: &EventQuery, jsonl: bool) -> Re
             }
         }
         is_away = false;
-    }
-}
-
-impl Follower {
-    async fn news(&mut self, accounts: &Auth, wanted: &EventQuery) -> Result<Vec<Event>, Failure> {
-        const REMEMBERED: usize = 512;
-        let mut news = accounts.news_of_events(self.place.as_ref()).await?;
-        self.place = Some(news.place);
-        news.events.retain(|event| wanted.wants(event) && !self.told.contains(event));
-        self.told.extend(news.events.iter().cloned());
-        self.told.drain(..self.told.len().saturating_sub(REMEMBERED));
-        Ok(news.events)
     }
 }
 

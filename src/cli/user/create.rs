@@ -49,7 +49,8 @@ struct PasswordSource {
 
 impl Create {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let Self { user: Named { name, settings }, email, staff, must_change, password } = self;
+        let Self { user: Named { user: name, settings }, email, staff, must_change, password } =
+            self;
         let username = Username::parse(&name).map_err(|errors| refused(&errors))?;
         let email = Email::parse(&email).map_err(|errors| refused(&errors))?;
         let accounts = settings.accounts()?;

@@ -107,6 +107,9 @@ impl List {
             query.limit = PAGE.min(left);
             let page = accounts.find_users(&query).await?;
             left = left.saturating_sub(page.users.len());
+            for id in page.unreadable {
+                eprintln!("warning: the record of user number {id} in the store cannot be read");
+            }
             take(page.users)?;
             if page.next.is_none() {
                 break;

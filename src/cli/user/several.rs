@@ -60,12 +60,12 @@ impl Act {
         let by = Actor::CommandLine;
         let what = match self {
             Self::Activate => {
-                accounts.activate(&user, Proved::command_line()).await?;
-                if user.is_active { "is active already" } else { "is active" }
+                let managed = accounts.activate(&user, Proved::command_line()).await?;
+                if managed.is_changed { "is active" } else { "is active already" }
             }
             Self::Deactivate => {
-                accounts.deactivate(&user, by).await?;
-                if user.is_active {
+                let managed = accounts.deactivate(&user, by).await?;
+                if managed.is_changed {
                     "is locked out; all their tokens and API keys have ended"
                 } else {
                     "is locked out already"

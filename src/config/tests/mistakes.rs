@@ -95,6 +95,21 @@ fn lifetimes_must_fit_each_other() {
 }
 
 #[test]
+fn tokens_must_not_look_like_keys_of_the_console() {
+    let of = |prefix: &str| format!("[tokens]\nprefix = \"{prefix}\"\n");
+    for prefix in ["agk_", "agk_x", "app-agk_", "YWdrXw"] {
+        let expected = format!(
+            "authgate.toml:2:10: tokens.prefix: {prefix:?} would make tokens look like keys of the \
+             console, which reach no app; write another"
+        );
+        assert_eq!(mistakes_of(&of(prefix)), expected);
+    }
+    for prefix in ["agk", "agk-", "xagk_"] {
+        assert_eq!(Written::file(&of(prefix)).load().auth.tokens.prefix, prefix);
+    }
+}
+
+#[test]
 fn listeners_must_differ() {
     let text = "[server]\nlisten = [\"127.0.0.1:1\", \"127.0.0.1:1\"]\n\
                 [ops]\nlisten = \"127.0.0.1:1\"\n";

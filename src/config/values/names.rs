@@ -3,6 +3,7 @@
 use super::super::written::Value;
 use super::net::is_host;
 use super::text;
+use crate::auth::KeySecret;
 use crate::gateway::fold;
 use crate::policy::{CleanPath, HostPattern};
 use crate::store;
@@ -48,6 +49,10 @@ pub(in super::super) fn token_prefix(value: &Value) -> Result<String, String> {
     if text.len() > 10 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         let advice = "write at most 10 printable ASCII characters without blanks";
         return Err(format!("{text:?} is not a prefix; {advice}"));
+    }
+    if KeySecret::is_mentioned(text.as_bytes()) {
+        let problem = "would make tokens look like keys of the console, which reach no app";
+        return Err(format!("{text:?} {problem}; write another"));
     }
     Ok(text.to_owned())
 }

@@ -74,6 +74,13 @@ pub struct Taken {
     pub until: Timestamp,
 }
 
+impl Taken {
+    /// Whether nothing counts any more before it is forgotten: a delay of which all was given back.
+    pub fn is_nothing(self) -> bool {
+        self.level == 0 && self.until.micros() == 0
+    }
+}
+
 /// How a limit stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Standing {
@@ -209,6 +216,18 @@ mod tests {
             take_all(rule, &mut taken, at(0));
             taken = taken.map(|taken| rule.give_back(taken));
             assert_eq!(take_all(rule, &mut taken, at(0)).0, 1, "{rule:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_counts_of_a_delay_that_is_given_back_and_of_a_quota_until_it_is_forgotten() {
+        let (delay, quota) = (delay(3, 60), quota(5, Duration::from_secs(10)));
+        for (rule, is_nothing) in [(delay, true), (quota, false)] {
+            let once = rule.take(None, START).unwrap().0;
+            assert!(!once.is_nothing());
+            assert_eq!(rule.give_back(once).is_nothing(), is_nothing);
+            let twice = rule.take(Some(once), START).unwrap().0;
+            assert!(!rule.give_back(twice).is_nothing());
         }
     }
 

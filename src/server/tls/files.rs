@@ -2,6 +2,7 @@
 
 use super::TlsError;
 use crate::clock::Timestamp;
+use crate::metrics::ShownCertificate;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -9,6 +10,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{InconsistentKeys, RootCertStore};
 use std::fs::Metadata;
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -135,6 +137,11 @@ impl Pair {
     /// Whether both are the same certificate.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.key.cert == other.key.cert
+    }
+
+    pub(super) fn shown_at(&self, listener: SocketAddr) -> ShownCertificate {
+        let expires = self.valid_until.micros().div_euclid(1_000_000);
+        ShownCertificate { expires, file: self.file.display().to_string(), listener }
     }
 
     /// What an operator should know at a moment.

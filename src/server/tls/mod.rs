@@ -7,8 +7,10 @@ pub use self::files::{CertificateFiles, ClientCa, FileProblem};
 
 use self::files::{Pair, Stamp};
 use self::names::ByName;
+use super::Settings;
 use crate::clock::Timestamp;
 use crate::gateway::ServerName;
+use crate::metrics::ShownCertificate;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use pingora::listeners::TlsAccept;
@@ -19,6 +21,7 @@ use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::server::WebPkiClientVerifier;
 use std::any::Any;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -107,6 +110,13 @@ impl Certificates {
         Ok(Self { acceptor, settings, state: Mutex::new(State { failed: None, loaded }) })
     }
 
+    /// Those of each listener that has some, at its address. That they can be loaded was found out
+    /// with the settings: what has changed since is left out. Blocks on all files.
+    pub fn of(settings: &Settings) -> impl Iterator<Item = (SocketAddr, Self)> {
+        let listeners = settings.listeners.iter();
+        listeners.filter_map(|one| Some((one.address, Self::load(one.tls.clone()?).ok()?)))
+    }
+
     /// The acceptor for a new connection.
     pub fn acceptor(&self) -> Arc<Acceptor> {
         self.acceptor.load_full()
@@ -139,6 +149,12 @@ impl Certificates {
                 Refreshed::Kept(error)
             }
         }
+    }
+
+    /// What a listener at this address shows.
+    pub fn shown_at(&self, listener: SocketAddr) -> Vec<ShownCertificate> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.loaded.pairs.iter().map(|pair| pair.shown_at(listener)).collect()
     }
 
     /// What an operator should know of the certificates at a moment.

@@ -1,9 +1,10 @@
 //! Users whose name or address begins with what so many begin with that they cannot be sorted in any
 //! other way: along the indexes of names and addresses, where they stand next to each other.
 
-use super::find_users::{CHUNK, MOST, wants};
+use super::find_users::{CHUNK, wants};
 use super::indexes::{by_text, folded, number};
 use super::link::Request;
+use super::read_users::Found;
 use super::{RedisStore, keys};
 use crate::model::user::{User, UserId};
 use crate::store::{Cursor, StoreError, UserColumn, UserOrder, UserQuery};
@@ -32,8 +33,8 @@ impl RedisStore {
         &self,
         query: &UserQuery,
         prefix: &str,
-    ) -> Result<(Vec<User>, Option<Cursor>), StoreError> {
-        let (mut users, mut seen) = (Vec::new(), 0_usize);
+    ) -> Result<Found, StoreError> {
+        let (mut page, mut seen) = (Found::default(), 0_usize);
         let mut last = query.after.as_ref().and_then(place);
         let by_email = query.order.by == UserColumn::Email;
         let first = if by_email { UserColumn::Email } else { UserColumn::Username };
@@ -44,8 +45,8 @@ impl RedisStore {
                 continue;
             }
             loop {
-                if seen >= MOST {
-                    return Ok((users, last.as_ref().map(cursor)));
+                if page.ends_after(seen) {
+                    return Ok(page.until(last.as_ref().map(cursor)));
                 }
                 let after = last.as_ref().filter(|(at, _)| *at == by).map(|(_, member)| member);
                 let members = self.members(part, query, prefix, after).await?;
@@ -54,20 +55,24 @@ impl RedisStore {
                 }
                 seen += members.len();
                 let ids: Vec<_> = members.iter().map(|member| number(member)).collect();
-                let mut found = self.read_users(&ids).await?.into_iter().peekable();
+                let (found, unreadable) = self.read_users(&ids).await?;
+                let mut found = found.into_iter().peekable();
                 for (member, id) in members.into_iter().zip(ids) {
                     let user = found.next_if(|user| user.id == id);
                     let user = user.filter(|user| part.has(user, &member, prefix));
                     let user = user.filter(|user| wants(query, user));
-                    if user.is_some() && users.len() >= query.limit {
-                        return Ok((users, last.as_ref().map(cursor)));
+                    // Found by their address, too, they are told once.
+                    let is_unreadable = unreadable.contains(&id) && !page.unreadable.contains(&id);
+                    if (user.is_some() || is_unreadable) && page.rows() >= query.limit {
+                        return Ok(page.until(last.as_ref().map(cursor)));
                     }
-                    users.extend(user);
+                    page.users.extend(user);
+                    page.unreadable.extend(is_unreadable.then_some(id));
                     last = Some((by, member));
                 }
             }
         }
-        Ok((users, None))
+        Ok(page)
     }
 
     /// What stands for the next of them.

@@ -1,8 +1,9 @@
 //! By what users are found and sorted: a sorted set for each order. They follow what users are at a
 //! short distance, and a sweep brings them back wherever they lag.
 
+use super::index_entries::{ALL, Entries, FIELDS, Values, unindex_number};
 use super::link::Request;
-use super::record::{self, in_pairs};
+use super::record::in_pairs;
 use super::{RedisStore, keys};
 use crate::model::user::{User, UserId};
 use crate::store::StoreError;
@@ -14,25 +15,8 @@ const CHUNK: usize = 100;
 /// How often the indexes are written for users whom others change at the same time.
 const ROUNDS: usize = 16;
 
-/// What the indexes say of a user.
-struct Entries {
-    email: String,
-    id: UserId,
-    is_active: bool,
-    is_staff: bool,
-    last_login: i64,
-    name: String,
-    tokens: u64,
-}
-
 /// What one index says of some users.
 type Found = Vec<Option<f64>>;
-
-/// What the indexes are made of: name, address, whether staff, whether active, last login.
-const FIELDS: [&str; 5] = ["username", "email", "is_staff", "is_active", "last_login"];
-
-/// The values of these.
-type Values = [Option<String>; 5];
 
 impl RedisStore {
     /// Puts a new user on the indexes.
@@ -222,101 +206,6 @@ impl RedisStore {
         self.link.ask::<()>(Request::Batch(&remove)).await?;
         // It may have become so since it was read.
         self.repair_users(&removed).await
-    }
-}
-
-/// How many indexes there are.
-const ALL: usize = 6;
-
-impl Entries {
-    fn of(user: &User) -> Self {
-        Self {
-            email: user.email.as_str().to_owned(),
-            id: user.id,
-            is_active: user.is_active,
-            is_staff: user.is_staff,
-            last_login: user.last_login.map_or(-1, crate::clock::Timestamp::micros),
-            name: user.username.as_str().to_owned(),
-            tokens: 0,
-        }
-    }
-
-    /// `None` if the user is gone, or cannot be read.
-    fn read(id: UserId, values: Values, tokens: u64) -> Option<Self> {
-        let [name, email, is_staff, is_active, last_login] = values;
-        Some(Self {
-            email: email?,
-            id,
-            is_active: is_active? == record::flag(true),
-            is_staff: is_staff? == record::flag(true),
-            last_login: last_login.map_or(Some(-1), |moment| moment.parse().ok())?,
-            name: name?,
-            tokens,
-        })
-    }
-
-    /// The indexes, with what stands for the user there and its score; `None` if it should not be
-    /// there.
-    fn all(&self) -> [(&'static str, String, Option<String>); ALL] {
-        let number = self.id.to_string();
-        let if_so = |is_so: bool| is_so.then(|| number.clone());
-        [
-            (keys::BY_NAME, by_text(&self.name, self.id), Some("0".to_owned())),
-            (keys::BY_EMAIL, by_text(&self.email, self.id), Some("0".to_owned())),
-            (keys::STAFF, number.clone(), if_so(self.is_staff)),
-            (keys::INACTIVE, number.clone(), if_so(!self.is_active)),
-            (keys::BY_LOGIN, padded(self.id), Some(self.last_login.to_string())),
-            (keys::BY_TOKENS, padded(self.id), Some(self.tokens.to_string())),
-        ]
-    }
-
-    fn write(&self, write: &mut Pipeline, is_wanted: impl Fn(usize) -> bool) {
-        for (place, (key, member, score)) in self.all().into_iter().enumerate() {
-            match score {
-                _ if !is_wanted(place) => {}
-                Some(score) => {
-                    write.zadd(key, member, score).ignore();
-                }
-                None => {
-                    write.zrem(key, member).ignore();
-                }
-            }
-        }
-    }
-
-    /// Takes back what was written of a user who is otherwise now, or gone.
-    fn withdraw(&self, write: &mut Pipeline, present: Option<&Self>) {
-        let address = by_text(&self.email, self.id);
-        match present {
-            Some(present) if by_text(&present.email, self.id) == address => {}
-            Some(_) => {
-                write.zrem(keys::BY_EMAIL, address).ignore();
-            }
-            None => {
-                write.zrem(keys::BY_EMAIL, address).ignore();
-                write.zrem(keys::BY_NAME, by_text(&self.name, self.id)).ignore();
-                unindex_number(write, self.id);
-            }
-        }
-    }
-
-    fn repair(&self, write: &mut Pipeline, found: &[Option<f64>]) {
-        let all = self.all();
-        let is_wrong = |place: usize| {
-            let should = all.get(place).and_then(|(_, _, score)| score.as_deref());
-            let is = found.get(place).copied().flatten();
-            should.and_then(|score| score.parse::<f64>().ok()) != is
-        };
-        self.write(write, is_wrong);
-    }
-}
-
-fn unindex_number(write: &mut Pipeline, id: UserId) {
-    for key in [keys::STAFF, keys::INACTIVE] {
-        write.zrem(key, id.0).ignore();
-    }
-    for key in [keys::BY_LOGIN, keys::BY_TOKENS] {
-        write.zrem(key, padded(id)).ignore();
     }
 }
 

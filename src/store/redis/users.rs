@@ -6,7 +6,7 @@ use super::record::{self, Fields};
 use super::{RedisStore, keys};
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
 use crate::store::sound::sound;
-use crate::store::{Inserted, StoreError};
+use crate::store::{Inserted, Spared, StoreError};
 use redis::{Cmd, pipe};
 
 /// How many users are read at once.
@@ -148,11 +148,13 @@ impl RedisStore {
         Ok(pairs.filter(is_shown).map(|(user, _)| user).collect())
     }
 
+    /// Changes a user, or spares one who is an operator.
     pub(super) async fn write_change(
         &self,
         id: UserId,
         change: &UserChange,
-    ) -> Result<Option<User>, StoreError> {
+        spares: bool,
+    ) -> Result<Spared<User>, StoreError> {
         let moment;
         let (values, replaces) = match change {
             UserChange::Active(active) => (vec![("is_active", record::flag(*active))], None),
@@ -172,7 +174,8 @@ impl RedisStore {
             UserChange::Staff(staff) => (vec![("is_staff", record::flag(*staff))], None),
         };
         let mut script = self.scripts.change_user.key(keys::user(id));
-        script.arg(record::flag(change.ends_tokens())).arg(replaces.unwrap_or_default());
+        script.arg(record::flag(change.ends_tokens())).arg(record::flag(spares));
+        script.arg(replaces.unwrap_or_default());
         for (field, value) in values {
             script.arg(field).arg(value);
         }
@@ -183,27 +186,40 @@ impl RedisStore {
             }
             _ => None,
         };
-        let fields: Fields = self.link.ask(Request::Script(&script)).await?;
-        let after = record::user(id, &fields)?;
-        if let (Some(before), Some(after)) = (before, &after) {
-            later(id, self.reindex_user(&before, after).await);
+        let fields: Option<Fields> = self.link.ask(Request::Script(&script)).await?;
+        let Some(fields) = fields else { return Ok(Spared::Operator) };
+        let Some(after) = record::user(id, &fields)? else { return Ok(Spared::Gone) };
+        if let Some(before) = before {
+            later(id, self.reindex_user(&before, &after).await);
         }
         if let UserChange::LoggedIn(at) = change {
             later(id, self.link.ask(Request::Command(&login_noted(id, *at))).await);
         }
-        Ok(after)
+        Ok(Spared::Done(after))
     }
 
     /// Deletes the hash, and with it all tokens; what is left then is swept one day at the latest.
-    pub(super) async fn remove_user(&self, id: UserId) -> Result<bool, StoreError> {
-        let Some(user) = self.read_user(id).await? else { return Ok(false) };
-        if !self.link.ask_once(Request::Command(&Cmd::del(keys::user(id)))).await? {
-            return Ok(false);
+    pub(super) async fn remove_user(
+        &self,
+        id: UserId,
+        spares: bool,
+    ) -> Result<Spared<()>, StoreError> {
+        let Some(user) = self.read_user(id).await? else { return Ok(Spared::Gone) };
+        let removed: Option<bool> = if spares {
+            let remove = self.scripts.delete_other.key(keys::user(id));
+            self.link.ask_once(Request::Script(&remove)).await?
+        } else {
+            Some(self.link.ask_once(Request::Command(&Cmd::del(keys::user(id)))).await?)
+        };
+        match removed {
+            None => return Ok(Spared::Operator),
+            Some(false) => return Ok(Spared::Gone),
+            Some(true) => {}
         }
         if let Err(error) = self.remove_traces(&user).await {
             tracing::warn!(user = %id, %error, "left traces of a deleted user to be swept");
         }
-        Ok(true)
+        Ok(Spared::Done(()))
     }
 
     /// The index comes last: by it, a sweep finds the rest.

@@ -5,10 +5,13 @@
 
 mod counts;
 mod events;
+mod fault;
 mod feed;
 mod file;
+mod find_order;
 mod find_tokens;
 mod find_users;
+mod find_wanted;
 mod items;
 mod limits;
 mod queue;
@@ -21,8 +24,8 @@ mod writer;
 use super::feed::Listener;
 use super::{
     Census, Change, Count, Counted, Cursor, EventBounds, EventNews, EventPage, EventQuery,
-    Inserted, Inspection, Issue, Item, ItemKind, ListedToken, NewToken, PasswordChange, Store,
-    StoreError, TokenPage, TokenUse, Unreadable, UserPage, UserQuery, Watcher,
+    Inserted, Inspection, Issue, Item, ItemKind, ListedToken, NewToken, PasswordChange, Spared,
+    Store, StoreError, TokenPage, TokenUse, Unreadable, UserPage, UserQuery, Watcher,
 };
 use crate::clock::Timestamp;
 use crate::model::event::Event;
@@ -32,7 +35,7 @@ use crate::model::user::{NewUser, User, UserChange, UserId, Username};
 use async_trait::async_trait;
 use file::Place;
 use readers::Readers;
-use rusqlite::{Connection, Error, ErrorCode};
+use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -132,6 +135,20 @@ impl Store for SqliteStore {
         .await
     }
 
+    async fn change_other(
+        &self,
+        id: UserId,
+        change: UserChange,
+    ) -> Result<Spared<User>, StoreError> {
+        self.write(move |db, changes| {
+            users::sparing(db, id, || {
+                changes.push(Change::User(id));
+                users::change(db, id, &change)
+            })
+        })
+        .await
+    }
+
     async fn replace_password(&self, change: PasswordChange) -> Result<bool, StoreError> {
         self.write(move |db, changes| users::replace_password(db, &change, changes)).await
     }
@@ -140,6 +157,16 @@ impl Store for SqliteStore {
         self.write(move |db, changes| {
             changes.push(Change::User(id));
             users::delete(db, id)
+        })
+        .await
+    }
+
+    async fn delete_other(&self, id: UserId) -> Result<Spared<()>, StoreError> {
+        self.write(move |db, changes| {
+            users::sparing(db, id, || {
+                changes.push(Change::User(id));
+                Ok(users::delete(db, id)?.then_some(()))
+            })
         })
         .await
     }
@@ -350,22 +377,5 @@ impl Store for SqliteStore {
     async fn inspect(&self) -> Result<Inspection, StoreError> {
         let place = Arc::clone(&self.place);
         self.read(move |db| file::inspect(db, place.path())).await
-    }
-}
-
-impl From<Error> for StoreError {
-    fn from(error: Error) -> Self {
-        let what = match (&error, error.sqlite_error_code()) {
-            (_, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)) => "database",
-            (
-                Error::FromSqlConversionFailure(..)
-                | Error::IntegralValueOutOfRange(..)
-                | Error::InvalidColumnType(..)
-                | Error::Utf8Error(..),
-                _,
-            ) => "row",
-            _ => return Self::unavailable(error),
-        };
-        Self::Corrupt { what, problem: error.to_string() }
     }
 }

@@ -71,6 +71,14 @@ pub(super) fn user(row: &Row<'_>) -> Result<User, StoreError> {
     })
 }
 
+/// Reads a user for a list; of one whose record cannot be read there is the number.
+pub(super) fn user_or_number(row: &Row<'_>) -> Result<Result<User, UserId>, StoreError> {
+    match user(row) {
+        Err(StoreError::Corrupt { .. }) => Ok(Err(UserId(count(row, "id")?))),
+        user => Ok(Ok(user?)),
+    }
+}
+
 /// Reads a token from the columns of `tokens`.
 pub(super) fn token(row: &Row<'_>) -> Result<TokenRecord, StoreError> {
     Ok(TokenRecord {
@@ -103,7 +111,7 @@ pub(super) fn listed_token(row: &Row<'_>) -> Result<ListedToken, StoreError> {
     })
 }
 
-fn username(row: &Row<'_>) -> Result<Username, StoreError> {
+pub(super) fn username(row: &Row<'_>) -> Result<Username, StoreError> {
     Ok(Username::stored(row.get("username")?))
 }
 

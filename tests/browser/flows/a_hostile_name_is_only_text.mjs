@@ -49,7 +49,7 @@ await flow(async ({ gateway, operator, step }) => {
     const number = page.match(/\d+/)[0];
     for (const path of [
       page,
-      ...["delete", "deactivate", "end-sessions", "email", "password"].map(
+      ...["delete", "deactivate", "demote", "email", "end-sessions", "password", "reset-totp", "tokens/new"].map(
         (act) => `${page}${act}/`,
       ),
       `/users/act/?act=delete&user=${number}`,
@@ -78,6 +78,17 @@ await flow(async ({ gateway, operator, step }) => {
     const text = await readFile(await (await download).path(), "utf8");
     assert.ok(text.includes('"""><img src=x onerror=alert(1)>"'), text);
     assert.ok(text.includes("'=1+1") && !/(^|,)"?=1\+1/m.test(text), text);
+  });
+
+  await step("nobody of such a name signs in, and the name stands in its field as text", async () => {
+    const eve = await operator();
+    await eve.signIn(HOSTILE);
+    await eve.reads("Nobody of the staff has this username and password.");
+    await isOnlyText(eve);
+    await eve.visit(`/login/?next=${encodeURIComponent(HOSTILE)}`);
+    await isOnlyText(eve);
+    await ada.learnsOf("console sign in failed");
+    await isOnlyText(ada);
   });
 
   await step("such a user is changed and deleted like any other", async () => {

@@ -4,6 +4,7 @@ import { flow } from "../flow.mjs";
 import { totp } from "../totp.mjs";
 
 const CODE = "Code of your authenticator app";
+const PROOF = "Code of the app, or a recovery code";
 
 await flow(async ({ gateway, operator, step }) => {
   const ada = await operator();
@@ -70,13 +71,33 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.reads("This code is wrong, or was used already.");
   });
 
-  await step("with password and code it is turned off again", async () => {
+  await step("new recovery codes void the old ones", async () => {
     await ada.fill({ [CODE]: codes[1] });
     await ada.press("Go on");
     await ada.follow("ada");
+    await ada.follow("New recovery codes");
+    await ada.fill({ [PROOF]: "wrong" });
+    await ada.press("Make new recovery codes");
+    await ada.reads("This code is wrong, or was used already.");
+    await ada.hasNoBarriers();
+    await ada.fill({ [PROOF]: codes[2] });
+    await ada.press("Make new recovery codes");
+    await ada.sees("New recovery codes");
+    await ada.hasNoBarriers();
+    const old = codes;
+    codes = (await ada.page.locator("#codes").innerText()).trim().split("\n");
+    assert.equal(new Set([...old, ...codes]).size, 20);
+    await ada.follow("I have kept them");
+    await ada.reads("10 recovery codes are left");
     await ada.follow("Turn it off");
-    await ada.fill({ "Your present password": PASSWORD });
-    await ada.page.locator("[name=code]").fill(codes[2]);
+    await ada.fill({ "Your present password": PASSWORD, [PROOF]: old[3] });
+    await ada.press("Turn the authenticator app off");
+    await ada.reads("The password or the code is wrong");
+    await ada.hasNoBarriers();
+  });
+
+  await step("with password and code it is turned off again", async () => {
+    await ada.fill({ "Your present password": PASSWORD, [PROOF]: codes[0] });
     await ada.press("Turn the authenticator app off");
     await ada.sees("Your account");
     await ada.press("Sign out");
@@ -100,6 +121,7 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.learnsOf("second factor enabled", "ada");
     await ada.learnsOf("second factor failed", "ada");
     await ada.learnsOf("recovery code used", "ada");
+    await ada.learnsOf("recovery codes made", "ada");
     await ada.learnsOf("second factor disabled", "ada");
     await ada.learnsOf("sessions ended", "ada");
   });

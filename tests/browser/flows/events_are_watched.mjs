@@ -73,7 +73,61 @@ await flow(async ({ gateway, operator, step }) => {
     const events = lines.map((line) => JSON.parse(line));
     assert.ok(events.length >= 4, lines.join("\n"));
     assert.deepEqual([...new Set(events.map((event) => event.user))], ["grace"]);
+    await ada.learnsOf("events exported", "ada");
   });
+
+  await step("what users do stands among them", async () => {
+    await gateway.logout(await gateway.token("grace"));
+    await gateway.logout(await gateway.token("grace"), { everywhere: true });
+    await ada.learnsOf("registered", "grace");
+    await ada.learnsOf("login succeeded", "grace");
+    await ada.learnsOf("login failed", "grace");
+    await ada.learnsOf("logged out", "grace");
+    await ada.learnsOf("logged out everywhere", "grace");
+  });
+
+  await step("who goes to the page again and again follows at once", async () => {
+    for (let turn = 0; turn < 8; turn += 1) {
+      await ada.visit("/events/");
+      await ada.reads("Live: the newest first.");
+    }
+  });
+
+  await step("the newest pages of a session follow, and the oldest says that it does not", async () => {
+    const oldest = ada.page;
+    const pages = [];
+    for (let turn = 0; turn < 4; turn += 1) {
+      const page = await oldest.context().newPage();
+      await page.goto(oldest.url());
+      await page.getByText("Live: the newest first.").waitFor();
+      pages.push(page);
+    }
+    await ada.reads("Not live any more: newer pages of yours follow the log.");
+    assert.equal(await ada.page.getByRole("button", { name: "Pause" }).count(), 0);
+    await ada.hasNoBarriers();
+    await gateway.register("edsger");
+    for (const page of pages) {
+      await page.getByRole("row").filter({ hasText: "registered" }).filter({ hasText: "edsger" }).waitFor();
+      await page.close();
+    }
+    assert.equal(await ada.row("edsger").count(), 0);
+  });
+
+  if (gateway.store === "redis") {
+    await step("while the store is away the page says so, and goes on by itself", async () => {
+      await ada.visit("/events/");
+      await ada.reads("Live: the newest first.");
+      await gateway.withoutStore(async () => {
+        await ada.reads("Disconnected: it is tried again.");
+        await ada.hasNoBarriers();
+      });
+      await gateway.register("barbara");
+      await ada.row("barbara").filter({ hasText: "registered" }).waitFor({ timeout: 30_000 });
+      await ada.reads("Live: the newest first.");
+      await ada.learnsOf("store lost");
+      await ada.learnsOf("store back");
+    });
+  }
 
   await step("who is signed out follows no more", async () => {
     await ada.visit("/events/");

@@ -38,4 +38,20 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.page.waitForURL(/show=changed/);
     assert.equal(await ada.row("session_lifetime").count(), 0);
   });
+
+  await step("settings that are read again are at work, and such as will not do are told of", async () => {
+    gateway.reload("[admin]\nidle_timeout = \"29m\"\n");
+    await ada.learnsOf("settings reloaded");
+    await ada.visit("/settings/");
+    await ada.row("idle_timeout").filter({ hasText: "29m" }).waitFor();
+    gateway.reload("nonsense = 1\n");
+    await ada.learnsOf("reload refused", "nonsense");
+    await ada.visit("/settings/");
+    await ada.page.locator(".alert").filter({ hasText: "nonsense" }).waitFor();
+    await ada.hasNoBarriers();
+    await ada.visit("/");
+    await ada.reads("The settings were to be read again and have mistakes: those before hold.");
+    await ada.hasNoBarriers();
+    await ada.learnsOf("gateway started");
+  });
 });

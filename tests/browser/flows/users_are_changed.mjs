@@ -151,6 +151,9 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.learnsOf("user changed", "grace", "ada");
     await ada.learnsOf("user deactivated", "barbara", "ada");
     await ada.learnsOf("user activated", "barbara", "ada");
+    await ada.learnsOf("staff granted", "grace", "is_staff: no → yes");
+    await ada.learnsOf("staff withdrawn", "grace", "is_staff: yes → no");
+    await ada.learnsOf("password changed", "grace", "ada");
     await ada.learnsOf("tokens revoked", "barbara", "ada");
     await ada.learnsOf("user deleted", "grace", "ada");
     await ada.learnsOf("user deleted", "donald", "ada");

@@ -199,6 +199,16 @@ fn what_is_no_request_is_refused() {
         let outcome = authgate(&[&["explain"], &arguments[..]].concat(), "");
         assert_eq!(outcome.code, Some(1), "{arguments:?}: {outcome:?}");
     }
+    for (header, words) in [
+        ("Authorization Token s3cret", "header 2 is none: write NAME: VALUE"),
+        ("A s3cret: b", "the name of header 2 has characters that none has"),
+        ("A: s3cret\u{1}", "the value of header 2 has characters that none has"),
+    ] {
+        let arguments = ["explain", "GET", "/", "-H", "Accept: */*", "-H", header];
+        let outcome = authgate(&arguments, "");
+        assert_eq!(outcome.code, Some(1), "{header}: {outcome:?}");
+        assert!(outcome.says(words) && !outcome.says("s3cret"), "{outcome:?}");
+    }
     let both = ["explain", "GET", "/", "--token", "a", "--user", "b"];
     assert_eq!(authgate(&both, "").code, Some(2));
 }

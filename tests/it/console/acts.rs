@@ -2,9 +2,16 @@
 
 use super::users::page_of;
 use super::{Browser, between, make_operator, on_each_store};
+use crate::events::{accounts, create};
+use crate::harness::folder;
 use crate::harness::gateway::{Gateway, PASSWORD};
 use crate::harness::http::{Answer, Request};
+use authgate::auth::Proved;
+use authgate::clock::SystemClock;
+use authgate::model::event::Actor;
+use authgate::store::sqlite::SqliteStore;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// How often an event of an account is told in the log, where it is at once.
 fn told(gateway: &Gateway, event: &str) -> usize {
@@ -116,4 +123,19 @@ fn a_deletion_tells_whose_email_is_gone_and_that_they_were_staff() {
     let path = page_of(&gateway, "bob");
     act(&mut browser, &format!("{path}delete/"), &[]);
     assert!(gateway.log().contains("email: b@example.com → gone, staff"), "{}", gateway.log());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whether_there_is_something_to_do_is_judged_by_the_store_and_not_by_what_was_seen() {
+    let folder = folder();
+    let store = SqliteStore::open(&folder.path().join("store.db")).unwrap();
+    let auth = accounts(Arc::new(store), Arc::new(SystemClock));
+    let seen = create(&auth, "alice").await;
+    let lock_out = async || auth.deactivate(&seen, Actor::CommandLine).await.unwrap();
+    assert!(lock_out().await.is_changed);
+    let again = lock_out().await;
+    assert!(!again.is_changed && !again.user.is_active);
+    // As they were seen there would be nothing to do.
+    let back = auth.activate(&seen, Proved::command_line()).await.unwrap();
+    assert!(back.is_changed && back.user.is_active);
 }

@@ -6,6 +6,7 @@ use crate::harness::gateway::{Gateway, ROUTES};
 use crate::harness::http::Request;
 use crate::harness::redis_server::RedisServer;
 use crate::harness::upstream::Upstream;
+use serde_json::json;
 
 /// Clients are told by a header.
 const BEHIND_A_PROXY: &str = "[server]\ntrusted_proxies = [\"127.0.0.0/8\"]\n";
@@ -97,6 +98,24 @@ fn taking_back_an_allowance_does_not_shut_out_either() {
     let answer = browser.post("/admin/limits/networks/forget/", &[("network", "127.0.0.1/32")]);
     assert_eq!(answer.status, 400);
     assert_eq!(browser.get("/admin/limits/").status, 200);
+}
+
+#[test]
+fn an_allowance_that_ends_before_a_denial_does_is_warned_of_before_it_is_given() {
+    let gateway = Gateway::start("[limits]\ndeny = [\"127.0.0.0/8\"]\n");
+    gateway.run(&["limits", "allow", "127.0.0.1"]).done();
+    eventually("the allowance", || (gateway.try_register("al").status != 403).then_some(()));
+    let mut browser = Browser::signed_in(&gateway, "ops");
+    let asked = "/admin/limits/networks/?network=127.0.0.1&treatment=allow&for=";
+    assert!(!browser.get(&format!("{asked}forever")).text().contains("shut you out"));
+    let page = browser.get(&format!("{asked}1h"));
+    assert_eq!(page.status, 200);
+    assert!(page.text().contains("This would shut you out from "), "{}", page.text());
+    let timed = [("network", "127.0.0.1"), ("treatment", "allow"), ("for", "1h")];
+    assert_eq!(browser.post("/admin/limits/networks/", &timed).status, 400);
+    let [network, treatment, span] = timed;
+    let known = [network, treatment, span, ("knows", "yes")];
+    assert_eq!(browser.post("/admin/limits/networks/", &known).status, 302);
 }
 
 #[test]
@@ -233,4 +252,23 @@ fn a_gateway_that_cannot_learn_the_networks_says_so_and_keeps_trying() {
     });
     redis.ask::<String>(&["RENAME", "aside", items]);
     eventually("the refusal", || (status_from(&gateway, "203.0.113.7") == 403).then_some(()));
+}
+
+#[test]
+fn who_has_never_failed_is_not_among_what_counts() {
+    on_each_store("[limits]\nlogins_per_account_and_network = \"off\"\n", |gateway| {
+        let mut browser = Browser::signed_in(gateway, "ops");
+        for name in ["alice", "bob"] {
+            gateway.register(name);
+            gateway.login(name);
+        }
+        let wrong = json!({ "username": "alice", "password": "wrong" });
+        gateway.send(&Request::post("/api/login/").json(&wrong));
+        let page = browser.get("/admin/limits/").text();
+        let counted = super::between(&page, "What counts against limits", "Networks").unwrap();
+        assert!(counted.contains("alice") && !counted.contains("bob"), "{counted}");
+        assert!(!counted.contains("console_failures_per_account"), "{counted}");
+        let shown = gateway.run(&["limits", "show"]).done().stdout;
+        assert!(shown.contains("alice") && !shown.contains("bob"), "{shown}");
+    });
 }

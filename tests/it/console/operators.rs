@@ -3,6 +3,7 @@
 use super::{Browser, make_operator, on_each_store};
 use crate::harness::eventually;
 use crate::harness::gateway::{Gateway, PASSWORD};
+use crate::harness::redis_server::RedisServer;
 use std::thread;
 
 fn id_of(gateway: &Gateway, name: &str) -> String {
@@ -66,4 +67,65 @@ fn a_gateway_that_has_an_operator_offers_to_make_none() {
     let mut browser = Browser::of(&gateway);
     assert_eq!(browser.try_sign_in("ada", PASSWORD).status, 302);
     assert_eq!(offers(&gateway), 1, "that of the first start");
+}
+
+/// Moments are microseconds: this one is in a far year.
+const LOCK: &str = "99999999999999999 - another";
+
+#[test]
+fn only_what_could_take_an_operator_away_waits_for_others_who_do_so() {
+    let redis = RedisServer::start();
+    let gateway = Gateway::start(&redis.settings());
+    make_operator(&gateway, "root");
+    make_operator(&gateway, "ada");
+    for name in ["alice", "bob"] {
+        gateway.register(name);
+    }
+    redis.ask::<u64>(&["HSET", "authgate:items:{lock}", "operators", LOCK]);
+    gateway.run(&["user", "deactivate", "alice", "bob"]).done();
+    gateway.run(&["user", "delete", "alice"]).done();
+    for verb in ["deactivate", "demote", "delete"] {
+        let refused = gateway.run(&["user", verb, "ada"]);
+        assert_eq!(refused.code, Some(1), "{verb}");
+        assert!(refused.stderr.contains("at this moment"), "{}", refused.stderr);
+    }
+    redis.ask::<u64>(&["DEL", "authgate:items:{lock}"]);
+    gateway.run(&["user", "demote", "ada"]).done();
+}
+
+#[test]
+fn that_keys_cannot_be_listed_keeps_nobody_from_locking_an_operator_out() {
+    let redis = RedisServer::start();
+    let gateway = Gateway::start(&redis.settings());
+    make_operator(&gateway, "root");
+    make_operator(&gateway, "ada");
+    redis.ask::<u64>(&["DEL", "authgate:items:{api_key}"]);
+    redis.ask::<String>(&["SET", "authgate:items:{api_key}", "junk"]);
+    gateway.run(&["user", "sign-out", "ada"]).done();
+    gateway.run(&["user", "deactivate", "ada"]).done();
+    assert_eq!(gateway.try_login("ada").status, 400);
+}
+
+#[test]
+fn that_nobody_knows_whether_keys_have_ended_is_told_and_done_again() {
+    let redis = RedisServer::start();
+    let gateway = Gateway::start(&redis.settings());
+    make_operator(&gateway, "root");
+    make_operator(&gateway, "ada");
+    gateway.register("alice");
+    let permit = |keys: &[&str]| {
+        let words = [&["ACL", "SETUSER", "default", "resetkeys"], keys].concat();
+        redis.ask::<String>(&words);
+    };
+    // All but the API keys.
+    permit(&["~authgate:[^i]*", "~authgate:in*", "~authgate:items:{[^a]*"]);
+    let said = gateway.run(&["user", "deactivate", "alice"]);
+    assert!(said.stderr.contains("did not tell whether API keys"), "{said:?}");
+    assert_eq!(gateway.try_login("alice").status, 400);
+    // Of an operator they end first: nothing is changed.
+    assert_ne!(gateway.run(&["user", "deactivate", "ada"]).code, Some(0));
+    assert_eq!(gateway.try_login("ada").status, 200);
+    permit(&["allkeys"]);
+    assert!(gateway.run(&["user", "deactivate", "alice"]).done().says("is locked out already"));
+    gateway.run(&["user", "deactivate", "ada"]).done();
 }

@@ -3,7 +3,9 @@
 use super::{Browser, on_each_store};
 use crate::harness::eventually;
 use crate::harness::gateway::Gateway;
+use crate::harness::listener::Listener;
 use crate::harness::redis_server::RedisServer;
+use std::time::Duration;
 
 #[test]
 fn what_was_counted_reaches_the_charts() {
@@ -45,6 +47,51 @@ fn a_reload_that_failed_needs_attention() {
     eventually("the alert", || {
         browser.get("/admin/").text().contains("those before hold").then_some(())
     });
+}
+
+#[test]
+fn a_certificate_that_expires_soon_needs_attention_until_there_is_another() {
+    const DAY: Duration = Duration::from_hours(24);
+    let (listener, other) = (Listener::tls(), Listener::tls());
+    listener.renew(DAY * 13 + DAY / 2);
+    let control = "[server]\ncontrol = \"control\"\n";
+    let gateway = listener.metered_gateway(control);
+    let mut browser = Browser::signed_in(&gateway, "ops");
+    let (file, address) = (listener.certificate(), listener.address);
+    let what = format!("The certificate {file} of the listener {address} ");
+    let mut until_told = |kinds: Option<[&str; 2]>, words: &str| {
+        let alert = format!("{what}{words}");
+        eventually(words, || {
+            let page = browser.get("/admin/").text();
+            let told = gateway.run(&["overview"]).done();
+            let Some([page_kind, told_kind]) = kinds else {
+                return (!page.contains(&alert) && !told.says(&alert)).then_some(());
+            };
+            let is_on_page = page.contains(&format!("<b>{page_kind}: </b>{alert}"));
+            (is_on_page && told.says(&format!("{told_kind}: {alert}"))).then_some(())
+        });
+    };
+    until_told(Some(["Note", "look"]), "expires in 13 days.");
+    listener.renew(DAY * 2 + DAY / 2);
+    until_told(Some(["Problem", "wrong"]), "expires in 2 days.");
+    listener.renew(Duration::ZERO);
+    until_told(Some(["Problem", "wrong"]), "has expired.");
+    listener.renew(DAY * 15);
+    until_told(None, "");
+    listener.renew(DAY / 2);
+    until_told(Some(["Problem", "wrong"]), "expires within a day.");
+    let meter = |one: &Listener| {
+        let labels = format!("listener=\"{address}\",file=\"{}\"", one.certificate());
+        gateway.try_meter(&format!("certificate_expiry_timestamp_seconds{{{labels}}}"))
+    };
+    assert!(meter(&listener).unwrap() > 1.7e9);
+    // Other files by a reload of the settings.
+    let settings = other.settings().replace(&other.address.to_string(), &address.to_string());
+    let ops = format!("[ops]\nlisten = \"{}\"\n", gateway.ops());
+    gateway.configure(&(control.to_owned() + &ops + &settings));
+    gateway.tell("reload").done();
+    until_told(None, "");
+    assert_eq!((meter(&listener), meter(&other).is_some()), (None, true));
 }
 
 #[test]

@@ -144,7 +144,9 @@ fn what_cannot_be_explained_is_told_beside_its_field() {
     browser.get("/admin/routes/explain/");
     for (field, value, words) in [
         ("headers", "Authorization: Token 1234", "Do not paste tokens here"),
-        ("headers", "nonsense", "is no header"),
+        ("headers", "A: b\n\nnonsense", "Line 3 is no header"),
+        ("headers", "A b: c", "Line 1: the name has characters"),
+        ("headers", "A: b\x01", "Line 1: the value has characters"),
         ("from", "nowhere", "This is no address"),
         ("path", "app", "A path begins with a slash"),
         ("path", "/a b", "This is no path of a request"),
@@ -157,6 +159,25 @@ fn what_cannot_be_explained_is_told_beside_its_field() {
         let page = browser.post("/admin/routes/explain/", &form).text();
         assert!(page.to_lowercase().contains(&words.to_lowercase()), "{field} {value}: {page}");
         assert!(!page.contains("<img"), "{page}");
+    }
+}
+
+#[test]
+fn a_token_among_the_headers_is_not_shown_again() {
+    let gateway = Gateway::start("");
+    let mut browser = Browser::signed_in(&gateway, "ada");
+    browser.get("/admin/routes/explain/");
+    for (line, words) in [
+        ("Authorization: Token s3cret", "Line 2: do not paste tokens here"),
+        (" authorization Token s3cret", "Line 2 is no header"),
+    ] {
+        let headers = format!("Accept: */*\r\n{line}\r\nnonsense");
+        let form = [&ask("/"), &[("headers", headers.as_str())][..]].concat();
+        let page = browser.post("/admin/routes/explain/", &form).text();
+        assert!(page.contains(words) && page.contains("Line 3 is no header"), "{page}");
+        // What else was typed is there to be mended, in the lines that it was in.
+        assert!(page.contains(">Accept: */*\n\nnonsense<"), "{page}");
+        assert!(!page.contains("s3cret"), "{page}");
     }
 }
 

@@ -110,10 +110,15 @@ fn all_tokens_of_a_user_but_one_end() {
         let others = [gateway.login("bob"), gateway.login("bob")];
         assert_eq!(others.each_ref().map(|token| gateway.status_of(token)), [200, 200]);
         let path = page_of(&gateway, "bob");
-        let question = browser.get(&format!("{path}tokens/keep/?token={id}")).text();
+        let question = browser.get(&format!("{path}tokens/keep/?token={id}&page=2")).text();
         assert!(question.contains("2 other tokens"), "{question}");
-        let answer = browser.post(&format!("{path}tokens/keep/"), &[("token", &id)]);
-        assert_eq!(answer.status, 302, "{}", answer.text());
+        // Both the form and the way back know the page.
+        assert!(question.contains("name=\"page\" value=\"2\""), "{question}");
+        assert!(question.contains(&format!("{path}?page=2\"")), "{question}");
+        let fields = [("token", id.as_str()), ("page", "2")];
+        let answer = browser.post(&format!("{path}tokens/keep/"), &fields);
+        let back = format!("{path}?page=2&done=others-ended");
+        assert_eq!((answer.status, answer.header("Location")), (302, Some(back)));
         assert_eq!(gateway.status_of(&first), 200);
         assert_eq!(others.each_ref().map(|token| gateway.status_of(token)), [401, 401]);
     }

@@ -164,14 +164,14 @@ fn refuse_events(redis: &RedisServer) {
 }
 
 /// Accounts in a store, under the default settings, but quick to hash.
-fn accounts(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Auth {
+pub(crate) fn accounts(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Auth {
     let settings = Config::load(&Source::default()).unwrap().auth;
     let cost = HashCost { memory_kib: 64, iterations: 1, parallelism: 1 };
     let hasher = Arc::new(Argon2Hasher::new(cost).unwrap());
     Auth::new(Parts { clock, hasher, metrics: Arc::default(), store }, settings).unwrap()
 }
 
-async fn create(auth: &Auth, name: &str) -> User {
+pub(crate) async fn create(auth: &Auth, name: &str) -> User {
     let registration = Registration {
         email: Email::parse("").unwrap(),
         password: Password::new(PASSWORD.to_owned()),

@@ -2,7 +2,10 @@
 
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
+use authgate::clock::{Clock, SystemClock};
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use tempfile::TempDir;
 
 use super::gateway::Gateway;
@@ -30,17 +33,26 @@ impl Listener {
 
     /// One of TLS, with a certificate for [`HOST`] that nobody has signed.
     pub(crate) fn tls() -> Self {
-        let folder = folder();
-        let path = |name| folder.path().join(name).display().to_string();
-        let made = rcgen::generate_simple_self_signed([HOST.to_owned()]).unwrap();
-        fs::write(path("certificate.pem"), made.cert.pem()).unwrap();
-        fs::write(path("key.pem"), made.signing_key.serialize_pem()).unwrap();
+        let listener = Self::on("");
+        listener.renew(Duration::from_hours(24 * 365));
+        let path = |name| listener.folder.path().join(name).display().to_string();
         let terms = format!(
             "certificates = [{{ certificate = \"{}\", key = \"{}\" }}]\n",
             path("certificate.pem"),
             path("key.pem")
         );
-        Self { address: free_address(), terms, folder }
+        Self { terms, ..listener }
+    }
+
+    /// Gives it another certificate, which holds for so long.
+    pub(crate) fn renew(&self, holds: Duration) {
+        let now = Duration::from_micros(SystemClock.now().micros().try_into().unwrap());
+        let mut params = CertificateParams::new([HOST.to_owned()]).unwrap();
+        params.not_after = date_time_ymd(1970, 1, 1) + now + holds;
+        let key = KeyPair::generate().unwrap();
+        let write = |name, text: String| fs::write(self.folder.path().join(name), text).unwrap();
+        write("certificate.pem", params.self_signed(&key).unwrap().pem());
+        write("key.pem", key.serialize_pem());
     }
 
     /// Starts a gateway that listens here too.

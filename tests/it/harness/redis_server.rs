@@ -148,8 +148,13 @@ impl RedisServer {
         self.signal("CONT");
     }
 
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.as_ref().expect("a running server").id()
+    }
+
     fn signal(&self, name: &str) {
-        let id = self.child.as_ref().expect("a running server").id();
+        let id = self.id();
         let status = Command::new("kill").args(["-s", name, &id.to_string()]).status();
         assert!(status.unwrap().success());
     }

@@ -319,19 +319,3 @@ pub(super) async fn a_deleted_users_name_is_free(store: Arc<dyn Store>) {
     assert!(store.user_by_name(&name("alice")).await.unwrap() == Some(second));
     assert!(!is_good(&*store, "token").await);
 }
-
-pub(super) async fn an_operator_is_active_staff(store: Arc<dyn Store>) {
-    let ada = add(&*store, "ada").await;
-    let bob = add(&*store, "bob").await;
-    assert!(!store.has_operator(None).await.unwrap());
-    store.change_user(ada.id, UserChange::Staff(true)).await.unwrap();
-    assert!(store.has_operator(None).await.unwrap());
-    assert!(store.has_operator(Some(bob.id)).await.unwrap());
-    assert!(!store.has_operator(Some(ada.id)).await.unwrap());
-    store.change_user(bob.id, UserChange::Staff(true)).await.unwrap();
-    assert!(store.has_operator(Some(ada.id)).await.unwrap());
-    store.change_user(bob.id, UserChange::Active(false)).await.unwrap();
-    assert!(!store.has_operator(Some(ada.id)).await.unwrap());
-    store.delete_user(ada.id).await.unwrap();
-    assert!(!store.has_operator(None).await.unwrap());
-}

@@ -1,11 +1,24 @@
 -- Keeps an item, if there is none with its key. Returns whether it did.
+--
+-- One that cannot be read counts as there. But if the new one has an end, so does what is there: nobody
+-- else would ever end it.
 -- KEYS: the items of a kind
 -- ARGV: the key, the item, the present moment
 
 local there = redis.call('HGET', KEYS[1], ARGV[1])
-local expires = there and string.match(there, '^(%S+) ')
-if there and (expires == '-' or tonumber(expires) > tonumber(ARGV[3])) then
-  return 0
+if there then
+  local expires = string.match(there, '^(%S+) %S+ ')
+  local moment = expires and tonumber(expires)
+  if not moment and expires ~= '-' then
+    local ends = string.match(ARGV[2], '^(%d+) ')
+    if ends then
+      redis.call('HSET', KEYS[1], ARGV[1], ends .. ' - unreadable')
+    end
+    return 0
+  end
+  if expires == '-' or moment > tonumber(ARGV[3]) then
+    return 0
+  end
 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return 1

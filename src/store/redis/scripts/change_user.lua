@@ -1,12 +1,20 @@
--- Sets fields of a user, and returns the user; nothing if there is none.
+-- Sets fields of a user, and returns the user; an empty list if there is none, nothing if they are
+-- spared.
 -- KEYS: the user
--- ARGV: does it end their tokens (1 or 0), what the first field must be ('' for anything), fields and values
+-- ARGV: does it end their tokens (1 or 0), are operators spared (1 or 0), what the first field must be
+-- ('' for anything), fields and values
 
 if redis.call('EXISTS', KEYS[1]) == 0 then
   return {}
 end
-if ARGV[2] == '' or redis.call('HGET', KEYS[1], ARGV[3]) == ARGV[2] then
-  redis.call('HSET', KEYS[1], unpack(ARGV, 3))
+if ARGV[2] == '1' then
+  local flags = redis.call('HMGET', KEYS[1], 'is_staff', 'is_active')
+  if flags[1] ~= '0' and flags[2] ~= '0' then
+    return false
+  end
+end
+if ARGV[3] == '' or redis.call('HGET', KEYS[1], ARGV[4]) == ARGV[3] then
+  redis.call('HSET', KEYS[1], unpack(ARGV, 4))
 end
 if ARGV[1] == '1' then
   redis.call('HINCRBY', KEYS[1], 'epoch', 1)

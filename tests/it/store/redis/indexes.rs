@@ -206,3 +206,26 @@ async fn a_prefix_that_very_many_have_is_found_in_order_of_name_without_empty_pa
         assert_eq!(found.len(), 5_500, "{order:?}");
     }
 }
+
+#[tokio::test]
+async fn a_walk_past_very_many_goes_on_until_someone_is_found() {
+    let server = RedisServer::start();
+    let store = open(&server);
+    // Of 12,000, the last 5,500 begin so; the first ones and the very last are locked out.
+    add_many(&server, 12_000, |id| match id {
+        0..=6_500 => (format!("other{id}"), String::new()),
+        _ => (format!("zed{id:05}"), String::new()),
+    });
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut write = redis::pipe();
+    for id in (1..=6_500).chain([12_000]) {
+        write.hset(format!("authgate:user:{{{id}}}"), "is_active", "0");
+    }
+    write.query::<()>(&mut client.get_connection().unwrap()).unwrap();
+    store.sweep(SystemClock.now()).await.unwrap();
+    let prefix = Some("zed".to_owned());
+    let wanted = UserQuery { is_active: Some(false), prefix, ..query(UserColumn::Username) };
+    let page = store.find_users(&wanted, SystemClock.now()).await.unwrap();
+    let names: Vec<_> = page.users.iter().map(|listed| listed.user.username.as_str()).collect();
+    assert_eq!(names, ["zed12000"]);
+}

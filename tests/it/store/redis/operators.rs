@@ -3,6 +3,7 @@
 use super::*;
 use authgate::model::email::Email;
 use authgate::model::user::UserChange;
+use authgate::store::{Item, ItemKind};
 use tokio::task::JoinSet;
 
 const STAFF: &str = "authgate:staff";
@@ -120,4 +121,33 @@ async fn items_that_cannot_be_read_stop_no_sweep_and_no_deletion() {
     assert!(
         !server.ask::<Vec<String>>(&["KEYS", "*"]).contains(&"authgate:name:{alice}".to_owned())
     );
+}
+
+#[tokio::test]
+async fn a_lock_that_cannot_be_read_holds_for_as_long_as_a_new_one_would() {
+    let server = RedisServer::start();
+    let store = open(&server);
+    let locks = "authgate:items:{lock}";
+    let lock = |expires| Item {
+        expires: Some(expires),
+        key: "operators".to_owned(),
+        kind: ItemKind::Lock,
+        owner: None,
+        value: "mine".to_owned(),
+    };
+    let now = SystemClock.now();
+    let later = now.plus(Duration::from_secs(30));
+    for junk in ["junk", "", "x - y", "- ", "1"] {
+        server.ask::<u64>(&["DEL", locks]);
+        server.ask::<u64>(&["HSET", locks, "operators", junk]);
+        // Someone may be at it: it opens for nobody now.
+        assert!(!store.add_item(&lock(later), now).await.unwrap(), "{junk:?}");
+        assert!(!store.add_item(&lock(later.plus(Duration::from_secs(1))), now).await.unwrap());
+        assert!(store.add_item(&lock(in_an_hour()), later).await.unwrap(), "{junk:?}");
+    }
+    // What is kept for ever takes no end from another.
+    server.ask::<u64>(&["HSET", locks, "operators", "junk"]);
+    let forever = Item { expires: None, ..lock(later) };
+    assert!(!store.add_item(&forever, now).await.unwrap());
+    assert_eq!(server.ask::<String>(&["HGET", locks, "operators"]), "junk");
 }

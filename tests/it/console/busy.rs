@@ -1,0 +1,109 @@
+//! What is told where more passwords are typed than there are places for.
+
+use super::api::{key, send};
+use super::{Browser, make_operator};
+use crate::harness::gateway::{Gateway, PASSWORD};
+use crate::harness::http::Request;
+use serde_json::json;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+/// One hash at a time, which takes longer than all requests of a test need to arrive.
+const SLOW: &str = "
+[passwords]
+threads = 1
+argon2 = { memory = \"32MiB\", iterations = 4, parallelism = 1 }
+[limits]
+login_failures_per_account = { free = 1000, delay = \"1s\", max_delay = \"15m\" }
+login_failures_per_account_and_network = \"1000/1h\"
+console_failures_per_account = { free = 1000, delay = \"1s\", max_delay = \"15m\" }
+console_failures_per_account_and_network = \"1000/1m\"
+console_failures_per_network = \"1000/1m\"
+";
+
+/// How many try at once.
+const MANY: usize = 12;
+
+/// The statuses of what many are told who try at once, in order.
+fn told(attempt: impl Fn(&Barrier) -> u16 + Sync) -> Vec<u16> {
+    let barrier = Barrier::new(MANY);
+    let mut told: Vec<u16> = thread::scope(|scope| {
+        let tries = [(); MANY].map(|()| scope.spawn(|| attempt(&barrier)));
+        tries.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    told.sort_unstable();
+    told
+}
+
+fn console_tells(gateway: &Gateway, name: &str) -> Vec<u16> {
+    told(|barrier| {
+        let mut browser = Browser::of(gateway);
+        browser.get("/admin/login/");
+        barrier.wait();
+        let fields = [("username", name), ("password", "not-their-Passw0rd")];
+        browser.post("/admin/login/", &fields).status
+    })
+}
+
+fn api_tells(gateway: &Gateway, name: &str) -> Vec<u16> {
+    told(|barrier| {
+        barrier.wait();
+        let credentials = json!({ "username": name, "password": "not-their-Passw0rd" });
+        gateway.send(&Request::post("/api/login/").json(&credentials)).status
+    })
+}
+
+#[test]
+fn who_tries_much_at_once_is_told_the_same_of_staff_and_of_others() {
+    let gateway = Gateway::start(SLOW);
+    gateway.register("plain");
+    assert_eq!(gateway.try_login("plain").status, 200, "they are known from here");
+    make_operator(&gateway, "ada");
+    Browser::of(&gateway).sign_in("ada");
+    let of_staff = console_tells(&gateway, "ada");
+    assert!(of_staff.contains(&503) && of_staff.contains(&401), "{of_staff:?}");
+    assert_eq!(console_tells(&gateway, "plain"), of_staff);
+    gateway.run(&["user", "deactivate", "plain"]).done();
+    assert_eq!(console_tells(&gateway, "plain"), of_staff);
+}
+
+#[test]
+fn who_tries_much_at_once_is_told_the_same_of_names_that_nobody_has() {
+    let gateway = Gateway::start(SLOW);
+    make_operator(&gateway, "ada");
+    let plain = ["user", "create", "plain", "--password-stdin"];
+    gateway.run_with_input(&plain, PASSWORD).done();
+    let of_staff = console_tells(&gateway, "ada");
+    assert!(of_staff.contains(&503) && of_staff.contains(&401), "{of_staff:?}");
+    assert_eq!(console_tells(&gateway, "plain"), of_staff);
+    assert_eq!(console_tells(&gateway, "nobody"), of_staff);
+    assert_eq!(api_tells(&gateway, "nobody"), api_tells(&gateway, "plain"));
+}
+
+#[test]
+fn an_operator_whose_script_sets_many_passwords_leaves_the_others_their_places() {
+    let gateway = Gateway::start(SLOW);
+    for name in ["ada", "root"] {
+        make_operator(&gateway, name);
+    }
+    gateway.register("plain");
+    let id = gateway.run(&["user", "show", "plain", "--json"]).done().json()["id"].to_string();
+    let path = format!("/users/{id}/password");
+    let set = |key: &str| {
+        let body = json!({ "password": "another-Word-456" });
+        send(&gateway, key, ("POST", &path), &body).status
+    };
+    // Two keys of one operator, and one of another.
+    let [one, two, other] = ["ada", "ada", "root"].map(|owner| key(&gateway, owner, &[]));
+    let served = AtomicUsize::new(0);
+    let of_script = told(|barrier| {
+        if barrier.wait().is_leader() {
+            assert_eq!(set(&other), 200, "the other operator");
+            return 200;
+        }
+        let is_even = served.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
+        set(if is_even { &one } else { &two })
+    });
+    assert!(of_script.contains(&503), "{of_script:?}");
+}
