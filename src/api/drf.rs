@@ -257,6 +257,7 @@ impl From<NetworkError> for Problem {
             | NetworkError::LocksOut { .. }
             | NetworkError::TooMany => Self::Conflict(sentence(&error.to_string())),
             NetworkError::Store(error) => AuthError::Store(error).into(),
+            NetworkError::Unproved => AuthError::Unproved.into(),
         }
     }
 }
