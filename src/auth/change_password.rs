@@ -3,7 +3,7 @@
 use super::checks::{in_words, weaknesses};
 use super::issue::random_password;
 use super::login::{Door, ROUNDS, Typed};
-use super::{Auth, AuthError, HashError, Seat, Weakness};
+use super::{Auth, AuthError, HashError, ManageError, Seat, Weakness};
 use crate::model::event::{Actor, EventName};
 use crate::model::identity::Identity;
 use crate::model::password::Password;
@@ -107,6 +107,12 @@ impl Auth {
         }
         let weaknesses = self.weaknesses_for(user, new);
         (!weaknesses.is_empty()).then_some(ChangeError::WeakPassword(weaknesses))
+    }
+
+    /// Fails as [`Auth::set_password`] does if a password is too easy to guess, and sets nothing.
+    pub fn look_at_password(&self, user: &User, password: &Password) -> Result<(), ManageError> {
+        let weaknesses = self.weaknesses_for(user, password);
+        if weaknesses.is_empty() { Ok(()) } else { Err(ManageError::WeakPassword(weaknesses)) }
     }
 
     /// What is wrong with a password for a user who exists.

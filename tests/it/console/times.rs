@@ -236,14 +236,19 @@ fn a_proof_of_a_while_ago_lets_in_no_operator_whatever_a_page_forgets() {
         auth.set_password(&bob, password(), true, lately()).await.unwrap();
         let bob = auth.user_numbered(bob.id).await.unwrap();
         auth.create_token(bob.clone(), terms(), lately()).await.ok().unwrap();
-        let out = User { is_active: false, ..ada.clone() };
+        let eve =
+            auth.create_user(registration("eve"), staff, Proved::command_line()).await.unwrap();
+        let out = auth.deactivate(&eve, Actor::CommandLine).await.unwrap().user;
         let refused = [
             auth.promote(&bob, lately()).await.err(),
             auth.activate(&out, lately()).await.err(),
             auth.set_password(&ada, password(), false, lately()).await.err(),
+            auth.keep_password(&ada, lately()).await.err(),
+            auth.delete_user(&out, lately()).await.err(),
             auth.create_token(ada.clone(), terms(), lately()).await.err(),
             auth.reset_second_factor(&ada, lately()).await.err().map(ManageError::from),
             auth.begin_second_factor(&ada, lately()).await.err().map(ManageError::from),
+            auth.renew_recovery_codes(&ada, lately()).await.err().map(ManageError::from),
         ];
         for refused in refused {
             assert!(matches!(refused, Some(ManageError::Auth(AuthError::Unproved))));
