@@ -75,9 +75,7 @@ impl Refusal {
             }
             Self::Body(_) => "What was sent did not arrive whole. Please try again.".to_owned(),
             Self::Busy => "The gateway is busy. Please try again in a few seconds.".to_owned(),
-            Self::Failed => {
-                "The gateway could not do this. Nothing was changed; its log says why.".to_owned()
-            }
+            Self::Failed => "The gateway could not do this. Its log says why.".to_owned(),
             Self::Forged => {
                 "This request did not come from a page of the console, or its page is too old. \
                  Nothing was changed."

@@ -78,8 +78,7 @@ impl Auth {
                 let to = seat.hash(Arc::clone(&new)).await?;
                 if let Some(by) = swap.ends_keys {
                     // Before, so that none outlives what comes between.
-                    self.end_keys(&user, by.clone()).await?;
-                    has_ended_keys = true;
+                    has_ended_keys |= self.end_keys(&user, by.clone()).await? > 0;
                 }
                 let from = user.password.clone();
                 let change = PasswordChange { from, keep, to, user: user.id };

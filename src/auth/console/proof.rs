@@ -1,8 +1,10 @@
 //! What is not done on the word of a session alone, which someone else may have.
 //!
 //! Whatever lets someone in wants a [`Proved`], and nobody can make one but here: to make, activate or
-//! promote a user, to set a password, to take an authenticator app away, to hand out a token or a key.
-//! What shuts someone out wants none: it must be quick.
+//! promote a user, to set a password or have one kept, to take an authenticator app away, to hand out a
+//! token, a key or recovery codes; to delete a user, whose name is free then; to allow a network, and to
+//! have whoever is refused try again. So does the end of one's own other sessions, or a thief would keep
+//! their owner out. What shuts anyone else out wants none: it must be quick.
 
 use super::super::login::{Door, Typed};
 use super::super::{Auth, AuthError, Seat};

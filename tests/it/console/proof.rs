@@ -223,7 +223,10 @@ fn who_has_a_session_alone_allows_no_network_and_lets_nobody_guess_on() {
     let allow = [("network", "192.0.2.0/24"), ("treatment", "allow"), ("for", "forever")];
     let limits = browser.get("/admin/limits/").text();
     // Each time.
-    assert_eq!(browser.post("/admin/limits/networks/", &allow).status, 400);
+    for proof in [&[][..], &[("own_password", "wrong")]] {
+        let fields = [&allow[..], proof].concat();
+        assert_eq!(browser.post("/admin/limits/networks/", &fields).status, 400);
+    }
     let key = between(&limits, "name=\"limit\" value=\"", "\"").unwrap();
     forget_proofs(&redis);
     let shorter = [("network", "198.51.100.0/24"), ("treatment", "deny"), ("for", "10m")];
@@ -244,9 +247,6 @@ fn who_has_a_session_alone_allows_no_network_and_lets_nobody_guess_on() {
             let kept = format!("name=\"{name}\" value=\"{value}\"");
             assert!(answer.text().contains(&kept), "{kept}: {}", answer.text());
         }
-        assert!(
-            browser.post(&path, &[fields, &[("own_password", "wrong")]].concat()).status == 400
-        );
         let answer = browser.post(&path, &[fields, &[OWN]].concat());
         assert_eq!(answer.status, 302, "{path} {}", answer.text());
     }
@@ -380,4 +380,21 @@ fn no_code_is_spent_on_what_cannot_be() {
         let good = [("how", "typed"), ("password", NEW)];
         assert_eq!(browser.post(&set, &[&good[..], &proof].concat()).status, 302);
     });
+}
+
+#[test]
+fn no_code_is_spent_on_a_key_too_many() {
+    let gateway = Gateway::start("");
+    let (mut browser, app) = with_app(&gateway, "ada");
+    for number in 0..50 {
+        let name = number.to_string();
+        gateway.run(&["key", "create", "ada", &name, "--right", "users:read"]).done();
+    }
+    browser.get("/admin/account/keys/");
+    let code = app.code(0);
+    let proof = [OWN, ("code", code.as_str())];
+    let wish = [("name", "one more"), ("right", "users:read"), ("days", "7")];
+    let answer = browser.post("/admin/account/keys/", &[&wish[..], &proof].concat());
+    assert!(answer.status == 400 && answer.text().contains("as many"), "{}", answer.text());
+    assert_eq!(browser.post("/admin/account/totp/off/", &proof).status, 302);
 }
