@@ -182,6 +182,7 @@ fn identity_headers(criterion: &mut Criterion) {
             .map(HeaderName::from_static);
     let identification = Identification::new(IdentityHeaders { email, staff, user, user_id });
     let caller = Identity {
+        epoch: 0,
         is_staff: false,
         lasts: None,
         must_change: false,

@@ -28,6 +28,13 @@ struct State {
     users: HashMap<UserId, Mark<u64>>,
 }
 
+impl State {
+    fn cover(&self, user: UserId, epoch: u64, outages: u64) -> bool {
+        let mark = self.users.get(&user).filter(|mark| epoch <= mark.what);
+        mark.is_some_and(|mark| mark.is_needed(outages))
+    }
+}
+
 /// One that was ended.
 #[derive(Clone, Copy)]
 struct Mark<T> {
@@ -67,9 +74,8 @@ impl Tombstones {
     pub(super) fn cover(&self, token: &TokenRecord, outages: u64) -> bool {
         let state = self.state();
         let of_token = state.tokens.get(&Key::from(&token.digest));
-        let of_user = state.users.get(&token.user).filter(|mark| token.epoch <= mark.what);
         of_token.is_some_and(|mark| mark.is_needed(outages) && token.created < mark.ended)
-            || of_user.is_some_and(|mark| mark.is_needed(outages))
+            || state.cover(token.user, token.epoch, outages)
     }
 
     /// What the store has to write, again if it may have lost it.
@@ -156,6 +162,11 @@ impl Auth {
     fn mark<T>(&self, what: T, is_written: bool, outages: u64) -> Mark<T> {
         let (at, ended) = (self.clock.instant(), self.clock.now());
         Mark { at, ended, what, written: is_written.then_some(outages) }
+    }
+
+    /// Whether all that was said at an epoch of a user has ended here, whatever the store says.
+    pub(super) fn has_ended(&self, user: UserId, epoch: u64) -> bool {
+        self.tombstones.state().cover(user, epoch, self.cache.outages())
     }
 
     /// Before a user gets a token: the end of earlier ones must not end it, too.

@@ -2,7 +2,7 @@
 //! page where the code is typed, and becomes a session under another id.
 
 use super::super::{Auth, AuthError};
-use super::session::{SessionId, SessionSettings, Visitor, may_be_signed_in};
+use super::session::{SessionId, SessionSettings, Visitor};
 use super::totp::Proof;
 use crate::model::event::{Actor, EventName};
 use crate::model::user::User;
@@ -109,7 +109,8 @@ impl Auth {
                 Some(owner) => self.store.user(owner).await?,
                 None => None,
             };
-            let is_good = |user: &User| may_be_signed_in(user, half.epoch) && half.tries < TRIES;
+            let is_good =
+                |user: &User| self.may_be_signed_in(user, half.epoch) && half.tries < TRIES;
             let Some(user) = user.filter(is_good) else {
                 self.store.remove_item(ItemKind::Session, &key(id)).await?;
                 return Ok(None);

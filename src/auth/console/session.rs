@@ -1,6 +1,7 @@
 //! Who is signed in at the console.
 
 use super::super::issue::random_bytes;
+use super::super::operators::is_operator;
 use super::super::{Auth, AuthError};
 use super::unless_full;
 use crate::clock::Timestamp;
@@ -140,7 +141,7 @@ impl Auth {
         };
         let mut kept = Kept::read(&item)?;
         let user = self.store.user(owner).await?;
-        let is_good = |user: &User| may_be_signed_in(user, kept.epoch);
+        let is_good = |user: &User| self.may_be_signed_in(user, kept.epoch);
         let Some(user) = user.filter(is_good).filter(|_| kept.ends(settings) > now) else {
             unless_full(self.store.remove_item(ItemKind::Session, &id.key()).await);
             return Ok(None);
@@ -208,7 +209,8 @@ impl Auth {
         };
         let kept = Kept::read(&item)?;
         let user = self.store.user(owner).await?;
-        let is_good = |user: &User| may_be_signed_in(user, kept.epoch) && kept.ends(settings) > now;
+        let is_good =
+            |user: &User| self.may_be_signed_in(user, kept.epoch) && kept.ends(settings) > now;
         Ok(user.filter(is_good))
     }
 
@@ -216,11 +218,11 @@ impl Auth {
     pub async fn end_session(&self, id: &SessionId) -> Result<bool, AuthError> {
         Ok(self.store.remove_item(ItemKind::Session, &id.key()).await?)
     }
-}
 
-/// Whether a user may be signed in by what was said at an epoch of theirs.
-pub(super) fn may_be_signed_in(user: &User, epoch: u64) -> bool {
-    user.is_active && user.is_staff && user.epoch == epoch
+    /// Whether a user may be signed in by what was said at an epoch of theirs.
+    pub(super) fn may_be_signed_in(&self, user: &User, epoch: u64) -> bool {
+        is_operator(user) && user.epoch == epoch && !self.has_ended(user.id, epoch)
+    }
 }
 
 impl SessionSettings {
