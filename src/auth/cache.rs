@@ -194,7 +194,8 @@ impl Cache {
         self.metrics.feed_lost();
         self.is_lost.store(true, Ordering::SeqCst);
         let was_trusted = self.trusted_until.swap(0, Ordering::SeqCst) != 0;
-        self.outages.fetch_add(u64::from(was_trusted), Ordering::SeqCst);
+        // Also when it was not there before: every time the servers may be others.
+        self.outages.fetch_add(1, Ordering::SeqCst);
         was_trusted
     }
 

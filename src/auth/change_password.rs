@@ -82,7 +82,8 @@ impl Auth {
                 }
                 let from = user.password.clone();
                 let change = PasswordChange { from, keep, to, user: user.id };
-                if self.store.replace_password(change).await? {
+                let replaced = self.store.replace_password(change);
+                if self.ending_tokens_of(&user, replaced, |done| *done).await? {
                     return Ok(Ok(user));
                 }
                 found = self.find(username).await?;

@@ -14,8 +14,10 @@ use std::time::{Duration, Instant};
 
 /// How long it is remembered what the store has written: by then its replicas have it, too.
 const REMEMBERED_FOR: Duration = Duration::from_mins(1);
-/// How many are remembered that the store has written.
+/// Beyond how many they are remembered for a tenth of that.
 const MOST: usize = 100_000;
+/// By how much the clocks of gateways may differ.
+const SKEW: Duration = Duration::from_secs(2);
 
 /// What was ended lately.
 #[derive(Default)]
@@ -29,21 +31,20 @@ struct State {
 }
 
 impl State {
-    fn cover(&self, user: UserId, epoch: u64, outages: u64) -> bool {
-        let mark = self.users.get(&user).filter(|mark| epoch <= mark.what);
-        mark.is_some_and(|mark| mark.is_needed(outages))
+    fn of_user(&self, user: UserId, epoch: u64, outages: u64) -> Option<&Mark<u64>> {
+        self.users.get(&user).filter(|mark| epoch <= mark.what && mark.is_needed(outages))
     }
 }
 
 /// One that was ended.
 #[derive(Clone, Copy)]
 struct Mark<T> {
+    /// Since when the store is known to have it, as far as is known.
     at: Instant,
-    /// By the clock: a token of the same text that was made later is another.
     ended: Timestamp,
-    /// How often the store had been lost when it had written this; `None` if it has not written it.
-    written: Option<u64>,
     what: T,
+    /// How often the feed had been lost when the store had this; `None` if it has not written it.
+    written: Option<u64>,
 }
 
 impl<T> Mark<T> {
@@ -51,6 +52,18 @@ impl<T> Mark<T> {
     /// any more that has.
     fn is_needed(&self, outages: u64) -> bool {
         self.written != Some(outages)
+    }
+
+    /// Whether a token was there by then, by the clocks of two gateways.
+    fn is_after(&self, created: Timestamp) -> bool {
+        created < self.ended.plus(SKEW)
+    }
+
+    fn is_written(&mut self, outages: u64, was_lost: bool, now: Instant) {
+        self.written = Some(outages);
+        if was_lost {
+            self.at = now;
+        }
     }
 }
 
@@ -74,46 +87,41 @@ impl Tombstones {
     pub(super) fn cover(&self, token: &TokenRecord, outages: u64) -> bool {
         let state = self.state();
         let of_token = state.tokens.get(&Key::from(&token.digest));
-        of_token.is_some_and(|mark| mark.is_needed(outages) && token.created < mark.ended)
-            || state.cover(token.user, token.epoch, outages)
+        let of_user = state.of_user(token.user, token.epoch, outages);
+        of_token.is_some_and(|mark| mark.is_needed(outages))
+            || of_user.is_some_and(|mark| mark.is_after(token.created))
     }
 
     /// What the store has to write, again if it may have lost it.
-    fn to_write(&self, outages: u64) -> (Vec<Mark<TokenDigest>>, Vec<(UserId, u64)>) {
+    fn to_write(&self, outages: u64) -> (Vec<TokenDigest>, Vec<(UserId, Mark<u64>)>) {
         let state = self.state();
         let tokens = state.tokens.values().filter(|mark| mark.is_needed(outages));
         let users = state.users.iter().filter(|(_, mark)| mark.is_needed(outages));
-        let users = users.map(|(user, mark)| (*user, mark.what));
-        (tokens.copied().collect(), users.collect())
+        let users = users.map(|(user, mark)| (*user, *mark));
+        (tokens.map(|mark| mark.what).collect(), users.collect())
     }
 
-    fn token_is_written(&self, digest: &TokenDigest, outages: u64) {
-        if let Some(mark) = self.state().tokens.get_mut(&Key::from(digest)) {
-            mark.written = Some(outages);
-        }
+    fn change_token(&self, digest: &TokenDigest, change: impl FnOnce(&mut Mark<TokenDigest>)) {
+        self.state().tokens.get_mut(&Key::from(digest)).map(change);
     }
 
-    fn tokens_of_are_written(&self, user: UserId, epoch: u64, outages: u64) {
-        if let Some(mark) = self.state().users.get_mut(&user).filter(|mark| mark.what <= epoch) {
-            mark.written = Some(outages);
-        }
+    fn change_user(&self, user: UserId, epoch: u64, change: impl FnOnce(&mut Mark<u64>)) {
+        self.state().users.get_mut(&user).filter(|mark| mark.what <= epoch).map(change);
     }
 
-    /// The epoch of a user's tokens whose end is not written yet.
-    fn unwritten(&self, user: UserId, outages: u64) -> Option<u64> {
-        let state = self.state();
-        state.users.get(&user).filter(|mark| mark.is_needed(outages)).map(|mark| mark.what)
+    /// What is to be written of a user's tokens.
+    fn unwritten(&self, user: UserId, outages: u64) -> Option<Mark<u64>> {
+        self.state().users.get(&user).filter(|mark| mark.is_needed(outages)).copied()
     }
 
     /// Lets go of what the store has had for long enough.
-    fn forget_old(&self, now: Instant) {
+    fn forget_old(&self, now: Instant, outages: u64) {
         let mut state = self.state();
         let is_many = state.tokens.len() + state.users.len() > MOST;
-        let stays = |at: Instant, is_written: bool| {
-            !is_written || (!is_many && now.saturating_duration_since(at) < REMEMBERED_FOR)
-        };
-        state.tokens.retain(|_, mark| stays(mark.at, mark.written.is_some()));
-        state.users.retain(|_, mark| stays(mark.at, mark.written.is_some()));
+        let enough = if is_many { REMEMBERED_FOR / 10 } else { REMEMBERED_FOR };
+        let is_old = |at: Instant| now.saturating_duration_since(at) >= enough;
+        state.tokens.retain(|_, mark| mark.is_needed(outages) || !is_old(mark.at));
+        state.users.retain(|_, mark| mark.is_needed(outages) || !is_old(mark.at));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -166,14 +174,14 @@ impl Auth {
 
     /// Whether all that was said at an epoch of a user has ended here, whatever the store says.
     pub(super) fn has_ended(&self, user: UserId, epoch: u64) -> bool {
-        self.tombstones.state().cover(user, epoch, self.cache.outages())
+        self.tombstones.state().of_user(user, epoch, self.cache.outages()).is_some()
     }
 
     /// Before a user gets a token: the end of earlier ones must not end it, too.
     pub(super) async fn settle(&self, user: &User) -> Result<(), StoreError> {
         let outages = self.cache.outages();
         match self.tombstones.unwritten(user.id, outages) {
-            Some(epoch) => self.end_epoch(user.id, epoch, outages).await.map(drop),
+            Some(mark) => self.write_user(user.id, mark, outages).await.map(drop),
             None => Ok(()),
         }
     }
@@ -183,25 +191,25 @@ impl Auth {
         const PAUSE: Duration = Duration::from_secs(1);
         loop {
             tokio::time::sleep(PAUSE).await;
+            let outages = self.cache.outages();
             // It may be away still: then the next time.
-            let _ = self.write_again().await;
-            self.tombstones.forget_old(self.clock.instant());
+            let _ = self.write_again(outages).await;
+            self.tombstones.forget_old(self.clock.instant(), outages);
         }
     }
 
-    async fn write_again(&self) -> Result<(), StoreError> {
-        let outages = self.cache.outages();
+    /// Users first: each of theirs ends many.
+    async fn write_again(&self, outages: u64) -> Result<(), StoreError> {
         let (tokens, users) = self.tombstones.to_write(outages);
         let mut lost = 0;
-        for Mark { ended, what: digest, .. } in tokens {
-            let found = self.store.token(digest).await?;
-            if found.is_some_and(|(token, _)| token.created < ended) {
-                lost += u64::from(self.store.revoke_token(digest).await?);
-            }
-            self.tombstones.token_is_written(&digest, outages);
+        for (user, mark) in users {
+            lost += u64::from(unless_corrupt(self.write_user(user, mark, outages).await)?);
         }
-        for (user, epoch) in users {
-            lost += u64::from(self.end_epoch(user, epoch, outages).await?);
+        for digest in tokens {
+            let was_lost = unless_corrupt(self.store.revoke_token(digest).await)?;
+            let now = self.clock.instant();
+            self.tombstones.change_token(&digest, |mark| mark.is_written(outages, was_lost, now));
+            lost += u64::from(was_lost);
         }
         if lost > 0 {
             self.metrics.tombstones_replayed(lost);
@@ -210,13 +218,36 @@ impl Auth {
         Ok(())
     }
 
-    /// Ends the tokens of an epoch, unless they have ended; says whether it had to.
-    async fn end_epoch(&self, user: UserId, epoch: u64, outages: u64) -> Result<bool, StoreError> {
-        let is_due = self.store.user(user).await?.is_some_and(|user| user.epoch <= epoch);
-        if is_due {
-            self.store.revoke_tokens_of(user).await?;
+    /// Ends what a user had by then, unless it has ended; says whether it had to. Tokens that were
+    /// made later, by another gateway, are left alone.
+    async fn write_user(
+        &self,
+        id: UserId,
+        mark: Mark<u64>,
+        outages: u64,
+    ) -> Result<bool, StoreError> {
+        let was_lost = self.store.user(id).await?.is_some_and(|user| user.epoch <= mark.what);
+        if was_lost {
+            let tokens = self.store.tokens_of(id, self.clock.now()).await?;
+            if tokens.iter().all(|token| mark.is_after(token.record.created)) {
+                self.store.revoke_tokens_of(id).await?;
+            } else {
+                for token in tokens.iter().filter(|token| mark.is_after(token.record.created)) {
+                    self.store.revoke_token(token.record.digest).await?;
+                }
+            }
         }
-        self.tombstones.tokens_of_are_written(user, epoch, outages);
-        Ok(is_due)
+        let now = self.clock.instant();
+        let written = |mark: &mut Mark<u64>| mark.is_written(outages, was_lost, now);
+        self.tombstones.change_user(id, mark.what, written);
+        Ok(was_lost)
+    }
+}
+
+/// What cannot be read must not keep the rest from being written.
+fn unless_corrupt(written: Result<bool, StoreError>) -> Result<bool, StoreError> {
+    match written {
+        Err(StoreError::Corrupt { .. }) => Ok(false),
+        written => written,
     }
 }

@@ -11,7 +11,7 @@ pub(super) enum Address {
     /// One server.
     One(ConnectionInfo),
     /// Sentinels, and the name by which they know the primary.
-    Sentinel { access: Access, name: String, sentinels: Vec<Server> },
+    Sentinel { access: Access, name: String, of_sentinels: Access, sentinels: Vec<Server> },
 }
 
 /// A host and a port.
@@ -39,11 +39,6 @@ impl Access {
         };
         let info = address.into_connection_info()?.set_redis_settings(self.settings.clone());
         Ok(Node::new(info)?)
-    }
-
-    /// The same without what only a primary needs: sentinels have no databases.
-    pub(super) fn without_database(&self) -> Self {
-        Self { is_tls: self.is_tls, settings: self.settings.clone().set_db(0) }
     }
 }
 
@@ -78,15 +73,30 @@ impl Address {
                 Some(Self::Cluster { access: Access { is_tls, settings }, seeds: servers })
             }
             "sentinel" => {
+                let (path, query) = path.split_once('?').unwrap_or((path, ""));
                 let (name, database) = path.split_once('/').unwrap_or((path, ""));
                 let settings = of("host", database)?.redis_settings().clone();
                 let access = Access { is_tls, settings };
+                let of_sentinels = Access { is_tls, settings: of_sentinels(query)? };
                 let name = (!name.is_empty()).then(|| name.to_owned())?;
-                Some(Self::Sentinel { access, name, sentinels: servers })
+                Some(Self::Sentinel { access, name, of_sentinels, sentinels: servers })
             }
             _ => None,
         }
     }
+}
+
+/// What sentinels want to know, which have passwords of their own or none.
+fn of_sentinels(query: &str) -> Option<RedisConnectionInfo> {
+    let mut settings = RedisConnectionInfo::default();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        settings = match &*name {
+            "sentinel_user" => settings.set_username(value),
+            "sentinel_password" => settings.set_password(value),
+            _ => return None,
+        };
+    }
+    Some(settings)
 }
 
 /// One of many servers, with the port that it has where none is written.
@@ -125,10 +135,12 @@ mod tests {
 
     #[test]
     fn sentinels_are_read_with_the_name_of_the_primary() {
-        let url = "redis+sentinel://gate:p%40ss@one:1,two,[::1]:3/main/2";
-        let Some(Address::Sentinel { access, name, sentinels }) = Address::parse(url) else {
+        let url = "redis+sentinel://gate:p%40ss@one:1,two,[::1]:3/main/2?sentinel_password=a%2Bb";
+        let Some(Address::Sentinel { access, name, of_sentinels, sentinels }) = Address::parse(url)
+        else {
             panic!("no sentinels")
         };
+        assert_eq!(of_sentinels.settings.password(), Some("a+b"));
         assert_eq!(servers(&sentinels), ["one:1", "two:26379", "::1:3"]);
         assert_eq!((name.as_str(), access.is_tls, access.settings.db()), ("main", false, 2));
         assert_eq!(access.settings.password(), Some("p@ss"));
@@ -155,6 +167,7 @@ mod tests {
             "redis+sentinel://one:1,:2/main",
             "redis+sentinel://one:port/main",
             "redis+sentinel://one/main/db",
+            "redis+sentinel://one/main?password=x",
             "redis+cluster://one/1",
             "redis+cluster://",
             "redis+cluster://one,/",

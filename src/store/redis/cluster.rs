@@ -95,8 +95,10 @@ impl Cluster {
                 Err(failure) if ways < WAYS => failure,
                 answer => return answer,
             };
-            ways += 1;
-            how.is_exception = false;
+            // The exception holds on while the keys are on their way.
+            let is_waiting = matches!(failure.fault, Fault::OnTheWay);
+            ways += usize::from(!is_waiting);
+            how.is_exception &= is_waiting;
             match &failure.fault {
                 Fault::Moved(to) => {
                     self.ask_for_slots().await?;
@@ -250,6 +252,10 @@ impl Cluster {
         }
         let slots = self.best_answer().await?;
         *asked = Some(Instant::now());
+        if self.slots.load().as_ref().is_some_and(|known| known.epoch > slots.epoch) {
+            // Those who know better did not answer in time.
+            return Ok(());
+        }
         let before = self.slots.swap(Some(Arc::new(slots)));
         let now = self.slots.load();
         let (before, now) = (before.as_deref(), now.as_deref());

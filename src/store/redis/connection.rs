@@ -24,10 +24,11 @@ const QUEUE: usize = 1024;
 ///
 /// Not the crate's `ConnectionManager`: that one keeps a connection on which requests time out, so
 /// a server that vanished without a word (a failover, a firewall) would stay away for minutes.
-#[derive(Default)]
 pub(super) struct Connection {
     /// Who connects; the others wait for the outcome.
     connecting: Turn<()>,
+    /// How long a reply may take.
+    reply_within: Duration,
     state: Mutex<State>,
 }
 
@@ -56,6 +57,11 @@ pub(super) struct Live {
 }
 
 impl Connection {
+    /// A connection that is not made yet.
+    pub(super) fn new(reply_within: Duration) -> Self {
+        Self { connecting: Turn::default(), reply_within, state: Mutex::default() }
+    }
+
     /// Has the connection made anew for the next who ask: this one is of no more use.
     pub(super) fn forget(&self, live: &Live) {
         self.state().live.take_if(|current| current.serial == live.serial);
@@ -78,7 +84,7 @@ impl Connection {
         if let Some(failure) = self.state().failure_since(attempts) {
             return Err(failure);
         }
-        let outcome = connect(client).await;
+        let outcome = connect(client, self.reply_within).await;
         let mut state = self.state();
         state.attempts += 1;
         state.silent =
@@ -104,12 +110,12 @@ impl Connection {
     }
 }
 
-async fn connect(client: &Client) -> Result<MultiplexedConnection, Fault> {
+async fn connect(client: &Client, reply_within: Duration) -> Result<MultiplexedConnection, Fault> {
     let connection = timeout(CONNECT_WITHIN, async {
-        match connect_once(client).await {
+        match connect_once(client, reply_within).await {
             Err(Fault::Lost(_)) => {
                 sleep(SECOND_ATTEMPT_AFTER).await;
-                connect_once(client).await
+                connect_once(client, reply_within).await
             }
             result => result,
         }
@@ -118,10 +124,13 @@ async fn connect(client: &Client) -> Result<MultiplexedConnection, Fault> {
 }
 
 /// Connects, and refuses a server that is too old before it is asked anything else.
-async fn connect_once(client: &Client) -> Result<MultiplexedConnection, Fault> {
+async fn connect_once(
+    client: &Client,
+    reply_within: Duration,
+) -> Result<MultiplexedConnection, Fault> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(REPLY_WITHIN))
-        .set_response_timeout(Some(REPLY_WITHIN))
+        .set_response_timeout(Some(reply_within))
         .set_pipeline_buffer_size(QUEUE);
     let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
     let info: String = redis::cmd("INFO").arg("server").query_async(&mut connection).await?;

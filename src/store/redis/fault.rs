@@ -15,6 +15,8 @@ pub(super) enum Fault {
     Asked(Server),
     /// It answered with something that a store would not have written.
     Corrupt(String),
+    /// It is cut off from the others of its cluster, or some of them are lost.
+    CutOff,
     /// The connection broke, perhaps long ago.
     Lost(String),
     /// That server has the key; nothing was done.
@@ -40,6 +42,7 @@ impl Fault {
             Self::Lost(_) | Self::Silent => true,
             Self::Asked(_)
             | Self::Corrupt(_)
+            | Self::CutOff
             | Self::Moved(_)
             | Self::OnTheWay
             | Self::ReadOnly
@@ -51,7 +54,7 @@ impl Fault {
 
     /// Whether another server may be the primary by now.
     pub(super) fn doubts_primary(&self) -> bool {
-        matches!(self, Self::Lost(_) | Self::ReadOnly | Self::Silent)
+        matches!(self, Self::CutOff | Self::Lost(_) | Self::ReadOnly | Self::Silent)
     }
 
     /// Tells which server it was.
@@ -76,6 +79,7 @@ impl From<Failure> for StoreError {
             Fault::Asked(_) | Fault::Moved(_) => {
                 "it is a node of a Redis Cluster: write redis+cluster:// in its address".to_owned()
             }
+            Fault::CutOff => "its cluster is down: not all of its slots have a primary".to_owned(),
             Fault::OnTheWay => "its keys are on their way to another server".to_owned(),
             Fault::ReadOnly => "it is a replica, which takes no writes".to_owned(),
             Fault::Silent => "no answer in time".to_owned(),
@@ -134,8 +138,9 @@ fn said(code: &str, details: &str) -> Fault {
         return Fault::Corrupt("a key holds another type of value".to_owned());
     }
     match code {
-        "READONLY" => return Fault::ReadOnly,
+        _ if is("READONLY") => return Fault::ReadOnly,
         "TRYAGAIN" => return Fault::OnTheWay,
+        "CLUSTERDOWN" => return Fault::CutOff,
         _ => {}
     }
     Fault::Refused(match code {
@@ -144,7 +149,6 @@ fn said(code: &str, details: &str) -> Fault {
         "NOPERM" => format!("the user in its address may not do this: {details}"),
         "LOADING" => "it is still loading its data".to_owned(),
         "MISCONF" => "it takes no writes, because it cannot save them to disk".to_owned(),
-        "CLUSTERDOWN" => "its cluster is down: not all of its slots have a primary".to_owned(),
         "CROSSSLOT" => {
             "it is a node of a Redis Cluster: write redis+cluster:// in its address".to_owned()
         }

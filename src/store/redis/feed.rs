@@ -6,6 +6,7 @@
 //! theirs is, and that they are primaries still.
 
 use super::fault::{Failure, Fault};
+use super::link::Primaries;
 use super::node::Node;
 use super::{RedisStore, keys, slots};
 use crate::store::{Change, StoreError, Watcher};
@@ -46,6 +47,18 @@ impl RedisStore {
         beat: Duration,
     ) -> Result<Infallible, StoreError> {
         let mut primaries = self.link.primaries().await?;
+        let nodes = primaries.nodes.clone();
+        let outcome = self.follow_these(&mut primaries, watcher, beat).await;
+        self.link.doubt(&nodes).await;
+        outcome
+    }
+
+    async fn follow_these(
+        &self,
+        primaries: &mut Primaries,
+        watcher: Arc<dyn Watcher>,
+        beat: Duration,
+    ) -> Result<Infallible, StoreError> {
         let connects = primaries.nodes.iter().map(|node| Source::open(node, &watcher));
         let sources = try_join_all(connects).await?;
         let ends = select_all(sources.iter().map(|source| {
@@ -129,7 +142,7 @@ impl Source {
         let mut command = cmd("CLUSTER");
         let info: String = self.ask(command.arg("INFO"), beat).await?;
         if !slots::is_well(&info) {
-            return Err(self.fails(Fault::Refused("its cluster is down".to_owned())));
+            return Err(self.fails(Fault::CutOff));
         }
         slots::epoch(&info).ok_or_else(|| self.fails(Fault::Corrupt("no epoch".to_owned())))
     }

@@ -106,7 +106,11 @@ impl RedisStore {
             }
         };
         let primaries = self.link.primaries().await?;
-        try_join_all(primaries.nodes.into_iter().map(ask)).await?;
+        let answers = try_join_all(primaries.nodes.iter().cloned().map(ask)).await;
+        if answers.is_err() {
+            self.link.doubt(&primaries.nodes).await;
+        }
+        answers?;
         Ok(())
     }
 

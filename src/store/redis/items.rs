@@ -79,7 +79,7 @@ impl RedisStore {
     }
 
     pub(super) async fn drop_item(&self, kind: ItemKind, key: &str) -> Result<bool, StoreError> {
-        self.link.ask_once(Request::Command(&Cmd::hdel(keys::items(kind), key))).await
+        self.link.end(Request::Command(&Cmd::hdel(keys::items(kind), key)), false).await
     }
 
     pub(super) async fn drop_items_of(&self, owner: UserId) -> Result<(), StoreError> {

@@ -35,8 +35,8 @@ impl Link {
         let servers = match address {
             Address::Cluster { access, seeds } => Servers::Cluster(Cluster::new(access, seeds)),
             Address::One(info) => Servers::One(Arc::new(Node::new(info)?)),
-            Address::Sentinel { access, name, sentinels } => {
-                Servers::Sentinel(Sentinel::new(access, name, &sentinels)?)
+            Address::Sentinel { access, name, of_sentinels, sentinels } => {
+                Servers::Sentinel(Sentinel::new(access, name, &of_sentinels, &sentinels)?)
             }
         };
         Ok(Self { replicas: 0, servers })
@@ -123,6 +123,16 @@ impl Link {
                 [node] => sentinel.names(node).await,
                 _ => false,
             },
+        }
+    }
+
+    /// Has it asked anew who answers for keys: those that were did not do as they should.
+    pub(super) async fn doubt(&self, nodes: &[Arc<Node>]) {
+        match &self.servers {
+            // If nobody answers that now, the next one asks again.
+            Servers::Cluster(cluster) => drop(cluster.ask_for_slots().await),
+            Servers::One(_) => {}
+            Servers::Sentinel(sentinel) => nodes.iter().for_each(|node| sentinel.doubt(node)),
         }
     }
 

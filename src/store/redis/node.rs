@@ -13,6 +13,9 @@ use std::time::Duration;
 /// How long replicas may take to have what was written.
 const REPLICATED_WITHIN: Duration = Duration::from_millis(200);
 
+/// How long a reply may take where others wait for replicas first.
+const WAITED_WITHIN: Duration = Duration::from_millis(650);
+
 /// A server, and the connections to it.
 pub(super) struct Node {
     client: Client,
@@ -24,7 +27,7 @@ pub(super) struct Node {
 impl Node {
     /// A server that is not connected yet.
     pub(super) fn new(info: ConnectionInfo) -> RedisResult<Self> {
-        let (usual, waiting) = (Connection::default(), Connection::default());
+        let (usual, waiting) = (Connection::new(REPLY_WITHIN), Connection::new(WAITED_WITHIN));
         Ok(Self { client: Client::open(info)?, usual, waiting })
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// How long to wait for another answer after the first: those that are lost answer late or never.
-const SECOND_OPINION: Duration = Duration::from_millis(30);
+const SECOND_OPINION: Duration = Duration::from_millis(100);
 
 /// The answer of the one that has seen the latest epoch. Fails with one of the failures if nobody
 /// answers.

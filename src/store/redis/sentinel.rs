@@ -5,7 +5,7 @@ use super::fault::{Failure, Fault};
 use super::node::Node;
 use super::opinions::latest;
 use super::request::{How, Request};
-use redis::FromRedisValue;
+use redis::{FromRedisValue, pipe};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -25,6 +25,8 @@ pub(super) struct Sentinel {
 
 struct Current {
     asked: Instant,
+    /// The epoch in which it became the primary.
+    epoch: u64,
     is_doubted: bool,
     node: Arc<Node>,
     server: Server,
@@ -32,11 +34,15 @@ struct Current {
 
 impl Sentinel {
     /// Asks nobody yet.
-    pub(super) fn new(access: Access, name: String, sentinels: &[Server]) -> Result<Self, Fault> {
+    pub(super) fn new(
+        access: Access,
+        name: String,
+        of_sentinels: &Access,
+        sentinels: &[Server],
+    ) -> Result<Self, Fault> {
         let places = sentinels.iter().map(|server| format!("{}:{}", server.host, server.port));
         let description =
             format!("{} by sentinels {}", name, places.collect::<Vec<_>>().join(", "));
-        let of_sentinels = access.without_database();
         let nodes = sentinels.iter().map(|server| of_sentinels.node(server).map(Arc::new));
         let sentinels = nodes.collect::<Result<_, _>>()?;
         Ok(Self { access, current: Mutex::default(), description, name, sentinels })
@@ -58,14 +64,20 @@ impl Sentinel {
             }
         }
         let asked = Instant::now();
-        let server = self.whereabouts().await?;
+        let (server, epoch) = self.whereabouts().await?;
         let mut current = self.current();
+        if let Some(known) = current.as_mut().filter(|known| known.epoch > epoch) {
+            // Somebody else has heard of a later one meanwhile.
+            known.asked = asked;
+            return Ok(Arc::clone(&known.node));
+        }
         // The same place keeps its connection.
         let node = match current.take() {
             Some(known) if known.server == server => known.node,
             _ => Arc::new(self.access.node(&server).map_err(|fault| fault.in_place(self.place()))?),
         };
-        *current = Some(Current { asked, is_doubted: false, node: Arc::clone(&node), server });
+        *current =
+            Some(Current { asked, epoch, is_doubted: false, node: Arc::clone(&node), server });
         Ok(node)
     }
 
@@ -80,36 +92,30 @@ impl Sentinel {
 
     /// Whether the sentinels still name this primary; true if none of them answers.
     pub(super) async fn names(&self, node: &Arc<Node>) -> bool {
-        let Ok(server) = self.whereabouts().await else { return true };
+        let Ok((server, _)) = self.whereabouts().await else { return true };
         let current = self.current();
         current.as_ref().is_some_and(|it| it.server == server && Arc::ptr_eq(&it.node, node))
     }
 
-    /// What those sentinels say that have seen the latest change.
-    async fn whereabouts(&self) -> Result<Server, Failure> {
-        let mut command = redis::cmd("SENTINEL");
-        command.arg("MASTER").arg(&self.name);
-        let command = &command;
+    /// What those sentinels say that have seen the latest change. One that promotes a replica tells
+    /// its place by the first command and its epoch by the second.
+    async fn whereabouts(&self) -> Result<(Server, u64), Failure> {
+        let mut ask = pipe();
+        ask.cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(&self.name);
+        ask.cmd("SENTINEL").arg("MASTER").arg(&self.name);
+        let ask = &ask;
         let answers = self.sentinels.iter().map(|node| async move {
-            let about: HashMap<String, String> =
-                node.ask(&Request::Command(command), How::default()).await?;
-            let number = |field: &str| about.get(field)?.parse().ok();
-            let port = about.get("port").and_then(|port| port.parse().ok());
-            match (about.get("ip"), port, number("config-epoch")) {
-                (Some(host), Some(port), Some(epoch)) => {
-                    Ok((Server { host: host.clone(), port }, epoch))
-                }
-                _ => {
-                    Err(Fault::Corrupt("the sentinel does not say where the primary is".to_owned())
-                        .in_place(&node.place()))
-                }
-            }
+            let (place, about): (Option<(String, u16)>, HashMap<String, String>) =
+                node.ask(&Request::Batch(ask), How::default()).await?;
+            let epoch = about.get("config-epoch").and_then(|epoch| epoch.parse().ok());
+            let (Some((host, port)), Some(epoch)) = (place, epoch) else {
+                let problem = "the sentinel does not say where the primary is".to_owned();
+                return Err(Fault::Corrupt(problem).in_place(&node.place()));
+            };
+            Ok((Server { host, port }, epoch))
         });
         let latest = latest(answers, |(_, epoch)| *epoch).await;
-        let failed = |failure: Option<Failure>| {
-            failure.unwrap_or_else(|| Fault::Silent.in_place(self.place()))
-        };
-        latest.map(|(server, _)| server).map_err(failed)
+        latest.map_err(|failure| failure.unwrap_or_else(|| Fault::Silent.in_place(self.place())))
     }
 
     fn current(&self) -> MutexGuard<'_, Option<Current>> {

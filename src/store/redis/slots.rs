@@ -50,6 +50,9 @@ impl Slots {
         let Value::Array(spans) = slots else { return Err(not_so()) };
         let spans: Option<Vec<Span>> = spans.iter().map(|span| read_span(span, by)).collect();
         let mut spans = spans.ok_or_else(not_so)?;
+        if !is_well(info) {
+            return Err(Fault::CutOff);
+        }
         if spans.is_empty() {
             return Err(Fault::Refused("it has no part in a cluster".to_owned()));
         }
