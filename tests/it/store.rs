@@ -19,7 +19,7 @@ macro_rules! contract {
                 a_locked_out_user_keeps_nothing_but_the_account
                 a_new_password_ends_the_tokens
                 taking_staff_away_ends_the_tokens
-                what_gives_rights_ends_no_token
+                a_token_of_an_ordinary_user_never_becomes_one_of_staff
                 a_rehash_replaces_the_hash_that_was_verified
                 a_rehash_leaves_another_password_alone
                 an_owners_new_password_ends_all_tokens_but_the_one_that_is_kept
