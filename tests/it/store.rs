@@ -59,6 +59,11 @@ macro_rules! contract {
                 of_many_at_once_one_adds_replaces_or_removes
                 what_is_counted_in_a_minute_adds_up
                 every_series_is_kept_under_its_own_name;
+            locks:
+                a_lock_is_one_holders_until_they_let_go
+                a_lock_that_was_left_behind_ends
+                a_lock_that_was_taken_by_a_wrong_clock_ends_as_soon
+                of_many_at_once_one_takes_a_lock;
             tokens:
                 a_token_reads_back_with_its_user
                 a_token_may_have_no_end
@@ -174,6 +179,7 @@ mod feed;
 mod items;
 mod limits;
 mod listing;
+mod locks;
 mod operators;
 mod redis;
 mod sentinel;

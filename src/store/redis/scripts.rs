@@ -16,8 +16,10 @@ pub(super) struct Scripts {
     pub(super) issue_token: Step,
     pub(super) keep_token: Step,
     pub(super) page: Step,
+    pub(super) release_lock: Step,
     pub(super) replace_item: Step,
     pub(super) take: Step,
+    pub(super) take_lock: Step,
     pub(super) take_name: Step,
 }
 
@@ -56,8 +58,10 @@ impl Scripts {
             issue_token: Step::new(include_str!("scripts/issue_token.lua")),
             keep_token: Step::new(include_str!("scripts/keep_token.lua")),
             page: Step::new(include_str!("scripts/page.lua")),
+            release_lock: Step::new(include_str!("scripts/release_lock.lua")),
             replace_item: Step::new(include_str!("scripts/replace_item.lua")),
             take: Step::new(include_str!("scripts/take.lua")),
+            take_lock: Step::new(include_str!("scripts/take_lock.lua")),
             take_name: Step::new(include_str!("scripts/take_name.lua")),
         }
     }
