@@ -82,8 +82,9 @@ impl Auth {
                 }
                 let from = user.password.clone();
                 let change = PasswordChange { from, keep, to, user: user.id };
-                let replaced = self.store.replace_password(change);
-                if self.ending_tokens_of(&user, replaced, |done| *done).await? {
+                let outages = self.outages();
+                if self.store.replace_password(change).await? {
+                    self.have_ended(&user, outages);
                     return Ok(Ok(user));
                 }
                 found = self.find(username).await?;

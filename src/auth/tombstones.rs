@@ -167,6 +167,18 @@ impl Auth {
         changed
     }
 
+    /// Remembers that all tokens of a user have ended, as the store has written when the feed had been
+    /// lost so often.
+    pub(super) fn have_ended(&self, user: &User, outages: u64) {
+        let mark = self.mark(user.epoch, true, outages);
+        self.tombstones.tokens_of_ended(user.id, mark);
+    }
+
+    /// How often the feed has been lost.
+    pub(super) fn outages(&self) -> u64 {
+        self.cache.outages()
+    }
+
     fn mark<T>(&self, what: T, is_written: bool, outages: u64) -> Mark<T> {
         let (at, ended) = (self.clock.instant(), self.clock.now());
         Mark { at, ended, what, written: is_written.then_some(outages) }

@@ -108,6 +108,11 @@ impl Judge {
         }
     }
 
+    /// Whether a token was there and has ended.
+    pub(crate) fn has_ended(&self, digest: &TokenDigest) -> bool {
+        self.fates.get(digest).is_some_and(|fate| fate.ended.is_some())
+    }
+
     /// Notes that a gateway was told: whatever it has read before, it must not rely on.
     pub(crate) fn told(&mut self, gate: Gate, change: Change) {
         *self.heard[gate as usize].of(change) = self.changes.len();

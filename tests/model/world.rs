@@ -198,7 +198,8 @@ impl World {
         let Some(epoch) = server.tables.users.get(&user).map(|user| user.epoch) else { return };
         let expires = Some(now.plus(LIFETIME));
         let record = TokenRecord { created: now, digest, epoch, expires, user };
-        if server.tables.may_issue(&record) {
+        // What was ended stays so for a while wherever it was ended, whoever adds it again.
+        if server.tables.may_issue(&record) && !server.judge.has_ended(&digest) {
             let add = |tables: &mut Tables| tables.tokens.insert(digest, record);
             server.change(None, Change::Token(digest), add);
         }
