@@ -2,11 +2,12 @@
 
 use super::fields::tick;
 use super::page::{self, Nav, moment, with_cookie, with_status};
+use super::proof::{self, Asks};
 use super::refusal::Refusal;
 use super::second_factor;
 use super::site::Site;
 use crate::api::sentence;
-use crate::auth::{ChangeError, NewPassword, OwnChange, OwnChanged, SessionView};
+use crate::auth::{AuthError, ChangeError, NewPassword, OwnChange, OwnChanged, SessionView};
 use crate::gateway::ConsoleAnswer;
 use crate::model::password::Password;
 use http::StatusCode;
@@ -97,14 +98,21 @@ fn session_table(sessions: &[SessionView]) -> Markup {
 /// `/account/sessions/end/`
 async fn end_others(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     if site.asked().is_read() {
-        return end_others_asked(site).await;
+        return end_others_asked(site, None).await;
     }
-    site.form()?;
-    site.auth().end_other_sessions(&site.session.user, &site.id, site.actor()).await?;
-    Ok(page::redirect(&site.link("/account/")))
+    match proof::check(site, false, &site.form()?).await? {
+        Ok(proved) => {
+            site.auth().end_other_sessions(&site.session.user, &site.id, proved).await?;
+            Ok(page::redirect(&site.link("/account/")))
+        }
+        Err(words) => end_others_asked(site, Some(words)).await,
+    }
 }
 
-async fn end_others_asked(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
+async fn end_others_asked(
+    site: &Site<'_>,
+    unproved: Option<&str>,
+) -> Result<ConsoleAnswer, Refusal> {
     let others =
         site.auth().sessions_of(&site.session.user, Some(&site.id)).await?.len().saturating_sub(1);
     let body = html! {
@@ -113,33 +121,42 @@ async fn end_others_asked(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
                 "Your " (others) @if others == 1 { " other session ends" } @else { " other sessions end" }
                 " at once. You stay signed in here, and your tokens stay good."
             }
-            form.row method="post" action=(site.link("/account/sessions/end/")) {
+            form.stack method="post" action=(site.link("/account/sessions/end/")) {
                 (site.form_key())
-                button.danger { "End all others" }
-                a.button href=(site.link("/account/")) { "Cancel" }
+                (proof::part(site, Asks::before(site, Some(false)), unproved).await?)
+                div.row {
+                    button.danger { "End all others" }
+                    a.button href=(site.link("/account/")) { "Cancel" }
+                }
             }
         }
     };
-    Ok(site.page(Nav::None, "End your other sessions", &body))
+    let page = site.page(Nav::None, "End your other sessions", &body);
+    Ok(proof::refused_if(unproved, page))
 }
 
 /// `/account/password/`
 async fn password(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     if site.asked().is_read() {
-        return Ok(password_page(site, None));
+        return password_page(site, None).await;
     }
     let form = site.form()?;
-    let again =
-        |words: &str| Ok(with_status(password_page(site, Some(words)), StatusCode::BAD_REQUEST));
+    let again = async |words: &str| {
+        let page = password_page(site, Some(words)).await?;
+        Ok(with_status(page, StatusCode::BAD_REQUEST))
+    };
     let text = |name| form.get(name).unwrap_or_default();
     let new = match typed_twice([text("new_password"), text("new_password_again")]) {
         Ok(new) => new,
-        Err(words) => return again(words),
+        Err(words) => return again(words).await,
     };
     let old = Password::new(text("old_password").to_owned());
     let (user, visitor) = (&site.session.user, site.entrance().visitor());
-    let change =
-        OwnChange { ends_keys: form.is_ticked("end_keys"), passwords: NewPassword { new, old } };
+    let change = OwnChange {
+        code: text("code").to_owned(),
+        ends_keys: form.is_ticked("end_keys"),
+        passwords: NewPassword { new, old },
+    };
     let sessions = site.settings().sessions;
     match site.auth().change_own_password(user, change, &visitor, sessions).await {
         Ok(done) => {
@@ -149,15 +166,35 @@ async fn password(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
                 None => answer,
             })
         }
-        Err(ChangeError::Auth(error)) => Err(match error.into() {
-            Refusal::Unavailable => Refusal::HalfDone(HALF_CHANGED),
-            refusal => refusal,
-        }),
-        Err(
-            error @ (ChangeError::SamePassword
-            | ChangeError::WeakPassword(_)
-            | ChangeError::WrongPassword),
-        ) => again(&sentence(&error.to_string())),
+        Err(error) => match not_changed(error) {
+            Ok(words) => again(&words).await,
+            Err(refusal) => Err(refusal),
+        },
+    }
+}
+
+/// Why a password was not changed: what can be typed anew, or what cannot be helped.
+fn not_changed(error: ChangeError) -> Result<String, Refusal> {
+    match error {
+        ChangeError::Auth(AuthError::Store(error)) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "a new password of an operator's own is perhaps not kept");
+            Err(Refusal::HalfDone(HALF_CHANGED))
+        }
+        ChangeError::Auth(error) => Err(error.into()),
+        ChangeError::KeysEnded(error) => {
+            let words = match not_changed(*error) {
+                Err(refusal @ Refusal::HalfDone(_)) => return Err(refusal),
+                Err(refusal) => refusal.words(),
+                Ok(words) => words,
+            };
+            Ok(format!("Your password stays as it was, but your API keys have ended. {words}"))
+        }
+        error @ (ChangeError::MissingCode
+        | ChangeError::SamePassword
+        | ChangeError::WeakPassword(_)
+        | ChangeError::WrongCode
+        | ChangeError::WrongPassword) => Ok(sentence(&error.to_string())),
     }
 }
 
@@ -208,7 +245,8 @@ pub(super) fn typed_twice([once, again]: [&str; 2]) -> Result<Password, &'static
     Ok(Password::new(once.to_owned()))
 }
 
-fn password_page(site: &Site<'_>, problem: Option<&str>) -> ConsoleAnswer {
+async fn password_page(site: &Site<'_>, problem: Option<&str>) -> Result<ConsoleAnswer, Refusal> {
+    let has_app = site.auth().has_second_factor(site.session.user.id).await?;
     let body = html! {
         section.panel {
             @if let Some(problem) = problem { p.alert role="alert" { (problem) } }
@@ -223,6 +261,7 @@ fn password_page(site: &Site<'_>, problem: Option<&str>) -> ConsoleAnswer {
                     input type="password" name="old_password" autocomplete="current-password"
                         required autofocus;
                 }
+                @if has_app { (proof::code_field(true)) }
                 label { "New password"
                     input type="password" name="new_password" autocomplete="new-password" required;
                 }
@@ -241,5 +280,5 @@ fn password_page(site: &Site<'_>, problem: Option<&str>) -> ConsoleAnswer {
             }
         }
     };
-    site.page(Nav::None, "Change your password", &body)
+    Ok(site.page(Nav::None, "Change your password", &body))
 }

@@ -165,8 +165,10 @@ async fn create(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
         list(site, &Typed { days, name: name.clone(), problem, rights: rights.clone() }).await
     };
     // First what costs no code.
-    if let Err(error) = wish.check() {
-        return again(&error.to_string()).await;
+    match site.auth().look_at_key(&site.session.user, &wish).await {
+        Ok(()) => {}
+        Err(KeyError::Manage(error)) => return Err(error.into()),
+        Err(error) => return again(&error.to_string()).await,
     }
     // A key outlives the session, which someone else may have.
     let proved = match proof::check(site, true, &form).await? {

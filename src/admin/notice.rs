@@ -32,7 +32,7 @@ const ALL: &[(&str, &str)] = &[
         "password-changed",
         "The user has another password, and their tokens and API keys have ended.",
     ),
-    ("promoted", "The user is staff."),
+    ("promoted", "The user is staff, and their tokens have ended: they have to log in again."),
     ("sessions-ended", "All tokens, sessions and API keys of the user have ended."),
     ("staff-already", "The user is staff already: nothing was changed."),
     ("token-revoked", "The token has ended."),

@@ -5,7 +5,7 @@ use super::asked::Pairs;
 use super::page::with_status;
 use super::refusal::Refusal;
 use super::site::Site;
-use crate::auth::{OwnProof, Proved};
+use crate::auth::{NoProof, OwnProof, Proved};
 use crate::gateway::ConsoleAnswer;
 use crate::model::password::Password;
 use http::StatusCode;
@@ -13,8 +13,9 @@ use maud::{Markup, html};
 
 /// What is said where it does not prove it.
 pub(super) const WRONG: &str = "The password or the code is wrong, or the code was used already.";
-/// What is said where nothing was typed.
-const MISSING: &str = "Type your own present password, so that it is clear that it is you.";
+/// What is said where too little was typed.
+const MISSING: &str = "Type your own present password, and a code if you have an authenticator app, so \
+    that it is clear that it is you.";
 
 /// For what the fields stand in a form.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -47,15 +48,16 @@ pub(super) async fn check(
     if !is_operator && let Some(proved) = lately(site) {
         return Ok(Ok(proved));
     }
-    if form.get("own_password").unwrap_or_default().is_empty() {
-        return Ok(Err(MISSING));
-    }
     let (user, from) = (&site.session.user, site.asked().from);
     let proof = OwnProof {
         code: form.get("code").unwrap_or_default(),
         password: Password::new(form.get("own_password").unwrap_or_default().to_owned()),
     };
-    Ok(site.auth().prove(&site.id, user, proof, from).await?.ok_or(WRONG))
+    let proved = site.auth().prove(&site.id, user, proof, from).await?;
+    Ok(proved.map_err(|why| match why {
+        NoProof::Missing => MISSING,
+        NoProof::Wrong => WRONG,
+    }))
 }
 
 /// The same where it may be that nobody is let in, which takes no proof.
@@ -81,7 +83,7 @@ pub(super) async fn part(
     problem: Option<&str>,
 ) -> Result<Markup, Refusal> {
     let hint = match asks {
-        Asks::Always => "Whoever finds your browser open must not do this.",
+        Asks::Always => "A session alone, which may have been stolen, is not enough for this.",
         Asks::ForStaff => "Only to make staff: else leave it blank.",
         Asks::Never => return Ok(html! {}),
     };
@@ -115,16 +117,12 @@ async fn inputs(site: &Site<'_>, is_required: bool) -> Result<Markup, Refusal> {
             input type="password" name="own_password" autocomplete="current-password"
                 required[is_required];
         }
-        @if has_app { (code_input(is_required)) }
+        @if has_app { (code_field(is_required)) }
     })
 }
 
 /// A code, or what takes its place.
-pub(super) fn code_field() -> Markup {
-    code_input(true)
-}
-
-fn code_input(is_required: bool) -> Markup {
+pub(super) fn code_field(is_required: bool) -> Markup {
     html! {
         label { "Code of the app, or a recovery code"
             input name="code" autocomplete="one-time-code" autocapitalize="none" spellcheck="false"

@@ -23,6 +23,8 @@ pub(super) enum Refusal {
     Busy,
     /// It does not come from one of our pages.
     Forged,
+    /// Something failed that is not the store.
+    Failed,
     /// Whoever sends it may not; why.
     Forbidden(&'static str),
     /// The store could not tell how far something came; what that means.
@@ -51,9 +53,11 @@ impl Refusal {
             }
             Self::Body(BodyError::TooLarge(_)) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Body(BodyError::TooSlow) => StatusCode::REQUEST_TIMEOUT,
-            Self::Body(BodyError::NoRoom) | Self::Busy | Self::HalfDone(_) | Self::Unavailable => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Body(BodyError::NoRoom)
+            | Self::Busy
+            | Self::Failed
+            | Self::HalfDone(_)
+            | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Forged | Self::Forbidden(_) | Self::NotAPage => StatusCode::FORBIDDEN,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotFound => StatusCode::NOT_FOUND,
@@ -71,6 +75,7 @@ impl Refusal {
             }
             Self::Body(_) => "What was sent did not arrive whole. Please try again.".to_owned(),
             Self::Busy => "The gateway is busy. Please try again in a few seconds.".to_owned(),
+            Self::Failed => "The gateway could not do this. Its log says why.".to_owned(),
             Self::Forged => {
                 "This request did not come from a page of the console, or its page is too old. \
                  Nothing was changed."
@@ -97,7 +102,7 @@ impl Refusal {
         match self {
             Self::Forged | Self::Forbidden(_) | Self::NotAPage => "Not permitted",
             Self::NotFound => "Not found",
-            Self::Busy | Self::HalfDone(_) | Self::Unavailable => "Unavailable",
+            Self::Busy | Self::Failed | Self::HalfDone(_) | Self::Unavailable => "Unavailable",
             _ => "Not done",
         }
     }
@@ -146,7 +151,7 @@ impl Refusal {
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
         }
         let seconds = match self {
-            Self::Busy | Self::HalfDone(_) | Self::Unavailable => 2,
+            Self::Busy | Self::Failed | Self::HalfDone(_) | Self::Unavailable => 2,
             Self::Throttled(seconds) => *seconds,
             _ => return ConsoleAnswer::Whole(response),
         };
@@ -167,7 +172,7 @@ impl From<AuthError> for Refusal {
             }
             AuthError::Hash(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "not hashed");
-                Self::Unavailable
+                Self::Failed
             }
             error @ (AuthError::BadCredentials
             | AuthError::InactiveUser

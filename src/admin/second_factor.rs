@@ -4,7 +4,7 @@ use super::page::{self, Nav, with_status};
 use super::proof;
 use super::refusal::Refusal;
 use super::site::Site;
-use crate::auth::{Enrolment, RecoveryCodes};
+use crate::auth::{Confirmed, Enrolment, RecoveryCodes};
 use crate::gateway::ConsoleAnswer;
 use http::StatusCode;
 use maud::{Markup, html};
@@ -112,18 +112,27 @@ pub(super) async fn confirm(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     }
     let form = site.form()?;
     let code = form.get("code").unwrap_or_default();
-    let done = site.auth().confirm_second_factor(&site.session.user, code, site.actor()).await?;
-    if let Some(codes) = done {
-        return Ok(codes_page(site, "The authenticator app is set up", &codes));
-    }
-    let body = html! {
-        section.panel {
+    let again = html! { a href=(site.link("/account/totp/")) { "Begin again with a new key" } };
+    let body = match site
+        .auth()
+        .confirm_second_factor(&site.session.user, code, site.actor())
+        .await?
+    {
+        Confirmed::Done(codes) => {
+            return Ok(codes_page(site, "The authenticator app is set up", &codes));
+        }
+        Confirmed::Over => html! {
+            p.alert role="alert" { "This key does not hold any more." }
+            p { (again) }
+        },
+        Confirmed::Wrong => html! {
             p.alert role="alert" { "This is not the code that the app should show now. Is the clock of \
                                     your phone right?" }
             (confirm_form(site))
-            p.hint { a href=(site.link("/account/totp/")) { "Begin again with a new key" } }
-        }
+            p.hint { (again) }
+        },
     };
+    let body = html! { section.panel { (body) } };
     Ok(with_status(site.page(Nav::None, "Authenticator app", &body), StatusCode::BAD_REQUEST))
 }
 
@@ -145,27 +154,33 @@ fn codes_page(site: &Site<'_>, title: &str, codes: &RecoveryCodes) -> ConsoleAns
 
 /// `/account/totp/codes/`
 pub(super) async fn renew_codes(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
+    let user = &site.session.user;
+    if !site.auth().has_second_factor(user.id).await? {
+        return Ok(page::redirect(&site.link("/account/")));
+    }
     if site.asked().is_read() {
-        return Ok(renew_page(site, None));
+        return renew_page(site, None).await;
     }
-    let form = site.form()?;
-    let code = form.get("code").unwrap_or_default();
-    let done = site.auth().renew_recovery_codes(&site.session.user, code, site.actor()).await?;
-    if let Some(codes) = done {
-        return Ok(codes_page(site, "New recovery codes", &codes));
+    match proof::check(site, true, &site.form()?).await? {
+        Ok(proved) => Ok(match site.auth().renew_recovery_codes(user, proved).await? {
+            Some(codes) => codes_page(site, "New recovery codes", &codes),
+            None => page::redirect(&site.link("/account/")),
+        }),
+        Err(words) => {
+            let page = renew_page(site, Some(words)).await?;
+            Ok(with_status(page, StatusCode::BAD_REQUEST))
+        }
     }
-    let words = "This code is wrong, or was used already. Wait for the next one.";
-    Ok(with_status(renew_page(site, Some(words)), StatusCode::BAD_REQUEST))
 }
 
-fn renew_page(site: &Site<'_>, problem: Option<&str>) -> ConsoleAnswer {
+async fn renew_page(site: &Site<'_>, problem: Option<&str>) -> Result<ConsoleAnswer, Refusal> {
     let body = html! {
         section.panel {
             @if let Some(problem) = problem { p.alert role="alert" { (problem) } }
             p { "The codes that you have now will be void." }
             form.stack method="post" {
                 (site.form_key())
-                (proof::code_field())
+                (proof::fields(site).await?)
                 div.row {
                     button.primary { "Make new recovery codes" }
                     a.button href=(site.link("/account/")) { "Cancel" }
@@ -173,7 +188,7 @@ fn renew_page(site: &Site<'_>, problem: Option<&str>) -> ConsoleAnswer {
             }
         }
     };
-    site.page(Nav::None, "New recovery codes", &body)
+    Ok(site.page(Nav::None, "New recovery codes", &body))
 }
 
 /// `/account/totp/off/`

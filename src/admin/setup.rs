@@ -62,12 +62,20 @@ async fn set_up(entrance: Entrance<'_>) -> Result<ConsoleAnswer, Refusal> {
         Ok(id) => Ok(with_cookie(page::redirect(&home), &entrance.cookie(&id))),
         Err(SetupError::Closed) => Ok(closed(entrance)),
         Err(SetupError::Manage(error)) => Err(error.into()),
+        Err(error @ SetupError::NotSignedIn(_)) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "only half set up");
+            Err(Refusal::HalfDone(NOT_SIGNED_IN))
+        }
         Err(SetupError::Register(error)) => match Refusal::from(error) {
             Refusal::Refused(words) => again(words),
             refusal => Err(refusal),
         },
     }
 }
+
+/// What is said where the operator is made, and no session.
+const NOT_SIGNED_IN: &str = "The first operator is made, but could not be signed in. Sign in with the \
+    name and the password that you have just chosen.";
 
 fn in_words(errors: &[impl ToString]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")

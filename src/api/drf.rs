@@ -257,6 +257,7 @@ impl From<NetworkError> for Problem {
             | NetworkError::LocksOut { .. }
             | NetworkError::TooMany => Self::Conflict(sentence(&error.to_string())),
             NetworkError::Store(error) => AuthError::Store(error).into(),
+            NetworkError::Unproved => AuthError::Unproved.into(),
         }
     }
 }
@@ -275,9 +276,13 @@ impl From<ChangeError> for Problem {
     fn from(error: ChangeError) -> Self {
         match error {
             ChangeError::Auth(error) => error.into(),
+            ChangeError::KeysEnded(error) => (*error).into(),
             ChangeError::SamePassword => {
                 let words = "Your new password must not be the old one.";
                 Self::Fields(Map::from_iter([("new_password".to_owned(), json!([words]))]))
+            }
+            ChangeError::MissingCode | ChangeError::WrongCode => {
+                Self::Fields(Map::from_iter([("code".to_owned(), json!([error.to_string()]))]))
             }
             ChangeError::WeakPassword(weaknesses) => weak("new_password", &weaknesses),
             ChangeError::WrongPassword => {

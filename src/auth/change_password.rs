@@ -3,7 +3,7 @@
 use super::checks::{in_words, weaknesses};
 use super::issue::random_password;
 use super::login::{Door, ROUNDS, Typed};
-use super::{Auth, AuthError, HashError, Seat, Weakness};
+use super::{Auth, AuthError, HashError, ManageError, Seat, Weakness};
 use crate::model::event::{Actor, EventName};
 use crate::model::identity::Identity;
 use crate::model::password::Password;
@@ -33,7 +33,13 @@ impl Auth {
         passwords: NewPassword,
         from: IpAddr,
     ) -> Result<(), ChangeError> {
-        let swap = Swap { door: Door::Api, ends_keys: None, keep: Some(token), user: caller.user };
+        let swap = Swap {
+            code: None,
+            door: Door::Api,
+            ends_keys: None,
+            keep: Some(token),
+            user: caller.user,
+        };
         self.swap_password(swap, caller.names.username(), passwords, from).await?;
         Ok(())
     }
@@ -52,6 +58,7 @@ impl Auth {
         };
         let (old, new) = (Arc::new(passwords.old), Arc::new(passwords.new));
         let guess = Typed { door: swap.door, from, password: &old, username };
+        let (mut code, mut has_ended_keys) = (swap.code, false);
         // Once the old one is known to be right, the guess was: whatever becomes of the new one.
         let judged = self.count_guess(guess, async |seat: &mut Seat<'_>, mut found| {
             for _ in 0..ROUNDS {
@@ -59,17 +66,19 @@ impl Auth {
                 if user.id != swap.user {
                     return Err(AuthError::InvalidToken);
                 }
-                if user.must_change && new.expose() == old.expose() {
-                    return Ok(Err(ChangeError::SamePassword));
+                if let Some(why) = self.why_not(&user, &old, &new) {
+                    return Ok(Err(why));
                 }
-                let weaknesses = self.weaknesses_for(&user, &new);
-                if !weaknesses.is_empty() {
-                    return Ok(Err(ChangeError::WeakPassword(weaknesses)));
+                // Last, and once: it is good once.
+                if let Some(code) = code.take()
+                    && !self.proves_second_factor(&user, code, &Actor::Client(from)).await?
+                {
+                    return Ok(Err(ChangeError::WrongCode));
                 }
                 let to = seat.hash(Arc::clone(&new)).await?;
                 if let Some(by) = swap.ends_keys {
                     // Before, so that none outlives what comes between.
-                    self.end_keys(&user, by.clone()).await?;
+                    has_ended_keys |= self.end_keys(&user, by.clone()).await? > 0;
                 }
                 let from = user.password.clone();
                 let change = PasswordChange { from, keep, to, user: user.id };
@@ -80,11 +89,29 @@ impl Auth {
             }
             Err(AuthError::Busy)
         });
-        let user = judged.await.map_err(ChangeError::of_the_old)??;
+        let judged = judged.await.map_err(ChangeError::of_the_old).flatten();
+        let user = judged.map_err(|why| {
+            if has_ended_keys { ChangeError::KeysEnded(Box::new(why)) } else { why }
+        })?;
         self.limits.estrange(user.id).await;
         self.limits.acquaint(user.id, from).await;
         self.tell_of(EventName::PasswordChanged, &user, from);
         Ok(user)
+    }
+
+    /// Why a new password will not do in place of the old one, if it will not.
+    fn why_not(&self, user: &User, old: &Password, new: &Password) -> Option<ChangeError> {
+        if user.must_change && new.expose() == old.expose() {
+            return Some(ChangeError::SamePassword);
+        }
+        let weaknesses = self.weaknesses_for(user, new);
+        (!weaknesses.is_empty()).then_some(ChangeError::WeakPassword(weaknesses))
+    }
+
+    /// Fails as [`Auth::set_password`] does if a password is too easy to guess, and sets nothing.
+    pub fn look_at_password(&self, user: &User, password: &Password) -> Result<(), ManageError> {
+        let weaknesses = self.weaknesses_for(user, password);
+        if weaknesses.is_empty() { Ok(()) } else { Err(ManageError::WeakPassword(weaknesses)) }
     }
 
     /// What is wrong with a password for a user who exists.
@@ -97,6 +124,8 @@ impl Auth {
 /// Whose password is replaced, and how.
 #[derive(Clone, Copy)]
 pub(super) struct Swap<'a> {
+    /// A code that proves it, too, of one who has an authenticator app.
+    pub code: Option<&'a str>,
     pub door: Door,
     /// In whose name their API keys end, if they do.
     pub ends_keys: Option<&'a Actor>,
@@ -111,12 +140,21 @@ pub enum ChangeError {
     /// For a reason that is not the passwords' own.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// It was not, and yet their API keys have ended, as they were to end before.
+    #[error("{0}; the API keys have ended")]
+    KeysEnded(Box<ChangeError>),
+    /// They have an authenticator app, and no code was typed.
+    #[error("a code of the app, or a recovery code, is wanted, too")]
+    MissingCode,
     /// The new one is the old one, of someone who is to choose another.
     #[error("the new password must not be the old one")]
     SamePassword,
     /// The new one is too easy to guess.
     #[error("{}", in_words(.0))]
     WeakPassword(Vec<Weakness>),
+    /// The code of the authenticator app is wrong, or was used already.
+    #[error("the code is wrong, or was used already; wait for the next one")]
+    WrongCode,
     /// The present one is another.
     #[error("the old password is wrong")]
     WrongPassword,

@@ -22,22 +22,22 @@ pub struct HashPool {
     shared: Arc<Shared>,
 }
 
-/// Who waits for a hash. A free thread takes operators first, those who are in before those who sign
-/// in, and the other kinds by turns; each kind has places of its own, so that a flood of one never
-/// shuts the others out.
+/// Who waits for a hash. A free thread takes operators first, but after two of them in a row one of
+/// the others who wait; among both, the lanes take turns. Each lane has places of its own, so that a
+/// flood of one never shuts the others out.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Lane {
     /// Anyone, wherever they knock.
     Ordinary,
     /// Who logs in from a network where the account logged in lately.
     Familiar,
-    /// An operator who signs in at the console from such a network.
+    /// Who signs in at the console from such a network. Whether they are staff decides nothing: so
+    /// neither an answer nor the time it takes tells it.
     Console,
-    /// Someone else who tries it from where they are known. They have as many places as operators,
-    /// apart from them: so no answer tells who is one.
-    Guest,
-    /// An operator who is in. No stranger gets here.
+    /// What an operator who is in does, with whatever acts for them.
     Operator,
+    /// Who is in and proves that it is still them: no key gets here, and none keeps them from it.
+    Proof,
 }
 
 impl Lane {
@@ -46,8 +46,8 @@ impl Lane {
         match self {
             Self::Ordinary => 32,
             Self::Familiar => 16,
-            Self::Console | Self::Guest => 8,
-            Self::Operator => 4,
+            Self::Console => 8,
+            Self::Operator | Self::Proof => 4,
         }
     }
 }

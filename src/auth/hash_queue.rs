@@ -8,17 +8,36 @@ use crate::model::network::Network;
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
+/// How many jobs of those who go first are begun in a row while others wait.
+const IN_A_ROW: usize = 2;
+
 /// The queues of all lanes.
 pub(super) struct Queues {
-    operator: Queue,
-    console: Queue,
-    /// Those that take turns.
-    others: [Queue; 3],
-    /// Which of these is next.
-    turn: usize,
+    /// Those of the console.
+    first: Turns<3>,
+    others: Turns<2>,
+    /// How many jobs of those who go first have been begun since another one.
+    in_a_row: usize,
     /// Whether the pool is gone.
     pub is_closed: bool,
     last_id: u64,
+}
+
+/// Lanes that take turns, so that none shuts another out.
+struct Turns<const N: usize> {
+    lanes: [Queue; N],
+    /// Which of them is next.
+    turn: usize,
+}
+
+impl<const N: usize> Turns<N> {
+    fn pop(&mut self) -> Option<Job> {
+        (0..N).find_map(|_| {
+            let queue = self.lanes.get_mut(self.turn);
+            self.turn = (self.turn + 1) % N;
+            queue?.waiting.pop_front()
+        })
+    }
 }
 
 /// What is done with a password.
@@ -75,10 +94,12 @@ impl Queues {
             ..Queue::default()
         };
         Self {
-            operator: queue(Lane::Operator),
-            console: queue(Lane::Console),
-            others: [Lane::Familiar, Lane::Ordinary, Lane::Guest].map(queue),
-            turn: 0,
+            first: Turns {
+                lanes: [Lane::Proof, Lane::Operator, Lane::Console].map(queue),
+                turn: 0,
+            },
+            others: Turns { lanes: [Lane::Familiar, Lane::Ordinary].map(queue), turn: 0 },
+            in_a_row: 0,
             is_closed: false,
             last_id: 0,
         }
@@ -97,7 +118,7 @@ impl Queues {
 
     /// Whether there is no place, neither for one that is known nor for a stranger.
     pub(super) fn is_full(&self, share: Option<Share>) -> bool {
-        let [familiar, ordinary, _] = &self.others;
+        let [familiar, ordinary] = &self.others.lanes;
         !familiar.has_room(share) && !ordinary.has_room(share)
     }
 
@@ -132,7 +153,7 @@ impl Queues {
 
     /// Whether there is nothing to do, and may be something yet.
     pub(super) fn is_idle(&self) -> bool {
-        let mut lanes = [&self.operator, &self.console].into_iter().chain(&self.others);
+        let mut lanes = self.first.lanes.iter().chain(&self.others.lanes);
         !self.is_closed && lanes.all(|queue| queue.waiting.is_empty())
     }
 
@@ -141,27 +162,28 @@ impl Queues {
         if self.is_closed {
             return None;
         }
-        let Self { operator, console, others, turn, .. } = self;
-        if let Some(job) = operator.waiting.pop_front().or_else(|| console.waiting.pop_front()) {
+        if self.in_a_row < IN_A_ROW
+            && let Some(job) = self.first.pop()
+        {
+            self.in_a_row += 1;
             return Some(job);
         }
-        // By turns, so that not even those who are known shut the others out.
-        let lanes = others.len();
-        (0..lanes).find_map(|_| {
-            let queue = others.get_mut(*turn);
-            *turn = (*turn + 1) % lanes;
-            queue?.waiting.pop_front()
-        })
+        if let Some(job) = self.others.pop() {
+            self.in_a_row = 0;
+            return Some(job);
+        }
+        self.first.pop()
     }
 
     fn of(&mut self, lane: Lane) -> &mut Queue {
-        let [familiar, ordinary, guest] = &mut self.others;
+        let [proof, operator, console] = &mut self.first.lanes;
+        let [familiar, ordinary] = &mut self.others.lanes;
         match lane {
-            Lane::Operator => &mut self.operator,
-            Lane::Console => &mut self.console,
+            Lane::Console => console,
             Lane::Familiar => familiar,
-            Lane::Guest => guest,
+            Lane::Operator => operator,
             Lane::Ordinary => ordinary,
+            Lane::Proof => proof,
         }
     }
 }

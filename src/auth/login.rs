@@ -60,7 +60,7 @@ impl Auth {
         }
         let user = self.find(username).await?;
         let familiarity = limits.familiarity(user.as_ref()).await?;
-        let lane = door.lane(user.as_ref(), familiarity.is_known());
+        let lane = door.lane(familiarity.is_known());
         // Before it is counted: whoever finds all places taken has not guessed.
         // By the name as it was typed: one that nobody has is refused no later than any other.
         let share = match door {
@@ -188,13 +188,12 @@ impl Door {
         user.is_active && (user.is_staff || self == Self::Api)
     }
 
-    /// Where one waits who types the name of this user, if it is one. Only from where an operator is
-    /// known their name gets one of the operators' places: anyone may type it.
-    fn lane(self, user: Option<&User>, is_known: bool) -> Lane {
+    /// Where one waits who types a name here, from where its user is known or not. Only from there
+    /// one gets a place that strangers do not have: anyone may type a name.
+    fn lane(self, is_known: bool) -> Lane {
         match self {
-            Self::Inside => Lane::Operator,
-            Self::Console if is_known && user.is_some_and(|user| self.takes(user)) => Lane::Console,
-            Self::Console if is_known => Lane::Guest,
+            Self::Inside => Lane::Proof,
+            Self::Console if is_known => Lane::Console,
             Self::Api if is_known => Lane::Familiar,
             Self::Api | Self::Console => Lane::Ordinary,
         }

@@ -64,7 +64,8 @@ impl Auth {
         self.change(&user, UserChange::Active(false), event, by).await.map(Managed::changed)
     }
 
-    /// Makes a user staff. Nothing is done, nor told, where that is so already.
+    /// Makes a user staff and ends their tokens, which were begun with other rights. Nothing is done, nor
+    /// told, where that is so already.
     pub async fn promote(&self, user: &User, by: Proved) -> Result<Managed, ManageError> {
         let user = self.user_numbered(user.id).await?;
         if user.is_staff {
@@ -105,10 +106,7 @@ impl Auth {
         if by.operator() == Some(&user.username) {
             return Err(ManageError::OwnPassword);
         }
-        let weaknesses = self.weaknesses_for(user, &password);
-        if !weaknesses.is_empty() {
-            return Err(ManageError::WeakPassword(weaknesses));
-        }
+        self.look_at_password(user, &password)?;
         let hash = self.operators_seat(&by)?.hash(Arc::new(password)).await?;
         let change = UserChange::Password { hash, must_change };
         let event = (EventName::PasswordChanged, None);
@@ -135,14 +133,29 @@ impl Auth {
         self.change(&user, change, event, by).await.map(Managed::changed)
     }
 
-    /// Says whether a user is to choose another password, unless that is said already.
-    pub async fn set_must_change(
+    /// Has a user choose another password before anything else, unless they have to already.
+    pub async fn require_new_password(
         &self,
         user: &User,
-        must_change: bool,
         by: Actor,
     ) -> Result<Managed, ManageError> {
         let user = self.user_numbered(user.id).await?;
+        self.set_must_change(user, true, by).await
+    }
+
+    /// Lets a user keep their password, unless they may already. That lets in whoever knows it.
+    pub async fn keep_password(&self, user: &User, by: Proved) -> Result<Managed, ManageError> {
+        let user = self.user_numbered(user.id).await?;
+        let by = by.lets_in(user.is_staff)?;
+        self.set_must_change(user, false, by).await
+    }
+
+    async fn set_must_change(
+        &self,
+        user: User,
+        must_change: bool,
+        by: Actor,
+    ) -> Result<Managed, ManageError> {
         if user.must_change == must_change {
             return Ok(Managed { is_changed: false, user });
         }
@@ -152,9 +165,12 @@ impl Auth {
         self.change(&user, change, event, by).await.map(Managed::changed)
     }
 
-    /// Deletes a user with all their tokens.
-    pub async fn delete_user(&self, user: &User, by: Actor) -> Result<(), ManageError> {
-        let (user, _) = self.part(user, Parting::Deletion, &by).await?;
+    /// Deletes a user with all their tokens. Their name is free then: whoever registers it is let in
+    /// where an app knows people by their names.
+    pub async fn delete_user(&self, user: &User, by: Proved) -> Result<(), ManageError> {
+        let user = self.user_numbered(user.id).await?;
+        let by = by.lets_in(user.is_staff)?;
+        let (user, _) = self.part(&user, Parting::Deletion, &by).await?;
         self.forget_second_factor(user.id).await;
         let staff = if user.is_staff { ", staff" } else { "" };
         let detail = format!("email: {} → gone{staff}", side(user.email.as_str()));

@@ -32,9 +32,10 @@ pub use self::cache::CacheSettings;
 pub use self::change_password::{ChangeError, NewPassword};
 pub use self::checks::{PasswordChecks, Weakness};
 pub use self::console::{
-    ApiKey, AppState, Enrolment, KeyCaller, KeyError, KeySecret, KeyWish, NotARight, OwnChange,
-    OwnChanged, OwnProof, Proved, RecoveryCodes, Resource, Right, Rights, SecondStep, Session,
-    SessionId, SessionSettings, SessionView, SetupCode, SetupError, SignIn, Visitor,
+    ApiKey, AppState, Confirmed, Enrolment, KeyCaller, KeyError, KeySecret, KeyWish, NoProof,
+    NotARight, OwnChange, OwnChanged, OwnProof, Proved, RecoveryCodes, Resource, Right, Rights,
+    SecondStep, Session, SessionId, SessionSettings, SessionView, SetupCode, SetupError, SignIn,
+    Visitor,
 };
 pub use self::events::EventSettings;
 pub use self::following::EventFollower;

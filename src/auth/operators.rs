@@ -2,14 +2,13 @@
 
 use super::issue::random_bytes;
 use super::{Auth, ManageError};
-use crate::clock::Timestamp;
 use crate::model::event::Actor;
 use crate::model::user::{User, UserChange};
-use crate::store::{Item, ItemKind, Spared, StoreError};
-use std::time::Duration;
+use crate::store::{Lock, Spared, StoreError};
+use std::time::{Duration, Instant};
 
-/// The key of the lock.
-const KEY: &str = "operators";
+/// What the lock is called.
+const NAME: &str = "operators";
 /// After which time a lock counts as left behind by a process that has died.
 const LASTS: Duration = Duration::from_secs(30);
 /// The part of that time in which whoever has the lock may begin to change something.
@@ -23,9 +22,9 @@ const GLANCE: Duration = Duration::from_millis(20);
 /// and command lines one at a time.
 #[must_use = "the lock is released, or others wait until it runs out"]
 pub(super) struct OperatorsLock {
-    item: Item,
-    /// Until when something may be begun under it.
-    usable: Timestamp,
+    lock: Lock,
+    /// Until when something may be begun under it, on a scale that nobody sets.
+    usable: Instant,
 }
 
 /// What takes an operator away, if it is done to one.
@@ -116,19 +115,13 @@ impl Auth {
 
     /// Waits until nobody else changes who is an operator.
     pub(super) async fn lock_operators(&self) -> Result<OperatorsLock, ManageError> {
-        let value = hex::encode(random_bytes::<16>()?);
+        let holder = hex::encode(random_bytes::<16>()?);
+        let lock = Lock { holder, lasts: LASTS, name: NAME };
         let begun = self.clock.instant();
         loop {
-            let now = self.clock.now();
-            let item = Item {
-                expires: Some(now.plus(LASTS)),
-                key: KEY.to_owned(),
-                kind: ItemKind::Lock,
-                owner: None,
-                value: value.clone(),
-            };
-            if self.store.add_item(&item, now).await? {
-                return Ok(OperatorsLock { item, usable: now.plus(USABLE) });
+            let asked = self.clock.instant();
+            if self.store.take_lock(&lock, self.clock.now()).await? {
+                return Ok(OperatorsLock { lock, usable: asked + USABLE });
             }
             if self.clock.instant().saturating_duration_since(begun) >= PATIENCE {
                 return Err(ManageError::OperatorsBusy);
@@ -141,8 +134,7 @@ impl Auth {
 impl OperatorsLock {
     /// Lets others go on: unless it ran out, and another has it now.
     pub(super) async fn release(self, auth: &Auth) {
-        let over = Item { expires: Some(auth.clock.now()), ..self.item };
-        if let Err(error) = auth.store.replace_item(&over.value.clone(), &over).await {
+        if let Err(error) = auth.store.release_lock(&self.lock).await {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, "who is staff cannot be changed for some seconds");
         }
@@ -150,7 +142,7 @@ impl OperatorsLock {
 
     /// Whether something may still be begun under it.
     pub(super) fn is_usable(&self, auth: &Auth) -> bool {
-        auth.clock.now() < self.usable
+        auth.clock.instant() < self.usable
     }
 }
 

@@ -89,6 +89,22 @@ impl Auth {
         issued.ok_or(RegisterError::Auth(AuthError::InactiveUser))
     }
 
+    /// Fails as making this user would, and makes nobody: for whoever has to prove first who they are,
+    /// so that it costs no code.
+    pub async fn look_at_new_user(&self, new: &Registration) -> Result<(), RegisterError> {
+        self.is_strong_enough(new)?;
+        if self.is_taken(&new.username).await? {
+            return Err(RegisterError::NameTaken);
+        }
+        Ok(())
+    }
+
+    fn is_strong_enough(&self, new: &Registration) -> Result<(), RegisterError> {
+        let checks = &self.settings.load().password_checks;
+        let weaknesses = weaknesses(checks, &new.password, &new.username, &new.email);
+        if weaknesses.is_empty() { Ok(()) } else { Err(RegisterError::WeakPassword(weaknesses)) }
+    }
+
     /// Makes a user.
     pub(super) async fn create(
         &self,
@@ -96,12 +112,8 @@ impl Auth {
         rights: NewRights,
         mut seat: Seat<'_>,
     ) -> Result<User, RegisterError> {
+        self.is_strong_enough(&registration)?;
         let Registration { email, password, username } = registration;
-        let weaknesses =
-            weaknesses(&self.settings.load().password_checks, &password, &username, &email);
-        if !weaknesses.is_empty() {
-            return Err(RegisterError::WeakPassword(weaknesses));
-        }
         let password = seat.hash(Arc::new(password)).await?;
         drop(seat);
         let joined = self.clock.now();

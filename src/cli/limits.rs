@@ -2,7 +2,7 @@
 
 use super::events::{parse_network, parse_span};
 use super::{Failure, SettingsFile, output};
-use crate::auth::{Decider, LimitView, NewRuling, Ruling};
+use crate::auth::{Decider, LimitView, NewRuling, Proved, Ruling};
 use crate::clock::seconds_up;
 use crate::model::event::Actor;
 use clap::{Args, Subcommand};
@@ -117,7 +117,8 @@ impl Clear {
     async fn run(self) -> Result<(), Failure> {
         let Self { whose: account, limit, of, .. } = self;
         let accounts = account.settings.accounts()?;
-        let (name, network, by) = (account.user.as_deref(), account.network, Actor::CommandLine);
+        let (name, network) = (account.user.as_deref(), account.network);
+        let by = Proved::command_line();
         let count = match limit {
             None => accounts.clear_limits(name, network, by).await?,
             Some(limit) => {
@@ -219,7 +220,8 @@ impl Forget {
 
 /// Whoever is at the command line cannot shut themselves out.
 fn operator() -> Decider {
-    Decider { by: Actor::CommandLine, knows: true }
+    let proved = Some(Proved::command_line());
+    Decider { by: Actor::CommandLine, knows: true, proved }
 }
 
 fn ruling_as_json(ruling: &Ruling) -> Value {

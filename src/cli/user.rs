@@ -37,7 +37,7 @@ pub(super) enum User {
     Activate(Several),
     /// Locks users out and ends all their tokens
     Deactivate(Several),
-    /// Makes a user staff
+    /// Makes a user staff and ends all their tokens
     Promote(Named),
     /// Makes a user an ordinary one and ends all their tokens
     Demote(Named),
@@ -49,7 +49,7 @@ pub(super) enum User {
     Sessions(Sessions),
     /// Ends all of users' sessions at the console, all their tokens and API keys
     SignOut(SignOut),
-    /// Deletes users and all their tokens
+    /// Deletes users and all their tokens; their names are free then
     Delete(Several),
 }
 
@@ -93,7 +93,12 @@ impl User {
             Self::Promote(user) => {
                 let (accounts, user) = user.find().await?;
                 let managed = accounts.promote(&user, Proved::command_line()).await?;
-                say_either(&accounts, &managed, ["is staff", "is staff already"]).await;
+                say_either(
+                    &accounts,
+                    &managed,
+                    ["is staff; all their tokens have ended", "is staff already"],
+                )
+                .await;
             }
             Self::Demote(user) => user.demote().await?,
             Self::MustChange(verb) => verb.run().await?,
@@ -135,7 +140,11 @@ impl MustChange {
         } else {
             ["must change the password before anything else", "must change the password already"]
         };
-        let managed = accounts.set_must_change(&user, !self.off, Actor::CommandLine).await?;
+        let managed = if self.off {
+            accounts.keep_password(&user, Proved::command_line()).await?
+        } else {
+            accounts.require_new_password(&user, Actor::CommandLine).await?
+        };
         say_either(&accounts, &managed, words).await;
         Ok(())
     }

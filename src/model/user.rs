@@ -167,7 +167,7 @@ pub enum UserChange {
         /// The better one.
         to: PasswordHash,
     },
-    /// Makes them staff, or takes that from them and ends their tokens.
+    /// Makes them staff, or takes that from them. Either ends their tokens.
     Staff(bool),
 }
 
@@ -176,8 +176,8 @@ impl UserChange {
     pub fn ends_tokens(&self) -> bool {
         match self {
             Self::Active(active) => !active,
-            Self::Staff(staff) => !staff,
-            Self::Password { .. } => true,
+            // Whoever had a token made for an ordinary user must not have one of staff by it.
+            Self::Staff(_) | Self::Password { .. } => true,
             Self::Email(_) | Self::LoggedIn(_) | Self::MustChange(_) | Self::Rehash { .. } => false,
         }
     }

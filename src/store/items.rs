@@ -27,8 +27,6 @@ pub struct Item {
 pub enum ItemKind {
     /// What a program calls the console's API with.
     ApiKey,
-    /// Something that only one may do at a time.
-    Lock,
     /// A network that operators allow or deny.
     Network,
     /// Someone who is signed in at the console.
@@ -41,14 +39,13 @@ pub enum ItemKind {
 
 impl ItemKind {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::ApiKey, Self::Lock, Self::Network, Self::Session, Self::Setup, Self::Totp];
+    pub const ALL: [Self; 5] =
+        [Self::ApiKey, Self::Network, Self::Session, Self::Setup, Self::Totp];
 
     /// What stores call it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ApiKey => "api_key",
-            Self::Lock => "lock",
             Self::Network => "network",
             Self::Session => "session",
             Self::Setup => "setup",

@@ -6,6 +6,7 @@ mod feed;
 mod issue;
 mod items;
 mod listing;
+mod lock;
 pub mod redis;
 mod sound;
 pub mod sqlite;
@@ -19,6 +20,7 @@ pub use self::listing::{
     Census, Cursor, ListedToken, ListedUser, TokenPage, TokenUse, UserColumn, UserOrder, UserPage,
     UserQuery,
 };
+pub use self::lock::Lock;
 
 use crate::clock::Timestamp;
 use crate::model::event::Event;
@@ -168,6 +170,13 @@ pub trait Store: Send + Sync {
     async fn items(&self, kind: ItemKind, now: Timestamp) -> Result<Vec<Item>, StoreError>;
     /// Lets go of an item and says whether it was there. Of many who ask at once, one is told so.
     async fn remove_item(&self, kind: ItemKind, key: &str) -> Result<bool, StoreError>;
+
+    /// Takes a lock, unless someone has it; says whether it did. However wrong the clock of a process
+    /// is, a lock ends no later than it lasts from the moment when another asks for it. A store that
+    /// has a clock of its own asks that one; the others have one machine, where it is `now`.
+    async fn take_lock(&self, lock: &Lock, now: Timestamp) -> Result<bool, StoreError>;
+    /// Lets go of a lock, unless it ran out and another has it.
+    async fn release_lock(&self, lock: &Lock) -> Result<(), StoreError>;
 
     /// Adds to what was counted in some minutes.
     async fn add_counts(&self, counts: &[Count]) -> Result<(), StoreError>;

@@ -19,7 +19,7 @@ macro_rules! contract {
                 a_locked_out_user_keeps_nothing_but_the_account
                 a_new_password_ends_the_tokens
                 taking_staff_away_ends_the_tokens
-                what_gives_rights_ends_no_token
+                a_token_of_an_ordinary_user_never_becomes_one_of_staff
                 a_rehash_replaces_the_hash_that_was_verified
                 a_rehash_leaves_another_password_alone
                 an_owners_new_password_ends_all_tokens_but_the_one_that_is_kept
@@ -57,6 +57,11 @@ macro_rules! contract {
                 of_many_at_once_one_adds_replaces_or_removes
                 what_is_counted_in_a_minute_adds_up
                 every_series_is_kept_under_its_own_name;
+            locks:
+                a_lock_is_one_holders_until_they_let_go
+                a_lock_that_was_left_behind_ends
+                a_lock_that_was_taken_by_a_wrong_clock_ends_as_soon
+                of_many_at_once_one_takes_a_lock;
             tokens:
                 a_token_reads_back_with_its_user
                 a_token_may_have_no_end
@@ -154,6 +159,7 @@ mod feed;
 mod items;
 mod limits;
 mod listing;
+mod locks;
 mod operators;
 mod redis;
 mod sqlite;

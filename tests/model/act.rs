@@ -72,7 +72,7 @@ impl Does for Auth {
     async fn does(&self, deed: Deed) -> Outcome {
         let outcome = match deed {
             Deed::Delete(user) => match self.finds(user).await {
-                Some(user) => self.delete_user(&user, Actor::CommandLine).await,
+                Some(user) => self.delete_user(&user, Proved::command_line()).await,
                 None => return Outcome::Nothing,
             },
             Deed::Issue(user, lifetime) => match self.finds(user).await {

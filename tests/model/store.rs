@@ -10,8 +10,8 @@ use authgate::model::token::{TokenDigest, TokenRecord};
 use authgate::model::user::{NewUser, User, UserChange, UserId, Username};
 use authgate::store::{
     Census, Change, Count, Counted, Cursor, EventBounds, EventNews, EventPage, EventQuery,
-    Inserted, Inspection, Issue, Item, ItemKind, ListedToken, NewToken, PasswordChange, Spared,
-    Store, StoreError, TokenPage, TokenUse, UserPage, UserQuery, Watcher,
+    Inserted, Inspection, Issue, Item, ItemKind, ListedToken, Lock, NewToken, PasswordChange,
+    Spared, Store, StoreError, TokenPage, TokenUse, UserPage, UserQuery, Watcher,
 };
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -267,6 +267,14 @@ impl Store for Handle {
 
     async fn remove_item(&self, _: ItemKind, _: &str) -> Result<bool, StoreError> {
         Ok(true)
+    }
+
+    async fn take_lock(&self, _: &Lock, _: Timestamp) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    async fn release_lock(&self, _: &Lock) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn add_counts(&self, _: &[Count]) -> Result<(), StoreError> {

@@ -161,7 +161,7 @@ impl Operation for Clear {
         }
         let name = user.as_ref().map(|name| name.0.as_str());
         let address = address.map(|address| address.0);
-        let cleared = call.auth.clear_limits(name, address, call.actor()).await?;
+        let cleared = call.auth.clear_limits(name, address, call.proved()).await?;
         Ok(Cleared { cleared })
     }
 }

@@ -120,9 +120,14 @@ impl Operation for Rule {
             network: network.0.0,
             note: note.map(|note| note.0).unwrap_or_default(),
         };
-        let decider = Decider { by: call.actor(), knows: false };
+        let decider = decider(call);
         Ok(Network::of(call.auth.rule(ruling, decider).await?))
     }
+}
+
+/// A key proves itself, and never shuts itself out.
+fn decider(call: &Call<'_>) -> Decider {
+    Decider { by: call.actor(), knows: false, proved: Some(call.proved()) }
 }
 
 /// `DELETE /networks`
@@ -153,7 +158,7 @@ impl Operation for Forget {
     };
 
     async fn run(&self, call: &Call<'_>, given: Given<Self>) -> Result<Empty, Problem> {
-        let decider = Decider { by: call.actor(), knows: false };
+        let decider = decider(call);
         let was_there = call.auth.forget_network(given.query.network.0.0, decider).await?;
         if was_there { Ok(Empty {}) } else { Err(Problem::NotFound) }
     }

@@ -251,7 +251,11 @@ impl Operation for Change {
             user = call.auth.set_email(&user, email, call.actor()).await?.user;
         }
         if let Some(must_change) = must_change {
-            user = call.auth.set_must_change(&user, must_change, call.actor()).await?.user;
+            user = if must_change {
+                call.auth.require_new_password(&user, call.actor()).await?.user
+            } else {
+                call.auth.keep_password(&user, call.proved()).await?.user
+            };
         }
         User::counted(call, &user).await
     }
@@ -279,7 +283,7 @@ impl Operation for Delete {
 
     async fn run(&self, call: &Call<'_>, given: Given<Self>) -> Result<Empty, Problem> {
         let user = given.path.find(call).await?;
-        call.auth.delete_user(&user, call.actor()).await?;
+        call.auth.delete_user(&user, call.proved()).await?;
         Ok(Empty {})
     }
 }

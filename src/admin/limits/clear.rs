@@ -2,6 +2,7 @@
 
 use super::super::notice;
 use super::super::page::{self, Nav};
+use super::super::proof::{self, Asks};
 use super::super::refusal::Refusal;
 use super::super::site::Site;
 use crate::gateway::ConsoleAnswer;
@@ -17,7 +18,11 @@ pub(super) async fn some(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     if keys.is_empty() {
         return Err(Refusal::BadRequest("No limit was selected.".to_owned()));
     }
-    let done = match site.auth().clear_these_limits(keys, site.actor()).await? {
+    let proved = match proof::check(site, false, &form).await? {
+        Ok(proved) => proved,
+        Err(words) => return some_asked(site, &keys, words).await,
+    };
+    let done = match site.auth().clear_these_limits(keys, proved).await? {
         0 => "limits-gone",
         _ => "limits-cleared",
     };
@@ -26,11 +31,44 @@ pub(super) async fn some(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
 
 /// `/limits/clear/all/`
 pub(super) async fn all(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
-    if !site.asked().is_read() {
-        site.form()?;
-        site.auth().clear_limits(None, None, site.actor()).await?;
-        return Ok(back(site, "limits-cleared"));
+    if site.asked().is_read() {
+        return all_asked(site, None).await;
     }
+    match proof::check(site, false, &site.form()?).await? {
+        Ok(proved) => {
+            site.auth().clear_limits(None, None, proved).await?;
+            Ok(back(site, "limits-cleared"))
+        }
+        Err(words) => all_asked(site, Some(words)).await,
+    }
+}
+
+/// Asks for the proof before those that were selected are cleared.
+async fn some_asked(
+    site: &Site<'_>,
+    keys: &[String],
+    unproved: &str,
+) -> Result<ConsoleAnswer, Refusal> {
+    let what = if keys.len() == 1 { "the limit" } else { "the limits" };
+    let body = html! {
+        div.panel {
+            p { "Whoever is refused by " (what) " that you have selected may try again at once." }
+            form.stack method="post" action=(site.link("/limits/clear/")) {
+                (site.form_key())
+                @for key in keys { input type="hidden" name="limit" value=(key); }
+                (proof::part(site, Asks::Always, Some(unproved)).await?)
+                div.row {
+                    button.primary { "Clear " (what) }
+                    a.button href=(site.link("/limits/")) { "Cancel" }
+                }
+            }
+        }
+    };
+    let page = site.page(Nav::Limits, "Clear limits", &body);
+    Ok(proof::refused_if(Some(unproved), page))
+}
+
+async fn all_asked(site: &Site<'_>, unproved: Option<&str>) -> Result<ConsoleAnswer, Refusal> {
     let shown = site.auth().limits_shown(0).await?;
     let body = html! {
         div.panel {
@@ -39,14 +77,17 @@ pub(super) async fn all(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
                 " at present, of which " b { (shown.refused) } " refuse someone. Whoever guesses \
                 passwords may begin anew."
             }
-            form.row method="post" {
+            form.stack method="post" {
                 (site.form_key())
-                button.danger { "Clear all" }
-                a href=(site.link("/limits/")) { "Back" }
+                (proof::part(site, Asks::before(site, Some(false)), unproved).await?)
+                div.row {
+                    button.danger { "Clear all" }
+                    a.button href=(site.link("/limits/")) { "Cancel" }
+                }
             }
         }
     };
-    Ok(site.page(Nav::Limits, "Clear all limits", &body))
+    Ok(proof::refused_if(unproved, site.page(Nav::Limits, "Clear all limits", &body)))
 }
 
 fn back(site: &Site<'_>, done: &str) -> ConsoleAnswer {

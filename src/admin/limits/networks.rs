@@ -7,6 +7,7 @@ pub(super) use self::section::section;
 use super::super::asked::Pairs;
 use super::super::notice;
 use super::super::page::{self, Nav, with_status};
+use super::super::proof::{self, Asks};
 use super::super::refusal::Refusal;
 use super::super::site::Site;
 use crate::api::sentence;
@@ -38,24 +39,13 @@ const SPANS: [(&str, &str, Option<Duration>); 6] = [
     ("forever", "until it is forgotten", None),
 ];
 
+const NOT_A_NETWORK: &str =
+    "Write an address, or a network such as 203.0.113.0/24 or 2001:db8::/64.";
+
 /// `/limits/networks/`
 pub(super) async fn rule(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
-    const NOT_A_NETWORK: &str =
-        "Write an address, or a network such as 203.0.113.0/24 or 2001:db8::/64.";
     if site.asked().is_read() {
-        let typed = Typed::read(&site.asked().query);
-        if typed.network.is_empty() {
-            return Ok(page::redirect(&site.link("/limits/#rule")));
-        }
-        return match typed.ruling() {
-            Some(new) => {
-                // Before they say yes: afterwards it may be too late.
-                let looked = site.auth().look_at_ruling(new.clone(), &decider(site, None)).await;
-                let problem = looked.err().filter(|error| matches!(error, LocksOut { .. }));
-                Ok(ruling_asked(site, &typed, &new, problem.as_ref().map(said).as_deref()))
-            }
-            None => super::page(site, &typed, Some(NOT_A_NETWORK)).await,
-        };
+        return before_ruling(site).await;
     }
     let form = site.form()?;
     let typed = Typed::read(&form);
@@ -63,12 +53,46 @@ pub(super) async fn rule(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
         return super::page(site, &typed, Some(NOT_A_NETWORK)).await;
     };
     let done = if new.is_denied { "network-denied" } else { "network-allowed" };
-    match site.auth().rule(new.clone(), decider(site, Some(&form))).await {
-        Ok(_) => Ok(back(site, done)),
+    let decider = decider(site, Some(&form));
+    // First what costs no code.
+    let ruled = match site.auth().look_at_ruling(new.clone(), &decider).await {
+        Ok(lets_in) => match proof::check_if(site, lets_in, &form).await? {
+            Ok(proved) => {
+                let decider = Decider { proved, ..decider };
+                site.auth().rule(new.clone(), decider).await.map(drop)
+            }
+            Err(words) => {
+                let knows = form.is_ticked("knows");
+                let wrong = Wrong { knows, unproved: Some(words), ..Wrong::default() };
+                return ruling_asked(site, &typed, &new, wrong).await;
+            }
+        },
+        Err(error) => Err(error),
+    };
+    match ruled {
+        Ok(()) => Ok(back(site, done)),
         Err(NetworkError::Store(error)) => Err(AuthError::from(error).into()),
-        Err(error @ LocksOut { .. }) => Ok(ruling_asked(site, &typed, &new, Some(&said(&error)))),
+        Err(error @ LocksOut { .. }) => {
+            let wrong = Wrong { problem: Some(said(&error)), ..Wrong::default() };
+            ruling_asked(site, &typed, &new, wrong).await
+        }
         Err(error) => super::page(site, &typed, Some(&said(&error))).await,
     }
+}
+
+/// What is asked, before they say yes: afterwards it may be too late.
+async fn before_ruling(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
+    let typed = Typed::read(&site.asked().query);
+    if typed.network.is_empty() {
+        return Ok(page::redirect(&site.link("/limits/#rule")));
+    }
+    let Some(new) = typed.ruling() else {
+        return super::page(site, &typed, Some(NOT_A_NETWORK)).await;
+    };
+    let looked = site.auth().look_at_ruling(new.clone(), &decider(site, None)).await;
+    let problem = looked.err().filter(|error| matches!(error, LocksOut { .. }));
+    let wrong = Wrong { problem: problem.as_ref().map(said), ..Wrong::default() };
+    ruling_asked(site, &typed, &new, wrong).await
 }
 
 /// `/limits/networks/forget/`
@@ -78,24 +102,47 @@ pub(super) async fn forget(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
         network.map_err(|_| Refusal::BadRequest("That is no network.".to_owned()))
     };
     if site.asked().is_read() {
-        return Ok(forgetting_asked(site, network(&site.asked().query)?, None));
+        return forgetting_asked(site, network(&site.asked().query)?, Wrong::default()).await;
     }
     let form = site.form()?;
     let network = network(&form)?;
-    match site.auth().forget_network(network, decider(site, Some(&form))).await {
+    let lets_in = site.auth().ruling_lets_in(network, None).await.map_err(AuthError::from)?;
+    let proved = match proof::check_if(site, lets_in, &form).await? {
+        Ok(proved) => proved,
+        Err(words) => {
+            let wrong = Wrong { unproved: Some(words), ..Wrong::default() };
+            return forgetting_asked(site, network, wrong).await;
+        }
+    };
+    let decider = Decider { proved, ..decider(site, Some(&form)) };
+    match site.auth().forget_network(network, decider).await {
         Ok(_) => Ok(back(site, "network-forgotten")),
         Err(NetworkError::Store(error)) => Err(AuthError::from(error).into()),
-        Err(error) => Ok(forgetting_asked(site, network, Some(&said(&error)))),
+        Err(error) => {
+            let wrong = Wrong { problem: Some(said(&error)), ..Wrong::default() };
+            forgetting_asked(site, network, wrong).await
+        }
     }
 }
 
+/// Why it was not done.
+#[derive(Default)]
+struct Wrong {
+    /// Whether they have said already that they know it.
+    knows: bool,
+    /// What they must say that they know.
+    problem: Option<String>,
+    /// What is wrong with the proof.
+    unproved: Option<&'static str>,
+}
+
 /// Asks whether a network is to be allowed or denied.
-fn ruling_asked(
+async fn ruling_asked(
     site: &Site<'_>,
     typed: &Typed,
     new: &NewRuling,
-    problem: Option<&str>,
-) -> ConsoleAnswer {
+    wrong: Wrong,
+) -> Result<ConsoleAnswer, Refusal> {
     let verb = if new.is_denied { "Deny" } else { "Allow" };
     let spans = SPANS.into_iter().find(|(name, ..)| *name == typed.lasts);
     let span = match spans {
@@ -120,41 +167,60 @@ fn ruling_asked(
         ("for", typed.lasts.as_str()),
         ("note", typed.note.as_str()),
     ];
-    asked(site, (verb, "/limits/networks/"), &question, &fields, problem)
+    let lets_in = site.auth().ruling_lets_in(new.network, Some(new)).await;
+    let asks = Asks::before(site, lets_in.map_err(AuthError::from)?);
+    let question = Question { asks, fields: &fields, text: question, wrong };
+    asked(site, (verb, "/limits/networks/"), question).await
 }
 
 /// Asks whether a network is to be treated as the settings say.
-fn forgetting_asked(site: &Site<'_>, network: IpNet, problem: Option<&str>) -> ConsoleAnswer {
+async fn forgetting_asked(
+    site: &Site<'_>,
+    network: IpNet,
+    wrong: Wrong,
+) -> Result<ConsoleAnswer, Refusal> {
     let question = html! {
         p { strong { "Forget " code { (network) } "?" } }
         p { "It is treated as the settings say within a second, by all gateways." }
     };
     let fields = [("network", network.to_string())];
     let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
-    asked(site, ("Forget", "/limits/networks/forget/"), &question, &fields, problem)
+    let lets_in = site.auth().ruling_lets_in(network, None).await.map_err(AuthError::from)?;
+    let asks = Asks::before(site, lets_in);
+    let question = Question { asks, fields: &fields, text: question, wrong };
+    asked(site, ("Forget", "/limits/networks/forget/"), question).await
+}
+
+/// What is asked, and with which fields it is answered.
+struct Question<'a> {
+    asks: Asks,
+    fields: &'a [(&'a str, &'a str)],
+    text: Markup,
+    wrong: Wrong,
 }
 
 /// A page that asks; where it would shut out who is asked, they must say that they know.
-fn asked(
+async fn asked(
     site: &Site<'_>,
     (verb, path): (&str, &str),
-    question: &Markup,
-    fields: &[(&str, &str)],
-    problem: Option<&str>,
-) -> ConsoleAnswer {
+    question: Question<'_>,
+) -> Result<ConsoleAnswer, Refusal> {
+    let Question { asks, fields, text, wrong: Wrong { knows, problem, unproved } } = question;
     let body = html! {
         div.panel {
-            @if let Some(problem) = problem { p.alert role="alert" { (problem) } }
-            (question)
+            @if let Some(problem) = &problem { p.alert role="alert" { (problem) } }
+            (text)
             form.stack method="post" action=(site.link(path)) {
                 (site.form_key())
                 @for (name, value) in fields { input type="hidden" name=(name) value=(value); }
+                @if knows { input type="hidden" name="knows" value="yes"; }
                 @if problem.is_some() {
                     label.check {
                         input type="checkbox" name="knows" value="yes";
                         span { "Even if it shuts me out: I come from " code { (Network::of(site.asked().from)) } }
                     }
                 }
+                (proof::part(site, asks, unproved).await?)
                 div.row {
                     button.danger[verb != "Allow"].primary[verb == "Allow"] { (verb) }
                     a.button href=(site.link("/limits/")) { "Cancel" }
@@ -163,12 +229,14 @@ fn asked(
         }
     };
     let answer = site.page(Nav::Limits, &format!("{verb} a network"), &body);
-    let is_refused = problem.is_some() && !site.asked().is_read();
-    if is_refused { with_status(answer, StatusCode::BAD_REQUEST) } else { answer }
+    let is_wrong = problem.is_some() || unproved.is_some();
+    let is_refused = is_wrong && !site.asked().is_read();
+    Ok(if is_refused { with_status(answer, StatusCode::BAD_REQUEST) } else { answer })
 }
 
 fn decider(site: &Site<'_>, form: Option<&Pairs>) -> Decider {
-    Decider { by: site.actor(), knows: form.is_some_and(|form| form.is_ticked("knows")) }
+    let knows = form.is_some_and(|form| form.is_ticked("knows"));
+    Decider { by: site.actor(), knows, proved: None }
 }
 
 fn back(site: &Site<'_>, done: &str) -> ConsoleAnswer {

@@ -85,10 +85,14 @@ impl Act {
         }
     }
 
-    /// Whether it lets someone in, so that it takes a proof: an operator, or anyone else.
-    pub(super) const fn lets_in(self, user: &User) -> Option<bool> {
+    /// Whether it lets someone in, so that it takes a proof: an operator, or anyone else. What nobody does
+    /// to their own account takes none.
+    pub(super) fn lets_in(self, user: &User, by: &Actor) -> Option<bool> {
         match self {
             Self::Activate if !user.is_active => Some(user.is_staff),
+            // Whoever registers the name then is let in by apps that know people by it.
+            Self::Delete if by.operator() != Some(&user.username) => Some(user.is_staff),
+            Self::KeepPassword if user.must_change => Some(user.is_staff),
             Self::Promote if !user.is_staff => Some(true),
             Self::ResetTotp => Some(true),
             Self::Activate
@@ -110,8 +114,10 @@ impl Act {
                  accounts stay, and can be activated again."
             }
             Self::Delete if users > 1 => {
-                "The accounts are gone at once, and cannot be brought back. What is told of them among \
-                 the events stays until it is too old to be kept."
+                "The accounts are gone at once, and cannot be brought back. Their names are free then: \
+                 apps that know people by their names take whoever gets one next for the same. \
+                 Deactivate them to keep the names. What is told of them among the events stays until \
+                 it is too old to be kept."
             }
             Self::Activate => "They may log in again. Tokens that ended stay so.",
             Self::Deactivate => {
@@ -119,8 +125,10 @@ impl Act {
                  The account stays, and can be activated again."
             }
             Self::Delete => {
-                "The account is gone at once, and cannot be brought back. What is told of it among \
-                 the events stays until it is too old to be kept."
+                "The account is gone at once, and cannot be brought back. Its name is free then: apps \
+                 that know people by their names take whoever gets it next for the same. Deactivate it \
+                 to keep the name. What is told of it among the events stays until it is too old to \
+                 be kept."
             }
             Self::Demote => {
                 "They may no longer pass where only staff may, nor sign in here. All their tokens, \
@@ -132,7 +140,10 @@ impl Act {
             }
             Self::KeepPassword => "They may keep the password that they have.",
             Self::MustChange => "They must change the password before anything else.",
-            Self::Promote => "They may pass where only staff may, and sign in here.",
+            Self::Promote => {
+                "They may pass where only staff may, and sign in here. All their tokens end at once: \
+                 they have to log in again."
+            }
             Self::ResetTotp => {
                 "Their password alone signs them in here then, and their recovery codes are void. Do \
                  it only if they have lost the app."
@@ -150,7 +161,7 @@ impl Act {
             Self::EndSessions => "all tokens, sessions and API keys have ended",
             Self::KeepPassword => "may keep the password",
             Self::MustChange => "must change the password",
-            Self::Promote => "staff",
+            Self::Promote => "staff; all tokens have ended",
             Self::ResetTotp => "authenticator app turned off",
         }
     }
@@ -193,9 +204,14 @@ impl Act {
         by: Actor,
         proved: Option<Proved>,
     ) -> Result<bool, ManageError> {
+        if self == Self::Delete && by.operator() == Some(&user.username) {
+            return Err(ManageError::OwnAccount);
+        }
         let Some(proved) = proved else { return self.perform_unproved(auth, user, by).await };
         let managed = match self {
             Self::Activate => auth.activate(user, proved).await?,
+            Self::Delete => return auth.delete_user(user, proved).await.map(|()| true),
+            Self::KeepPassword => auth.keep_password(user, proved).await?,
             Self::Promote => auth.promote(user, proved).await?,
             Self::ResetTotp => {
                 auth.reset_second_factor(user, proved).await?;
@@ -213,16 +229,20 @@ impl Act {
         by: Actor,
     ) -> Result<bool, ManageError> {
         let managed = match self {
-            Self::Activate | Self::Promote if self.lets_in(user).is_none() => return Ok(false),
-            Self::Activate | Self::Promote | Self::ResetTotp => {
-                return Err(AuthError::Unproved.into());
+            Self::Activate | Self::KeepPassword | Self::Promote
+                if self.lets_in(user, &by).is_none() =>
+            {
+                return Ok(false);
             }
+            Self::Activate
+            | Self::Delete
+            | Self::KeepPassword
+            | Self::Promote
+            | Self::ResetTotp => return Err(AuthError::Unproved.into()),
             Self::Deactivate => auth.deactivate(user, by).await?,
-            Self::Delete => return auth.delete_user(user, by).await.map(|()| true),
             Self::Demote => auth.demote(user, by).await?,
             Self::EndSessions => return auth.revoke_tokens(user, by).await.map(|()| true),
-            Self::KeepPassword => auth.set_must_change(user, false, by).await?,
-            Self::MustChange => auth.set_must_change(user, true, by).await?,
+            Self::MustChange => auth.require_new_password(user, by).await?,
         };
         Ok(managed.is_changed)
     }

@@ -30,8 +30,7 @@ pub(super) async fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     if users.is_empty() {
         return Ok(nobody(site, &form));
     }
-    let lets_in = users.iter().filter_map(|user| act.lets_in(user)).max();
-    let proved = match proof::check_if(site, lets_in, &form).await? {
+    let proved = match proof::check_if(site, lets_in(site, act, &users), &form).await? {
         Ok(proved) => proved,
         Err(words) => return question(site, (act, &users), &form, Some(words)).await,
     };
@@ -88,6 +87,11 @@ async fn selected(site: &Site<'_>, pairs: &Pairs) -> Result<(Act, Vec<User>), Re
     Ok((act, users))
 }
 
+/// What it takes to do it to all of them.
+fn lets_in(site: &Site<'_>, act: Act, users: &[User]) -> Option<bool> {
+    users.iter().filter_map(|user| act.lets_in(user, &site.actor())).max()
+}
+
 async fn question(
     site: &Site<'_>,
     (act, users): (Act, &[User]),
@@ -96,7 +100,7 @@ async fn question(
 ) -> Result<ConsoleAnswer, Refusal> {
     let verb = act.label();
     let goes = if act == Act::Delete { Some(what_goes_too(site, users).await?) } else { None };
-    let asks = Asks::before(site, users.iter().filter_map(|user| act.lets_in(user)).max());
+    let asks = Asks::before(site, lets_in(site, act, users));
     let body = html! {
         div.panel {
             p { strong { (verb) ": " (counted(users.len())) "?" } }

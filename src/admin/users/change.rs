@@ -27,7 +27,7 @@ pub(super) async fn answer(
         return question(site, user, act, None).await;
     }
     let form = site.form()?;
-    let proved = match proof::check_if(site, act.lets_in(user), &form).await? {
+    let proved = match proof::check_if(site, act.lets_in(user, &site.actor()), &form).await? {
         Ok(proved) => proved,
         Err(words) => return question(site, user, act, Some(words)).await,
     };
@@ -58,7 +58,7 @@ async fn question(
             }
             form.stack method="post" action=(site.link(&format!("{}{}/", path_of(user), act.name()))) {
                 (site.form_key())
-                (proof::part(site, Asks::before(site, act.lets_in(user)), unproved).await?)
+                (proof::part(site, Asks::before(site, act.lets_in(user, &site.actor())), unproved).await?)
                 div.row {
                     button class=(if act.asks() { "danger" } else { "primary" }) { (act.label()) }
                     a.button href=(site.link(&path_of(user))) { "Cancel" }

@@ -28,29 +28,42 @@ pub(super) async fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     let (Some(username), Some(email), Some(chosen)) = (username, email, chosen) else {
         return page(site, &sent, &problems, None).await;
     };
+    let Chosen { password, shown } = chosen;
+    let registration = Registration { email, password, username };
+    // First what costs no code.
+    if let Err(error) = site.auth().look_at_new_user(&registration).await {
+        return not_made(site, &sent, error).await;
+    }
     let is_staff = sent.is_ticked("staff");
     let proved = match proof::check(site, is_staff, &sent).await? {
         Ok(proved) => proved,
         Err(words) => return page(site, &sent, &problems, Some(words)).await,
     };
-    let Chosen { password, shown } = chosen;
-    let registration = Registration { email, password, username };
     let rights = NewRights { is_staff, must_change: sent.is_ticked("must_change") };
     match site.auth().create_user(registration, rights, proved).await {
         Ok(user) => Ok(match shown {
             Some(password) => password::shown_once(site, &user, "New user", &password),
             None => site.after(&path_of(&user), &[("done", "user-created")]).await,
         }),
-        Err(RegisterError::NameTaken) => {
-            problems.add("username", ["A user with that username already exists."]);
-            page(site, &sent, &problems, None).await
-        }
-        Err(RegisterError::WeakPassword(weaknesses)) => {
-            problems.add("password", weaknesses);
-            page(site, &sent, &problems, None).await
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => not_made(site, &sent, error).await,
     }
+}
+
+/// The form once more, if something else can be typed.
+async fn not_made(
+    site: &Site<'_>,
+    sent: &Pairs,
+    error: RegisterError,
+) -> Result<ConsoleAnswer, Refusal> {
+    let mut problems = Problems::default();
+    match error {
+        RegisterError::NameTaken => {
+            problems.add("username", ["A user with that username already exists."]);
+        }
+        RegisterError::WeakPassword(weaknesses) => problems.add("password", weaknesses),
+        RegisterError::Auth(error) => return Err(error.into()),
+    }
+    page(site, sent, &problems, None).await
 }
 
 fn username(sent: &Pairs, problems: &mut Problems) -> Option<Username> {

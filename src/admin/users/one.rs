@@ -143,7 +143,7 @@ fn button(site: &Site<'_>, user: &User, act: Act) -> Markup {
     html! {
         @if act.asks() {
             a.button.danger href=(there) { (act.label()) }
-        } @else if Asks::before(site, act.lets_in(user)) == Asks::Always {
+        } @else if Asks::before(site, act.lets_in(user, &site.actor())) == Asks::Always {
             a.button href=(there) { (act.label()) }
         } @else {
             form method="post" action=(there) {

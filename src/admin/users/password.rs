@@ -91,6 +91,10 @@ pub(super) async fn answer(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer
     let Some(Chosen { password, shown }) = read(&sent, &mut problems)? else {
         return page(site, user, &sent, (&problems, None)).await;
     };
+    // First what costs no code.
+    if let Err(error) = site.auth().look_at_password(user, &password) {
+        return weak(site, user, &sent, error).await;
+    }
     let proved = match proof::check(site, user.is_staff, &sent).await? {
         Ok(proved) => proved,
         Err(words) => return page(site, user, &sent, (&problems, Some(words))).await,
@@ -98,12 +102,21 @@ pub(super) async fn answer(site: &Site<'_>, user: &User) -> Result<ConsoleAnswer
     let must_change = sent.is_ticked("must_change");
     match site.auth().set_password(user, password, must_change, proved).await {
         Ok(_) => Ok(done(site, user, shown.as_ref()).await),
-        Err(ManageError::WeakPassword(weaknesses)) => {
-            problems.add("password", weaknesses);
-            page(site, user, &sent, (&problems, None)).await
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => weak(site, user, &sent, error).await,
     }
+}
+
+/// The form once more, if the password is too weak.
+async fn weak(
+    site: &Site<'_>,
+    user: &User,
+    sent: &Pairs,
+    error: ManageError,
+) -> Result<ConsoleAnswer, Refusal> {
+    let ManageError::WeakPassword(weaknesses) = error else { return Err(error.into()) };
+    let mut problems = Problems::default();
+    problems.add("password", weaknesses);
+    page(site, user, sent, (&problems, None)).await
 }
 
 /// The form, with what was typed but the passwords.

@@ -4,12 +4,13 @@ use super::super::change_password::{ChangeError, NewPassword, Swap};
 use super::super::login::Door;
 use super::super::{Auth, AuthError};
 use super::session::{SessionId, SessionSettings, Visitor};
-use crate::clock::Timestamp;
 use crate::model::event::Actor;
 use crate::model::user::User;
 
 /// A new password of one's own.
 pub struct OwnChange {
+    /// A code of one's authenticator app, or a recovery code; blank if one has none.
+    pub code: String,
     /// Whether one's API keys end with it.
     pub ends_keys: bool,
     /// The present one and the new one.
@@ -25,7 +26,8 @@ pub struct OwnChanged {
 }
 
 impl Auth {
-    /// Replaces an operator's own password, if they know the present one. All their sessions and
+    /// Replaces an operator's own password, if they know the present one, and a code if they have the
+    /// second factor. All their sessions and
     /// tokens end, and their API keys if they wish; the one who asks goes on under a new id.
     ///
     /// The keys end first: where they cannot, the password stays, and all of it can be tried again.
@@ -36,9 +38,14 @@ impl Auth {
         visitor: &Visitor,
         settings: SessionSettings,
     ) -> Result<OwnChanged, ChangeError> {
-        let OwnChange { ends_keys, passwords } = change;
+        let OwnChange { code, ends_keys, passwords } = change;
+        let has_app = self.has_second_factor(user.id).await?;
+        if has_app && code.trim().is_empty() {
+            return Err(ChangeError::MissingCode);
+        }
         let by = Actor::Admin(user.username.clone(), visitor.from);
         let swap = Swap {
+            code: has_app.then_some(code.as_str()),
             door: Door::Inside,
             ends_keys: ends_keys.then_some(&by),
             keep: None,
@@ -71,9 +78,6 @@ impl Auth {
         let Some(user) = now.filter(|user| user.epoch == before.epoch + 1) else {
             return Ok(None);
         };
-        // A password alone proves too little of one who has the second factor.
-        let has_app = self.has_second_factor(user.id).await?;
-        let proved = if has_app { Timestamp::from_micros(0) } else { self.clock.now() };
-        self.begin_session(&user, visitor, settings, proved).await.map(Some)
+        self.begin_session(&user, visitor, settings, self.clock.now()).await.map(Some)
     }
 }

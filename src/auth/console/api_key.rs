@@ -169,13 +169,7 @@ impl Auth {
         by: Proved,
     ) -> Result<(KeySecret, ApiKey), KeyError> {
         let by = by.lets_in(true)?;
-        wish.check()?;
-        if !is_operator(owner) {
-            return Err(KeyError::NotStaff(owner.username.to_string()));
-        }
-        if self.keys_of(owner.id).await?.len() >= ApiKey::MOST {
-            return Err(KeyError::TooMany(owner.username.to_string()));
-        }
+        self.look_at_key(owner, &wish).await?;
         let secret = KeySecret::random()?;
         let (digest, created) = (secret.digest(), self.clock.now());
         let item = ApiKey {
@@ -198,6 +192,18 @@ impl Auth {
         let event = Event::new(EventName::ApiKeyCreated, by, created).of(owner);
         self.events.record(event.with(format!("{} ({}): {}", key.name, key.id, key.rights)));
         Ok((secret, key))
+    }
+
+    /// Fails as making this key would, and makes none.
+    pub async fn look_at_key(&self, owner: &User, wish: &KeyWish) -> Result<(), KeyError> {
+        wish.check()?;
+        if !is_operator(owner) {
+            return Err(KeyError::NotStaff(owner.username.to_string()));
+        }
+        if self.keys_of(owner.id).await?.len() >= ApiKey::MOST {
+            return Err(KeyError::TooMany(owner.username.to_string()));
+        }
+        Ok(())
     }
 
     /// The keys of an operator, the oldest first.

@@ -13,14 +13,14 @@ mod totp;
 
 pub use self::account::{OwnChange, OwnChanged};
 pub use self::api_key::{ApiKey, KeyCaller, KeyError, KeySecret, KeyWish};
-pub use self::proof::{OwnProof, Proved};
+pub use self::proof::{NoProof, OwnProof, Proved};
 pub use self::rights::{NotARight, Resource, Right, Rights};
 pub use self::second_factor::SecondStep;
 pub use self::session::{Session, SessionId, SessionSettings, Visitor};
 pub use self::sessions::SessionView;
 pub use self::setup::{SetupCode, SetupError};
 pub use self::sign_in::SignIn;
-pub use self::totp::{AppState, Enrolment, RecoveryCodes};
+pub use self::totp::{AppState, Confirmed, Enrolment, RecoveryCodes};
 
 use crate::store::StoreError;
 

@@ -1,8 +1,10 @@
 //! What is not done on the word of a session alone, which someone else may have.
 //!
 //! Whatever lets someone in wants a [`Proved`], and nobody can make one but here: to make, activate or
-//! promote a user, to set a password, to take an authenticator app away, to hand out a token or a key.
-//! What shuts someone out wants none: it must be quick.
+//! promote a user, to set a password or have one kept, to take an authenticator app away, to hand out a
+//! token, a key or recovery codes; to delete a user, whose name is free then; to allow a network, and to
+//! have whoever is refused try again. So does the end of one's own other sessions, or a thief would keep
+//! their owner out. What shuts anyone else out wants none: it must be quick.
 
 use super::super::login::{Door, Typed};
 use super::super::{Auth, AuthError, Seat};
@@ -43,6 +45,15 @@ pub struct OwnProof<'a> {
     pub password: Password,
 }
 
+/// Why nothing was proved.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum NoProof {
+    /// The password is blank, or the code of one who has an app. That is no guess.
+    Missing,
+    /// The password or the code is wrong.
+    Wrong,
+}
+
 impl Proved {
     /// Whoever has the command line has the store itself.
     pub fn command_line() -> Self {
@@ -78,8 +89,13 @@ impl Auth {
         user: &User,
         proof: OwnProof<'_>,
         from: IpAddr,
-    ) -> Result<Option<Proved>, AuthError> {
-        let password = Arc::new(proof.password);
+    ) -> Result<Result<Proved, NoProof>, AuthError> {
+        let OwnProof { code, password } = proof;
+        let has_app = self.has_second_factor(user.id).await?;
+        if password.expose().is_empty() || (has_app && code.trim().is_empty()) {
+            return Ok(Err(NoProof::Missing));
+        }
+        let password = Arc::new(password);
         let username = user.username.as_str();
         let guess = Typed { door: Door::Inside, from, password: &password, username };
         let judged = self.count_guess(guess, async |seat: &mut Seat<'_>, found| {
@@ -87,18 +103,16 @@ impl Auth {
         });
         match judged.await {
             Ok(found) if found.id == user.id => {}
-            Ok(_) | Err(AuthError::BadCredentials) => return Ok(None),
+            Ok(_) | Err(AuthError::BadCredentials) => return Ok(Err(NoProof::Wrong)),
             Err(error) => return Err(error),
         }
         let by = by(user, from);
-        if self.has_second_factor(user.id).await?
-            && !self.proves_second_factor(user, proof.code, &by).await?
-        {
-            return Ok(None);
+        if has_app && !self.proves_second_factor(user, code, &by).await? {
+            return Ok(Err(NoProof::Wrong));
         }
         self.limits.acquaint(user.id, from).await;
         self.note_proof(id).await;
-        Ok(Some(Proved { by, when: When::Now }))
+        Ok(Ok(Proved { by, when: When::Now }))
     }
 }
 

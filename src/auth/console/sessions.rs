@@ -1,6 +1,7 @@
 //! The sessions of one user, to be looked at and ended.
 
 use super::super::{Auth, AuthError};
+use super::proof::Proved;
 use super::session::{Kept, SessionId};
 use crate::clock::Timestamp;
 use crate::model::event::{Actor, EventName};
@@ -59,8 +60,10 @@ impl Auth {
         &self,
         user: &User,
         this: &SessionId,
-        by: Actor,
+        by: Proved,
     ) -> Result<usize, AuthError> {
+        // Whoever has an old session alone would never let its owner stay in.
+        let by = by.lets_in(false)?;
         self.end_sessions_but(user, called(&this.key()), by).await
     }
 

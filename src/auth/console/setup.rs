@@ -92,7 +92,7 @@ impl Auth {
         let user: User = made?;
         let event = self.event(EventName::UserCreated, Actor::Client(visitor.from)).of(&user);
         self.events.record(event.with("staff, by the link in the log"));
-        let id = self.let_in(&user, visitor, settings).await?;
+        let id = self.let_in(&user, visitor, settings).await.map_err(SetupError::NotSignedIn)?;
         self.tell_of(EventName::ConsoleSignedIn, &user, visitor.from);
         Ok(id)
     }
@@ -121,6 +121,9 @@ pub enum SetupError {
     /// Someone else is at it at this moment, or the store could not tell.
     #[error(transparent)]
     Manage(#[from] ManageError),
+    /// The operator is made, but not signed in.
+    #[error("the operator is made, but not signed in: {0}")]
+    NotSignedIn(#[source] AuthError),
     /// The name or the password will not do.
     #[error(transparent)]
     Register(#[from] RegisterError),

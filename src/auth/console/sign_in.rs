@@ -52,7 +52,10 @@ impl Auth {
     ) -> Result<SessionId, AuthError> {
         self.limits.acquaint(user.id, visitor.from).await;
         let now = self.clock.now();
-        self.store.change_user(user.id, UserChange::LoggedIn(now)).await?;
+        if let Err(error) = self.store.change_user(user.id, UserChange::LoggedIn(now)).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, user = %user.id, "the last login of an operator is not noted");
+        }
         self.begin_session(user, visitor, settings, now).await
     }
 }

@@ -17,11 +17,13 @@ use crate::model::event::{Actor, EventName};
 use crate::model::user::{User, UserId};
 use crate::store::{Item, ItemKind, StoreError};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use totp_rs::Secret;
 use zeroize::Zeroizing;
 
+/// How many codes may be wrong until a new secret is dropped.
+const TRIES: u8 = 5;
 /// How long there is to confirm a new secret.
 const ENROLMENT: Duration = Duration::from_mins(15);
 /// How often the item may change under us before we give up.
@@ -44,6 +46,16 @@ pub struct Enrolment {
     pub secret: Zeroizing<String>,
     /// The same as apps scan it.
     pub url: Zeroizing<String>,
+}
+
+/// What came of a code that was to confirm a new secret.
+pub enum Confirmed {
+    /// The secret counts.
+    Done(RecoveryCodes),
+    /// There is no new secret, not any more, or they have one already: they begin anew.
+    Over,
+    /// The code is wrong.
+    Wrong,
 }
 
 impl Auth {
@@ -81,7 +93,7 @@ impl Auth {
         by.lets_in(true)?;
         let secret = Secret::from(random_bytes::<20>()?);
         let secret = Zeroizing::new(secret.to_base32());
-        let kept = Kept { codes: Vec::new(), last: 0, secret: secret.to_string() };
+        let kept = Kept { codes: Vec::new(), last: 0, secret: secret.to_string(), tries: 0 };
         let until = self.clock.now().plus(ENROLMENT);
         self.store.put_item(&kept.item(new_key(user.id), user.id, Some(until))?).await?;
         let name = utf8_percent_encode(user.username.as_str(), NON_ALPHANUMERIC);
@@ -93,41 +105,70 @@ impl Auth {
         Ok(Enrolment { secret, url: Zeroizing::new(url) })
     }
 
-    /// Has a user's new secret count from now on, if this is a code of it. `None` if it is not, if
-    /// there is no new secret, or if they have one already.
+    /// Has a user's new secret count from now on, if this is a code of it. It is counted as a code of
+    /// one that counts is, and after a few wrong ones the secret is dropped.
     pub async fn confirm_second_factor(
         &self,
         user: &User,
         typed: &str,
         by: Actor,
-    ) -> Result<Option<RecoveryCodes>, AuthError> {
+    ) -> Result<Confirmed, AuthError> {
         let now = self.clock.now();
-        let found = self.store.item(ItemKind::Totp, &new_key(user.id), now).await?;
-        let Some(mut kept) = found.as_ref().map(Kept::read).transpose()? else { return Ok(None) };
-        let Some(step) = kept.step_of(&digits_of(typed), now)? else { return Ok(None) };
+        let from = from_of(&by);
+        let counted = self.limits.code(user.id, from).await?;
+        let Some(mut kept) = self.try_new(user.id).await? else {
+            self.limits.code_was_right(counted).await;
+            return Ok(Confirmed::Over);
+        };
+        let Some(step) = kept.step_of(&digits_of(typed), now)? else {
+            let is_last = kept.tries >= TRIES;
+            self.tell_of_wrong_code(user, is_last, from);
+            if !is_last {
+                return Ok(Confirmed::Wrong);
+            }
+            self.store.remove_item(ItemKind::Totp, &new_key(user.id)).await?;
+            return Ok(Confirmed::Over);
+        };
+        self.limits.code_was_right(counted).await;
         let codes = RecoveryCodes::random()?;
         kept.codes = codes.digests(user.id);
         kept.last = step;
+        kept.tries = 0;
         let item = kept.item(key(user.id), user.id, None)?;
         if !self.store.add_item(&item, now).await? {
-            return Ok(None);
+            return Ok(Confirmed::Over);
         }
         self.store.remove_item(ItemKind::Totp, &new_key(user.id)).await?;
         self.events.record(self.event(EventName::SecondFactorEnabled, by).of(user));
-        Ok(Some(codes))
+        Ok(Confirmed::Done(codes))
     }
 
-    /// Makes new recovery codes in place of the old ones, for one who proves by a code that they have
-    /// the second factor. `None` if they do not.
+    /// A user's new secret, of which one more code is tried. `None` if there is none any more.
+    async fn try_new(&self, user: UserId) -> Result<Option<Kept>, AuthError> {
+        // As many as may try at once: each round another has got ahead.
+        for _ in 0..TRIES {
+            let found = self.store.item(ItemKind::Totp, &new_key(user), self.clock.now()).await?;
+            let Some(item) = found else { break };
+            let mut kept = Kept::read(&item)?;
+            if kept.tries >= TRIES {
+                break;
+            }
+            kept.tries += 1;
+            if self.put_in_place(&item, &kept).await? {
+                return Ok(Some(kept));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Makes new recovery codes in place of the old ones. `None` if the user has no second factor.
     pub async fn renew_recovery_codes(
         &self,
         user: &User,
-        typed: &str,
-        by: Actor,
+        by: Proved,
     ) -> Result<Option<RecoveryCodes>, AuthError> {
-        if !self.proves_second_factor(user, typed, &by).await? {
-            return Ok(None);
-        }
+        // Each is good where the app would be asked: whoever has the session alone gets none.
+        let by = by.lets_in(true)?;
         let codes = RecoveryCodes::random()?;
         for _ in 0..ROUNDS {
             let Some((item, mut kept)) = self.second_factor(user.id).await? else { break };
@@ -162,13 +203,13 @@ impl Auth {
     }
 
     /// Whether one who is signed in proves by a code that they have the second factor.
-    pub(super) async fn proves_second_factor(
+    pub(in super::super) async fn proves_second_factor(
         &self,
         user: &User,
         typed: &str,
         by: &Actor,
     ) -> Result<bool, AuthError> {
-        let from = by.address().unwrap_or(std::net::Ipv4Addr::UNSPECIFIED.into());
+        let from = from_of(by);
         let proof = self.check_code(user, typed, from).await?;
         if proof.is_none() {
             self.tell_of_wrong_code(user, false, from);
@@ -226,4 +267,9 @@ fn key(user: UserId) -> String {
 
 fn new_key(user: UserId) -> String {
     format!("{user}-new")
+}
+
+/// Where a code is typed.
+fn from_of(by: &Actor) -> IpAddr {
+    by.address().unwrap_or(Ipv4Addr::UNSPECIFIED.into())
 }

@@ -114,8 +114,13 @@ async fn a_free_thread_takes_operators_first_then_those_who_are_known() {
 #[tokio::test]
 async fn a_full_lane_refuses_at_once_and_shuts_no_other_out() {
     let stage = Stage::new();
-    let lanes =
-        [(Lane::Ordinary, 32), (Lane::Familiar, 16), (Lane::Console, 8), (Lane::Operator, 4)];
+    let lanes = [
+        (Lane::Ordinary, 32),
+        (Lane::Familiar, 16),
+        (Lane::Console, 8),
+        (Lane::Operator, 4),
+        (Lane::Proof, 4),
+    ];
     let mut seats = Vec::new();
     for (lane, most) in lanes {
         for _ in 0..most {
@@ -123,7 +128,7 @@ async fn a_full_lane_refuses_at_once_and_shuts_no_other_out() {
         }
         assert!(matches!(stage.pool.reserve(lane, None), Err(AuthError::Busy)));
     }
-    assert!(stage.shows("authgate_hash_refusals_total 4"));
+    assert!(stage.shows("authgate_hash_refusals_total 5"));
     seats.clear();
     for (lane, _) in lanes {
         assert!(stage.pool.reserve(lane, None).is_ok());
@@ -218,9 +223,7 @@ async fn nobody_holds_more_than_their_share_and_others_find_their_places() {
     };
     let (one, other) = (share("192.0.2.1", None), share("192.0.2.2", None));
     let user = [1, 2].map(|host| share(&format!("198.51.100.{host}"), Some("ada")));
-    for (lane, most) in
-        [(Lane::Ordinary, 16), (Lane::Familiar, 8), (Lane::Guest, 4), (Lane::Console, 4)]
-    {
+    for (lane, most) in [(Lane::Ordinary, 16), (Lane::Familiar, 8), (Lane::Console, 4)] {
         let seats = |share| -> Vec<_> {
             std::iter::from_fn(|| stage.pool.reserve(lane, share).ok()).take(100).collect()
         };
@@ -245,6 +248,24 @@ async fn no_operator_holds_the_places_of_the_others() {
     let others = ["eve", "bob", "kim"].map(|name| reserve(name).unwrap());
     drop((first, others));
     assert!(reserve("ada").is_ok());
+}
+
+#[tokio::test]
+async fn of_three_turns_operators_leave_one_to_the_others() {
+    let waiting = [
+        ("first", Lane::Ordinary),
+        ("script 1", Lane::Operator),
+        ("script 2", Lane::Operator),
+        ("script 3", Lane::Operator),
+        ("script 4", Lane::Operator),
+        ("stranger", Lane::Ordinary),
+        ("known", Lane::Familiar),
+        ("signing in", Lane::Console),
+        ("proving", Lane::Proof),
+    ];
+    let begun = begun_in_turn(&Stage::new(), &waiting).await;
+    let (one, two) = (["proving", "script 1", "known"], ["signing in", "script 2", "stranger"]);
+    assert_eq!(begun, [&one[..], &two, &["script 3", "script 4"]].concat());
 }
 
 #[tokio::test]

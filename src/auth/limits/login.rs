@@ -53,7 +53,12 @@ impl Limits {
     /// The limits of someone who types this name.
     pub(in super::super) fn login(&self, name: &str, door: Door, from: IpAddr) -> LoginLimits<'_> {
         let (account, network) = (AccountKey::like(name), Network::of(from));
-        LoginLimits { account, door, from, is_exempt: self.is_exempt(from), limits: self, network }
+        // Whoever is in can have their own network allowed, and must not guess for it.
+        let is_exempt = match door {
+            Door::Inside => !self.settings.load().enabled,
+            Door::Api | Door::Console => self.is_exempt(from),
+        };
+        LoginLimits { account, door, from, is_exempt, limits: self, network }
     }
 
     /// Remembers that a user's owner is at an address.

@@ -2,7 +2,7 @@
 
 use super::merge;
 use super::ruling::Ruling;
-use crate::auth::Auth;
+use crate::auth::{Auth, Proved};
 use crate::clock::Timestamp;
 use crate::model::event::{Actor, EventName};
 use crate::model::network::{Exceptions, Treatment};
@@ -25,12 +25,14 @@ pub struct NewRuling {
 }
 
 /// Who decides of networks, and what they must not do by accident.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone)]
 pub struct Decider {
     /// The operator.
     pub by: Actor,
     /// Whether they know that they shut themselves out.
     pub knows: bool,
+    /// That it is them; wanted only where [`Auth::ruling_lets_in`] says so.
+    pub proved: Option<Proved>,
 }
 
 /// Why nothing was decided.
@@ -50,6 +52,9 @@ pub enum NetworkError {
     /// The store could not tell.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// It lets someone in, which nobody does by a session alone.
+    #[error("prove first that it is you")]
+    Unproved,
     /// There are as many as there may be.
     #[error("there are {} networks already, which is the most; forget some first", MOST)]
     TooMany,
@@ -69,6 +74,8 @@ impl Auth {
     /// Has a network allowed or denied by all gateways, in place of what was decided of it before.
     pub async fn rule(&self, new: NewRuling, decider: Decider) -> Result<Ruling, NetworkError> {
         let (ruling, before) = self.plan(new, &decider).await?;
+        let after = Some((ruling.is_denied, ruling.until));
+        decider.prove(lets_in(before.as_ref(), after))?;
         self.store.put_item(&ruling.item()?).await?;
         self.learn_networks().await;
         let is_denied = ruling.is_denied;
@@ -79,13 +86,29 @@ impl Auth {
         Ok(ruling)
     }
 
-    /// Fails as [`Auth::rule`] would, and decides nothing.
+    /// Fails as [`Auth::rule`] would but for the proof, and decides nothing. Says what takes one, as
+    /// [`Auth::ruling_lets_in`] does.
     pub async fn look_at_ruling(
         &self,
         new: NewRuling,
         decider: &Decider,
-    ) -> Result<(), NetworkError> {
-        self.plan(new, decider).await.map(drop)
+    ) -> Result<Option<bool>, NetworkError> {
+        let (ruling, before) = self.plan(new, decider).await?;
+        Ok(lets_in(before.as_ref(), Some((ruling.is_denied, ruling.until))))
+    }
+
+    /// Whether it lets someone in that this is decided of a network, or forgotten, so that it takes a
+    /// proof: each time, or one of a while ago.
+    pub async fn ruling_lets_in(
+        &self,
+        network: IpNet,
+        new: Option<&NewRuling>,
+    ) -> Result<Option<bool>, StoreError> {
+        let network = canonical(network);
+        let known = self.rulings().await?;
+        let before = known.iter().find(|known| known.network == network);
+        let until = |new: &NewRuling| new.lasts.map(|span| self.clock.now().plus(span));
+        Ok(lets_in(before, new.map(|new| (new.is_denied, until(new)))))
     }
 
     /// What would be decided, and what was before.
@@ -132,6 +155,7 @@ impl Auth {
         };
         let before = rulings.swap_remove(place);
         self.spare(&present, &rulings, &decider)?;
+        decider.prove(lets_in(Some(&before), None))?;
         if !self.store.remove_item(ItemKind::Network, &network.to_string()).await? {
             return Ok(false);
         }
@@ -153,6 +177,29 @@ impl Auth {
         let (file, now) = (self.networks.file(), self.clock.now());
         locked_out(&file, [before, after], from, now)
             .map_or(Ok(()), |at| Err(NetworkError::LocksOut { at: (at > now).then_some(at), from }))
+    }
+}
+
+impl Decider {
+    fn prove(&self, lets_in: Option<bool>) -> Result<(), NetworkError> {
+        let Some(each_time) = lets_in else { return Ok(()) };
+        let proved = self.proved.clone().ok_or(NetworkError::Unproved)?;
+        proved.lets_in(each_time).map(drop).map_err(|_| NetworkError::Unproved)
+    }
+}
+
+/// Whether a ruling in place of another lets someone in: each time where it allows, and where a denial
+/// ends with it or sooner.
+fn lets_in(before: Option<&Ruling>, after: Option<(bool, Option<Timestamp>)>) -> Option<bool> {
+    let forever = |until: Option<Timestamp>| until.map_or(i64::MAX, Timestamp::micros);
+    let denied_before = before.filter(|before| before.is_denied);
+    match (denied_before, after) {
+        (_, Some((false, _))) => Some(true),
+        (Some(_), None) => Some(false),
+        (Some(before), Some((true, until))) => {
+            (forever(until) < forever(before.until)).then_some(false)
+        }
+        (None, _) => None,
     }
 }
 
@@ -205,6 +252,27 @@ mod tests {
         let longer = [ruling("203.0.113.7/32", false, Some(30))];
         assert_eq!(locked(&timed, &longer), None);
         assert_eq!(locked(&longer, &timed), Some(10));
+    }
+
+    #[test]
+    fn what_allows_or_ends_a_denial_lets_someone_in_and_what_denies_does_not() {
+        let at = |micros| Some(Timestamp::from_micros(micros));
+        let [allowed, denied] =
+            [false, true].map(|is_denied| ruling("192.0.2.0/24", is_denied, Some(10)));
+        for (before, after, takes) in [
+            (None, Some((false, at(5))), Some(true)),
+            (Some(&denied), Some((false, at(5))), Some(true)),
+            (Some(&allowed), Some((false, at(5))), Some(true)),
+            (Some(&denied), None, Some(false)),
+            (Some(&denied), Some((true, at(9))), Some(false)),
+            (Some(&denied), Some((true, at(10))), None),
+            (Some(&denied), Some((true, None)), None),
+            (Some(&allowed), Some((true, at(5))), None),
+            (Some(&allowed), None, None),
+            (None, Some((true, at(5))), None),
+        ] {
+            assert_eq!(lets_in(before, after), takes, "{before:?} {after:?}");
+        }
     }
 
     #[test]

@@ -72,7 +72,7 @@ impl Act {
                 }
             }
             Self::Delete => {
-                accounts.delete_user(&user, by).await?;
+                accounts.delete_user(&user, Proved::command_line()).await?;
                 "and all their tokens are deleted"
             }
             Self::SignOut => {

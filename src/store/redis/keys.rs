@@ -37,6 +37,11 @@ pub(super) fn items(kind: ItemKind) -> String {
     format!("authgate:items:{{{}}}", kind.as_str())
 }
 
+/// Who has the lock of that name.
+pub(super) fn lock(name: &str) -> String {
+    format!("authgate:lock:{{{name}}}")
+}
+
 /// What was counted in an hour, as a hash.
 pub(super) fn counts(hour: i64) -> String {
     format!("authgate:counts:{{{hour}}}")

@@ -20,6 +20,7 @@ mod items;
 mod keys;
 mod limits;
 mod link;
+mod locks;
 mod notes;
 mod operators;
 mod password;
@@ -36,8 +37,8 @@ use self::scripts::Scripts;
 use super::feed::Listener;
 use super::{
     Census, Change, Count, Counted, Cursor, EventBounds, EventNews, EventPage, EventQuery,
-    Inserted, Inspection, Issue, Item, ItemKind, ListedToken, NewToken, PasswordChange, Spared,
-    Store, StoreError, TokenPage, TokenUse, Unreadable, UserPage, UserQuery, Watcher,
+    Inserted, Inspection, Issue, Item, ItemKind, ListedToken, Lock, NewToken, PasswordChange,
+    Spared, Store, StoreError, TokenPage, TokenUse, Unreadable, UserPage, UserQuery, Watcher,
 };
 use crate::clock::Timestamp;
 use crate::model::event::Event;
@@ -293,6 +294,14 @@ impl Store for RedisStore {
 
     async fn remove_item(&self, kind: ItemKind, key: &str) -> Result<bool, StoreError> {
         self.drop_item(kind, key).await
+    }
+
+    async fn take_lock(&self, lock: &Lock, _: Timestamp) -> Result<bool, StoreError> {
+        self.take_or_cap_lock(lock).await
+    }
+
+    async fn release_lock(&self, lock: &Lock) -> Result<(), StoreError> {
+        self.drop_lock(lock).await
     }
 
     async fn add_counts(&self, counts: &[Count]) -> Result<(), StoreError> {

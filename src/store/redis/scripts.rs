@@ -15,8 +15,10 @@ pub(super) struct Scripts {
     pub(super) issue_token: Script,
     pub(super) keep_token: Script,
     pub(super) page: Script,
+    pub(super) release_lock: Script,
     pub(super) replace_item: Script,
     pub(super) take: Script,
+    pub(super) take_lock: Script,
     pub(super) take_name: Script,
 }
 
@@ -34,8 +36,10 @@ impl Scripts {
             issue_token: Script::new(include_str!("scripts/issue_token.lua")),
             keep_token: Script::new(include_str!("scripts/keep_token.lua")),
             page: Script::new(include_str!("scripts/page.lua")),
+            release_lock: Script::new(include_str!("scripts/release_lock.lua")),
             replace_item: Script::new(include_str!("scripts/replace_item.lua")),
             take: Script::new(include_str!("scripts/take.lua")),
+            take_lock: Script::new(include_str!("scripts/take_lock.lua")),
             take_name: Script::new(include_str!("scripts/take_name.lua")),
         }
     }

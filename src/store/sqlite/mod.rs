@@ -14,6 +14,7 @@ mod find_users;
 mod find_wanted;
 mod items;
 mod limits;
+mod locks;
 mod queue;
 mod readers;
 mod rows;
@@ -24,8 +25,8 @@ mod writer;
 use super::feed::Listener;
 use super::{
     Census, Change, Count, Counted, Cursor, EventBounds, EventNews, EventPage, EventQuery,
-    Inserted, Inspection, Issue, Item, ItemKind, ListedToken, NewToken, PasswordChange, Spared,
-    Store, StoreError, TokenPage, TokenUse, Unreadable, UserPage, UserQuery, Watcher,
+    Inserted, Inspection, Issue, Item, ItemKind, ListedToken, Lock, NewToken, PasswordChange,
+    Spared, Store, StoreError, TokenPage, TokenUse, Unreadable, UserPage, UserQuery, Watcher,
 };
 use crate::clock::Timestamp;
 use crate::model::event::Event;
@@ -315,6 +316,16 @@ impl Store for SqliteStore {
 
     async fn census(&self, now: Timestamp) -> Result<Census, StoreError> {
         self.read(move |db| find_tokens::census(db, now)).await
+    }
+
+    async fn take_lock(&self, lock: &Lock, now: Timestamp) -> Result<bool, StoreError> {
+        let lock = lock.clone();
+        self.write(move |db, _| locks::take(db, &lock, now)).await
+    }
+
+    async fn release_lock(&self, lock: &Lock) -> Result<(), StoreError> {
+        let lock = lock.clone();
+        self.write(move |db, _| locks::release(db, &lock)).await
     }
 
     async fn add_counts(&self, counts: &[Count]) -> Result<(), StoreError> {

@@ -45,21 +45,23 @@ pub(super) fn list(
 pub(super) fn has_operator(db: &Connection, beside: Option<UserId>) -> Result<bool, StoreError> {
     // There is no number 0.
     let beside = beside.unwrap_or(UserId(0));
-    let sql = "SELECT username FROM users WHERE is_staff AND is_active AND id <> ?1";
+    let sql = "SELECT * FROM users WHERE is_staff AND is_active AND id <> ?1";
     let mut statement = db.prepare_cached(sql)?;
     let mut rows = statement.query([beside])?;
-    // A name that no user can have, or that cannot be read, lets nobody in.
-    let mut may_be_one = None;
+    let mut may_be_one = false;
     while let Some(row) = rows.next()? {
-        match rows::username(row) {
-            Ok(name) if name.is_sound() => return Ok(true),
-            _ => may_be_one = Some(()),
+        match rows::user(row) {
+            Ok(user) if user.username.is_sound() => return Ok(true),
+            // A name that no user can have, or a record that cannot be read, lets nobody in.
+            Ok(_) | Err(StoreError::Corrupt { .. }) => may_be_one = true,
+            Err(error) => return Err(error),
         }
     }
-    may_be_one.map_or(Ok(false), |()| {
+    if may_be_one {
         let problem = "nobody can tell whether it is an operator's".to_owned();
-        Err(StoreError::Corrupt { what: "user", problem })
-    })
+        return Err(StoreError::Corrupt { what: "user", problem });
+    }
+    Ok(false)
 }
 
 pub(super) fn change(

@@ -76,11 +76,11 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.press("Go on");
     await ada.follow("ada");
     await ada.follow("New recovery codes");
-    await ada.fill({ [PROOF]: "wrong" });
+    await ada.fill({ "Your present password": PASSWORD, [PROOF]: "wrong" });
     await ada.press("Make new recovery codes");
-    await ada.reads("This code is wrong, or was used already.");
+    await ada.reads("The password or the code is wrong, or the code was used already.");
     await ada.hasNoBarriers();
-    await ada.fill({ [PROOF]: codes[2] });
+    await ada.fill({ "Your present password": PASSWORD, [PROOF]: codes[2] });
     await ada.press("Make new recovery codes");
     await ada.sees("New recovery codes");
     await ada.hasNoBarriers();

@@ -76,6 +76,12 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.fill({ "Address or network": "203.0.113.0/24" });
     await ada.field("Treatment").selectOption("allow: no limits");
     await ada.press("Apply…");
+    await ada.hasNoBarriers();
+    await ada.fill({ "Your present password": "not-Adas-own" });
+    await ada.press("Allow");
+    await ada.reads("The password or the code is wrong, or the code was used already.");
+    await ada.hasNoBarriers();
+    await ada.fill({ "Your present password": PASSWORD });
     await ada.press("Allow");
     await ada.reads("The network is allowed: no limit holds for it.");
     await eventually("many attempts", async () => {

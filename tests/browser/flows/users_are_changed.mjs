@@ -95,7 +95,7 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.reads("The password or the code is wrong, or the code was used already.");
     await ada.fill({ "Your present password": PASSWORD });
     await ada.press("Make staff");
-    await ada.reads("The user is staff.");
+    await ada.reads("The user is staff, and their tokens have ended: they have to log in again.");
     await happened(ada, "staff_granted");
     await ada.follow("Deactivate");
     await ada.press("Deactivate");
@@ -163,6 +163,7 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.field("Select all on this page").check();
     await ada.press("Delete");
     await ada.reads("Delete: 4 users?");
+    await ada.reads("Their names are free then");
     await ada.press("Delete 4 users");
     await ada.reads("Done for 3 users.");
     await ada.reads("Not done for 1 user.");

@@ -129,7 +129,7 @@ fn no_key_of_one_who_must_choose_another_password_opens_the_api() {
 }
 
 /// Has a kind of write fail in the store of a gateway from now on.
-fn have_fail(store: &Connection, write: &str) {
+pub(super) fn have_fail(store: &Connection, write: &str) {
     let trigger =
         format!("CREATE TRIGGER fails BEFORE {write} BEGIN SELECT raise(ABORT, 'disk'); END");
     store.execute_batch(&trigger).unwrap();
@@ -173,4 +173,43 @@ fn keys_that_were_to_end_with_a_password_end_however_far_it_comes() {
         assert!(!opens(), "{write}");
         assert_eq!(Browser::of(&gateway).try_sign_in("ada", OTHER).status, 302, "{write}");
     }
+}
+
+/// Has writes of a kind come to nothing in the store of a gateway from now on.
+fn have_ignored(gateway: &Gateway, write: &str) -> Connection {
+    let store = Connection::open(gateway.folder().join("authgate.db")).unwrap();
+    let trigger = format!("CREATE TRIGGER fails BEFORE {write} BEGIN SELECT raise(IGNORE); END");
+    store.execute_batch(&trigger).unwrap();
+    store
+}
+
+#[test]
+fn keys_that_ended_although_the_password_stays_are_told_of() {
+    let gateway = Gateway::start("");
+    let mut browser = Browser::signed_in(&gateway, "ada");
+    gateway.run(&["key", "create", "ada", "test", "--all-rights"]).done();
+    // As though someone else changed it each time.
+    let _store = have_ignored(&gateway, "UPDATE OF password ON users");
+    browser.get("/admin/account/password/");
+    let typed =
+        [("old_password", PASSWORD), ("new_password", OTHER), ("new_password_again", OTHER)];
+    let fields = [typed.as_slice(), &[("end_keys", "yes")]].concat();
+    let answer = browser.post("/admin/account/password/", &fields);
+    let text = answer.text();
+    assert!(
+        text.contains("Your password stays as it was, but your API keys have ended."),
+        "{text}"
+    );
+    assert!(!text.contains("Nothing was changed"), "{text}");
+}
+
+#[test]
+fn who_cannot_be_noted_as_logged_in_is_signed_in_all_the_same() {
+    let gateway = Gateway::start("");
+    make_operator(&gateway, "ada");
+    let store = Connection::open(gateway.folder().join("authgate.db")).unwrap();
+    have_fail(&store, "UPDATE OF last_login ON users");
+    let mut browser = Browser::of(&gateway);
+    browser.sign_in("ada");
+    assert!(browser.is_in());
 }

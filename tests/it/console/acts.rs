@@ -121,7 +121,7 @@ fn a_deletion_tells_whose_email_is_gone_and_that_they_were_staff() {
     let verb = ["user", "create", "bob", "--email", "b@example.com", "--staff"];
     gateway.run_with_input(&[&verb[..], &["--password-stdin"]].concat(), PASSWORD).done();
     let path = page_of(&gateway, "bob");
-    act(&mut browser, &format!("{path}delete/"), &[]);
+    act(&mut browser, &format!("{path}delete/"), &[("own_password", PASSWORD)]);
     assert!(gateway.log().contains("email: b@example.com → gone, staff"), "{}", gateway.log());
 }
 

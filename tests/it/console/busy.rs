@@ -2,11 +2,12 @@
 
 use super::api::{key, send};
 use super::{Browser, make_operator};
+use crate::harness::eventually;
 use crate::harness::gateway::{Gateway, PASSWORD};
 use crate::harness::http::Request;
 use serde_json::json;
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 /// One hash at a time, which takes longer than all requests of a test need to arrive.
@@ -106,4 +107,42 @@ fn an_operator_whose_script_sets_many_passwords_leaves_the_others_their_places()
         set(if is_even { &one } else { &two })
     });
     assert!(of_script.contains(&503), "{of_script:?}");
+}
+
+#[test]
+fn keys_that_set_many_passwords_keep_their_owner_from_no_password_of_their_own() {
+    /// More than the threads ever need: they end although the test has failed.
+    const MOST: usize = 5_000;
+    let gateway = Gateway::start(SLOW);
+    let mut browser = Browser::signed_in(&gateway, "ada");
+    gateway.register("plain");
+    let id = gateway.run(&["user", "show", "plain", "--json"]).done().json()["id"].to_string();
+    let path = format!("/users/{id}/password");
+    let keys = [(); 3].map(|()| key(&gateway, "ada", &[]));
+    let (is_over, refused) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let answer = thread::scope(|scope| {
+        for key in &keys {
+            scope.spawn(|| {
+                for _ in 0..MOST {
+                    let body = json!({ "password": "another-Word-456" });
+                    if send(&gateway, key, ("POST", &path), &body).status == 503 {
+                        refused.fetch_add(1, Ordering::Relaxed);
+                    }
+                    if is_over.load(Ordering::Relaxed) {
+                        break;
+                    }
+                }
+            });
+        }
+        eventually("their place is taken", || (refused.load(Ordering::Relaxed) > 0).then_some(()));
+        browser.get("/admin/account/password/");
+        let new = "another-Word-789";
+        let answer = browser.post(
+            "/admin/account/password/",
+            &[("old_password", PASSWORD), ("new_password", new), ("new_password_again", new)],
+        );
+        is_over.store(true, Ordering::Relaxed);
+        answer
+    });
+    assert_eq!(answer.status, 302, "{}", answer.text());
 }

@@ -2,7 +2,7 @@
 
 use super::{Browser, on_each_store};
 use crate::harness::eventually;
-use crate::harness::gateway::{Gateway, ROUTES};
+use crate::harness::gateway::{Gateway, PASSWORD, ROUTES};
 use crate::harness::http::Request;
 use crate::harness::redis_server::RedisServer;
 use crate::harness::upstream::Upstream;
@@ -113,9 +113,14 @@ fn an_allowance_that_ends_before_a_denial_does_is_warned_of_before_it_is_given()
     assert!(page.text().contains("This would shut you out from "), "{}", page.text());
     let timed = [("network", "127.0.0.1"), ("treatment", "allow"), ("for", "1h")];
     assert_eq!(browser.post("/admin/limits/networks/", &timed).status, 400);
-    let [network, treatment, span] = timed;
-    let known = [network, treatment, span, ("knows", "yes")];
-    assert_eq!(browser.post("/admin/limits/networks/", &known).status, 302);
+    let known = [&timed[..], &[("knows", "yes")]].concat();
+    let unproved = browser.post("/admin/limits/networks/", &known);
+    assert_eq!(unproved.status, 400);
+    // That they know it they do not say twice.
+    let hidden = "type=\"hidden\" name=\"knows\" value=\"yes\"";
+    assert!(unproved.text().contains(hidden), "{}", unproved.text());
+    let proved = [&known[..], &[("own_password", PASSWORD)]].concat();
+    assert_eq!(browser.post("/admin/limits/networks/", &proved).status, 302);
 }
 
 #[test]

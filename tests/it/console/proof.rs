@@ -1,13 +1,14 @@
 //! What a session alone is not enough for.
 
-use super::second_factor::{set_up, with_app};
+use super::second_factor::{half_in, with_app};
 use super::users::page_of;
-use super::{Browser, make_operator, on_each_store};
+use super::{Browser, between, make_operator, on_each_store};
 use crate::harness::gateway::{Gateway, PASSWORD};
 use crate::harness::http::Answer;
 use crate::harness::redis_server::RedisServer;
 use serde_json::Value;
 
+const NEW: &str = "another-Word-9";
 const OWN: (&str, &str) = ("own_password", PASSWORD);
 
 /// Whether an answer is a form that asks for the proof.
@@ -157,7 +158,7 @@ fn what_shuts_someone_out_never_asks_for_a_proof() {
     make_operator(&gateway, "eve");
     let (bob, eve) = (page_of(&gateway, "bob"), page_of(&gateway, "eve"));
     for path in [&bob, &eve] {
-        for act in ["must-change/", "keep-password/", "end-sessions/", "deactivate/"] {
+        for act in ["must-change/", "end-sessions/", "deactivate/"] {
             let there = format!("{path}{act}");
             browser.get("/admin/account/");
             forget_proofs(&redis);
@@ -166,7 +167,107 @@ fn what_shuts_someone_out_never_asks_for_a_proof() {
         }
     }
     assert_eq!(browser.post(&format!("{eve}demote/"), &[]).status, 302);
-    assert_eq!(browser.post(&format!("{bob}delete/"), &[]).status, 302);
+    browser.get("/admin/account/");
+    forget_proofs(&redis);
+    let deny = [("network", "192.0.2.0/24"), ("treatment", "deny"), ("for", "1h")];
+    assert_eq!(browser.post("/admin/limits/networks/", &deny).status, 302);
+}
+
+#[test]
+fn who_has_a_session_alone_deletes_nobody_and_so_frees_no_name() {
+    let (redis, gateway, mut browser) = with_bob();
+    make_operator(&gateway, "eve");
+    let (bob, eve) = (page_of(&gateway, "bob"), page_of(&gateway, "eve"));
+    let bobs = bob.trim_end_matches('/').rsplit('/').next().unwrap().to_owned();
+    let bulk = [("act", "delete"), ("user", bobs.as_str())];
+    let delete = |path: &str| format!("{path}delete/");
+    // Staff each time, others once the last proof is old.
+    assert!(!asks(&browser.get(&delete(&bob))) && asks(&browser.get(&delete(&eve))));
+    assert!(asks(&browser.post(&delete(&eve), &[])));
+    browser.get("/admin/account/");
+    forget_proofs(&redis);
+    let path = "/admin/users/act/";
+    for (path, fields) in [(delete(&bob), &[][..]), (delete(&eve), &[]), (path.to_owned(), &bulk)] {
+        let answer = browser.post(&path, fields);
+        assert!(answer.status == 400 && asks(&answer), "{path} {}", answer.text());
+    }
+    assert_eq!(shown(&gateway, "bob", "is_active"), true);
+    assert_eq!(browser.post(&delete(&eve), &[OWN]).status, 302);
+    let done = browser.post(path, &bulk);
+    assert!(done.text().contains("Done for 1 user."), "{}", done.text());
+}
+
+#[test]
+fn who_has_a_session_alone_has_nobody_keep_a_password_that_others_know() {
+    let (redis, gateway, mut browser) = with_bob();
+    make_operator(&gateway, "eve");
+    gateway.run(&["user", "must-change", "bob"]).done();
+    gateway.run(&["user", "must-change", "eve"]).done();
+    for name in ["bob", "eve"] {
+        let keep = format!("{}keep-password/", page_of(&gateway, name));
+        browser.get("/admin/account/");
+        forget_proofs(&redis);
+        let answer = browser.post(&keep, &[]);
+        assert!(answer.status == 400 && asks(&answer), "{}", answer.text());
+        assert_eq!(shown(&gateway, name, "must_change"), true);
+        assert_eq!(browser.post(&keep, &[OWN]).status, 302);
+        assert_eq!(shown(&gateway, name, "must_change"), false);
+    }
+}
+
+#[test]
+fn who_has_a_session_alone_allows_no_network_and_lets_nobody_guess_on() {
+    let (redis, gateway, mut browser) = with_bob();
+    gateway.run(&["limits", "deny", "198.51.100.0/24"]).done();
+    assert_eq!(Browser::of(&gateway).try_sign_in("bob", "wrong").status, 401);
+    let allow = [("network", "192.0.2.0/24"), ("treatment", "allow"), ("for", "forever")];
+    let limits = browser.get("/admin/limits/").text();
+    // Each time.
+    for proof in [&[][..], &[("own_password", "wrong")]] {
+        let fields = [&allow[..], proof].concat();
+        assert_eq!(browser.post("/admin/limits/networks/", &fields).status, 400);
+    }
+    let key = between(&limits, "name=\"limit\" value=\"", "\"").unwrap();
+    forget_proofs(&redis);
+    let shorter = [("network", "198.51.100.0/24"), ("treatment", "deny"), ("for", "10m")];
+    let acts: [(&str, &[(&str, &str)]); 5] = [
+        ("networks/", &allow),
+        ("networks/", &shorter),
+        ("networks/forget/", &[("network", "198.51.100.0/24")]),
+        ("clear/", &[("limit", &key)]),
+        ("clear/all/", &[]),
+    ];
+    for (act, fields) in acts {
+        browser.get("/admin/account/");
+        forget_proofs(&redis);
+        let path = format!("/admin/limits/{act}");
+        let answer = browser.post(&path, fields);
+        assert!(answer.status == 400 && asks(&answer), "{path} {}", answer.text());
+        for (name, value) in fields {
+            let kept = format!("name=\"{name}\" value=\"{value}\"");
+            assert!(answer.text().contains(&kept), "{kept}: {}", answer.text());
+        }
+        let answer = browser.post(&path, &[fields, &[OWN]].concat());
+        assert_eq!(answer.status, 302, "{path} {}", answer.text());
+    }
+}
+
+#[test]
+fn guesses_at_a_proof_count_from_networks_that_no_limit_holds_for_too() {
+    let limits = "[limits]\nallow = [\"127.0.0.1\"]\n\
+        console_failures_per_account_and_network = \"3/1h\"\n";
+    on_each_store(limits, |gateway| {
+        let mut browser = Browser::signed_in(gateway, "ada");
+        gateway.register("bob");
+        let promote = format!("{}promote/", page_of(gateway, "bob"));
+        browser.get(&promote);
+        let wrong = [("own_password", "wrong")];
+        let statuses = [(); 4].map(|()| browser.post(&promote, &wrong).status);
+        assert_eq!(statuses, [400, 400, 400, 429]);
+        for _ in 0..4 {
+            assert_eq!(Browser::of(gateway).try_sign_in("ada", "wrong").status, 401);
+        }
+    });
 }
 
 #[test]
@@ -203,18 +304,97 @@ fn guesses_at_a_proof_count_as_those_at_the_sign_in() {
 }
 
 #[test]
-fn a_new_password_of_ones_own_proves_too_little_of_one_who_has_an_app() {
+fn a_new_password_of_ones_own_takes_a_code_of_those_who_have_an_app() {
+    on_each_store("", |gateway| {
+        let (mut browser, app) = with_app(gateway, "ada");
+        let mut change = |fields: &[(&str, &str)]| {
+            let page = browser.get("/admin/account/password/").text();
+            assert!(page.contains("name=\"code\""), "{page}");
+            let new = [("new_password", NEW), ("new_password_again", NEW)];
+            let answer = browser.post("/admin/account/password/", &[&new, fields].concat());
+            (answer.status, answer.text())
+        };
+        let (code, old) = (app.code(0), ("old_password", PASSWORD));
+        let (status, text) = change(&[old]);
+        assert!(status == 400 && text.contains("code of the app"), "{text}");
+        let (status, text) = change(&[("old_password", "wrong"), ("code", &code)]);
+        assert!(status == 400 && text.contains("The old password is wrong"), "{text}");
+        let (status, text) = change(&[old, ("code", "000000")]);
+        assert!(status == 400 && text.contains("The code is wrong"), "{text}");
+        assert_eq!(change(&[old, ("code", &code)]).0, 302);
+    });
+}
+
+#[test]
+fn a_new_password_of_ones_own_proves_who_one_is() {
     let (redis, gateway, mut browser) = with_bob();
     let path = format!("{}password/", page_of(&gateway, "bob"));
-    let change = |browser: &mut Browser, old, new| {
-        browser.get("/admin/account/");
-        forget_proofs(&redis);
-        let fields = [("old_password", old), ("new_password", new), ("new_password_again", new)];
-        assert_eq!(browser.post("/admin/account/password/", &fields).status, 302);
-        asks(&browser.get(&path))
-    };
-    assert!(!change(&mut browser, PASSWORD, "another-Word-9"));
-    assert!(!change(&mut browser, "another-Word-9", PASSWORD));
-    set_up(&mut browser);
-    assert!(change(&mut browser, PASSWORD, "another-Word-9"));
+    browser.get("/admin/account/");
+    forget_proofs(&redis);
+    assert!(asks(&browser.get(&path)));
+    let new = [("new_password", NEW), ("new_password_again", NEW)];
+    let fields = [&new[..], &[("old_password", PASSWORD)]].concat();
+    assert_eq!(browser.post("/admin/account/password/", &fields).status, 302);
+    assert!(!asks(&browser.get(&path)));
+}
+
+#[test]
+fn who_has_an_old_session_alone_ends_no_others() {
+    const END: &str = "/admin/account/sessions/end/";
+    let redis = RedisServer::start();
+    let gateway = Gateway::start(&redis.settings());
+    let (mut thief, app) = with_app(&gateway, "ada");
+    forget_proofs(&redis);
+    let mut owner = half_in(&gateway, "ada");
+    assert!(asks(&thief.get(END)));
+    let answer = thief.post(END, &[]);
+    assert!(answer.status == 400 && asks(&answer), "{}", answer.text());
+    // They may be half-way.
+    assert_eq!(owner.post("/admin/login/code/", &[("code", &app.code(0))]).status, 302);
+    assert_eq!(thief.post(END, &[]).status, 400);
+    assert!(owner.is_in());
+    assert!(!asks(&owner.get(END)));
+    assert_eq!(owner.post(END, &[]).status, 302);
+    assert!(owner.is_in() && !thief.is_in());
+}
+
+#[test]
+fn no_code_is_spent_on_what_cannot_be() {
+    on_each_store("", |gateway| {
+        let (mut browser, app) = with_app(gateway, "ada");
+        make_operator(gateway, "bob");
+        let code = app.code(0);
+        let proof = [OWN, ("code", code.as_str())];
+        browser.get("/admin/users/new/");
+        let mut make = |name: &str, password: &str| {
+            let typed = [("how", "typed"), ("password", password), ("staff", "yes")];
+            let fields = [&[("username", name)], &typed[..], &proof].concat();
+            browser.post("/admin/users/new/", &fields)
+        };
+        assert!(make("bob", NEW).text().contains("already exists"));
+        assert!(make("zoe", "password").text().contains("too common"));
+        let set = format!("{}password/", page_of(gateway, "bob"));
+        let weak = [("how", "typed"), ("password", "password")];
+        let answer = browser.post(&set, &[&weak[..], &proof].concat());
+        assert!(answer.text().contains("too common"), "{}", answer.text());
+        let good = [("how", "typed"), ("password", NEW)];
+        assert_eq!(browser.post(&set, &[&good[..], &proof].concat()).status, 302);
+    });
+}
+
+#[test]
+fn no_code_is_spent_on_a_key_too_many() {
+    let gateway = Gateway::start("");
+    let (mut browser, app) = with_app(&gateway, "ada");
+    for number in 0..50 {
+        let name = number.to_string();
+        gateway.run(&["key", "create", "ada", &name, "--right", "users:read"]).done();
+    }
+    browser.get("/admin/account/keys/");
+    let code = app.code(0);
+    let proof = [OWN, ("code", code.as_str())];
+    let wish = [("name", "one more"), ("right", "users:read"), ("days", "7")];
+    let answer = browser.post("/admin/account/keys/", &[&wish[..], &proof].concat());
+    assert!(answer.status == 400 && answer.text().contains("as many"), "{}", answer.text());
+    assert_eq!(browser.post("/admin/account/totp/off/", &proof).status, 302);
 }

@@ -52,7 +52,7 @@ pub(super) fn with_app(gateway: &Gateway, name: &str) -> (Browser, App) {
 }
 
 /// A browser in which the password was typed.
-fn half_in(gateway: &Gateway, name: &str) -> Browser {
+pub(super) fn half_in(gateway: &Gateway, name: &str) -> Browser {
     let mut browser = Browser::of(gateway);
     let answer = browser.try_sign_in(name, PASSWORD);
     assert_eq!(answer.status, 302, "{}", answer.text());
@@ -133,9 +133,15 @@ fn each_of_ten_recovery_codes_is_good_once() {
         }
         assert!(first.get("/admin/account/").text().contains("7 recovery codes are left"));
         first.get("/admin/account/totp/codes/");
-        let wrong = first.post("/admin/account/totp/codes/", &[("code", "000000")]);
-        assert_eq!(wrong.status, 400);
-        let renewed = first.post("/admin/account/totp/codes/", &[("code", &app.code(0))]);
+        let code = app.code(0);
+        let mut renew = |password, code| {
+            let proof = [("own_password", password), ("code", code)];
+            first.post("/admin/account/totp/codes/", &proof)
+        };
+        for (password, code) in [(PASSWORD, "000000"), ("wrong", &code), ("", &code)] {
+            assert_eq!(renew(password, code).status, 400, "{password} {code}");
+        }
+        let renewed = renew(PASSWORD, &code);
         let codes = between(&renewed.text(), "id=\"codes\">", "<").unwrap();
         let mut browser = half_in(gateway, "ada");
         assert_eq!(type_code(&mut browser, &app.recovery[9]).status, 401);
@@ -231,7 +237,9 @@ fn a_key_needs_a_code_of_those_who_have_an_app() {
     for wrong in ["", "000000", &app.code(-1)] {
         let answer = make(wrong);
         assert_eq!(answer.status, 400);
-        assert!(answer.text().contains("The password or the code is wrong"));
+        let words =
+            if wrong.is_empty() { "and a code" } else { "The password or the code is wrong" };
+        assert!(answer.text().contains(words), "{}", answer.text());
     }
     let answer = make(&app.code(0));
     assert!(answer.text().contains("agk_"), "{}", answer.text());
@@ -250,6 +258,66 @@ fn a_secret_does_not_count_until_a_code_confirms_it() {
     let mut other = Browser::of(&gateway);
     other.sign_in("ada");
     assert!(other.is_in());
+}
+
+/// How many wrong codes are told.
+fn wrong_codes(gateway: &Gateway) -> usize {
+    gateway.run(&["events"]).done().stdout.matches("second_factor_failed").count()
+}
+
+#[test]
+fn a_secret_is_dropped_after_five_wrong_codes_which_are_told() {
+    on_each_store("", |gateway| {
+        let mut browser = Browser::signed_in(gateway, "ada");
+        browser.get("/admin/account/totp/");
+        let page = browser.post("/admin/account/totp/", &[("own_password", PASSWORD)]).text();
+        let secret = between(&page, "id=\"totp-secret\">", "<").unwrap().replace(' ', "");
+        let secret = Secret::try_from_base32(&secret).unwrap();
+        let app = Builder::new().with_secret(secret).build().unwrap();
+        let mut confirm =
+            |code: &str| browser.post("/admin/account/totp/confirm/", &[("code", code)]);
+        for is_last in [false, false, false, false, true] {
+            let answer = confirm("000000");
+            assert_eq!(answer.status, 400);
+            let words = "This key does not hold any more";
+            assert_eq!(answer.text().contains(words), is_last, "{}", answer.text());
+        }
+        assert_eq!(confirm(&app.generate(seconds()).to_string()).status, 400);
+        eventually("the events", || (wrong_codes(gateway) == 5).then_some(()));
+    });
+}
+
+#[test]
+fn codes_that_confirm_a_secret_count_as_all_others_do() {
+    let settings = "[limits]\nconsole_codes_per_user = \"3/1h\"\n";
+    on_each_store(settings, |gateway| {
+        let mut browser = Browser::signed_in(gateway, "ada");
+        browser.get("/admin/account/totp/");
+        browser.post("/admin/account/totp/", &[("own_password", PASSWORD)]);
+        let wrong = [("code", "000000")];
+        let statuses =
+            [(); 4].map(|()| browser.post("/admin/account/totp/confirm/", &wrong).status);
+        assert_eq!(statuses, [400, 400, 400, 429]);
+    });
+}
+
+#[test]
+fn a_blank_code_is_no_guess() {
+    on_each_store("[limits]\nconsole_codes_per_user = \"2/1h\"\n", |gateway| {
+        let (mut browser, app) = with_app(gateway, "ada");
+        browser.get("/admin/account/totp/off/");
+        let mut turn_off = |code: &str| {
+            let fields = [("own_password", PASSWORD), ("code", code)];
+            browser.post("/admin/account/totp/off/", &fields)
+        };
+        for blank in ["", " ", "", ""] {
+            let answer = turn_off(blank);
+            assert_eq!(answer.status, 400);
+            assert!(answer.text().contains("and a code"), "{}", answer.text());
+        }
+        assert_eq!(wrong_codes(gateway), 0);
+        assert_eq!(turn_off(&app.code(0)).status, 302);
+    });
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! The first operator.
 
+use super::account::have_fail;
 use super::{Browser, between, make_operator, on_each_store};
 use crate::harness::gateway::{Gateway, PASSWORD};
 use crate::harness::http::Request;
 use crate::harness::redis_server::RedisServer;
 use crate::harness::{eventually, free_address};
+use rusqlite::Connection;
 use std::thread;
 
 /// The path of the link in a gateway's log.
@@ -210,4 +212,19 @@ fn an_operator_whom_no_index_has_closes_the_way_to_the_first() {
     make_operator(&gateway, "bob");
     redis.ask::<u64>(&["DEL", "authgate:staff"]);
     gateway.run(&["user", "demote", "ada"]).done();
+}
+
+#[test]
+fn a_first_operator_who_cannot_be_signed_in_is_told_that_they_exist() {
+    let gateway = Gateway::start("");
+    let link = link(&gateway);
+    let mut browser = Browser::of(&gateway);
+    browser.get(&link);
+    let store = Connection::open(gateway.folder().join("authgate.db")).unwrap();
+    have_fail(&store, "INSERT ON items WHEN NEW.kind = 'session'");
+    let answer = browser.post("/admin/setup/", &form(code_of(&link), "ada"));
+    assert_eq!(answer.status, 503);
+    assert!(answer.text().contains("The first operator is made"), "{}", answer.text());
+    store.execute_batch("DROP TRIGGER fails").unwrap();
+    browser.sign_in("ada");
 }

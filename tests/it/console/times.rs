@@ -4,9 +4,9 @@ use crate::harness::folder;
 use crate::harness::gateway::PASSWORD;
 use crate::harness::redis_server::RedisServer;
 use authgate::auth::{
-    Argon2Hasher, Auth, AuthError, HashCost, Lifetime, LoginAttempt, ManageError, NewRights,
-    NewTokenTerms, OwnProof, Parts, Proved, RegisterError, Registration, SecondStep, SessionId,
-    SessionSettings, SetupError, SignIn, Visitor,
+    Argon2Hasher, Auth, AuthError, Confirmed, HashCost, Lifetime, LoginAttempt, ManageError,
+    NewRights, NewTokenTerms, OwnProof, Parts, Proved, RegisterError, Registration, SecondStep,
+    SessionId, SessionSettings, SetupError, SignIn, Visitor,
 };
 use authgate::clock::{Clock, ManualClock, SystemClock};
 use authgate::config::{Config, Source};
@@ -164,7 +164,7 @@ fn a_code_is_typed_within_five_minutes_of_the_password() {
         let app = world.app(&ada).await;
         let code = world.code(&app);
         let confirmed = world.auth.confirm_second_factor(&ada, &code, Actor::CommandLine);
-        assert!(confirmed.await.unwrap().is_some());
+        assert!(matches!(confirmed.await.unwrap(), Confirmed::Done(_)));
         for (seconds, lets_in) in [(299, true), (301, false)] {
             let SignIn::NeedsCode(half) = world.sign_in().await else {
                 panic!("no code is wanted")
@@ -186,7 +186,7 @@ fn a_new_key_is_confirmed_within_a_quarter_of_an_hour() {
         world.clock.advance(Duration::from_mins(16));
         let code = world.code(&app);
         let confirmed = world.auth.confirm_second_factor(&ada, &code, Actor::CommandLine);
-        assert!(confirmed.await.unwrap().is_none());
+        assert!(matches!(confirmed.await.unwrap(), Confirmed::Over));
         assert!(!world.auth.has_second_factor(ada.id).await.unwrap());
     });
 }
@@ -209,7 +209,7 @@ fn a_session_counts_as_its_owners_for_ten_minutes_after_a_sign_in_or_a_proof() {
         for (password, is_right) in [("wrong", false), (PASSWORD, true)] {
             let proof = OwnProof { code: "", password: Password::new(password.to_owned()) };
             let proved = world.auth.prove(&id, &ada, proof, from).await.unwrap();
-            assert_eq!((proved.is_some(), is_proved().await), (is_right, is_right));
+            assert_eq!((proved.is_ok(), is_proved().await), (is_right, is_right));
         }
         world.clock.advance(Duration::from_secs(599));
         assert!(is_proved().await);
@@ -236,14 +236,19 @@ fn a_proof_of_a_while_ago_lets_in_no_operator_whatever_a_page_forgets() {
         auth.set_password(&bob, password(), true, lately()).await.unwrap();
         let bob = auth.user_numbered(bob.id).await.unwrap();
         auth.create_token(bob.clone(), terms(), lately()).await.ok().unwrap();
-        let out = User { is_active: false, ..ada.clone() };
+        let eve =
+            auth.create_user(registration("eve"), staff, Proved::command_line()).await.unwrap();
+        let out = auth.deactivate(&eve, Actor::CommandLine).await.unwrap().user;
         let refused = [
             auth.promote(&bob, lately()).await.err(),
             auth.activate(&out, lately()).await.err(),
             auth.set_password(&ada, password(), false, lately()).await.err(),
+            auth.keep_password(&ada, lately()).await.err(),
+            auth.delete_user(&out, lately()).await.err(),
             auth.create_token(ada.clone(), terms(), lately()).await.err(),
             auth.reset_second_factor(&ada, lately()).await.err().map(ManageError::from),
             auth.begin_second_factor(&ada, lately()).await.err().map(ManageError::from),
+            auth.renew_recovery_codes(&ada, lately()).await.err().map(ManageError::from),
         ];
         for refused in refused {
             assert!(matches!(refused, Some(ManageError::Auth(AuthError::Unproved))));

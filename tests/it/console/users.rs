@@ -225,7 +225,7 @@ fn every_act_that_ends_tokens_is_asked_for_and_holds_from_the_next_request() {
             let question = browser.get(&path);
             assert!(question.text().contains(act), "{}", question.text());
             assert_eq!(gateway.status_of(&token), 200, "only asked: {act}");
-            let answer = browser.post(&path, &[]);
+            let answer = browser.post(&path, &[("own_password", PASSWORD)]);
             assert_eq!(answer.status, 302, "{act}: {}", answer.text());
             assert_eq!(gateway.status_of(&token), 401, "{act}");
         }

@@ -8,7 +8,6 @@ use authgate::auth::{Argon2Hasher, Auth, HashCost, NewRights, Parts, Proved, Reg
 use authgate::clock::{Clock, ManualClock, SystemClock};
 use authgate::config::{Config, Source};
 use authgate::model::email::Email;
-use authgate::model::event::Actor;
 use authgate::model::identity::{Identity, Names};
 use authgate::model::password::Password;
 use authgate::model::user::{User, Username};
@@ -55,7 +54,7 @@ async fn a_trail_that_cannot_be_kept_holds_up_no_other() {
     redis.ask::<String>(&["SET", "authgate:events:{operators}", "spoilt"]);
     // More than are written at once.
     for number in 0..300 {
-        auth.clear_limits(None, Some([192, 0, 2, 1].into()), Actor::CommandLine).await.unwrap();
+        auth.clear_limits(None, Some([192, 0, 2, 1].into()), Proved::command_line()).await.unwrap();
         if number % 100 == 0 {
             auth.until_kept().await;
         }
@@ -105,7 +104,7 @@ fn an_operators_act_counts_though_its_event_is_not_kept() {
     gateway.register("alice");
     redis.ask::<String>(&["SET", "authgate:events:{operators}", "spoilt"]);
     let outcome = gateway.run(&["user", "promote", "alice"]).done();
-    assert_eq!(outcome.stdout, "alice is staff\n");
+    assert_eq!(outcome.stdout, "alice is staff; all their tokens have ended\n");
     assert!(outcome.stderr.contains("the last events are not kept"), "{outcome:?}");
     let shown = gateway.run(&["user", "show", "alice", "--json"]).done().json();
     assert_eq!(shown["is_staff"], true);

@@ -161,9 +161,9 @@ impl Gateway {
 
     /// Makes a staff account; its token.
     pub(crate) fn register_staff(&self, name: &str) -> String {
-        let token = self.register(name);
+        self.register(name);
         self.run(&["user", "promote", name]).done();
-        token
+        self.login(name)
     }
 
     /// Runs a verb of the command line on this gateway's settings.

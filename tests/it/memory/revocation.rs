@@ -99,19 +99,23 @@ fn a_new_login_that_drives_out_the_oldest_token_is_seen_at_both_gateways() {
 #[test]
 fn what_an_operator_ends_is_seen() {
     on_each_store(PATIENT, |gateway| {
-        let verbs: [&[&str]; 5] = [
+        let verbs: [&[&str]; 6] = [
             &["token", "revoke"],
             &["token", "revoke-all"],
             &["user", "deactivate"],
+            &["user", "promote"],
             &["user", "demote"],
             &["user", "delete"],
         ];
+        gateway.register_staff("root");
         for (number, verb) in verbs.into_iter().enumerate() {
             let name = format!("user{number}");
-            let token = remembered(gateway, &name);
+            let mut token = remembered(gateway, &name);
             if verb[1] == "demote" {
-                gateway.run(&["user", "promote", "user0"]).done();
                 gateway.run(&["user", "promote", &name]).done();
+                token = gateway.login(&name);
+                gateway.until_told();
+                assert_eq!(gateway.status_of(&token), 200);
             }
             let whom = if verb[1] == "revoke" { &token } else { &name };
             gateway.run(&[verb, &[whom]].concat()).done();
@@ -160,6 +164,9 @@ fn a_promotion_is_seen_by_whoever_has_the_user_in_memory() {
         let request = Request::get("/staff").token(&token);
         assert_eq!(gateway.send(&request).status, 403);
         gateway.run(&["user", "promote", "alice"]).done();
+        until_refused(gateway, &token, 200);
+        let token = gateway.login("alice");
+        let request = Request::get("/staff").token(&token);
         eventually("the right", || (gateway.send(&request).status == 200).then_some(()));
     });
 }

@@ -11,25 +11,25 @@ fn item(key: &str, value: &str, expires: Option<Timestamp>) -> Item {
     Item {
         expires,
         key: key.to_owned(),
-        kind: ItemKind::Lock,
+        kind: ItemKind::Network,
         owner: None,
         value: value.to_owned(),
     }
 }
 
 async fn value(store: &dyn Store, key: &str) -> Option<String> {
-    store.item(ItemKind::Lock, key, now()).await.unwrap().map(|item| item.value)
+    store.item(ItemKind::Network, key, now()).await.unwrap().map(|item| item.value)
 }
 
 pub(super) async fn an_item_reads_back_and_is_replaced(store: Arc<dyn Store>) {
     for text in ["", "{\"a\": 1}", "two words\nand lines", "é\u{1f525}"] {
         let written = item("key", text, Some(in_minutes(5)));
         store.put_item(&written).await.unwrap();
-        let read = store.item(ItemKind::Lock, "key", now()).await.unwrap();
+        let read = store.item(ItemKind::Network, "key", now()).await.unwrap();
         assert!(read == Some(written), "{text}");
         assert!(store.item(ItemKind::Setup, "key", now()).await.unwrap().is_none());
     }
-    assert!(store.items(ItemKind::Lock, now()).await.unwrap().len() == 1);
+    assert!(store.items(ItemKind::Network, now()).await.unwrap().len() == 1);
 }
 
 pub(super) async fn items_are_listed_in_order_of_key(store: Arc<dyn Store>) {
@@ -37,7 +37,7 @@ pub(super) async fn items_are_listed_in_order_of_key(store: Arc<dyn Store>) {
         let end = if key == "d" { now() } else { in_minutes(5) };
         store.put_item(&item(key, "", Some(end))).await.unwrap();
     }
-    let items = store.items(ItemKind::Lock, now()).await.unwrap();
+    let items = store.items(ItemKind::Network, now()).await.unwrap();
     assert_eq!(items.iter().map(|item| item.key.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
 }
 
@@ -71,7 +71,7 @@ pub(super) async fn of_many_at_once_one_adds_replaces_or_removes(store: Arc<dyn 
                 match step {
                     0 => store.add_item(&new, now()).await,
                     1 => store.replace_item("seen", &new).await,
-                    _ => store.remove_item(ItemKind::Lock, "key").await,
+                    _ => store.remove_item(ItemKind::Network, "key").await,
                 }
             });
         }

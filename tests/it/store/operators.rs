@@ -36,7 +36,7 @@ pub(super) async fn who_has_a_name_that_no_user_can_have_is_no_operator(store: A
 
 pub(super) async fn what_is_done_to_others_spares_an_operator(store: Arc<dyn Store>) {
     let ada = add(&*store, "ada").await;
-    store.change_user(ada.id, UserChange::Staff(true)).await.unwrap();
+    let ada = store.change_user(ada.id, UserChange::Staff(true)).await.unwrap().unwrap();
     issue(&*store, &ada, "token").await;
     let before = store.user(ada.id).await.unwrap();
     for change in [UserChange::Active(false), UserChange::Staff(false)] {

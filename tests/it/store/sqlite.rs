@@ -1,6 +1,7 @@
 //! The SQLite store: the contract, and what concerns its file.
 
 mod many;
+mod operators;
 mod update;
 
 use super::{Fixture, add, again, digest, hash, in_minutes, is_good, issue, name, new_user, now};

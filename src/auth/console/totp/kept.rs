@@ -36,6 +36,9 @@ pub(super) struct Kept {
     /// The step of the last code that was taken: neither it nor one before it is taken again.
     pub last: u64,
     pub secret: String,
+    /// How many codes have been tried to confirm it.
+    #[serde(default)]
+    pub tries: u8,
 }
 
 /// A code as typed, without the blanks that apps show in it.
@@ -138,7 +141,7 @@ mod tests {
 
     fn kept() -> Kept {
         let secret = Secret::from(RFC_SECRET).to_base32();
-        Kept { codes: Vec::new(), last: 0, secret }
+        Kept { codes: Vec::new(), last: 0, secret, tries: 0 }
     }
 
     fn at(seconds: i64) -> Timestamp {

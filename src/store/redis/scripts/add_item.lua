@@ -1,7 +1,6 @@
 -- Keeps an item, if there is none with its key. Returns whether it did.
 --
--- One that cannot be read counts as there. But if the new one has an end, so does what is there: nobody
--- else would ever end it.
+-- One that cannot be read counts as there.
 -- KEYS: the items of a kind
 -- ARGV: the key, the item, the present moment
 
@@ -9,14 +8,7 @@ local there = redis.call('HGET', KEYS[1], ARGV[1])
 if there then
   local expires = string.match(there, '^(%S+) %S+ ')
   local moment = expires and tonumber(expires)
-  if not moment and expires ~= '-' then
-    local ends = string.match(ARGV[2], '^(%d+) ')
-    if ends then
-      redis.call('HSET', KEYS[1], ARGV[1], ends .. ' - unreadable')
-    end
-    return 0
-  end
-  if expires == '-' or moment > tonumber(ARGV[3]) then
+  if not moment or moment > tonumber(ARGV[3]) then
     return 0
   end
 end

@@ -110,7 +110,7 @@ async fn items_that_cannot_be_read_stop_no_sweep_and_no_deletion() {
     for (key, text) in [("x", "junk"), ("y", "- 1"), ("ended", "1 - {}"), ("mine", &mine)] {
         server.ask::<u64>(&["HSET", items, key, text]);
     }
-    server.ask::<String>(&["SET", "authgate:items:{lock}", "junk"]);
+    server.ask::<String>(&["SET", "authgate:items:{network}", "junk"]);
     store.sweep(SystemClock.now()).await.unwrap();
     // They stay, for someone to look at.
     let mut left: Vec<String> = server.ask(&["HKEYS", items]);
@@ -124,30 +124,21 @@ async fn items_that_cannot_be_read_stop_no_sweep_and_no_deletion() {
 }
 
 #[tokio::test]
-async fn a_lock_that_cannot_be_read_holds_for_as_long_as_a_new_one_would() {
+async fn an_item_that_cannot_be_read_is_not_replaced_by_a_new_one() {
     let server = RedisServer::start();
     let store = open(&server);
-    let locks = "authgate:items:{lock}";
-    let lock = |expires| Item {
-        expires: Some(expires),
-        key: "operators".to_owned(),
-        kind: ItemKind::Lock,
+    let items = "authgate:items:{totp}";
+    let item = Item {
+        expires: None,
+        key: "7".to_owned(),
+        kind: ItemKind::Totp,
         owner: None,
         value: "mine".to_owned(),
     };
-    let now = SystemClock.now();
-    let later = now.plus(Duration::from_secs(30));
     for junk in ["junk", "", "x - y", "- ", "1"] {
-        server.ask::<u64>(&["DEL", locks]);
-        server.ask::<u64>(&["HSET", locks, "operators", junk]);
-        // Someone may be at it: it opens for nobody now.
-        assert!(!store.add_item(&lock(later), now).await.unwrap(), "{junk:?}");
-        assert!(!store.add_item(&lock(later.plus(Duration::from_secs(1))), now).await.unwrap());
-        assert!(store.add_item(&lock(in_an_hour()), later).await.unwrap(), "{junk:?}");
+        server.ask::<u64>(&["DEL", items]);
+        server.ask::<u64>(&["HSET", items, "7", junk]);
+        assert!(!store.add_item(&item, SystemClock.now()).await.unwrap(), "{junk:?}");
+        assert_eq!(server.ask::<String>(&["HGET", items, "7"]), junk);
     }
-    // What is kept for ever takes no end from another.
-    server.ask::<u64>(&["HSET", locks, "operators", "junk"]);
-    let forever = Item { expires: None, ..lock(later) };
-    assert!(!store.add_item(&forever, now).await.unwrap());
-    assert_eq!(server.ask::<String>(&["HGET", locks, "operators"]), "junk");
 }

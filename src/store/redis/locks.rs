@@ -1,0 +1,21 @@
+//! What only one may do at a time: a key with the name of the holder, which the server ends by its own
+//! clock.
+
+use super::link::Request;
+use super::{RedisStore, keys};
+use crate::store::{Lock, StoreError};
+
+impl RedisStore {
+    pub(super) async fn take_or_cap_lock(&self, lock: &Lock) -> Result<bool, StoreError> {
+        let lasts = u64::try_from(lock.lasts.as_millis()).unwrap_or(u64::MAX);
+        let mut take = self.scripts.take_lock.key(keys::lock(lock.name));
+        take.arg(&lock.holder).arg(lasts);
+        self.link.ask_once(Request::Script(&take)).await
+    }
+
+    pub(super) async fn drop_lock(&self, lock: &Lock) -> Result<(), StoreError> {
+        let mut release = self.scripts.release_lock.key(keys::lock(lock.name));
+        release.arg(&lock.holder);
+        self.link.ask(Request::Script(&release)).await
+    }
+}
