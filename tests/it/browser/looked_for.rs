@@ -15,8 +15,14 @@ use crate::harness::http::{HOST, Request};
 const ELSEWHERE: [EventName; 2] = [EventName::GatewayStopped, EventName::LimitLeft];
 
 /// What leads on whoever has nothing to do there: who is signed in, has no app, names no network.
-const LEADS_ON: [&str; 5] =
-    ["/account/totp/off/", "/limits/networks/", "/login/", "/login/code/", "/setup/"];
+const LEADS_ON: [&str; 6] = [
+    "/account/totp/codes/",
+    "/account/totp/off/",
+    "/limits/networks/",
+    "/login/",
+    "/login/code/",
+    "/setup/",
+];
 
 #[test]
 fn every_event_is_looked_for_on_the_page_of_events() {
