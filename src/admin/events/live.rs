@@ -54,8 +54,8 @@ pub(super) fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
     let last = last.filter(|place| !place.is_empty()).map(|place| Cursor(place.to_owned()));
     let place = last.or_else(|| search.after.clone());
     let follower = EventFollower::new(search.unpaged().query(0), place);
-    let (held, leave) = (String::new(), site.leave());
-    let watch = Watch { beats: 0, doubts: 0, follower, held, leave, room };
+    let leave = site.leave();
+    let watch = Watch { beats: 0, doubts: 0, follower, held: String::new(), leave, room };
     let mut head = Response::new(());
     let kind = HeaderValue::from_static("text/event-stream; charset=utf-8");
     head.headers_mut().insert(header::CONTENT_TYPE, kind);
