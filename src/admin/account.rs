@@ -28,6 +28,7 @@ pub(super) async fn answer(site: &Site<'_>, segments: &[&str]) -> Result<Console
 }
 
 async fn overview(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
+    site.reads()?;
     let user = &site.session.user;
     let codes_left = site.auth().recovery_codes_left(user.id).await?;
     let sessions = site.auth().sessions_of(user, Some(&site.id)).await?;

@@ -23,8 +23,8 @@ impl Leave {
         if !settings.admits(self.from) || self.auth.treatment(self.from) == Treatment::Denied {
             return Ok(false);
         }
-        let user = self.auth.signed_in_by(&self.id, settings.sessions).await?;
-        let Some(user) = user else { return Ok(false) };
-        Ok(due(&self.auth, &settings, &user).await?.is_none())
+        let session = self.auth.signed_in_by(&self.id, settings.sessions).await?;
+        let Some(session) = session else { return Ok(false) };
+        Ok(due(&self.auth, &settings, &session.user).await?.is_none())
     }
 }

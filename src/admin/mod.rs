@@ -137,11 +137,10 @@ impl Console {
         if !matches!(asked.method, Method::GET | Method::HEAD | Method::POST) {
             return Err(Refusal::MethodNotAllowed);
         }
-        // The stream is what the script of a page asks for.
-        if !matches!(segments.as_slice(), ["events", "live"]) {
+        let entrance = Entrance { asked, console: self, settings };
+        if !entrance.is_of_script() {
             asked.check_destination()?;
         }
-        let entrance = Entrance { asked, console: self, settings };
         match segments.as_slice() {
             ["login"] => return sign_in::answer(entrance).await,
             ["login", "code"] => return sign_in::code(entrance).await,

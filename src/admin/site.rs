@@ -89,12 +89,30 @@ impl<'a> Entrance<'a> {
         Visitor::new(self.asked.from, &agent.unwrap_or_default())
     }
 
+    /// The parts of the path below the console's.
+    fn segments(self) -> Vec<&'a str> {
+        let below = self.settings.below(&self.asked.path).unwrap_or_default();
+        below.split('/').filter(|part| !part.is_empty()).collect()
+    }
+
+    /// Whether it is the stream, which the script of a page asks for, and not someone.
+    pub(super) fn is_of_script(self) -> bool {
+        matches!(self.segments().as_slice(), ["events", "live"])
+    }
+
     /// Lets in whoever is signed in. Where the browser shows two sessions nobody knows whose it is:
     /// they sign in again, which ends both.
     pub(super) async fn enter(self) -> Result<Site<'a>, Refusal> {
         let mut found = None;
+        let (auth, sessions) = (&self.console.auth, self.settings.sessions);
         for id in self.shown_ids() {
-            if let Some(session) = self.console.auth.session(&id, self.settings.sessions).await?
+            // What comes again and again by itself is no use of the session.
+            let session = if self.is_of_script() {
+                auth.signed_in_by(&id, sessions).await?
+            } else {
+                auth.session(&id, sessions).await?
+            };
+            if let Some(session) = session
                 && found.replace((id, session)).is_some()
             {
                 return Err(Refusal::SignIn);
@@ -191,8 +209,7 @@ impl<'a> Site<'a> {
 
     /// The parts of the path below the console's.
     pub(super) fn segments(&self) -> Vec<&'a str> {
-        let below = self.settings().below(&self.asked().path).unwrap_or_default();
-        below.split('/').filter(|part| !part.is_empty()).collect()
+        self.entrance.segments()
     }
 
     /// Lets only those requests pass that change nothing.

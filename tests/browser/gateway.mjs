@@ -3,6 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { appendFileSync, readFileSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
+import { Secrets } from "./secrets.mjs";
 
 export const PASSWORD = "pass-Word-123";
 
@@ -11,8 +12,9 @@ export class Gateway {
   constructor(place) {
     Object.assign(this, place);
     this.origin = `http://${this.address}`;
-    // What browsers asked it for: methods and paths of the console.
+    // What browsers got from it: methods and paths of the console.
     this.visited = new Set();
+    this.secrets = new Secrets();
   }
 
   // Runs a verb of the command line, and says what it printed.
@@ -96,7 +98,9 @@ export class Gateway {
       headers: { "Content-Type": "application/json", ...headers },
       body: JSON.stringify(body),
     });
-    return { status: answer.status, body: await answer.json() };
+    const said = await answer.json();
+    if (said.token) this.secrets.keep(said.token);
+    return { status: answer.status, body: said };
   }
 }
 

@@ -179,14 +179,24 @@ async function watch(context, page, gateway, complain) {
   page.on("console", (message) => {
     if (message.type() === "error" && !isPageItself(message, page)) complain(message.text());
   });
+  page.on("response", (answer) => {
+    if (isVisit(answer)) {
+      gateway.visited.add(`${answer.request().method()} ${routeOf(new URL(answer.url()))}`);
+    }
+    gateway.secrets.look(answer, context, complain);
+  });
   page.on("request", (request) => {
     const url = new URL(request.url());
-    if (request.isNavigationRequest() || request.resourceType() === "eventsource") {
-      gateway.visited.add(`${request.method()} ${routeOf(url)}`);
-    }
     const isOurs = url.origin === gateway.origin || ["blob:", "data:"].includes(url.protocol);
     if (!isOurs) complain(`asks for ${request.url()}`);
   });
+}
+
+// Whether a page was shown, or a form taken: not where it was refused, nor where a page leads elsewhere.
+function isVisit(answer) {
+  const request = answer.request();
+  const isPage = request.isNavigationRequest() || request.resourceType() === "eventsource";
+  return isPage && answer.status() < (request.method() === "GET" ? 300 : 400);
 }
 
 // The browser notes every status from 400 on as an error: that of a page too, and of the live log,

@@ -1,7 +1,15 @@
-// Every page and every form of the console, and the flow that has to visit it; a flow that does not
-// fails. tests/it/browser/looked_for.rs sees to it that no path is left out.
+// Every page and every form of the console, and the flow that has to visit it and be answered; a flow
+// that does not fails. tests/it/browser/looked_for.rs sees to it that no route and no flow is left out.
 
 export const ROUTES = {
+  a_hostile_name_is_only_text: [],
+  a_program_calls_with_a_key: [
+    "GET /account/keys/",
+    "POST /account/keys/",
+    "GET /account/keys/KEY/revoke/",
+    "POST /account/keys/KEY/revoke/",
+  ],
+  an_app_keeps_no_hold_of_the_console: [],
   an_operator_signs_in_and_out: [
     "GET /",
     "GET /login/",
@@ -22,29 +30,13 @@ export const ROUTES = {
     "GET /login/code/",
     "POST /login/code/",
   ],
-  the_first_operator_comes_by_the_link: [
-    "GET /setup/",
-    "POST /setup/",
-  ],
-  a_program_calls_with_a_key: [
-    "GET /account/keys/",
-    "POST /account/keys/",
-    "GET /account/keys/KEY/revoke/",
-    "POST /account/keys/KEY/revoke/",
-  ],
-  operators_help_each_other: [
-    "GET /account/password/",
-    "POST /account/password/",
-    "GET /users/ID/keys/KEY/revoke/",
-    "POST /users/ID/keys/KEY/revoke/",
-    "GET /users/ID/reset-totp/",
-    "POST /users/ID/reset-totp/",
-  ],
   events_are_watched: [
     "GET /events/",
     "GET /events/export/",
     "GET /events/live/",
   ],
+  every_notice_is_for_everyone: [],
+  every_refusal_is_for_everyone: [],
   limits_are_seen_and_lifted: [
     "GET /limits/",
     "POST /limits/clear/",
@@ -55,12 +47,28 @@ export const ROUTES = {
     "GET /limits/networks/forget/",
     "POST /limits/networks/forget/",
   ],
+  no_page_shuts_anyone_out: [],
+  operators_help_each_other: [
+    "GET /account/password/",
+    "POST /account/password/",
+    "GET /users/ID/keys/KEY/revoke/",
+    "POST /users/ID/keys/KEY/revoke/",
+    "GET /users/ID/reset-totp/",
+    "POST /users/ID/reset-totp/",
+  ],
+  pages_work_without_scripts: [],
   routes_and_settings_are_read: [
     "GET /routes/",
     "GET /routes/explain/",
     "POST /routes/explain/",
     "GET /settings/",
   ],
+  someone_is_found_in_a_crowd: [],
+  the_first_operator_comes_by_the_link: [
+    "GET /setup/",
+    "POST /setup/",
+  ],
+  the_keyboard_is_enough: [],
   tokens_are_made_and_revoked: [
     "GET /tokens/",
     "POST /tokens/find/",
@@ -74,6 +82,7 @@ export const ROUTES = {
   ],
   users_are_changed: [
     "GET /users/ID/",
+    "GET /users/ID/activate/",
     "POST /users/ID/activate/",
     "GET /users/ID/deactivate/",
     "POST /users/ID/deactivate/",
@@ -83,10 +92,13 @@ export const ROUTES = {
     "POST /users/ID/demote/",
     "GET /users/ID/email/",
     "POST /users/ID/email/",
+    "GET /users/ID/keep-password/",
     "POST /users/ID/keep-password/",
+    "GET /users/ID/must-change/",
     "POST /users/ID/must-change/",
     "GET /users/ID/password/",
     "POST /users/ID/password/",
+    "GET /users/ID/promote/",
     "POST /users/ID/promote/",
     "GET /users/act/",
     "POST /users/act/",

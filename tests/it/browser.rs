@@ -29,6 +29,9 @@ const PROXIES: &str = "[server]\ntrusted_proxies = [\"127.0.0.0/8\"]\n";
 /// A test on each store for each flow, and for some of them what is in the store before.
 macro_rules! flows {
     ($($name:ident $(after $fill:path)?;)*) => {
+        /// What the flows are called.
+        const FLOWS: &[&str] = &[$(stringify!($name)),*];
+
         mod sqlite {
             use super::*;
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,7 +10,7 @@ use super::watchers::Room;
 use crate::auth::EventFollower;
 use crate::gateway::{ConsoleAnswer, CutOff};
 use crate::model::event::Event;
-use crate::store::Cursor;
+use crate::store::{Cursor, StoreError};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http::{HeaderValue, Response, header};
@@ -25,6 +25,8 @@ struct Watch {
     /// How many times in a row nobody could tell whether they may follow still.
     doubts: u32,
     follower: EventFollower,
+    /// What is not told before it is clear that they may follow still.
+    held: String,
     leave: Leave,
     room: Room,
 }
@@ -46,12 +48,14 @@ pub(super) fn answer(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
         return Err(Refusal::NotAPage);
     }
     let search = Search::read(&site.asked().query);
-    let room = site.entrance().console.watchers.room(key).ok_or(Refusal::Busy)?;
+    let watchers = &site.entrance().console.watchers;
+    let room = watchers.room(site.session.user.id, key).ok_or(Refusal::Busy)?;
     let last = site.asked().headers.get("last-event-id").and_then(|place| place.to_str().ok());
     let last = last.filter(|place| !place.is_empty()).map(|place| Cursor(place.to_owned()));
     let place = last.or_else(|| search.after.clone());
     let follower = EventFollower::new(search.unpaged().query(0), place);
-    let watch = Watch { beats: 0, doubts: 0, follower, leave: site.leave(), room };
+    let leave = site.leave();
+    let watch = Watch { beats: 0, doubts: 0, follower, held: String::new(), leave, room };
     let mut head = Response::new(());
     let kind = HeaderValue::from_static("text/event-stream; charset=utf-8");
     head.headers_mut().insert(header::CONTENT_TYPE, kind);
@@ -83,23 +87,31 @@ impl Watch {
                 () = sleep(BEAT) => {}
             }
         }
-        match self.look().await {
-            Look::Holds => self.doubts = 0,
+        let told = match self.look().await {
+            Look::Holds => {
+                self.doubts = 0;
+                std::mem::take(&mut self.held)
+            }
             Look::Ended => return end("no leave"),
             Look::Unknown if self.doubts + 1 >= PATIENCE => return None,
-            Look::Unknown => self.doubts += 1,
-        }
+            // The store may come back: the place stays.
+            Look::Unknown => {
+                self.doubts += 1;
+                ": the store cannot tell\n\n".to_owned()
+            }
+        };
         self.beats = self.beats.wrapping_add(1).max(1);
-        let told = if self.doubts == 0 { self.news().await } else { None };
-        // The store may come back: the place stays.
-        let told = told.unwrap_or_else(|| ": the store cannot tell\n\n".to_owned());
-        Some((head.to_owned() + &told, true))
+        let told = if told.is_empty() { ": nothing new\n\n" } else { &told };
+        Some((head.to_owned() + told, true))
     }
 
-    async fn look(&self) -> Look {
+    /// Reads what is new, and looks whether it may be told: after it was read, since it may have
+    /// happened after the session ended. Where nothing is new it is looked now and then.
+    async fn look(&mut self) -> Look {
         /// After how many beats it is looked again.
         const LOOK: u32 = 3;
-        if self.doubts == 0 && !self.beats.is_multiple_of(LOOK) {
+        let Ok(is_told) = self.read().await else { return Look::Unknown };
+        if !is_told && self.doubts == 0 && !self.beats.is_multiple_of(LOOK) {
             return Look::Holds;
         }
         match self.leave.holds().await {
@@ -109,23 +121,22 @@ impl Watch {
         }
     }
 
-    /// What is new, or that nothing is; `None` if the store cannot tell.
-    async fn news(&mut self) -> Option<String> {
+    /// Reads what is new, and says whether there are events.
+    async fn read(&mut self) -> Result<bool, StoreError> {
         let is_first = self.follower.place().is_none();
-        let events = self.follower.news(&self.leave.auth).await.ok()?;
+        let events = self.follower.news(&self.leave.auth).await?;
         if events.is_empty() && !is_first {
-            return Some(": nothing new\n\n".to_owned());
+            return Ok(false);
         }
         // Those that come together have one place: who is cut off among them gets them again, and
         // knows them by their keys.
-        let mut text = String::new();
         for event in &events {
-            let _ = write!(text, "data: {}\n\n", told(event));
+            let _ = write!(self.held, "data: {}\n\n", told(event));
         }
         if let Some(Cursor(place)) = self.follower.place() {
-            let _ = write!(text, "id: {place}\n\n");
+            let _ = write!(self.held, "id: {place}\n\n");
         }
-        Some(text)
+        Ok(!events.is_empty())
     }
 }
 

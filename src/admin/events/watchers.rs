@@ -1,6 +1,7 @@
-//! The places of those who follow events: so many in all, and so many of one session.
+//! The places of those who follow events: so many in all, of one operator and of one session.
 
-use std::collections::{HashMap, VecDeque};
+use crate::model::user::UserId;
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
@@ -8,44 +9,61 @@ use tokio::sync::oneshot;
 #[derive(Clone, Default)]
 pub(in super::super) struct Watchers(Arc<Mutex<Places>>);
 
-/// Who has a place, and is told by the end of the channel that a newer one has it.
 #[derive(Default)]
 struct Places {
-    /// By sessions, the oldest first.
-    all: HashMap<String, VecDeque<(u64, oneshot::Sender<()>)>>,
+    /// The oldest first.
+    all: VecDeque<Place>,
     last: u64,
+}
+
+/// Who has a place.
+struct Place {
+    number: u64,
+    operator: UserId,
+    session: String,
+    /// Dropped with the place, which tells that a newer one has it.
+    _taken: oneshot::Sender<()>,
 }
 
 /// The place of one who follows events, which others may have once it is dropped.
 pub(super) struct Room {
     displaced: oneshot::Receiver<()>,
     number: u64,
-    session: String,
     watchers: Watchers,
 }
 
 impl Watchers {
     /// The most at once.
     const MOST: usize = 32;
+    /// The most of one operator.
+    const MOST_OF_OPERATOR: usize = 8;
     /// The most of one session.
-    const MOST_OF_ONE: usize = 4;
+    const MOST_OF_SESSION: usize = 4;
 
-    /// Room for one more of this session. A page that was left is noticed late: where the session has
-    /// as many as it may, or there is no other place, its newest takes that of its oldest. `None` if
-    /// all places are those of others.
-    pub(super) fn room(&self, session: String) -> Option<Room> {
+    /// Room for one more of this session. A page that was left is noticed late: where the session or
+    /// its operator has as many as they may, or there is no other place, its newest takes that of
+    /// their oldest. `None` if all places are those of others.
+    pub(super) fn room(&self, operator: UserId, session: String) -> Option<Room> {
         let mut places = self.places();
-        let is_full = places.all.values().map(VecDeque::len).sum::<usize>() >= Self::MOST;
-        let own = places.all.get_mut(&session);
-        let count = own.as_ref().map_or(0, |own| own.len());
-        if is_full || count >= Self::MOST_OF_ONE {
-            own?.pop_front();
+        let all = &mut places.all;
+        let is_of_session = |place: &Place| place.session == session;
+        let is_of_operator = |place: &Place| place.operator == operator;
+        let count = |is_own: &dyn Fn(&Place) -> bool| all.iter().filter(|own| is_own(own)).count();
+        let oldest = if count(&is_of_session) >= Self::MOST_OF_SESSION {
+            all.iter().position(is_of_session)
+        } else if count(&is_of_operator) >= Self::MOST_OF_OPERATOR || all.len() >= Self::MOST {
+            Some(all.iter().position(is_of_operator)?)
+        } else {
+            None
+        };
+        if let Some(oldest) = oldest {
+            all.remove(oldest);
         }
         places.last += 1;
-        let (number, (place, displaced)) = (places.last, oneshot::channel());
-        places.all.entry(session.clone()).or_default().push_back((number, place));
+        let (number, (taken, displaced)) = (places.last, oneshot::channel());
+        places.all.push_back(Place { number, operator, session, _taken: taken });
         drop(places);
-        Some(Room { displaced, number, session, watchers: self.clone() })
+        Some(Room { displaced, number, watchers: self.clone() })
     }
 
     fn places(&self) -> MutexGuard<'_, Places> {
@@ -54,7 +72,7 @@ impl Watchers {
 }
 
 impl Room {
-    /// Returns once a newer one of the session has the place.
+    /// Returns once a newer one has the place.
     pub(super) async fn displaced(&mut self) {
         // Nobody sends anything: the sender is dropped with the place.
         let _ = (&mut self.displaced).await;
@@ -63,13 +81,7 @@ impl Room {
 
 impl Drop for Room {
     fn drop(&mut self) {
-        let mut places = self.watchers.places();
-        if let Some(own) = places.all.get_mut(&self.session) {
-            own.retain(|(number, _)| *number != self.number);
-            if own.is_empty() {
-                places.all.remove(&self.session);
-            }
-        }
+        self.watchers.places().all.retain(|place| place.number != self.number);
     }
 }
 
@@ -82,28 +94,49 @@ mod tests {
         room.displaced().now_or_never().is_some()
     }
 
+    fn displaced(rooms: &mut [Room]) -> Vec<usize> {
+        let places = rooms.iter_mut().enumerate();
+        places.filter_map(|(place, room)| is_displaced(room).then_some(place)).collect()
+    }
+
+    /// Places of an operator, four for each session of theirs.
+    fn rooms(watchers: &Watchers, operator: u64, count: usize) -> Vec<Room> {
+        let session = |number: usize| format!("session {} of {operator}", number / 4);
+        let room = |number| watchers.room(UserId(operator), session(number));
+        (0..count).map(|number| room(number).unwrap()).collect()
+    }
+
     #[test]
     fn the_newest_of_a_session_takes_the_place_of_its_oldest_and_of_nobody_else() {
         let watchers = Watchers::default();
-        let mut other = watchers.room("other".to_owned()).unwrap();
-        let mut own: Vec<_> = (0..6).map(|_| watchers.room("own".to_owned()).unwrap()).collect();
-        let displaced: Vec<_> = own.iter_mut().map(is_displaced).collect();
-        assert_eq!(displaced, [true, true, false, false, false, false]);
-        assert!(!is_displaced(&mut other));
+        let mut other = watchers.room(UserId(2), "other".to_owned()).unwrap();
+        let mut more = watchers.room(UserId(1), "more".to_owned()).unwrap();
+        let room = |_| watchers.room(UserId(1), "own".to_owned()).unwrap();
+        let mut own: Vec<_> = (0..6).map(room).collect();
+        assert_eq!(displaced(&mut own), [0, 1]);
+        assert!(!is_displaced(&mut other) && !is_displaced(&mut more));
         drop(own);
-        assert_eq!(watchers.places().all.len(), 1);
+        assert_eq!(watchers.places().all.len(), 2);
+    }
+
+    #[test]
+    fn however_many_sessions_an_operator_has_they_share_eight_places() {
+        let watchers = Watchers::default();
+        let mut others = rooms(&watchers, 1, 3);
+        let mut own = rooms(&watchers, 2, 32);
+        assert_eq!(displaced(&mut own), (0..24).collect::<Vec<_>>());
+        assert!(displaced(&mut others).is_empty());
+        assert_eq!(watchers.places().all.len(), 11);
     }
 
     #[test]
     fn whoever_has_none_gets_no_place_of_others() {
         let watchers = Watchers::default();
-        let mut rooms: Vec<_> = (0..Watchers::MOST)
-            .map(|number| watchers.room(format!("session {}", number / 4)).unwrap())
-            .collect();
-        assert!(watchers.room("late".to_owned()).is_none());
-        let newest = watchers.room("session 7".to_owned());
-        assert!(newest.is_some() && is_displaced(&mut rooms[28]));
-        rooms.remove(0);
-        assert!(watchers.room("late".to_owned()).is_some());
+        let mut all: Vec<_> = (0..8).map(|operator| rooms(&watchers, operator, 4)).collect();
+        assert!(watchers.room(UserId(9), "late".to_owned()).is_none());
+        let newest = watchers.room(UserId(7), "another".to_owned());
+        assert!(newest.is_some() && is_displaced(&mut all[7][0]));
+        all.remove(0);
+        assert!(watchers.room(UserId(9), "late".to_owned()).is_some());
     }
 }

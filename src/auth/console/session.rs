@@ -152,9 +152,7 @@ impl Auth {
             let seen = kept.item(id.key(), user.id, settings)?;
             unless_full(self.store.replace_item(&item.value, &seen).await);
         }
-        let (began, proved) = (kept.began, kept.proved);
-        let [began, proved] = [began, proved].map(Timestamp::from_micros);
-        Ok(Some(Session { began, from: kept.from, proved, user }))
+        Ok(Some(kept.of(user)))
     }
 
     /// Notes that whoever has a session has just proved who they are. Where that cannot be noted they
@@ -200,7 +198,7 @@ impl Auth {
         &self,
         id: &SessionId,
         settings: SessionSettings,
-    ) -> Result<Option<User>, AuthError> {
+    ) -> Result<Option<Session>, AuthError> {
         let now = self.clock.now();
         let found = self.store.item(ItemKind::Session, &id.key(), now).await?;
         let Some((item, owner)) = found.and_then(|item| item.owner.map(|owner| (item, owner)))
@@ -211,7 +209,7 @@ impl Auth {
         let user = self.store.user(owner).await?;
         let is_good =
             |user: &User| self.may_be_signed_in(user, kept.epoch) && kept.ends(settings) > now;
-        Ok(user.filter(is_good))
+        Ok(user.filter(is_good).map(|user| kept.of(user)))
     }
 
     /// Ends a session; says whether there was one.
@@ -238,6 +236,12 @@ impl Kept {
     fn ends(&self, settings: SessionSettings) -> Timestamp {
         let at = |micros, span| Timestamp::from_micros(micros).plus(span);
         at(self.seen, settings.idle).min(at(self.began, settings.lifetime))
+    }
+
+    /// As whose session it counts.
+    fn of(&self, user: User) -> Session {
+        let [began, proved] = [self.began, self.proved].map(Timestamp::from_micros);
+        Session { began, from: self.from, proved, user }
     }
 
     fn item(

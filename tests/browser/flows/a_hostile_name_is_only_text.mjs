@@ -1,10 +1,26 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { flow } from "../flow.mjs";
+import { PASSWORD } from "../gateway.mjs";
 
 // As in tests/it/browser/hostile.rs.
 const HOSTILE = '"><img src=x onerror=alert(1)>';
-const NAMES = [HOSTILE, "</script><script>alert(1)</script>", "=1+1", "javascript:alert(1)"];
+const STAFF = "</script><script>alert(1)</script>";
+const NAMES = [HOSTILE, STAFF, "=1+1", "javascript:alert(1)"];
+
+// What is asked or filled in about one user.
+const ACTS = [
+  "activate",
+  "deactivate",
+  "delete",
+  "demote",
+  "email",
+  "end-sessions",
+  "password",
+  "promote",
+  "reset-totp",
+  "tokens/new",
+];
 
 await flow(async ({ gateway, operator, step }) => {
   const ada = await operator();
@@ -45,13 +61,45 @@ await flow(async ({ gateway, operator, step }) => {
     await fetch(`${gateway.origin}/public/${encodeURIComponent(HOSTILE)}`);
   });
 
+  await step("a key, a network's note and a browser are of such a name, too", async () => {
+    await ada.visit("/account/keys/");
+    await ada.fill({ Name: HOSTILE, "Your present password": PASSWORD });
+    await ada.field("read users").check();
+    await ada.press("Make the key");
+    await ada.sees("Your new API key");
+    await isOnlyText(ada);
+    await ada.visit("/limits/");
+    await ada.fill({ "Address or network": "203.0.113.9", Note: HOSTILE });
+    await ada.field("Treatment").selectOption("deny");
+    await ada.press("Apply…");
+    await ada.reads(HOSTILE);
+    await isOnlyText(ada);
+    await ada.press("Deny");
+    await ada.reads("The network is denied");
+    await ada.row("203.0.113.9").filter({ hasText: HOSTILE }).waitFor();
+    await isOnlyText(ada);
+    const elsewhere = await operator({ userAgent: HOSTILE });
+    await elsewhere.signIn("ada");
+    await elsewhere.sees("Overview");
+    await ada.visit("/account/");
+    await ada.row(HOSTILE).waitFor();
+  });
+
   await step("every page about it is text", async () => {
     const number = page.match(/\d+/)[0];
+    const [staff, grace, own] = [await pageOf(STAFF), await pageOf("grace"), await pageOf("ada")];
     for (const path of [
       page,
-      ...["delete", "deactivate", "demote", "email", "end-sessions", "password", "reset-totp", "tokens/new"].map(
-        (act) => `${page}${act}/`,
-      ),
+      ...ACTS.map((act) => `${page}${act}/`),
+      staff,
+      ...ACTS.map((act) => `${staff}${act}/`),
+      grace,
+      ...(await linksOn(grace, "/tokens/keep/")),
+      "/account/keys/",
+      ...(await linksOn("/account/keys/", "/revoke/")),
+      own,
+      ...(await linksOn(own, "/revoke/")),
+      ...(await linksOn("/limits/", "/forget/")),
       `/users/act/?act=delete&user=${number}`,
       `/users/?done=${encodeURIComponent(HOSTILE)}&q=${encodeURIComponent(HOSTILE)}`,
       "/",
@@ -91,12 +139,28 @@ await flow(async ({ gateway, operator, step }) => {
     await isOnlyText(ada);
   });
 
+  await step("what comes live is text", async () => {
+    await ada.visit("/events/");
+    await ada.reads("Live: the newest first.");
+    const bob = await operator({ userAgent: HOSTILE });
+    await bob.signIn("bob", { isNew: true });
+    await bob.sees("Overview");
+    await bob.visit(page);
+    await bob.press("Require a new password");
+    await bob.reads("The user must change the password before anything else.");
+    await ada.page.locator("tr.fresh").filter({ hasText: "user changed" }).filter({ hasText: HOSTILE }).waitFor();
+    await isOnlyText(ada);
+  });
+
   await step("such a user is changed and deleted like any other", async () => {
     await ada.visit(page);
     await ada.follow("Deactivate");
     await ada.press("Deactivate");
     await ada.reads("The user is locked out, and their tokens have ended.");
     await isOnlyText(ada);
+    await ada.visit(`${page}activate/`);
+    await isOnlyText(ada);
+    await ada.visit(page);
     await ada.follow("Delete");
     await ada.press("Delete");
     await ada.reads("The user is deleted.");
@@ -123,6 +187,23 @@ await flow(async ({ gateway, operator, step }) => {
     await isOnlyText(ada);
     assert.equal(await ada.field("Host").inputValue(), HOSTILE);
   });
+
+  // The page of one user, below the console's path.
+  async function pageOf(name) {
+    await ada.visit("/users/");
+    await ada.follow(name, ada.page.getByRole("table"));
+    await ada.sees(name);
+    return new URL(ada.page.url()).pathname.replace("/admin", "");
+  }
+
+  // Where links of a page lead that have this in their path: to one at least.
+  async function linksOn(path, part) {
+    await ada.visit(path);
+    const links = ada.page.locator(`a[href*="${part}"]`);
+    const there = await links.evaluateAll((all) => all.map((link) => link.getAttribute("href")));
+    assert.ok(there.length > 0, `no link to ${part} on ${path}`);
+    return there.map((link) => link.replace("/admin", ""));
+  }
 });
 
 // Fails if text became part of the page: no page of the console has pictures or scripts within.

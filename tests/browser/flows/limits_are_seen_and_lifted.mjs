@@ -47,7 +47,7 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.reads("The network is denied");
     await eventually("a refusal", async () => {
       return (await fetch(`${gateway.origin}/public`, denied)).status === 403;
-    }, 1_500);
+    }, 1_000);
     assert.equal((await fetch(`${gateway.origin}/public`)).status, 200);
     await ada.row("203.0.113.0/24").filter({ hasText: "guesses passwords" }).waitFor();
   });

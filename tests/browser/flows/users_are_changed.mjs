@@ -79,10 +79,17 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.press("No longer require a new password");
     await ada.reads("The user may keep their password.");
     await eventually("a way in", async () => (await gateway.statusOf(token)) === 200);
+    // No page leads there, but someone may.
+    for (const act of ["must-change", "keep-password"]) {
+      await ada.visit(`/users/2/${act}/`);
+      await ada.hasNoBarriers();
+    }
+    await openUser(ada, "grace");
   });
 
   await step("a user becomes staff, and an ordinary one again", async () => {
     await ada.follow("Make staff");
+    await ada.hasNoBarriers();
     await ada.fill({ "Your present password": "not-Adas-own" });
     await ada.press("Make staff");
     await ada.reads("The password or the code is wrong, or the code was used already.");
@@ -90,9 +97,24 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.press("Make staff");
     await ada.reads("The user is staff, and their tokens have ended: they have to log in again.");
     await happened(ada, "staff_granted");
+    await ada.follow("Deactivate");
+    await ada.press("Deactivate");
+    await ada.reads("The user is locked out, and their tokens have ended.");
+    await ada.follow("Activate");
+    await ada.hasNoBarriers();
+    await ada.fill({ "Your present password": "not-Adas-own" });
+    await ada.press("Activate");
+    await ada.page.getByRole("alert").waitFor();
+    await ada.hasNoBarriers();
+    await ada.fill({ "Your present password": PASSWORD });
+    await ada.press("Activate");
+    await ada.reads("The user may log in again.");
+    const token = await gateway.token("grace");
+    assert.equal(await gateway.statusOf(token), 200);
     await ada.follow("Take staff away");
     await ada.press("Take staff away");
     await ada.reads("The user is staff no more, and their tokens have ended.");
+    await gateway.untilDead(token);
     await happened(ada, "staff_withdrawn");
   });
 
@@ -135,6 +157,8 @@ await flow(async ({ gateway, operator, step }) => {
   });
 
   await step("one box ticks all; of many that are deleted one's own account is spared", async () => {
+    const token = await gateway.token("donald");
+    assert.equal(await gateway.statusOf(token), 200);
     await ada.visit("/users/");
     await ada.field("Select all on this page").check();
     await ada.press("Delete");
@@ -143,6 +167,7 @@ await flow(async ({ gateway, operator, step }) => {
     await ada.press("Delete 4 users");
     await ada.reads("Done for 3 users.");
     await ada.reads("Not done for 1 user.");
+    await gateway.untilDead(token);
     await ada.visit("/users/");
     assert.deepEqual(await ada.column("Username"), ["ada"]);
   });

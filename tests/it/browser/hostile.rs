@@ -9,13 +9,15 @@ use super::now;
 
 /// A name that would be a page's own markup, were it not escaped.
 const HOSTILE: &str = r#""><img src=x onerror=alert(1)>"#;
+/// And one of an operator.
+const STAFF: &str = "</script><script>alert(1)</script>";
 
 /// Puts them into a store.
 pub(super) async fn plant(store: &dyn Store) {
-    for name in [HOSTILE, "</script><script>alert(1)</script>", "=1+1", "javascript:alert(1)"] {
+    for name in [HOSTILE, STAFF, "=1+1", "javascript:alert(1)"] {
         let user = NewUser {
             email: Email::stored(format!("{HOSTILE}@example.org")),
-            is_staff: false,
+            is_staff: name == STAFF,
             joined: now(),
             must_change: false,
             password: PasswordHash::new(HOSTILE.to_owned()),

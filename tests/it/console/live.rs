@@ -1,5 +1,7 @@
 //! The log of events as it is followed: over a socket that stays open.
 
+mod ends;
+
 use super::{Browser, make_operator, on_each_store};
 use crate::harness::gateway::Gateway;
 use crate::harness::redis_server::RedisServer;
@@ -44,47 +46,36 @@ fn events_of_other_gateways_are_followed_too_and_a_browser_goes_on_where_it_was(
 }
 
 #[test]
-fn following_ends_with_the_session() {
+fn so_many_may_follow_and_the_newest_of_an_operator_takes_the_place_of_their_oldest() {
     let gateway = Gateway::start("");
-    let mut browser = Browser::signed_in(&gateway, "ops");
-    let mut live = Live::follow(&gateway, &browser, "");
-    live.until("id: ");
-    browser.get("/admin/events/");
-    assert_eq!(browser.post("/admin/logout/", &[]).status, 302);
-    live.until("event: end");
-    assert_eq!(Live::follow(&gateway, &browser, "").status, 302);
-}
-
-#[test]
-fn so_many_may_follow_and_the_newest_of_a_session_takes_the_place_of_its_oldest() {
-    let gateway = Gateway::start("");
-    make_operator(&gateway, "ops");
-    let browsers: Vec<_> = (0..9)
-        .map(|_| {
-            let mut browser = Browser::of(&gateway);
-            browser.sign_in("ops");
-            browser
-        })
-        .collect();
-    let (last, others) = browsers.split_last().unwrap();
     let mut all = Vec::new();
-    for browser in others {
-        let mut oldest = Live::follow(&gateway, browser, "");
-        oldest.until("id: ");
-        all.extend((0..4).map(|_| Live::follow(&gateway, browser, "")));
-        assert_eq!(oldest.until_the_end().last().unwrap(), "data: displaced");
+    for name in ["ada", "bob", "carol", "dora"] {
+        make_operator(&gateway, name);
+        let browsers = [(); 3].map(|()| {
+            let mut browser = Browser::of(&gateway);
+            browser.sign_in(name);
+            browser
+        });
+        let follow = |browser: &Browser| {
+            let mut live = Live::follow(&gateway, browser, "");
+            live.until("id: ");
+            live
+        };
+        let mut of_session = follow(&browsers[0]);
+        let mut of_operator = follow(&browsers[0]);
+        all.extend([0, 0, 0, 1, 1, 1, 1].map(|browser| follow(&browsers[browser])));
+        assert_eq!(of_session.until_the_end().last().unwrap(), "data: displaced");
+        all.push(follow(&browsers[2]));
+        assert_eq!(of_operator.until_the_end().last().unwrap(), "data: displaced");
     }
-    assert!(all.iter().all(|live| live.status == 200));
-    assert_eq!(Live::follow(&gateway, last, "").status, 503);
-    for live in &mut all {
-        live.until("id: ");
-    }
+    let late = Browser::signed_in(&gateway, "late");
+    assert_eq!(Live::follow(&gateway, &late, "").status, 503);
     gateway.register("alice");
     for live in &mut all {
-        live.until("registered");
+        live.until("alice");
     }
     drop(all);
-    eventually("room", || (Live::follow(&gateway, last, "").status == 200).then_some(()));
+    eventually("room", || (Live::follow(&gateway, &late, "").status == 200).then_some(()));
 }
 
 #[test]
@@ -96,48 +87,6 @@ fn who_goes_to_the_page_again_and_again_can_follow_at_once() {
         assert_eq!(live.status, 200);
         live.until("id: ");
     }
-}
-
-#[test]
-fn while_nobody_can_tell_whether_one_may_follow_nothing_is_told_and_soon_it_ends() {
-    let redis = RedisServer::start();
-    let gateway = Gateway::start(&redis.settings());
-    let browser = Browser::signed_in(&gateway, "ops");
-    let mut live = Live::follow(&gateway, &browser, "");
-    let place = live.until("id: ")["id: ".len()..].to_owned();
-    let items = "authgate:items:{session}";
-    let found: Vec<String> = redis.ask(&["HGETALL", items]);
-    let [key, session] = &found[..] else { panic!("{found:?}") };
-    redis.ask::<u64>(&["HSET", items, key, "no session"]);
-    live.until("cannot tell");
-    gateway.register("alice");
-    let rest = live.until_the_end();
-    assert!(!rest.iter().any(|line| line.contains("alice") || line.contains("event: end")));
-    redis.ask::<u64>(&["HSET", items, key, session]);
-    let mut live = Live::follow(&gateway, &browser, &format!("Last-Event-ID: {place}\r\n"));
-    live.until("registered");
-}
-
-#[test]
-fn following_ends_while_the_store_is_away_and_begins_again_where_it_was() {
-    let mut redis = RedisServer::start();
-    let gateway = Gateway::start(&redis.settings());
-    let browser = Browser::signed_in(&gateway, "ops");
-    let key = live_key(&gateway, &browser);
-    let mut live = Live::follow_with(&gateway, &browser, &key, "");
-    let place = live.until("id: ")["id: ".len()..].to_owned();
-    redis.kill();
-    live.until("cannot tell");
-    assert!(!live.until_the_end().iter().any(|line| line.contains("event: end")));
-    assert_eq!(Live::follow_with(&gateway, &browser, &key, "").status, 503);
-    redis.restart();
-    let header = format!("Last-Event-ID: {place}\r\n");
-    let mut live = eventually("the log", || {
-        let live = Live::follow_with(&gateway, &browser, &key, &header);
-        (live.status == 200).then_some(live)
-    });
-    gateway.run(&["limits", "deny", "203.0.113.7"]).done();
-    live.until("network_denied");
 }
 
 #[test]
@@ -158,28 +107,27 @@ fn a_script_that_does_not_know_the_page_cannot_follow_events() {
 }
 
 #[test]
-fn following_ends_once_its_operator_would_not_be_let_in() {
-    for (verb, more) in [
-        (["user", "must-change", "ops"].as_slice(), ""),
-        (&["limits", "deny", "127.0.0.1"], ""),
-        (&["user", "demote", "ops"], ""),
-        (&["reload"], "require_totp = true\n"),
-        (&["reload"], "networks = [\"192.0.2.0/24\"]\n"),
-    ] {
-        let control = "[server]\ncontrol = \"control\"\n";
-        let gateway = Gateway::start(control);
-        make_operator(&gateway, "root");
-        let browser = Browser::signed_in(&gateway, "ops");
-        let mut live = Live::follow(&gateway, &browser, "");
-        live.until("id: ");
-        if more.is_empty() {
-            gateway.run(verb).done();
-        } else {
-            gateway.configure(&format!("{control}[admin]\n{more}"));
-            gateway.tell(verb[0]).done();
-        }
-        live.until("event: end");
-    }
+fn to_follow_or_to_try_to_is_no_use_of_a_session() {
+    let redis = RedisServer::start();
+    let gateway = Gateway::start(&redis.settings());
+    let mut browser = Browser::signed_in(&gateway, "ops");
+    let live_key = live_key(&gateway, &browser);
+    let items = "authgate:items:{session}";
+    let found: Vec<String> = redis.ask(&["HGETALL", items]);
+    let [key, session] = &found[..] else { panic!("{found:?}") };
+    let (before, seen) = session.split_once("seen").unwrap();
+    let digits: String = seen.chars().filter(char::is_ascii_digit).take(16).collect();
+    let earlier = (digits.parse::<u64>().unwrap() - 5 * 60 * 1_000_000).to_string();
+    let unused = format!("{before}seen{}", seen.replacen(&digits, &earlier, 1));
+    redis.ask::<u64>(&["HSET", items, key, &unused]);
+    let now = || redis.ask::<String>(&["HGET", items, key]);
+    let lives: Vec<_> =
+        (0..5).map(|_| Live::follow_with(&gateway, &browser, &live_key, "")).collect();
+    assert!(lives.iter().all(|live| live.status == 200));
+    assert_eq!(Live::follow_with(&gateway, &browser, "no key", "").status, 403);
+    assert_eq!(now(), unused);
+    assert!(browser.is_in());
+    assert_ne!(now(), unused);
 }
 
 #[test]
@@ -263,6 +211,14 @@ impl Live {
             }
         }
     }
+
+    /// Reads on to the end, which it has to say, and no event before it.
+    fn ends_without_events(&mut self) {
+        let told = self.until_the_end();
+        assert_eq!(told.last().unwrap(), "data: no leave", "{told:?}");
+        assert!(!told.iter().any(|line| line.starts_with("data: {")), "{told:?}");
+    }
+
     /// Reads on to the end, which has to be a whole one, and says which lines come before.
     fn until_the_end(&mut self) -> Vec<String> {
         let mut told = Vec::new();
