@@ -5,6 +5,7 @@
 //! memory and this one has not asked for yet. The feed is alive only while all primaries prove that
 //! theirs is, and that they are primaries still.
 
+use super::connection::REPLY_WITHIN;
 use super::fault::{Failure, Fault};
 use super::link::Primaries;
 use super::node::Node;
@@ -153,7 +154,9 @@ impl Source {
         beat: Duration,
     ) -> Result<T, Failure> {
         let mut connection = self.connection.clone();
-        let answer = timeout(PATIENCE * beat, command.query_async(&mut connection)).await;
+        // Trust ends by itself meanwhile: what is short here only makes a busy machine connect anew.
+        let patience = REPLY_WITHIN.max(PATIENCE * beat);
+        let answer = timeout(patience, command.query_async(&mut connection)).await;
         let answer = answer.map_err(|_| Fault::Silent).and_then(|answer| Ok(answer?));
         answer.map_err(|fault| self.fails(fault))
     }

@@ -51,7 +51,7 @@ impl RedisServer {
     pub(super) fn stopped_node() -> Self {
         let mut server = Self::stopped();
         let ip = server.address.ip().to_string();
-        let more = ["--cluster-enabled", "yes", "--cluster-node-timeout", "500"];
+        let more = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
         let place = ["--cluster-config-file", "nodes.conf", "--cluster-announce-ip", &ip];
         server.arguments.extend(more.into_iter().chain(place).map(ToOwned::to_owned));
         server
