@@ -151,14 +151,16 @@ async fn password(site: &Site<'_>) -> Result<ConsoleAnswer, Refusal> {
         Err(words) => return again(words).await,
     };
     let old = Password::new(text("old_password").to_owned());
-    let (user, visitor) = (&site.session.user, site.entrance().visitor());
+    let visitor = site.entrance().visitor();
+    // A store that is away now is not away in the middle of it.
+    site.auth().wants_code(&site.session, visitor.from).await?;
     let change = OwnChange {
         code: text("code").to_owned(),
         ends_keys: form.is_ticked("end_keys"),
         passwords: NewPassword { new, old },
     };
     let sessions = site.settings().sessions;
-    match site.auth().change_own_password(user, change, &visitor, sessions).await {
+    match site.auth().change_own_password(&site.session, change, &visitor, sessions).await {
         Ok(done) => {
             let answer = changed(site, &done);
             Ok(match &done.session {
@@ -246,7 +248,8 @@ pub(super) fn typed_twice([once, again]: [&str; 2]) -> Result<Password, &'static
 }
 
 async fn password_page(site: &Site<'_>, problem: Option<&str>) -> Result<ConsoleAnswer, Refusal> {
-    let has_app = site.auth().has_second_factor(site.session.user.id).await?;
+    let from = site.entrance().visitor().from;
+    let wants_code = site.auth().wants_code(&site.session, from).await?;
     let body = html! {
         section.panel {
             @if let Some(problem) = problem { p.alert role="alert" { (problem) } }
@@ -261,7 +264,7 @@ async fn password_page(site: &Site<'_>, problem: Option<&str>) -> Result<Console
                     input type="password" name="old_password" autocomplete="current-password"
                         required autofocus;
                 }
-                @if has_app { (proof::code_field(true)) }
+                @if wants_code { (proof::code_field(true)) }
                 label { "New password"
                     input type="password" name="new_password" autocomplete="new-password" required;
                 }

@@ -202,7 +202,7 @@ pub(super) struct Changes {
     email: Option<Line<0, 254>>,
     /// To lock a user out ends their tokens.
     is_active: Option<bool>,
-    /// To take this from a user ends their tokens.
+    /// To give this to a user or to take it from them ends their tokens.
     is_staff: Option<bool>,
     /// Whether they are to choose another password.
     must_change: Option<bool>,

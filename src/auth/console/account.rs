@@ -3,9 +3,10 @@
 use super::super::change_password::{ChangeError, NewPassword, Swap};
 use super::super::login::Door;
 use super::super::{Auth, AuthError};
-use super::session::{SessionId, SessionSettings, Visitor};
+use super::session::{Session, SessionId, SessionSettings, Visitor};
 use crate::model::event::Actor;
 use crate::model::user::User;
+use std::net::IpAddr;
 
 /// A new password of one's own.
 pub struct OwnChange {
@@ -26,26 +27,34 @@ pub struct OwnChanged {
 }
 
 impl Auth {
-    /// Replaces an operator's own password, if they know the present one, and a code if they have the
-    /// second factor. All their sessions and
-    /// tokens end, and their API keys if they wish; the one who asks goes on under a new id.
+    /// Whether an operator has to type a code when they change their own password: if they have the
+    /// second factor. Whoever has to choose another may have signed in with the last code that they had,
+    /// and needs none for a while.
+    pub async fn wants_code(&self, session: &Session, from: IpAddr) -> Result<bool, AuthError> {
+        let is_excused = session.user.must_change && self.proved_lately(session, from).is_some();
+        Ok(!is_excused && self.has_second_factor(session.user.id).await?)
+    }
+
+    /// Replaces an operator's own password, if they know the present one, and a code if one is wanted:
+    /// see [`Auth::wants_code`]. All their sessions and tokens end, and their API keys if they wish; the one who asks goes on under a new id.
     ///
     /// The keys end first: where they cannot, the password stays, and all of it can be tried again.
     pub async fn change_own_password(
         &self,
-        user: &User,
+        session: &Session,
         change: OwnChange,
         visitor: &Visitor,
         settings: SessionSettings,
     ) -> Result<OwnChanged, ChangeError> {
         let OwnChange { code, ends_keys, passwords } = change;
-        let has_app = self.has_second_factor(user.id).await?;
-        if has_app && code.trim().is_empty() {
+        let wants_code = self.wants_code(session, visitor.from).await?;
+        let user = &session.user;
+        if wants_code && code.trim().is_empty() {
             return Err(ChangeError::MissingCode);
         }
         let by = Actor::Admin(user.username.clone(), visitor.from);
         let swap = Swap {
-            code: has_app.then_some(code.as_str()),
+            code: wants_code.then_some(code.as_str()),
             door: Door::Inside,
             ends_keys: ends_keys.then_some(&by),
             keep: None,

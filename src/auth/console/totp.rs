@@ -105,8 +105,9 @@ impl Auth {
         Ok(Enrolment { secret, url: Zeroizing::new(url) })
     }
 
-    /// Has a user's new secret count from now on, if this is a code of it. It is counted as a code of
-    /// one that counts is, and after a few wrong ones the secret is dropped.
+    /// Has a user's new secret count from now on, if this is a code of it. After a few wrong ones the
+    /// secret is dropped: that bounds them, and the limit of codes is left to those that sign in, whom
+    /// nobody could keep out by it here.
     pub async fn confirm_second_factor(
         &self,
         user: &User,
@@ -115,11 +116,7 @@ impl Auth {
     ) -> Result<Confirmed, AuthError> {
         let now = self.clock.now();
         let from = from_of(&by);
-        let counted = self.limits.code(user.id, from).await?;
-        let Some(mut kept) = self.try_new(user.id).await? else {
-            self.limits.code_was_right(counted).await;
-            return Ok(Confirmed::Over);
-        };
+        let Some(mut kept) = self.try_new(user.id).await? else { return Ok(Confirmed::Over) };
         let Some(step) = kept.step_of(&digits_of(typed), now)? else {
             let is_last = kept.tries >= TRIES;
             self.tell_of_wrong_code(user, is_last, from);
@@ -129,7 +126,6 @@ impl Auth {
             self.store.remove_item(ItemKind::Totp, &new_key(user.id)).await?;
             return Ok(Confirmed::Over);
         };
-        self.limits.code_was_right(counted).await;
         let codes = RecoveryCodes::random()?;
         kept.codes = codes.digests(user.id);
         kept.last = step;

@@ -5,7 +5,7 @@ use super::inspect::Info;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::Mutex as Turn;
 use tokio::time::{sleep, timeout};
 
@@ -15,8 +15,6 @@ pub(super) const REPLY_WITHIN: Duration = Duration::from_millis(300);
 const CONNECT_WITHIN: Duration = Duration::from_millis(400);
 /// How long to wait before the second attempt: a restarting server refuses for a moment.
 const SECOND_ATTEMPT_AFTER: Duration = Duration::from_millis(50);
-/// How long a server that did not answer is left alone; then one request tries again.
-const LEFT_ALONE_FOR: Duration = Duration::from_millis(200);
 /// How many requests may wait to be written.
 const QUEUE: usize = 1024;
 
@@ -39,8 +37,6 @@ struct State {
     /// Why the last attempt failed, if it did.
     failure: Option<Fault>,
     live: Option<Live>,
-    /// Until when a server is left alone that did not answer.
-    silent: Option<Instant>,
 }
 
 impl State {
@@ -68,17 +64,14 @@ impl Connection {
     }
 
     /// The connection. One caller makes it while the others wait, and its failure is theirs too:
-    /// if each tried for itself, the last of many would wait for a long time. Nobody else waits for
-    /// a server that fell silent.
+    /// if each tried for itself, the last of many would wait for a long time.
     pub(super) async fn live(&self, client: &Client) -> Result<Live, Fault> {
         let attempts = self.state().attempts;
-        let _turn = match self.known(Instant::now()) {
-            Known::Live(live) => return Ok(live),
-            Known::Nothing => self.connecting.lock().await,
-            Known::Silent => return Err(Fault::Silent),
-            Known::WasSilent => self.connecting.try_lock().map_err(|_| Fault::Silent)?,
-        };
-        if let Known::Live(live) = self.known(Instant::now()) {
+        if let Some(live) = self.known() {
+            return Ok(live);
+        }
+        let _turn = self.connecting.lock().await;
+        if let Some(live) = self.known() {
             return Ok(live);
         }
         if let Some(failure) = self.state().failure_since(attempts) {
@@ -87,22 +80,14 @@ impl Connection {
         let outcome = connect(client, self.reply_within).await;
         let mut state = self.state();
         state.attempts += 1;
-        state.silent =
-            matches!(outcome, Err(Fault::Silent)).then(|| Instant::now() + LEFT_ALONE_FOR);
         state.failure = outcome.as_ref().err().cloned();
         let live = Live { connection: outcome?, serial: state.attempts };
         state.live = Some(live.clone());
         Ok(live)
     }
 
-    fn known(&self, now: Instant) -> Known {
-        let state = self.state();
-        match (&state.live, state.silent) {
-            (Some(live), _) => Known::Live(live.clone()),
-            (None, Some(until)) if now < until => Known::Silent,
-            (None, Some(_)) => Known::WasSilent,
-            (None, None) => Known::Nothing,
-        }
+    fn known(&self) -> Option<Live> {
+        self.state().live.clone()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -136,14 +121,4 @@ async fn connect_once(
     let info: String = redis::cmd("INFO").arg("server").query_async(&mut connection).await?;
     Info::parse(&info).refuse_old()?;
     Ok(connection)
-}
-
-/// What is known of a connection before anything is tried.
-enum Known {
-    Live(Live),
-    Nothing,
-    /// It fell silent a moment ago.
-    Silent,
-    /// It fell silent some time ago.
-    WasSilent,
 }

@@ -10,7 +10,7 @@ impl RedisStore {
         let lasts = u64::try_from(lock.lasts.as_millis()).unwrap_or(u64::MAX);
         let mut take = self.scripts.take_lock.key(keys::lock(lock.name));
         take.arg(&lock.holder).arg(lasts);
-        self.link.ask_once(Request::Script(&take)).await
+        self.link.end(Request::Script(&take), false).await
     }
 
     pub(super) async fn drop_lock(&self, lock: &Lock) -> Result<(), StoreError> {

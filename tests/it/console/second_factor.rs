@@ -288,16 +288,32 @@ fn a_secret_is_dropped_after_five_wrong_codes_which_are_told() {
 }
 
 #[test]
-fn codes_that_confirm_a_secret_count_as_all_others_do() {
-    let settings = "[limits]\nconsole_codes_per_user = \"3/1h\"\n";
-    on_each_store(settings, |gateway| {
-        let mut browser = Browser::signed_in(gateway, "ada");
-        browser.get("/admin/account/totp/");
-        browser.post("/admin/account/totp/", &[("own_password", PASSWORD)]);
+fn whoever_types_codes_in_a_session_keeps_its_owner_from_no_sign_in() {
+    on_each_store("[limits]\nconsole_codes_per_user = \"3/1h\"\n", |gateway| {
+        let (mut thief, app) = with_app(gateway, "ada");
         let wrong = [("code", "000000")];
-        let statuses =
-            [(); 4].map(|()| browser.post("/admin/account/totp/confirm/", &wrong).status);
-        assert_eq!(statuses, [400, 400, 400, 429]);
+        for _ in 0..12 {
+            assert_eq!(thief.post("/admin/account/totp/confirm/", &wrong).status, 400);
+        }
+        let mut browser = half_in(gateway, "ada");
+        assert_eq!(type_code(&mut browser, &app.code(0)).status, 302);
+    });
+}
+
+#[test]
+fn who_has_to_choose_another_password_and_came_by_their_last_code_needs_no_other() {
+    on_each_store("", |gateway| {
+        let (_, app) = with_app(gateway, "ada");
+        gateway.run(&["user", "must-change", "ada"]).done();
+        let mut browser = half_in(gateway, "ada");
+        assert_eq!(type_code(&mut browser, &app.recovery[0]).status, 302);
+        let page = browser.get("/admin/account/password/").text();
+        assert!(!page.contains("name=\"code\""), "{page}");
+        let new = "a-quite-other-password-9";
+        let fields =
+            [("old_password", PASSWORD), ("new_password", new), ("new_password_again", new)];
+        assert_eq!(browser.post("/admin/account/password/", &fields).status, 302);
+        assert!(browser.is_in());
     });
 }
 
