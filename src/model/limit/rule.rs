@@ -126,7 +126,8 @@ fn take_of_delay(
 ) -> Result<(Taken, Standing), Duration> {
     let level = taken.map_or(0, |taken| taken.level);
     let until = taken.map_or(now, |taken| taken.until.min(now.plus(delay.longest)));
-    if until > now {
+    // While some are free nobody waits, not even for one that was counted in between by a later clock.
+    if until > now && level >= delay.free {
         return Err(until.since(now));
     }
     let level = level.saturating_add(1);
@@ -166,6 +167,16 @@ mod tests {
     use super::*;
 
     const START: Timestamp = Timestamp::from_micros(1_000_000_000_000_000);
+
+    #[test]
+    fn who_looked_at_the_clock_before_the_last_one_does_not_wait_while_some_are_free() {
+        let second = Duration::from_secs(1);
+        let rule = Rule::Delay(Delay { first: second, free: 3, longest: second });
+        let (taken, _) = rule.take(None, START.plus(Duration::from_micros(1))).unwrap();
+        let (taken, _) = rule.take(Some(taken), START).unwrap();
+        let (taken, _) = rule.take(Some(taken), START).unwrap();
+        assert!(rule.take(Some(taken), START).is_err());
+    }
 
     fn at(millis: u64) -> Timestamp {
         START.plus(Duration::from_millis(millis))
