@@ -42,7 +42,9 @@
 //! | A user changes their password | [`auth::Auth::change_password`], [`store::Store::replace_password`] |
 //! | What may end tokens | [`model::user::UserChange::ends_tokens`], [`store::Store::revoke_token`], [`store::Store::revoke_tokens_of`] |
 //! | What happens to accounts is told and kept | [`model::event::Event`]; `auth/events.rs` |
-//! | What the stores promise | [`store::Store`]; SQLite and Redis obey one suite, `tests/it/store.rs` |
+//! | What the stores promise | [`store::Store`]; SQLite and Redis, alone, by Sentinel and in a Cluster, obey one suite, `tests/it/store.rs` |
+//! | Which Redis server is asked and followed | `store/redis/link.rs`, `cluster.rs`, `sentinel.rs`, `feed.rs` |
+//! | What stays ended although the store lost it | `auth/tombstones.rs` |
 //! | Settings are read, and every mistake is told | [`config::Config::load`]; `conf/authgate.toml` lists them all |
 //! | The console's pages | [`admin`], a file for each; who is let in: `auth/console/`; from the gateway it comes by [`gateway::Console`] |
 //! | Someone is let in by an operator, who proves that it is them | [`auth::Proved`], which only `auth/console/proof.rs` makes |
