@@ -82,7 +82,7 @@ impl Auth {
                 }
                 let from = user.password.clone();
                 let change = PasswordChange { from, keep, to, user: user.id };
-                let outages = self.outages();
+                let outages = self.cache.outages();
                 if self.store.replace_password(change).await? {
                     self.have_ended(&user, outages);
                     return Ok(Ok(user));

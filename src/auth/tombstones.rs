@@ -39,7 +39,7 @@ impl State {
 /// One that was ended.
 #[derive(Clone, Copy)]
 struct Mark<T> {
-    /// Since when the store is known to have it, as far as is known.
+    /// When it ended, or when the store was last found to have lost it.
     at: Instant,
     ended: Timestamp,
     what: T,
@@ -54,12 +54,13 @@ impl<T> Mark<T> {
         self.written != Some(outages)
     }
 
-    /// Whether a token was there by then, by the clocks of two gateways.
-    fn is_after(&self, created: Timestamp) -> bool {
+    /// Whether a token that was made then was there when this ended, by the clocks of two gateways.
+    fn ends(&self, created: Timestamp) -> bool {
         created < self.ended.plus(SKEW)
     }
 
-    fn is_written(&mut self, outages: u64, was_lost: bool, now: Instant) {
+    /// Notes that the store has it, and whether it had lost it.
+    fn was_written(&mut self, outages: u64, was_lost: bool, now: Instant) {
         self.written = Some(outages);
         if was_lost {
             self.at = now;
@@ -89,7 +90,7 @@ impl Tombstones {
         let of_token = state.tokens.get(&Key::from(&token.digest));
         let of_user = state.of_user(token.user, token.epoch, outages);
         of_token.is_some_and(|mark| mark.is_needed(outages))
-            || of_user.is_some_and(|mark| mark.is_after(token.created))
+            || of_user.is_some_and(|mark| mark.ends(token.created))
     }
 
     /// What the store has to write, again if it may have lost it.
@@ -167,16 +168,9 @@ impl Auth {
         changed
     }
 
-    /// Remembers that all tokens of a user have ended, as the store has written when the feed had been
-    /// lost so often.
+    /// Remembers that the store has ended all tokens of a user, when the feed had been lost so often.
     pub(super) fn have_ended(&self, user: &User, outages: u64) {
-        let mark = self.mark(user.epoch, true, outages);
-        self.tombstones.tokens_of_ended(user.id, mark);
-    }
-
-    /// How often the feed has been lost.
-    pub(super) fn outages(&self) -> u64 {
-        self.cache.outages()
+        self.tombstones.tokens_of_ended(user.id, self.mark(user.epoch, true, outages));
     }
 
     fn mark<T>(&self, what: T, is_written: bool, outages: u64) -> Mark<T> {
@@ -220,7 +214,7 @@ impl Auth {
         for digest in tokens {
             let was_lost = unless_corrupt(self.store.revoke_token(digest).await)?;
             let now = self.clock.instant();
-            self.tombstones.change_token(&digest, |mark| mark.is_written(outages, was_lost, now));
+            self.tombstones.change_token(&digest, |mark| mark.was_written(outages, was_lost, now));
             lost += u64::from(was_lost);
         }
         if lost > 0 {
@@ -241,16 +235,16 @@ impl Auth {
         let was_lost = self.store.user(id).await?.is_some_and(|user| user.epoch <= mark.what);
         if was_lost {
             let tokens = self.store.tokens_of(id, self.clock.now()).await?;
-            if tokens.iter().all(|token| mark.is_after(token.record.created)) {
+            if tokens.iter().all(|token| mark.ends(token.record.created)) {
                 self.store.revoke_tokens_of(id).await?;
             } else {
-                for token in tokens.iter().filter(|token| mark.is_after(token.record.created)) {
+                for token in tokens.iter().filter(|token| mark.ends(token.record.created)) {
                     self.store.revoke_token(token.record.digest).await?;
                 }
             }
         }
         let now = self.clock.instant();
-        let written = |mark: &mut Mark<u64>| mark.is_written(outages, was_lost, now);
+        let written = |mark: &mut Mark<u64>| mark.was_written(outages, was_lost, now);
         self.tombstones.change_user(id, mark.what, written);
         Ok(was_lost)
     }

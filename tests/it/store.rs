@@ -192,9 +192,9 @@ use authgate::model::email::Email;
 use authgate::model::password::PasswordHash;
 use authgate::model::token::{Token, TokenAbout, TokenDigest, TokenRecord};
 use authgate::model::user::{NewUser, User, UserId, Username};
-use authgate::store::{Inserted, Issue, NewToken, Store};
+use authgate::store::{Inserted, Issue, NewToken, Store, StoreError};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// An empty store. It lives as long as this does.
 struct Fixture {
@@ -301,4 +301,16 @@ async fn live(store: &dyn Store, user: UserId, at: Timestamp) -> Vec<TokenRecord
 /// The digests of the user's good tokens, in the store's order.
 async fn digests(store: &dyn Store, user: UserId) -> Vec<TokenDigest> {
     live(store, user, now()).await.iter().map(|record| record.digest).collect()
+}
+
+/// Asks until there is an answer, and says how long that took.
+async fn until_it_answers<T>(what: impl AsyncFn() -> Result<T, StoreError>) -> (T, Duration) {
+    let start = Instant::now();
+    loop {
+        match what().await {
+            Ok(answer) => return (answer, start.elapsed()),
+            Err(error) => assert!(start.elapsed() < Duration::from_secs(20), "{error:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }

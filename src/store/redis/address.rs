@@ -3,6 +3,7 @@
 use super::fault::Fault;
 use super::node::Node;
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
+use std::fmt;
 
 /// Where the servers are.
 pub(super) enum Address {
@@ -19,6 +20,17 @@ pub(super) enum Address {
 pub(super) struct Server {
     pub(super) host: String,
     pub(super) port: u16,
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// Servers in a line, for an operator.
+pub(super) fn in_a_line(servers: &[Server]) -> String {
+    servers.iter().map(Server::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// How to connect to any of the servers.
@@ -129,10 +141,6 @@ fn single(url: &str) -> Option<ConnectionInfo> {
 mod tests {
     use super::*;
 
-    fn servers(servers: &[Server]) -> Vec<String> {
-        servers.iter().map(|server| format!("{}:{}", server.host, server.port)).collect()
-    }
-
     #[test]
     fn sentinels_are_read_with_the_name_of_the_primary() {
         let url = "redis+sentinel://gate:p%40ss@one:1,two,[::1]:3/main/2?sentinel_password=a%2Bb";
@@ -141,7 +149,7 @@ mod tests {
             panic!("no sentinels")
         };
         assert_eq!(of_sentinels.settings.password(), Some("a+b"));
-        assert_eq!(servers(&sentinels), ["one:1", "two:26379", "::1:3"]);
+        assert_eq!(in_a_line(&sentinels), "one:1, two:26379, ::1:3");
         assert_eq!((name.as_str(), access.is_tls, access.settings.db()), ("main", false, 2));
         assert_eq!(access.settings.password(), Some("p@ss"));
         assert_eq!(access.settings.username(), Some("gate"));
@@ -154,7 +162,7 @@ mod tests {
         else {
             panic!("no cluster")
         };
-        assert_eq!(servers(&seeds), ["one:6379", "two:7001"]);
+        assert_eq!(in_a_line(&seeds), "one:6379, two:7001");
         assert!(access.is_tls && access.settings.password() == Some("secret"));
         assert_eq!(access.node(&seeds[1]).unwrap().place(), "two:7001");
     }

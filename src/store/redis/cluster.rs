@@ -1,6 +1,6 @@
 //! The servers of a Redis Cluster, and which of them has which slots.
 
-use super::address::{Access, Server};
+use super::address::{Access, Server, in_a_line};
 use super::fault::{Failure, Fault};
 use super::node::Node;
 use super::opinions::latest;
@@ -47,8 +47,7 @@ impl Cluster {
 
     /// What it is, for an operator.
     pub(super) fn place(&self) -> String {
-        let places = self.seeds.iter().map(|server| format!("{}:{}", server.host, server.port));
-        format!("the cluster of {}", places.collect::<Vec<_>>().join(", "))
+        format!("the cluster of {}", in_a_line(&self.seeds))
     }
 
     /// All that answer for slots, and who tells when others do.
@@ -203,12 +202,7 @@ impl Cluster {
         // A server that does not know its own name leaves it out.
         let to =
             if to.host.is_empty() { Server { host: by.host(), port: to.port } } else { to.clone() };
-        let is_new = self
-            .slots
-            .load()
-            .as_ref()
-            .is_none_or(|slots| !slots.servers().any(|known| *known == to));
-        if is_new {
+        if self.slots.load().as_ref().is_none_or(|slots| !slots.names(&to)) {
             self.slots
                 .rcu(|slots| slots.as_ref().map(|slots| Arc::new(slots.with_stray(to.clone()))));
             self.changed.send_replace(());

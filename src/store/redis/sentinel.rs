@@ -1,6 +1,6 @@
 //! A primary whose place sentinels know, because it changes.
 
-use super::address::{Access, Server};
+use super::address::{Access, Server, in_a_line};
 use super::fault::{Failure, Fault};
 use super::node::Node;
 use super::opinions::latest;
@@ -40,9 +40,7 @@ impl Sentinel {
         of_sentinels: &Access,
         sentinels: &[Server],
     ) -> Result<Self, Fault> {
-        let places = sentinels.iter().map(|server| format!("{}:{}", server.host, server.port));
-        let description =
-            format!("{} by sentinels {}", name, places.collect::<Vec<_>>().join(", "));
+        let description = format!("{name} by sentinels {}", in_a_line(sentinels));
         let nodes = sentinels.iter().map(|server| of_sentinels.node(server).map(Arc::new));
         let sentinels = nodes.collect::<Result<_, _>>()?;
         Ok(Self { access, current: Mutex::default(), description, name, sentinels })

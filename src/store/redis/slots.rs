@@ -72,6 +72,11 @@ impl Slots {
         self.spans.iter().map(|span| &span.primary).chain(&self.strays)
     }
 
+    /// Whether a server answers for keys, as far as is known.
+    pub(super) fn names(&self, server: &Server) -> bool {
+        self.servers().any(|known| known == server)
+    }
+
     /// Those and their replicas.
     pub(super) fn everyone(&self) -> impl Iterator<Item = &Server> {
         self.servers().chain(self.spans.iter().flat_map(|span| &span.replicas))
@@ -80,7 +85,7 @@ impl Slots {
     /// The same with one more server that answers for keys.
     pub(super) fn with_stray(&self, server: Server) -> Self {
         let mut slots = self.clone();
-        if !slots.servers().any(|known| *known == server) {
+        if !slots.names(&server) {
             slots.strays.push(server);
         }
         slots

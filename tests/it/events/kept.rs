@@ -8,7 +8,7 @@ use authgate::auth::{Argon2Hasher, Auth, HashCost, NewRights, Parts, Proved, Reg
 use authgate::clock::{Clock, ManualClock, SystemClock};
 use authgate::config::{Config, Source};
 use authgate::model::email::Email;
-use authgate::model::identity::{Identity, Names};
+use authgate::model::identity::Identity;
 use authgate::model::password::Password;
 use authgate::model::user::{User, Username};
 use authgate::store::redis::RedisStore;
@@ -60,16 +60,7 @@ async fn a_trail_that_cannot_be_kept_holds_up_no_other() {
         }
     }
     let ada = create(&auth, "ada").await;
-    let (names, client) = (Names::of(&ada), [127, 0, 0, 1].into());
-    let caller = Identity {
-        epoch: 0,
-        is_staff: false,
-        lasts: None,
-        must_change: false,
-        names,
-        user: ada.id,
-    };
-    auth.logout_all(&caller, client).await.unwrap();
+    auth.logout_all(&Identity::of(&ada), [127, 0, 0, 1].into()).await.unwrap();
     for _ in 0..3 {
         auth.until_kept().await;
     }

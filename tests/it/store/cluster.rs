@@ -1,12 +1,11 @@
 //! The store in a Redis Cluster.
 
 use super::feed::Watched;
-use super::{Fixture, add, again, is_good, issue};
+use super::{Fixture, add, again, is_good, issue, until_it_answers};
 use crate::harness::redis_cluster::RedisCluster;
 use authgate::store::redis::RedisStore;
 use authgate::store::{Change, Store, StoreError};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 contract!(together);
 
@@ -71,18 +70,6 @@ async fn what_a_server_tells_that_has_no_slots_yet_is_followed() {
     assert!(other.revoke_tokens_of(alice.id).await.unwrap());
     watched.until_told().await;
     assert!(watched.has_told(Change::User(alice.id), usize::MAX));
-}
-
-/// Asks until there is an answer, and says how long that took.
-async fn until_it_answers<T>(what: impl AsyncFn() -> Result<T, StoreError>) -> (T, Duration) {
-    let start = Instant::now();
-    loop {
-        match what().await {
-            Ok(answer) => return (answer, start.elapsed()),
-            Err(error) => assert!(start.elapsed() < Duration::from_secs(20), "{error:?}"),
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,12 +1,11 @@
 //! The store in a Redis whose primary sentinels choose.
 
 use super::feed::Watched;
-use super::{Fixture, add, is_good, issue};
+use super::{Fixture, add, is_good, issue, until_it_answers};
 use crate::harness::redis_sentinels::RedisSentinels;
 use authgate::store::redis::RedisStore;
-use authgate::store::{Change, Store, StoreError};
+use authgate::store::{Change, Store};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 contract!(together);
 
@@ -27,18 +26,6 @@ async fn fresh() -> Fixture {
         store,
         another: Box::new(move || Arc::new(RedisStore::open(&url).unwrap())),
         lose: Box::new(move || servers.lock().unwrap().servers[0].kill()),
-    }
-}
-
-/// Asks until there is an answer, and says how long that took.
-async fn until_it_answers<T>(what: impl AsyncFn() -> Result<T, StoreError>) -> (T, Duration) {
-    let start = Instant::now();
-    loop {
-        match what().await {
-            Ok(answer) => return (answer, start.elapsed()),
-            Err(error) => assert!(start.elapsed() < Duration::from_secs(20), "{error:?}"),
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
