@@ -4,6 +4,7 @@ User 7 is user7, user7@example.com, and has one token. It is the harsh case: no 
 between tokens. The formats are those of src/store/sqlite/schema.sql and src/store/redis.
 """
 
+import base64
 import hashlib
 import itertools
 import os
@@ -125,7 +126,7 @@ def fill_redis(count, database=0, varied=False):
 
 
 def redis_account(number, now, end, varied=False):
-    digest = hashlib.sha512(token(number).encode()).hexdigest()
+    key, entry, record = redis_token(number, now, end)
     name = username(number)
     moment = last_login(number, now, varied)
     login = () if moment is None else ("last_login", moment)
@@ -134,8 +135,31 @@ def redis_account(number, now, end, varied=False):
            "joined", now, "epoch", 0, *login)
     yield ("ZADD", "authgate:users", number, number)
     yield ("SET", f"authgate:name:{{{name}}}", number)
-    yield ("ZADD", f"authgate:user-tokens:{{{number}}}", end, f"{now:020}:0:{digest}")
-    yield ("SET", f"authgate:token:{{{digest}}}", f"{number} {now} {end} 0", "PXAT", end // 1000)
+    yield ("ZADD", f"authgate:tokens:{{{number}}}", end, entry)
+    yield ("SET", f"authgate:token:{{{key}}}", record, "PXAT", end // 1000)
+
+
+def redis_token(number, now, end):
+    """The key of a user's token, its entry in their list (creation, epoch, key) and its record (user, creation,
+    whether and how long it lasts, epoch, the other half of the digest)."""
+    digest = hashlib.sha512(token(number).encode()).digest()
+    key = base64.urlsafe_b64encode(digest[:32]).decode().rstrip("=")
+    entry = now.to_bytes(8, "big") + b"0" + digest[:32]
+    return key, entry, varint(number) + zigzag(now) + b"\x01" + zigzag(end - now) + varint(0) + digest[32:]
+
+
+def zigzag(number):
+    """A signed number in as few bytes as it has."""
+    return varint(number << 1 ^ number >> 63)
+
+
+def varint(number):
+    """A number in as few bytes as it has."""
+    written = bytearray()
+    while number > 0x7F:
+        written.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*written, number])
 
 
 def fill_redis_for_peers(count):
@@ -178,8 +202,8 @@ def ask_redis(database, command):
 
 
 def redis_command(words):
-    texts = [str(word) for word in words]
-    return "".join([f"*{len(texts)}\r\n", *(f"${len(text)}\r\n{text}\r\n" for text in texts)]).encode()
+    texts = [word if isinstance(word, bytes) else str(word).encode() for word in words]
+    return b"".join([b"*%d\r\n" % len(texts), *(b"$%d\r\n%s\r\n" % (len(text), text) for text in texts)])
 
 
 def moments():

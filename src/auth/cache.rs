@@ -10,7 +10,7 @@ use super::facts::{Facts, TokenFacts, UserFacts};
 use super::shelf::{OVERHEAD, Shelf, Weigh};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::model::token::{TokenDigest, TokenRecord};
+use crate::model::token::{TokenDigest, TokenKey, TokenRecord};
 use crate::model::user::{User, UserId};
 use crate::store::{Change, Watcher};
 use std::sync::Arc;
@@ -37,27 +37,16 @@ pub(super) enum Recall {
     Nothing,
 }
 
-/// A token's place in memory: half of its digest, which is as hard to meet by chance as the whole.
-#[derive(Clone, Copy, Eq, Hash, PartialEq)]
-pub(super) struct Key([u8; 32]);
-
-impl From<&TokenDigest> for Key {
-    fn from(digest: &TokenDigest) -> Self {
-        let (half, _) = digest.as_bytes().split_first_chunk().unwrap_or((&[0; 32], &[]));
-        Self(*half)
-    }
-}
-
 /// Until when a token that nobody has is not asked for again.
 #[derive(Clone, Copy)]
 struct Unknown(Instant);
 
-impl Weigh<Key> for TokenFacts {
-    const USUAL: u64 = OVERHEAD + size_of::<(Key, Self)>() as u64;
+impl Weigh<TokenKey> for TokenFacts {
+    const USUAL: u64 = OVERHEAD + size_of::<(TokenKey, Self)>() as u64;
 }
 
-impl Weigh<Key> for Unknown {
-    const USUAL: u64 = OVERHEAD + size_of::<(Key, Self)>() as u64;
+impl Weigh<TokenKey> for Unknown {
+    const USUAL: u64 = OVERHEAD + size_of::<(TokenKey, Self)>() as u64;
 }
 
 impl Weigh<UserId> for UserFacts {
@@ -95,10 +84,10 @@ pub(super) struct Cache {
     /// How often it was lost.
     outages: AtomicU64,
     metrics: Arc<Metrics>,
-    tokens: Shelf<Key, TokenFacts>,
+    tokens: Shelf<TokenKey, TokenFacts>,
     /// Until when the feed is trusted, in nanoseconds since `born`.
     trusted_until: AtomicU64,
-    unknown: Shelf<Key, Unknown>,
+    unknown: Shelf<TokenKey, Unknown>,
     users: Shelf<UserId, UserFacts>,
 }
 
@@ -143,7 +132,7 @@ impl Cache {
         if !self.is_trusted_at(now) {
             return Recall::Nothing;
         }
-        let key = Key::from(digest);
+        let key = digest.key();
         let Some(token) = self.tokens.get(&key) else {
             return self.recall_unknown(&key, now);
         };
@@ -154,7 +143,7 @@ impl Cache {
         }
     }
 
-    fn recall_unknown(&self, key: &Key, now: Instant) -> Recall {
+    fn recall_unknown(&self, key: &TokenKey, now: Instant) -> Recall {
         match self.unknown.get(key) {
             Some(unknown) if now < unknown.0 => Recall::Nobodys,
             Some(_) => {
@@ -178,7 +167,7 @@ impl Cache {
         found: Option<(TokenRecord, User)>,
         read_at: Count,
     ) -> Option<Facts> {
-        let key = Key::from(digest);
+        let key = digest.key();
         let Some((record, user)) = found else {
             self.unknown.put(&key, Unknown(self.clock.instant() + UNKNOWN_FOR), read_at);
             return None;
@@ -226,9 +215,9 @@ impl Watcher for Cache {
                 self.unknown.clear(count);
                 self.users.clear(count);
             }
-            Change::Token(digest) => {
-                self.tokens.forget(&Key::from(&digest), count);
-                self.unknown.forget(&Key::from(&digest), count);
+            Change::Token(key) => {
+                self.tokens.forget(&key, count);
+                self.unknown.forget(&key, count);
             }
             Change::User(id) => self.users.forget(&id, count),
         }
@@ -343,7 +332,7 @@ mod tests {
     fn what_changes_is_forgotten_and_nothing_else() {
         let rig = Rig::new();
         let (one, two, three) = (rig.put("one", 1), rig.put("two", 1), rig.put("three", 3));
-        rig.cache.changed(Change::Token(one));
+        rig.cache.changed(Change::Token(one.key()));
         assert_eq!([one, two, three].map(|token| rig.knows(&token)), [false, true, true]);
         rig.cache.changed(Change::User(UserId(1)));
         assert_eq!([one, two, three].map(|token| rig.knows(&token)), [false, false, true]);
@@ -363,7 +352,7 @@ mod tests {
     #[test]
     fn what_changed_while_it_was_read_is_not_put() {
         let token = digest("a");
-        for change in [Change::Everything, Change::Token(token), Change::User(UserId(1))] {
+        for change in [Change::Everything, Change::Token(token.key()), Change::User(UserId(1))] {
             let rig = Rig::new();
             let before = rig.cache.count();
             rig.cache.changed(change);
@@ -380,7 +369,7 @@ mod tests {
         let none = |rig: &Rig| matches!(rig.cache.recall(&token), Recall::Nobodys);
         rig.cache.put(&token, None, rig.cache.count());
         assert!(none(&rig));
-        rig.cache.changed(Change::Token(token));
+        rig.cache.changed(Change::Token(token.key()));
         assert!(!none(&rig));
         rig.cache.put(&token, None, rig.cache.count());
         rig.clock.advance(UNKNOWN_FOR);

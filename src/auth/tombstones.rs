@@ -2,9 +2,8 @@
 //! lost it again with the server that was its primary.
 
 use super::Auth;
-use super::cache::Key;
 use crate::clock::Timestamp;
-use crate::model::token::{TokenDigest, TokenRecord};
+use crate::model::token::{TokenDigest, TokenKey, TokenRecord};
 use crate::model::user::{User, UserId};
 use crate::store::StoreError;
 use std::collections::HashMap;
@@ -25,7 +24,7 @@ pub(super) struct Tombstones(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    tokens: HashMap<Key, Mark<TokenDigest>>,
+    tokens: HashMap<TokenKey, Mark<TokenDigest>>,
     /// With the last epoch whose tokens are ended.
     users: HashMap<UserId, Mark<u64>>,
 }
@@ -71,7 +70,7 @@ impl<T> Mark<T> {
 impl Tombstones {
     /// A token has ended, whether or not the store has written it.
     fn token_ended(&self, mark: Mark<TokenDigest>) {
-        self.state().tokens.insert(Key::from(&mark.what), mark);
+        self.state().tokens.insert(mark.what.key(), mark);
     }
 
     /// All tokens of a user have ended that are of this epoch or an earlier one, likewise.
@@ -87,7 +86,7 @@ impl Tombstones {
     /// Whether a token was ended here, whatever the store says.
     pub(super) fn cover(&self, token: &TokenRecord, outages: u64) -> bool {
         let state = self.state();
-        let of_token = state.tokens.get(&Key::from(&token.digest));
+        let of_token = state.tokens.get(&token.digest.key());
         let of_user = state.of_user(token.user, token.epoch, outages);
         of_token.is_some_and(|mark| mark.is_needed(outages))
             || of_user.is_some_and(|mark| mark.ends(token.created))
@@ -103,7 +102,7 @@ impl Tombstones {
     }
 
     fn change_token(&self, digest: &TokenDigest, change: impl FnOnce(&mut Mark<TokenDigest>)) {
-        self.state().tokens.get_mut(&Key::from(digest)).map(change);
+        self.state().tokens.get_mut(&digest.key()).map(change);
     }
 
     fn change_user(&self, user: UserId, epoch: u64, change: impl FnOnce(&mut Mark<u64>)) {

@@ -43,10 +43,50 @@ impl TokenDigest {
         &self.0
     }
 
+    /// What a store or a memory files it under.
+    pub fn key(&self) -> TokenKey {
+        let (key, _) = self.halves();
+        TokenKey(key)
+    }
+
+    /// Its key, and what the key does not say.
+    pub fn halves(&self) -> ([u8; 32], [u8; 32]) {
+        let mut halves = ([0; 32], [0; 32]);
+        for (place, byte) in halves.0.iter_mut().chain(&mut halves.1).zip(self.0) {
+            *place = byte;
+        }
+        halves
+    }
+
     /// The first eight bytes as a number: enough to tell a user's tokens apart, too little to
     /// find one's text.
     pub fn head(&self) -> u64 {
         self.0.iter().take(8).fold(0, |head, byte| head << 8 | u64::from(*byte))
+    }
+}
+
+/// Half of a token's digest: as hard to meet by chance as the whole, and half as much to keep.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+pub struct TokenKey([u8; 32]);
+
+impl TokenKey {
+    /// Takes in a key that a store kept.
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The digest of which it is one half and this the other.
+    pub fn digest(&self, rest: [u8; 32]) -> TokenDigest {
+        let mut whole = [0; 64];
+        for (place, byte) in whole.iter_mut().zip(self.0.into_iter().chain(rest)) {
+            *place = byte;
+        }
+        TokenDigest(whole)
     }
 }
 
@@ -150,6 +190,14 @@ mod tests {
         let digest = Token::new("abc".to_owned()).digest();
         assert_eq!(&digest.as_bytes()[..4], &[0xdd, 0xaf, 0x35, 0xa1]);
         assert_eq!(digest.head(), 0xddaf_35a1_9361_7aba);
+    }
+
+    #[test]
+    fn two_halves_are_the_digest() {
+        let digest = Token::new("abc".to_owned()).digest();
+        let (_, rest) = digest.halves();
+        assert!(digest.key().digest(rest) == digest);
+        assert_eq!(digest.key().as_bytes(), &digest.as_bytes()[..32]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The revocation feed: how a store tells what is not as it was.
 
-use crate::model::token::TokenDigest;
+use crate::model::token::TokenKey;
 use crate::model::user::UserId;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -11,7 +11,7 @@ pub enum Change {
     /// Anything may be: nobody knows what has changed.
     Everything,
     /// A token was issued, prolonged or ended.
-    Token(TokenDigest),
+    Token(TokenKey),
     /// A user was changed or deleted, or all their tokens ended.
     User(UserId),
 }

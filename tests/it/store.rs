@@ -69,6 +69,7 @@ macro_rules! contract {
                 a_token_may_have_no_end
                 unknown_tokens_are_no_error
                 a_token_for_an_unknown_user_is_refused
+                half_a_digest_is_nobodys
                 a_token_for_a_locked_out_user_is_refused
                 a_token_for_a_past_epoch_is_refused
                 a_token_added_twice_is_one_token

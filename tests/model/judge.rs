@@ -3,7 +3,7 @@
 
 use crate::server::{Attempt, Gate, Tables};
 use authgate::clock::Timestamp;
-use authgate::model::token::{TokenDigest, TokenRecord};
+use authgate::model::token::{TokenDigest, TokenKey, TokenRecord};
 use authgate::model::user::UserId;
 use authgate::store::Change;
 use std::collections::HashMap;
@@ -44,7 +44,7 @@ struct Fate {
 #[derive(Default)]
 struct Heard {
     everything: usize,
-    tokens: HashMap<TokenDigest, usize>,
+    tokens: HashMap<TokenKey, usize>,
     users: HashMap<UserId, usize>,
 }
 
@@ -52,7 +52,7 @@ impl Heard {
     fn of(&mut self, change: Change) -> &mut usize {
         match change {
             Change::Everything => &mut self.everything,
-            Change::Token(digest) => self.tokens.entry(digest).or_default(),
+            Change::Token(key) => self.tokens.entry(key).or_default(),
             Change::User(id) => self.users.entry(id).or_default(),
         }
     }
@@ -60,7 +60,7 @@ impl Heard {
     fn knows(&self, change: Change) -> usize {
         let of_it = match change {
             Change::Everything => None,
-            Change::Token(digest) => self.tokens.get(&digest),
+            Change::Token(key) => self.tokens.get(&key),
             Change::User(id) => self.users.get(&id),
         };
         self.everything.max(of_it.copied().unwrap_or_default())
@@ -96,12 +96,12 @@ impl Judge {
         if let Some(attempt) = attempt {
             self.attempts.insert(attempt, number);
         }
-        if let Change::Token(digest) = change
-            && let Some(token) = tables.tokens.get(&digest)
+        if let Change::Token(key) = change
+            && let Some(token) = tables.tokens.values().find(|token| token.digest.key() == key)
         {
             let ends = |made: &Made| made.change == Change::User(token.user);
             let ended = self.changes.iter().rposition(ends);
-            self.fates.entry(digest).or_insert_with(|| Fate::of(token, ended));
+            self.fates.entry(token.digest).or_insert_with(|| Fate::of(token, ended));
         }
         for (digest, fate) in &mut self.fates {
             fate.update(digest, number, tables);
@@ -144,7 +144,8 @@ impl Judge {
             (used.life, used.expires) = (fate.lives, fate.expires);
             used.must_fall = fate.ended.is_some_and(|number| self.is_known(gate, number, now));
             let concerns = |made: &Made| {
-                made.change == Change::Token(digest) || made.change == Change::User(fate.owner)
+                made.change == Change::Token(digest.key())
+                    || made.change == Change::User(fate.owner)
             };
             let mut numbers = (0..self.changes.len()).filter(|it| concerns(&self.changes[*it]));
             used.must_pass = fate.is_good && numbers.all(|it| self.is_known(gate, it, now));

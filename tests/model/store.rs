@@ -116,7 +116,7 @@ impl Store for Handle {
             tables.tokens.insert(record.digest, record.clone());
             Issue::Done
         };
-        let change = Change::Token(record.digest);
+        let change = Change::Token(record.digest.key());
         let outcome = self.server().change(Some(self.gate), change, add);
         pause().await;
         self.server().tell_own(self.gate, change);
@@ -148,12 +148,12 @@ impl Store for Handle {
     }
 
     async fn extend_token(&self, digest: TokenDigest, end: Timestamp) -> Result<bool, StoreError> {
-        Ok(self.changing(Change::Token(digest), |tables| tables.extend(digest, end)).await)
+        Ok(self.changing(Change::Token(digest.key()), |tables| tables.extend(digest, end)).await)
     }
 
     async fn revoke_token(&self, digest: TokenDigest) -> Result<bool, StoreError> {
         let revoke = |tables: &mut Tables| tables.tokens.remove(&digest).is_some();
-        Ok(self.changing(Change::Token(digest), revoke).await)
+        Ok(self.changing(Change::Token(digest.key()), revoke).await)
     }
 
     async fn revoke_tokens_of(&self, user: UserId) -> Result<bool, StoreError> {

@@ -201,7 +201,7 @@ impl World {
         // What was ended stays so for a while wherever it was ended, whoever adds it again.
         if server.tables.may_issue(&record) && !server.judge.has_ended(&digest) {
             let add = |tables: &mut Tables| tables.tokens.insert(digest, record);
-            server.change(None, Change::Token(digest), add);
+            server.change(None, Change::Token(digest.key()), add);
         }
     }
 

@@ -206,8 +206,8 @@ mod tests {
     #[test]
     fn a_key_tells_whose_it_is() {
         let digest = Token::new("abc".to_owned()).digest();
-        let keys = vec![key(&keys::token(&digest)), key(&keys::user(UserId(42)))];
-        let changes = [Change::Token(digest), Change::User(UserId(42))];
+        let keys = vec![key(&keys::token(&digest.key())), key(&keys::user(UserId(42)))];
+        let changes = [Change::Token(digest.key()), Change::User(UserId(42))];
         assert!(told(&[Value::Array(keys)]) == changes);
     }
 

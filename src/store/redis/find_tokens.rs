@@ -5,7 +5,7 @@ use super::record::{self, Fields};
 use super::request::Request;
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
-use crate::model::token::{TokenDigest, TokenRecord};
+use crate::model::token::{TokenKey, TokenRecord};
 use crate::model::user::{User, UserId};
 use crate::store::{Census, Cursor, ListedToken, StoreError, TokenPage};
 use redis::{Cmd, pipe};
@@ -13,6 +13,8 @@ use std::collections::HashMap;
 
 /// How many tokens are looked at before a page ends short.
 const MOST: usize = 5_000;
+/// How many characters of a token's key its id shows: 60 of 64 bits.
+const SHOWN: usize = 10;
 /// How many tokens are read at once.
 const CHUNK: usize = 100;
 
@@ -80,15 +82,15 @@ impl RedisStore {
     ) -> Result<Vec<Option<ListedToken>>, StoreError> {
         let mut read = pipe();
         for (_, member) in places {
-            read.get(identify(member).map_or_else(String::new, |(_, digest)| keys::token(&digest)));
+            read.get(identify(member).map_or_else(String::new, |(_, key)| keys::token(&key)));
         }
-        let texts: Vec<Option<String>> = self.link.ask(Request::Batch(&read)).await?;
+        let found: Vec<Option<Vec<u8>>> = self.link.ask(Request::Batch(&read)).await?;
         let mut gone = Vec::new();
         let mut records = Vec::with_capacity(places.len());
-        for ((_, member), text) in places.iter().zip(texts) {
+        for ((_, member), bytes) in places.iter().zip(found) {
             let known = identify(member);
-            let record = text.zip(known).and_then(|(text, (user, digest))| {
-                record::token(digest, &text).ok().filter(|token| token.user == user)
+            let record = bytes.zip(known).and_then(|(bytes, (user, key))| {
+                record::token(&key, &bytes).ok().filter(|token| token.user == user)
             });
             if record.is_none() {
                 gone.push(member.clone());
@@ -166,12 +168,12 @@ impl RedisStore {
             let mut look = redis::cmd("ZMSCORE");
             look.arg(keys::RECENT);
             for entry in chunk {
-                look.arg(recent(user, &keys::hex(&entry.digest)));
+                look.arg(recent(user, &keys::text(&entry.key)));
             }
             let found: Vec<Option<f64>> = self.link.ask(Request::Command(&look)).await?;
             let mut add = pipe();
             for (entry, _) in chunk.iter().zip(found).filter(|(_, score)| score.is_none()) {
-                let member = recent(user, &keys::hex(&entry.digest));
+                let member = recent(user, &keys::text(&entry.key));
                 add.cmd("ZADD").arg(keys::RECENT).arg("GT");
                 add.arg(entry.created.micros()).arg(member).ignore();
             }
@@ -183,15 +185,15 @@ impl RedisStore {
     }
 }
 
-fn identify(member: &str) -> Option<(UserId, TokenDigest)> {
-    let (user, digest) = member.split_once(':')?;
-    Some((UserId(user.parse().ok()?), keys::digest(digest)?))
+fn identify(member: &str) -> Option<(UserId, TokenKey)> {
+    let (user, key) = member.split_once(':')?;
+    Some((UserId(user.parse().ok()?), keys::token_key(key)?))
 }
 
 /// No more of the digest than the token's id shows: places stand in answers and addresses. What comes
 /// after the whole comes after its head, too.
 fn cursor((score, member): &Place) -> Cursor {
-    let head = member.find(':').and_then(|colon| member.get(..colon + 17));
+    let head = member.find(':').and_then(|colon| member.get(..=colon + SHOWN));
     Cursor::at(head.unwrap_or(member), score)
 }
 

@@ -200,11 +200,11 @@ impl RedisStore {
         if users.is_empty() {
             return Ok(Vec::new());
         }
-        let counts: Vec<(Vec<String>, u64)> =
+        let counts: Vec<(Vec<Vec<u8>>, u64)> =
             self.link.ask::<Vec<Value>>(Request::Batch(&count)).await.and_then(in_pairs)?;
         let listed = users.into_iter().zip(counts).map(|(user, (entries, all))| {
             let is_past =
-                |text: &&String| Entry::read(text).is_ok_and(|entry| entry.epoch != user.epoch);
+                |bytes: &&Vec<u8>| Entry::read(bytes).is_ok_and(|entry| entry.epoch != user.epoch);
             let past = u64::try_from(entries.iter().filter(is_past).count()).unwrap_or(0);
             ListedUser { live_tokens: all.saturating_sub(past), user }
         });

@@ -1,6 +1,5 @@
 //! Small things for the console: a hash for each kind. A field is the end, the owner and the value.
 
-use super::record::NEVER;
 use super::request::Request;
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
@@ -11,6 +10,8 @@ use std::collections::{BTreeMap, HashSet};
 
 /// How many are looked at or dropped at once.
 const CHUNK: usize = 100;
+/// What stands for an end that never comes, and for an owner that nobody is.
+const NEVER: &str = "-";
 
 impl RedisStore {
     pub(super) async fn keep_item(&self, item: &Item) -> Result<(), StoreError> {

@@ -2,9 +2,11 @@
 
 use crate::model::event::Trail;
 use crate::model::limit::LimitKey;
-use crate::model::token::TokenDigest;
+use crate::model::token::TokenKey;
 use crate::model::user::{UserId, Username};
 use crate::store::{Change, ItemKind};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// What the keys of all tokens begin with.
 pub(super) const TOKEN_PREFIX: &str = "authgate:token:";
@@ -59,7 +61,7 @@ pub(super) fn user(id: UserId) -> String {
 
 /// A user's tokens: entries with their expiry as the score. In the same slot as the user.
 pub(super) fn user_tokens(id: UserId) -> String {
-    format!("authgate:user-tokens:{{{id}}}")
+    format!("authgate:tokens:{{{id}}}")
 }
 
 /// What is noted of a user's tokens, as a hash. In the same slot as the user.
@@ -71,8 +73,8 @@ pub(super) fn token_notes(id: UserId) -> String {
 pub(super) const RECENT: &str = "authgate:recent-tokens";
 
 /// A token.
-pub(super) fn token(digest: &TokenDigest) -> String {
-    format!("{TOKEN_PREFIX}{{{}}}", hex(digest))
+pub(super) fn token(key: &TokenKey) -> String {
+    format!("{TOKEN_PREFIX}{{{}}}", text(key))
 }
 
 /// The keys of all limits, as a pattern.
@@ -109,32 +111,21 @@ pub(super) fn events(trail: Trail) -> String {
 /// What has changed when this key has; `None` if it is the key of no token and no user.
 pub(super) fn change(key: &str) -> Option<Change> {
     let name = |prefix| key.strip_prefix(prefix)?.strip_prefix('{')?.strip_suffix('}');
-    if let Some(hex) = name(TOKEN_PREFIX) {
-        return digest(hex).map(Change::Token);
+    if let Some(text) = name(TOKEN_PREFIX) {
+        return token_key(text).map(Change::Token);
     }
     Some(Change::User(UserId(name(USER_PREFIX)?.parse().ok()?)))
 }
 
-/// A digest in hexadecimal digits.
-pub(super) fn hex(digest: &TokenDigest) -> String {
-    use std::fmt::Write;
-    digest.as_bytes().iter().fold(String::with_capacity(128), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+/// What stands for a token in other keys and values: 43 characters of Base64.
+pub(super) fn text(key: &TokenKey) -> String {
+    URL_SAFE_NO_PAD.encode(key.as_bytes())
 }
 
-/// The digest that was written as these hexadecimal digits.
-pub(super) fn digest(hex: &str) -> Option<TokenDigest> {
-    let mut bytes = [0; 64];
-    if hex.len() != 2 * bytes.len() {
-        return None;
-    }
-    for (byte, at) in bytes.iter_mut().zip((0..).step_by(2)) {
-        *byte = u8::from_str_radix(hex.get(at..at + 2)?, 16).ok()?;
-    }
-    Some(TokenDigest::new(bytes))
+/// The token for which these characters stand.
+pub(super) fn token_key(text: &str) -> Option<TokenKey> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    Some(TokenKey::new(bytes.try_into().ok()?))
 }
 
 #[cfg(test)]
@@ -149,7 +140,7 @@ mod tests {
     #[test]
     fn a_user_and_their_tokens_share_a_slot() {
         assert_eq!(user(UserId(42)), "authgate:user:{42}");
-        assert_eq!(user_tokens(UserId(42)), "authgate:user-tokens:{42}");
+        assert_eq!(user_tokens(UserId(42)), "authgate:tokens:{42}");
     }
 
     #[test]
@@ -177,16 +168,16 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_reads_back_as_it_is_written() {
-        let written = Token::new("abc".to_owned()).digest();
-        assert!(digest(&hex(&written)) == Some(written));
-        assert!(hex(&written).starts_with("ddaf35a193617aba"));
+    fn a_token_reads_back_as_it_is_written() {
+        let key = Token::new("abc".to_owned()).digest().key();
+        assert_eq!(text(&key), "3a81oZNherrMQXNJriBBMRLm-k6JqX6iCp7u5ktV05o");
+        assert!(token_key(&text(&key)) == Some(key));
     }
 
     #[test]
-    fn other_texts_are_no_digests() {
-        for text in ["", "dd", &"zz".repeat(64), &"é".repeat(64)] {
-            assert!(digest(text).is_none(), "{text}");
+    fn other_texts_stand_for_no_token() {
+        for text in ["", "3a81", &"=".repeat(43), &"é".repeat(43), &"A".repeat(44)] {
+            assert!(token_key(text).is_none(), "{text}");
         }
     }
 }

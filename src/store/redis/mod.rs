@@ -150,7 +150,7 @@ impl Store for RedisStore {
     async fn replace_password(&self, change: PasswordChange) -> Result<bool, StoreError> {
         let outcome = self.write_password(&change).await;
         // The token is told first: of a later epoch than its user, it is looked up.
-        self.listener.tell(Change::Token(change.keep));
+        self.listener.tell(Change::Token(change.keep.key()));
         self.listener.tell(Change::User(change.user));
         outcome
     }
@@ -165,7 +165,7 @@ impl Store for RedisStore {
     }
 
     async fn issue_token(&self, token: NewToken) -> Result<Issue, StoreError> {
-        let change = Change::Token(token.record.digest);
+        let change = Change::Token(token.record.digest.key());
         self.changing(change, self.add_token(&token)).await
     }
 
@@ -186,11 +186,11 @@ impl Store for RedisStore {
         digest: TokenDigest,
         expires: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.changing(Change::Token(digest), self.move_end(digest, expires)).await
+        self.changing(Change::Token(digest.key()), self.move_end(digest, expires)).await
     }
 
     async fn revoke_token(&self, digest: TokenDigest) -> Result<bool, StoreError> {
-        self.changing(Change::Token(digest), self.remove_token(digest)).await
+        self.changing(Change::Token(digest.key()), self.remove_token(digest)).await
     }
 
     async fn revoke_tokens_of(&self, user: UserId) -> Result<bool, StoreError> {

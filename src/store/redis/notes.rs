@@ -5,7 +5,7 @@ use super::indexes::padded;
 use super::request::Request;
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
-use crate::model::token::{TokenAbout, TokenDigest, TokenRecord};
+use crate::model::token::{TokenAbout, TokenRecord};
 use crate::model::user::UserId;
 use crate::store::{NewToken, StoreError, TokenUse};
 use redis::{Cmd, pipe};
@@ -19,17 +19,17 @@ impl RedisStore {
     /// Notes how a token came into being.
     pub(super) async fn note_issue(&self, new: &NewToken) -> Result<(), StoreError> {
         let NewToken { about, record, .. } = new;
-        let digest = keys::hex(&record.digest);
+        let token = keys::text(&record.digest.key());
         let mut write = pipe();
         let notes = keys::token_notes(record.user);
         // One of the same digest, which it replaces, may have been used.
-        write.hdel(&notes, use_field(&digest)).ignore();
-        write.hset(&notes, issue_field(&digest), issue_text(about)).ignore();
+        write.hdel(&notes, use_field(&token)).ignore();
+        write.hset(&notes, issue_field(&token), issue_text(about)).ignore();
         if let Some(used) = about.last_used {
-            write.hset(&notes, use_field(&digest), use_text(used)).ignore();
+            write.hset(&notes, use_field(&token), use_text(used)).ignore();
         }
         let latest = about.last_used.map_or(record.created, |(at, _)| at);
-        write.zadd(keys::RECENT, recent(record.user, &digest), latest.micros()).ignore();
+        write.zadd(keys::RECENT, recent(record.user, &token), latest.micros()).ignore();
         write.add_command(more_tokens(record.user, 1)).ignore();
         if new.is_login {
             write.add_command(login_noted(record.user, record.created)).ignore();
@@ -41,16 +41,16 @@ impl RedisStore {
         for chunk in uses.chunks(CHUNK) {
             let mut look = pipe();
             for used in chunk {
-                look.exists(keys::token(&used.digest));
+                look.exists(keys::token(&used.digest.key()));
             }
             let exist: Vec<bool> = self.link.ask(Request::Batch(&look)).await?;
             let mut write = pipe();
             for (used, _) in chunk.iter().zip(exist).filter(|(_, exists)| *exists) {
-                let digest = keys::hex(&used.digest);
+                let token = keys::text(&used.digest.key());
                 let (notes, text) = (keys::token_notes(used.user), use_text((used.at, used.from)));
-                write.hset(notes, use_field(&digest), text).ignore();
+                write.hset(notes, use_field(&token), text).ignore();
                 write.cmd("ZADD").arg(keys::RECENT).arg("GT").arg(used.at.micros());
-                write.arg(recent(used.user, &digest)).ignore();
+                write.arg(recent(used.user, &token)).ignore();
             }
             if !write.is_empty() {
                 self.link.ask::<()>(Request::Batch(&write)).await?;
@@ -67,11 +67,11 @@ impl RedisStore {
     ) -> Result<Vec<TokenAbout>, StoreError> {
         let mut abouts = Vec::with_capacity(tokens.len());
         for chunk in tokens.chunks(CHUNK) {
-            let digests: Vec<_> = chunk.iter().map(|token| keys::hex(&token.digest)).collect();
+            let tokens = chunk.iter().map(|token| keys::text(&token.digest.key()));
             let mut read = redis::cmd("HMGET");
             read.arg(keys::token_notes(user));
-            for digest in &digests {
-                read.arg(issue_field(digest)).arg(use_field(digest));
+            for token in tokens {
+                read.arg(issue_field(&token)).arg(use_field(&token));
             }
             let texts: Vec<Option<String>> = self.link.ask(Request::Command(&read)).await?;
             let pairs = texts.chunks(2).map(|pair| match pair {
@@ -83,34 +83,33 @@ impl RedisStore {
         Ok(abouts)
     }
 
-    /// Forgets tokens.
+    /// Forgets tokens, as their keys are written.
     pub(super) async fn drop_notes(
         &self,
         user: UserId,
-        tokens: &[TokenDigest],
+        tokens: &[String],
     ) -> Result<(), StoreError> {
         for chunk in tokens.chunks(CHUNK) {
             let mut drop = pipe();
-            for digest in chunk {
-                let digest = keys::hex(digest);
+            for token in chunk {
                 let notes = keys::token_notes(user);
-                drop.hdel(notes, &[issue_field(&digest), use_field(&digest)]).ignore();
-                drop.zrem(keys::RECENT, recent(user, &digest)).ignore();
+                drop.hdel(notes, &[issue_field(token), use_field(token)]).ignore();
+                drop.zrem(keys::RECENT, recent(user, token)).ignore();
             }
             self.link.ask::<()>(Request::Batch(&drop)).await?;
         }
         Ok(())
     }
 
-    /// All that is noted of a user's tokens, digests in hexadecimal digits.
+    /// Which of a user's tokens are noted, as their keys are written.
     pub(super) async fn noted(&self, user: UserId) -> Result<Vec<String>, StoreError> {
         let fields: Vec<String> =
             self.link.ask(Request::Command(&Cmd::hkeys(keys::token_notes(user)))).await?;
-        let digest = |field: &String| field.split_once(':').map(|(_, digest)| digest.to_owned());
-        let mut digests: Vec<_> = fields.iter().filter_map(digest).collect();
-        digests.sort_unstable();
-        digests.dedup();
-        Ok(digests)
+        let token = |field: &String| field.split_once(':').map(|(_, token)| token.to_owned());
+        let mut tokens: Vec<_> = fields.iter().filter_map(token).collect();
+        tokens.sort_unstable();
+        tokens.dedup();
+        Ok(tokens)
     }
 }
 
@@ -129,16 +128,16 @@ pub(super) fn more_tokens(user: UserId, number: i64) -> Cmd {
 }
 
 /// What stands for a token among those of all users.
-pub(super) fn recent(user: UserId, digest: &str) -> String {
-    format!("{user}:{digest}")
+pub(super) fn recent(user: UserId, token: &str) -> String {
+    format!("{user}:{token}")
 }
 
-fn issue_field(digest: &str) -> String {
-    format!("issue:{digest}")
+fn issue_field(token: &str) -> String {
+    format!("issue:{token}")
 }
 
-fn use_field(digest: &str) -> String {
-    format!("use:{digest}")
+fn use_field(token: &str) -> String {
+    format!("use:{token}")
 }
 
 fn issue_text(about: &TokenAbout) -> String {

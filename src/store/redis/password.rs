@@ -1,7 +1,8 @@
 //! A new password by its owner: two slots, and so two steps.
 
-use super::record::{self, Entry};
+use super::record::Entry;
 use super::request::Request;
+use super::tokens::{ATTEMPTS, Replaced};
 use super::{RedisStore, keys};
 use crate::model::token::TokenRecord;
 use crate::store::{PasswordChange, StoreError};
@@ -17,7 +18,7 @@ impl RedisStore {
             .key(keys::user_tokens(change.user))
             .arg(change.from.expose())
             .arg(change.to.expose())
-            .arg(kept.as_ref().map_or_else(String::new, |token| Entry::of(token).text()));
+            .arg(kept.as_ref().map_or_else(Vec::new, |token| Entry::of(token).bytes()));
         let epoch: Option<u64> = self.link.end(Request::Script(&script), true).await?;
         let Some(epoch) = epoch else { return Ok(false) };
         // One of an earlier epoch had ended before.
@@ -31,14 +32,27 @@ impl RedisStore {
 
     /// One that has ended meanwhile stays so. The list comes last, for an end that moved between
     /// the two steps: it must not have an earlier one than the key.
-    async fn keep_token(&self, token: TokenRecord, epoch: u64) -> Result<(), StoreError> {
-        let mut keep = self.scripts.keep_token.key(keys::token(&token.digest));
-        keep.arg(token.epoch).arg(epoch);
-        let expires: Option<String> = self.link.ask(Request::Script(&keep)).await?;
-        let Some(expires) = expires.filter(|end| end != record::NEVER) else { return Ok(()) };
+    async fn keep_token(&self, mut token: TokenRecord, epoch: u64) -> Result<(), StoreError> {
+        for _ in 0..ATTEMPTS {
+            let kept = TokenRecord { epoch, ..token.clone() };
+            match self.replace_token(&token, &kept).await? {
+                Replaced::Done => return self.list_end(&kept).await,
+                Replaced::Gone => return Ok(()),
+                Replaced::Not => {}
+            }
+            match self.read_token(token.digest).await? {
+                Some(found) if found.epoch == token.epoch => token = found,
+                Some(_) | None => return Ok(()),
+            }
+        }
+        Err(StoreError::unavailable("the token changes all the time"))
+    }
+
+    async fn list_end(&self, token: &TokenRecord) -> Result<(), StoreError> {
+        let Some(expires) = token.expires else { return Ok(()) };
         let mut list = redis::cmd("ZADD");
-        list.arg(keys::user_tokens(token.user)).arg("XX").arg("GT").arg(expires);
-        list.arg(Entry::of(&TokenRecord { epoch, ..token }).text());
+        list.arg(keys::user_tokens(token.user)).arg("XX").arg("GT").arg(expires.micros());
+        list.arg(Entry::of(token).bytes());
         self.link.ask(Request::Command(&list)).await
     }
 }

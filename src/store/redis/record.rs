@@ -1,13 +1,13 @@
 //! How users and tokens are written down, and read back.
 
-use super::keys;
 use crate::clock::Timestamp;
 use crate::model::email::Email;
 use crate::model::password::PasswordHash;
-use crate::model::token::{TokenDigest, TokenRecord};
+use crate::model::token::{TokenKey, TokenRecord};
 use crate::model::user::{User, UserId, Username};
 use crate::store::StoreError;
 use redis::{FromRedisValue, Value, from_redis_value};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::str::FromStr;
 
@@ -86,33 +86,42 @@ fn bad_field(field: &str) -> StoreError {
     StoreError::Corrupt { what: "user", problem: format!("the field {field} is missing or wrong") }
 }
 
-/// What stands for an expiry that never comes.
-pub(super) const NEVER: &str = "-";
-
-/// Writes a token: user, moment of creation, expiry and epoch.
-pub(super) fn token_text(token: &TokenRecord) -> String {
-    let expires = token.expires.map_or_else(|| NEVER.to_owned(), |end| end.micros().to_string());
-    format!("{} {} {expires} {}", token.user, token.created.micros(), token.epoch)
+/// A token as its key holds it: in as few bytes as there is to say, for there are many.
+#[derive(Deserialize, Serialize)]
+struct Written {
+    user: u64,
+    /// In microseconds.
+    created: i64,
+    /// How long it holds from then on, in microseconds; `None` is forever.
+    lasts: Option<i64>,
+    epoch: u64,
+    /// What its key does not say of its digest.
+    rest: [u8; 32],
 }
 
-/// Reads a token.
-pub(super) fn token(digest: TokenDigest, written: &str) -> Result<TokenRecord, StoreError> {
-    parse_token(digest, written).ok_or_else(|| StoreError::Corrupt {
-        what: "token",
-        problem: "it is not a user, two moments and an epoch".to_owned(),
-    })
+/// Writes a token, but what its key says.
+pub(super) fn token_bytes(token: &TokenRecord) -> Result<Vec<u8>, StoreError> {
+    let (_, rest) = token.digest.halves();
+    let created = token.created.micros();
+    let lasts = token.expires.map(|end| end.micros().wrapping_sub(created));
+    let written = Written { user: token.user.0, created, lasts, epoch: token.epoch, rest };
+    postcard::to_allocvec(&written).map_err(StoreError::unavailable)
 }
 
-fn parse_token(digest: TokenDigest, written: &str) -> Option<TokenRecord> {
-    let mut words = written.split(' ');
-    let user = UserId(words.next()?.parse().ok()?);
-    let created = Timestamp::from_micros(words.next()?.parse().ok()?);
-    let expires = match words.next()? {
-        NEVER => None,
-        micros => Some(Timestamp::from_micros(micros.parse().ok()?)),
+/// Reads the token of that key.
+pub(super) fn token(key: &TokenKey, bytes: &[u8]) -> Result<TokenRecord, StoreError> {
+    let Ok((Written { user, created, lasts, epoch, rest }, [])) = postcard::take_from_bytes(bytes)
+    else {
+        let problem = "it is not a user, two moments, an epoch and half a digest".to_owned();
+        return Err(StoreError::Corrupt { what: "token", problem });
     };
-    let epoch = words.next()?.parse().ok()?;
-    words.next().is_none().then_some(TokenRecord { created, digest, epoch, expires, user })
+    Ok(TokenRecord {
+        created: Timestamp::from_micros(created),
+        digest: key.digest(rest),
+        epoch,
+        expires: lasts.map(|lasts| Timestamp::from_micros(created.wrapping_add(lasts))),
+        user: UserId(user),
+    })
 }
 
 /// A token in its user's list. All of it stays as it is for the token's life, and the moment of
@@ -120,36 +129,39 @@ fn parse_token(digest: TokenDigest, written: &str) -> Option<TokenRecord> {
 #[derive(Clone)]
 pub(super) struct Entry {
     pub(super) created: Timestamp,
-    pub(super) digest: TokenDigest,
     pub(super) epoch: u64,
+    pub(super) key: TokenKey,
 }
 
 impl Entry {
     /// The entry of a token.
     pub(super) fn of(token: &TokenRecord) -> Self {
-        Self { created: token.created, digest: token.digest, epoch: token.epoch }
+        Self { created: token.created, epoch: token.epoch, key: token.digest.key() }
     }
 
-    /// Writes the entry.
-    pub(super) fn text(&self) -> String {
-        format!("{:020}:{}:{}", self.created.micros(), self.epoch, keys::hex(&self.digest))
+    /// Writes the entry: the moment in eight bytes, the epoch in digits, the key. That is short enough
+    /// for the compact form in which Redis keeps short lists.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        let created = self.created.micros().cast_unsigned().to_be_bytes();
+        [&created, self.epoch.to_string().as_bytes(), self.key.as_bytes()].concat()
     }
 
     /// Reads an entry.
-    pub(super) fn read(written: &str) -> Result<Self, StoreError> {
+    pub(super) fn read(written: &[u8]) -> Result<Self, StoreError> {
         Self::parse(written).ok_or_else(|| StoreError::Corrupt {
             what: "list of a user's tokens",
-            problem: "an entry is not a moment, an epoch and a digest".to_owned(),
+            problem: "an entry is not a moment, an epoch and half a digest".to_owned(),
         })
     }
 
-    fn parse(written: &str) -> Option<Self> {
-        let (created, rest) = written.split_once(':')?;
-        let (epoch, digest) = rest.split_once(':')?;
+    fn parse(written: &[u8]) -> Option<Self> {
+        let (created, rest) = written.split_first_chunk()?;
+        let (epoch, key) = rest.split_last_chunk()?;
+        let created = u64::from_be_bytes(*created).cast_signed();
         Some(Self {
-            created: Timestamp::from_micros(created.parse().ok()?),
-            digest: keys::digest(digest)?,
-            epoch: epoch.parse().ok()?,
+            created: Timestamp::from_micros(created),
+            epoch: str::from_utf8(epoch).ok()?.parse().ok()?,
+            key: TokenKey::new(*key),
         })
     }
 }
@@ -226,17 +238,29 @@ mod tests {
 
     #[test]
     fn a_token_reads_back_as_written() {
-        for expires in [None, Some(Timestamp::from_micros(1_795_503_694_000_122))] {
-            let written = a_token(expires);
-            assert!(token(written.digest, &token_text(&written)).unwrap() == written);
+        for expires in [None, Some(1_795_503_694_000_122), Some(i64::MIN), Some(i64::MAX)] {
+            let written = a_token(expires.map(Timestamp::from_micros));
+            let bytes = token_bytes(&written).unwrap();
+            assert!(token(&written.digest.key(), &bytes).unwrap() == written);
         }
     }
 
     #[test]
-    fn other_texts_are_no_tokens() {
-        let digest = a_token(None).digest;
-        for text in ["", "42", "42 1 - 0 0", "x 1 - 0", "42 1 x 0"] {
-            assert!(matches!(token(digest, text), Err(StoreError::Corrupt { .. })), "{text}");
+    fn a_token_of_ten_hours_takes_52_bytes_and_its_entry_41() {
+        let mut written = a_token(Some(Timestamp::from_micros(1_795_539_694_000_121)));
+        written.user = UserId(100_000_000);
+        assert_eq!(token_bytes(&written).unwrap().len(), 52);
+        assert_eq!(Entry::of(&written).bytes().len(), 41);
+    }
+
+    #[test]
+    fn other_bytes_are_no_tokens() {
+        let key = a_token(None).digest.key();
+        let whole = token_bytes(&a_token(None)).unwrap();
+        let longer = [whole.as_slice(), &[0]].concat();
+        let others: [&[u8]; 4] = [b"", b"42 1 - 0", &whole[..whole.len() - 1], &longer];
+        for bytes in others {
+            assert!(matches!(token(&key, bytes), Err(StoreError::Corrupt { .. })), "{bytes:?}");
         }
     }
 
@@ -245,7 +269,17 @@ mod tests {
         let mut early = Entry::of(&a_token(None));
         let late = Entry::of(&a_token(None));
         early.created = Timestamp::from_micros(9);
-        assert!(early.text() < late.text());
-        assert_eq!(Entry::read(&late.text()).unwrap().text(), late.text());
+        assert!(early.bytes() < late.bytes());
+        assert_eq!(Entry::read(&late.bytes()).unwrap().bytes(), late.bytes());
+    }
+
+    #[test]
+    fn other_bytes_are_no_entries() {
+        let entry = Entry::of(&a_token(None)).bytes();
+        let without_epoch = [&entry[..8], &entry[9..]].concat();
+        let others: [&[u8]; 3] = [b"", &entry[1..], &without_epoch];
+        for bytes in others {
+            assert!(matches!(Entry::read(bytes), Err(StoreError::Corrupt { .. })), "{bytes:?}");
+        }
     }
 }

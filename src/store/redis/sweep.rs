@@ -20,7 +20,7 @@ const GRACE: Duration = Duration::from_mins(1);
 
 /// Whether there is a user, their epoch and whether they are active, and the tokens on their list:
 /// those past their end, and the others.
-type Found = (bool, (Option<u64>, Option<u8>), Vec<String>, Vec<String>);
+type Found = (bool, (Option<u64>, Option<u8>), Vec<Vec<u8>>, Vec<Vec<u8>>);
 
 /// A user's tokens, as a sweep sees them.
 struct Tokens {
@@ -97,16 +97,15 @@ impl RedisStore {
     /// entry by now.
     async fn sweep_notes(&self, id: UserId, good: &[Entry]) -> Result<(), StoreError> {
         let mut noted = self.noted(id).await?;
-        let known: HashSet<_> = good.iter().map(|entry| keys::hex(&entry.digest)).collect();
-        noted.retain(|digest| !known.contains(digest));
+        let known: HashSet<_> = good.iter().map(|entry| keys::text(&entry.key)).collect();
+        noted.retain(|token| !known.contains(token));
         if noted.is_empty() {
             return Ok(());
         }
         let entries = self.entries(id, "-inf").await?;
-        let known: HashSet<_> = entries.iter().map(|entry| keys::hex(&entry.digest)).collect();
-        let gone = noted.iter().filter(|digest| !known.contains(*digest));
-        let gone: Vec<_> = gone.filter_map(|digest| keys::digest(digest)).collect();
-        self.drop_notes(id, &gone).await
+        let known: HashSet<_> = entries.iter().map(|entry| keys::text(&entry.key)).collect();
+        noted.retain(|token| !known.contains(token));
+        self.drop_notes(id, &noted).await
     }
 
     async fn read_tokens(&self, id: UserId, now: Timestamp) -> Result<Tokens, StoreError> {
@@ -122,8 +121,8 @@ impl RedisStore {
             let problem = "the field epoch is missing".to_owned();
             return Err(StoreError::Corrupt { what: "user", problem });
         }
-        let entries = |texts: Vec<String>| {
-            texts.iter().map(|text| Entry::read(text)).collect::<Result<_, _>>()
+        let entries = |found: Vec<Vec<u8>>| {
+            found.iter().map(|bytes| Entry::read(bytes)).collect::<Result<_, _>>()
         };
         let is_locked_out = is_active == Some(0);
         Ok(Tokens {
@@ -150,7 +149,7 @@ impl RedisStore {
         for chunk in aged.chunks(CHUNK) {
             let mut look = pipe();
             for entry in chunk {
-                look.exists(keys::token(&entry.digest));
+                look.exists(keys::token(&entry.key));
             }
             let exist: Vec<bool> = self.link.ask(Request::Batch(&look)).await?;
             for (entry, exists) in chunk.iter().zip(exist) {

@@ -14,8 +14,8 @@ use redis::{Cmd, pipe};
 
 /// How many keys are read or deleted at once.
 const CHUNK: usize = 100;
-/// How often to make room for a token while others take it.
-const ATTEMPTS: usize = 64;
+/// How often to try what others prevent by what they do meanwhile.
+pub(super) const ATTEMPTS: usize = 64;
 
 impl RedisStore {
     pub(super) async fn add_token(&self, new: &NewToken) -> Result<Issue, StoreError> {
@@ -43,13 +43,13 @@ impl RedisStore {
         script
             .key(keys::user_tokens(token.user))
             .arg(token.epoch)
-            .arg(Entry::of(token).text())
+            .arg(Entry::of(token).bytes())
             .arg(record::score(token.expires))
             .arg(token.created.micros())
             .arg(record::flag(new.is_login))
             .arg(new.limit.map_or_else(String::new, |limit| limit.most.to_string()))
             .arg(on_limit);
-        let answer: Vec<String> = self.link.ask(Request::Script(&script)).await?;
+        let answer: Vec<Vec<u8>> = self.link.ask(Request::Script(&script)).await?;
         Listing::read(&answer)
     }
 
@@ -57,12 +57,13 @@ impl RedisStore {
     /// in between, perhaps before there was anything to delete.
     async fn write_token(&self, new: &NewToken) -> Result<Issue, StoreError> {
         let token = &new.record;
-        let mut set = Cmd::set(keys::token(&token.digest), record::token_text(token));
+        let key = keys::token(&token.digest.key());
+        let mut set = Cmd::set(key, record::token_bytes(token)?);
         if let Some(expires) = token.expires {
             set.arg("PXAT").arg(record::forget_at(expires));
         }
         self.link.ask::<()>(Request::Command(&set)).await?;
-        let listed = Cmd::zscore(keys::user_tokens(token.user), Entry::of(token).text());
+        let listed = Cmd::zscore(keys::user_tokens(token.user), Entry::of(token).bytes());
         let listed: Option<String> = self.link.ask(Request::Command(&listed)).await?;
         if listed.is_none() {
             self.remove_keys(&[Entry::of(token)]).await?;
@@ -76,9 +77,11 @@ impl RedisStore {
         &self,
         digest: TokenDigest,
     ) -> Result<Option<TokenRecord>, StoreError> {
-        let get = Cmd::get(keys::token(&digest));
-        let text: Option<String> = self.link.ask(Request::Command(&get)).await?;
-        text.map(|text| record::token(digest, &text)).transpose()
+        let key = digest.key();
+        let get = Cmd::get(keys::token(&key));
+        let bytes: Option<Vec<u8>> = self.link.ask(Request::Command(&get)).await?;
+        let token = bytes.map(|bytes| record::token(&key, &bytes)).transpose()?;
+        Ok(token.filter(|token| token.digest == digest))
     }
 
     pub(super) async fn find_token(
@@ -101,11 +104,11 @@ impl RedisStore {
         for chunk in entries.chunks(CHUNK) {
             let mut read = pipe();
             for entry in chunk {
-                read.get(keys::token(&entry.digest));
+                read.get(keys::token(&entry.key));
             }
-            let texts: Vec<Option<String>> = self.link.ask(Request::Batch(&read)).await?;
-            for (entry, text) in chunk.iter().zip(texts) {
-                let token = text.map(|text| record::token(entry.digest, &text)).transpose()?;
+            let found: Vec<Option<Vec<u8>>> = self.link.ask(Request::Batch(&read)).await?;
+            for (entry, bytes) in chunk.iter().zip(found) {
+                let token = bytes.map(|bytes| record::token(&entry.key, &bytes)).transpose()?;
                 // A token that was added again has an entry of its former life.
                 tokens.extend(token.filter(|token| token.created == entry.created));
             }
@@ -127,22 +130,47 @@ impl RedisStore {
         digest: TokenDigest,
         expires: Timestamp,
     ) -> Result<bool, StoreError> {
-        let Some(token) = self.read_token(digest).await? else { return Ok(false) };
-        if token.expires.is_none_or(|end| end >= expires) {
-            return Ok(true);
+        for _ in 0..ATTEMPTS {
+            let Some(token) = self.read_token(digest).await? else { return Ok(false) };
+            if token.expires.is_none_or(|end| end >= expires) {
+                return Ok(true);
+            }
+            let mut list = redis::cmd("ZADD");
+            list.arg(keys::user_tokens(token.user)).arg("XX").arg("GT");
+            list.arg(expires.micros()).arg(Entry::of(&token).bytes());
+            self.link.ask::<()>(Request::Command(&list)).await?;
+            let next = TokenRecord { expires: Some(expires), ..token.clone() };
+            match self.replace_token(&token, &next).await? {
+                Replaced::Done => return Ok(true),
+                Replaced::Gone => return Ok(false),
+                Replaced::Not => {}
+            }
         }
-        let mut list = redis::cmd("ZADD");
-        list.arg(keys::user_tokens(token.user)).arg("XX").arg("GT");
-        list.arg(expires.micros()).arg(Entry::of(&token).text());
-        self.link.ask::<()>(Request::Command(&list)).await?;
-        let mut extend = self.scripts.extend_token.key(keys::token(&digest));
-        extend.arg(expires.micros()).arg(record::forget_at(expires)).arg(token.epoch);
-        self.link.ask_once(Request::Script(&extend)).await
+        Err(StoreError::unavailable("the token changes all the time"))
+    }
+
+    /// Puts a record in place of the one that was read, if that one is still there.
+    pub(super) async fn replace_token(
+        &self,
+        before: &TokenRecord,
+        after: &TokenRecord,
+    ) -> Result<Replaced, StoreError> {
+        let mut script = self.scripts.replace_token.key(keys::token(&before.digest.key()));
+        script.arg(record::token_bytes(before)?).arg(record::token_bytes(after)?);
+        let end = after.expires.filter(|_| before.expires != after.expires);
+        script.arg(end.map_or_else(String::new, |end| record::forget_at(end).to_string()));
+        let answer: String = self.link.ask(Request::Script(&script)).await?;
+        match answer.as_str() {
+            "done" => Ok(Replaced::Done),
+            "changed" => Ok(Replaced::Not),
+            "gone" => Ok(Replaced::Gone),
+            _ => Err(StoreError::unavailable("an unknown answer of the script replace_token")),
+        }
     }
 
     pub(super) async fn remove_token(&self, digest: TokenDigest) -> Result<bool, StoreError> {
         let Some(token) = self.read_token(digest).await? else { return Ok(false) };
-        let delete = Cmd::del(keys::token(&digest));
+        let delete = Cmd::del(keys::token(&digest.key()));
         let is_deleted = self.link.end(Request::Command(&delete), false).await?;
         self.unlist(token.user, &[Entry::of(&token)]).await?;
         Ok(is_deleted)
@@ -156,8 +184,8 @@ impl RedisStore {
     /// The entries of a user's list whose score is at least `from`.
     pub(super) async fn entries(&self, user: UserId, from: &str) -> Result<Vec<Entry>, StoreError> {
         let range = Cmd::zrangebyscore(keys::user_tokens(user), from, "+inf");
-        let texts: Vec<String> = self.link.ask(Request::Command(&range)).await?;
-        texts.iter().map(|text| Entry::read(text)).collect()
+        let found: Vec<Vec<u8>> = self.link.ask(Request::Command(&range)).await?;
+        found.iter().map(|bytes| Entry::read(bytes)).collect()
     }
 
     /// Deletes tokens. The keys go first: a token that is not on the list could not be found.
@@ -174,11 +202,11 @@ impl RedisStore {
         for chunk in entries.chunks(CHUNK) {
             let mut delete = pipe();
             for entry in chunk {
-                delete.del(keys::token(&entry.digest)).ignore();
+                delete.del(keys::token(&entry.key)).ignore();
             }
             let deleted = self.link.ask::<()>(Request::Batch(&delete)).await;
             for entry in chunk {
-                self.listener.tell(Change::Token(entry.digest));
+                self.listener.tell(Change::Token(entry.key));
             }
             deleted?;
         }
@@ -188,8 +216,8 @@ impl RedisStore {
     async fn unlist(&self, user: UserId, entries: &[Entry]) -> Result<(), StoreError> {
         let mut removed = 0_i64;
         for chunk in entries.chunks(CHUNK) {
-            let texts: Vec<String> = chunk.iter().map(Entry::text).collect();
-            let remove = Cmd::zrem(keys::user_tokens(user), texts);
+            let entries: Vec<Vec<u8>> = chunk.iter().map(Entry::bytes).collect();
+            let remove = Cmd::zrem(keys::user_tokens(user), entries);
             removed += self.link.ask::<i64>(Request::Command(&remove)).await?;
         }
         if removed > 0 {
@@ -197,9 +225,19 @@ impl RedisStore {
             // A server whose memory is full lets tokens go, and counts nothing.
             later(user, self.link.ask(Request::Command(&fewer)).await);
         }
-        let digests: Vec<_> = entries.iter().map(|entry| entry.digest).collect();
-        self.drop_notes(user, &digests).await
+        let tokens: Vec<_> = entries.iter().map(|entry| keys::text(&entry.key)).collect();
+        self.drop_notes(user, &tokens).await
     }
+}
+
+/// Whether a token has another record.
+pub(super) enum Replaced {
+    /// It has.
+    Done,
+    /// It is not there any more.
+    Gone,
+    /// It has yet another one.
+    Not,
 }
 
 /// What became of a token on its way to the list.
@@ -213,16 +251,17 @@ enum Listing {
 }
 
 impl Listing {
-    fn read(answer: &[String]) -> Result<Self, StoreError> {
+    fn read(answer: &[Vec<u8>]) -> Result<Self, StoreError> {
         let (verdict, entries) = answer
             .split_first()
-            .map_or(("", [].as_slice()), |(verdict, rest)| (verdict.as_str(), rest));
+            .map_or((&[][..], &[][..]), |(verdict, rest)| (verdict.as_slice(), rest));
         match verdict {
-            "done" => Ok(Self::Done),
-            "changed" => Ok(Self::Refused(Issue::UserChanged)),
-            "full" => Ok(Self::Refused(Issue::LimitReached)),
-            "evict" => {
-                let victims: Result<_, _> = entries.iter().map(|text| Entry::read(text)).collect();
+            b"done" => Ok(Self::Done),
+            b"changed" => Ok(Self::Refused(Issue::UserChanged)),
+            b"full" => Ok(Self::Refused(Issue::LimitReached)),
+            b"evict" => {
+                let victims: Result<_, _> =
+                    entries.iter().map(|bytes| Entry::read(bytes)).collect();
                 victims.map(Self::MakeRoom)
             }
             _ => Err(StoreError::unavailable("an unknown answer of the script issue_token")),

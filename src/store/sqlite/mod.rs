@@ -194,7 +194,7 @@ impl Store for SqliteStore {
         expires: Timestamp,
     ) -> Result<bool, StoreError> {
         self.write(move |db, changes| {
-            changes.push(Change::Token(digest));
+            changes.push(Change::Token(digest.key()));
             tokens::extend(db, &digest, expires)
         })
         .await

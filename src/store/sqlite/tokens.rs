@@ -26,7 +26,7 @@ pub(super) fn issue(
     {
         return Ok(Issue::LimitReached);
     }
-    changes.push(Change::Token(record.digest));
+    changes.push(Change::Token(record.digest.key()));
     insert(db, new)?;
     if new.is_login {
         let sql = "UPDATE users SET last_login = ?2 WHERE id = ?1";
@@ -118,7 +118,7 @@ pub(super) fn revoke(
     digest: &TokenDigest,
     changes: &mut Vec<Change>,
 ) -> Result<bool, StoreError> {
-    changes.push(Change::Token(*digest));
+    changes.push(Change::Token(digest.key()));
     Ok(rows::execute(db, "DELETE FROM tokens WHERE digest = ?1", [digest])? > 0)
 }
 

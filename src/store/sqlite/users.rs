@@ -111,7 +111,7 @@ pub(super) fn replace_password(
     changes: &mut Vec<Change>,
 ) -> Result<bool, StoreError> {
     let PasswordChange { from, keep, to, user } = change;
-    changes.extend([Change::Token(*keep), Change::User(*user)]);
+    changes.extend([Change::Token(keep.key()), Change::User(*user)]);
     let sql = "UPDATE users SET password = ?3, epoch = epoch + 1, must_change = FALSE
                WHERE id = ?1 AND password = ?2 AND is_active
                RETURNING epoch";

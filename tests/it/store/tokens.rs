@@ -54,6 +54,16 @@ pub(super) async fn unknown_tokens_are_no_error(store: Arc<dyn Store>) {
     assert!(!store.extend_token(unknown, in_minutes(1)).await.unwrap());
 }
 
+pub(super) async fn half_a_digest_is_nobodys(store: Arc<dyn Store>) {
+    let alice = add(&*store, "alice").await;
+    issue(&*store, &alice, "token").await;
+    let other = digest("token").key().digest([7; 32]);
+    assert!(store.token(other).await.unwrap().is_none());
+    assert!(!store.revoke_token(other).await.unwrap());
+    assert!(!store.extend_token(other, in_minutes(120)).await.unwrap());
+    assert!(store.token(digest("token")).await.unwrap().is_some());
+}
+
 pub(super) async fn a_token_for_an_unknown_user_is_refused(store: Arc<dyn Store>) {
     let alice = add(&*store, "alice").await;
     store.delete_user(alice.id).await.unwrap();

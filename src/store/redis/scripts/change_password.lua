@@ -16,10 +16,11 @@ end
 redis.call('HSET', KEYS[1], 'password', ARGV[2], 'must_change', '0')
 local epoch = redis.call('HINCRBY', KEYS[1], 'epoch', 1)
 
-local created, seen, digest = string.match(ARGV[3], '^(%d+):(%d+):(%x+)$')
+-- An entry is eight bytes of creation, the epoch in digits, and 32 bytes that tell which token it is.
+local seen = string.sub(ARGV[3], 9, -33)
 local expiry = seen == user[3] and redis.call('ZSCORE', KEYS[2], ARGV[3])
 if expiry then
   redis.call('ZREM', KEYS[2], ARGV[3])
-  redis.call('ZADD', KEYS[2], expiry, table.concat({created, epoch, digest}, ':'))
+  redis.call('ZADD', KEYS[2], expiry, table.concat({string.sub(ARGV[3], 1, 8), epoch, string.sub(ARGV[3], -32)}))
 end
 return epoch

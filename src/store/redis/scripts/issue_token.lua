@@ -11,7 +11,8 @@ end
 if ARGV[6] ~= '' then
   local live = {}
   for _, entry in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. ARGV[4], '+inf')) do
-    if string.match(entry, '^%d+:(%d+):') == ARGV[1] and entry ~= ARGV[2] then
+    -- Eight bytes of creation, the epoch in digits, and 32 bytes that tell which token it is.
+    if string.sub(entry, 9, -33) == ARGV[1] and entry ~= ARGV[2] then
       table.insert(live, entry)
     end
   end
@@ -19,7 +20,7 @@ if ARGV[6] ~= '' then
   if excess > #live or (excess > 0 and ARGV[7] == 'refuse') then
     return {'full'}
   elseif excess > 0 then
-    -- An entry begins with its moment of creation, at a fixed width.
+    -- By creation.
     table.sort(live)
     return {'evict', unpack(live, 1, math.min(excess, 1000))}
   end
