@@ -1,6 +1,6 @@
 # What one runs by hand; .ci/run runs the tests the same way.
 .DEFAULT_GOAL := help
-.PHONY: help demo test build dist
+.PHONY: help demo test build dist sbom
 
 # A fresh rustup puts cargo here, and a shell that was open before does not know it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -20,6 +20,13 @@ build:            ## target/release/authgate, quickly built
 	@tests/setup build
 	cargo build --release --locked
 
+# The same bytes wherever it is built: no folder of this machine is in the program.
+CARGO_HOME ?= $(HOME)/.cargo
+dist: export RUSTFLAGS = --remap-path-prefix=$(CURDIR)=/authgate --remap-path-prefix=$(CARGO_HOME)=/cargo
+dist: export CFLAGS = -ffile-prefix-map=$(CURDIR)=/authgate -ffile-prefix-map=$(CARGO_HOME)=/cargo
 dist:             ## target/dist/authgate, slowly built: what packages and benchmarks use
 	@tests/setup build
 	cargo build --profile dist --locked
+
+sbom:             ## target/authgate.cdx.json, the bill of materials (CycloneDX)
+	@tests/sbom
