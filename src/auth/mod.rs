@@ -28,6 +28,7 @@ mod series;
 mod shelf;
 mod tombstones;
 mod watch;
+mod whole;
 
 pub use self::cache::CacheSettings;
 pub use self::change_password::{ChangeError, NewPassword};
@@ -53,6 +54,7 @@ pub use self::networks::{Decider, NetworkError, NewRuling, Ruling};
 pub use self::overview::{Concern, Counts, Grouped, Matter, Overview};
 pub use self::register::{NewRights, RegisterError, Registration};
 pub use self::series::{History, Span, Tallies};
+pub use self::whole::{RestoreTerms, WholeStore};
 
 use self::cache::Cache;
 use self::events::Events;

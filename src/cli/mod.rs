@@ -13,6 +13,7 @@ mod routes;
 mod serve;
 mod settings;
 mod show_app;
+mod store;
 mod tell;
 mod token;
 mod upstreams;
@@ -23,7 +24,7 @@ use crate::config::{Config, Environment, Flags, Mistakes, Source};
 use crate::server::StartError;
 use crate::server::control::{Command, TellError};
 use crate::server::log::{self, LogFormat, LogSettings};
-use crate::store::{self, StoreError};
+use crate::store::StoreError;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -74,6 +75,9 @@ enum Verb {
     /// Shows what is going on, in numbers, and what needs attention, as far as the store and
     /// the settings tell it
     Overview(overview::Show),
+    /// Saves, restores, copies, verifies and measures the whole store
+    #[command(subcommand)]
+    Store(store::Store),
     /// Tells a running gateway to read its settings again: all of them, or none and why
     Reload(tell::Tell),
     /// Starts the program anew, with its present binary and settings, and hands it the listeners of
@@ -111,8 +115,12 @@ impl SettingsFile {
 }
 
 fn accounts_of(config: Config) -> Result<Auth, Failure> {
+    log_to_terminal();
+    Ok(Auth::open(crate::store::open(&config.store)?, Arc::default(), config.auth)?)
+}
+
+fn log_to_terminal() {
     log::start_at_once(LogSettings { format: LogFormat::Text, level: tracing::Level::WARN });
-    Ok(Auth::open(store::open(&config.store)?, Arc::default(), config.auth)?)
 }
 
 /// Why a verb did not do what it was told.
@@ -168,6 +176,7 @@ pub fn run() -> ExitCode {
         Verb::Limits(verb) => wait_for(verb.run()),
         Verb::Events(verb) => wait_for(verb.run()),
         Verb::Overview(verb) => wait_for(verb.run()),
+        Verb::Store(verb) => wait_for(verb.run()),
         Verb::Reload(verb) => verb.run(Command::Reload),
         Verb::Upgrade(verb) => verb.run(Command::Upgrade),
         Verb::Health(verb) => verb.run(),

@@ -58,10 +58,9 @@ impl TokenDigest {
         halves
     }
 
-    /// The first eight bytes as a number: enough to tell a user's tokens apart, too little to
-    /// find one's text.
+    /// The head of its key.
     pub fn head(&self) -> u64 {
-        self.0.iter().take(8).fold(0, |head, byte| head << 8 | u64::from(*byte))
+        self.key().head()
     }
 }
 
@@ -78,6 +77,12 @@ impl TokenKey {
     /// The bytes.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// The first eight bytes as a number: enough to tell a user's tokens apart, too little to
+    /// find one's text.
+    pub fn head(&self) -> u64 {
+        self.0.iter().take(8).fold(0, |head, byte| head << 8 | u64::from(*byte))
     }
 
     /// The digest of which it is one half and this the other.

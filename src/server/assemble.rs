@@ -24,7 +24,7 @@ pub(super) async fn put_together(
     log: Log,
     stopping: watch::Receiver<bool>,
 ) -> Result<Running, StartError> {
-    let store = store::open(&config.store)?;
+    let store = store::open_to_serve(&config.store)?;
     inspect(&*store).await?;
     let metrics = Arc::new(Metrics::default());
     let auth = Arc::new(Auth::open(store, Arc::clone(&metrics), config.auth.clone())?);

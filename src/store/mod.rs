@@ -10,6 +10,7 @@ mod lock;
 pub mod redis;
 mod sound;
 pub mod sqlite;
+pub mod whole;
 
 pub use self::counts::{Count, Series};
 pub use self::events::{EventBounds, EventNews, EventPage, EventQuery};
@@ -319,4 +320,12 @@ pub fn open(settings: &Settings) -> Result<Arc<dyn Store>, StoreError> {
         }
         Settings::Sqlite { path } => Arc::new(sqlite::SqliteStore::open(path)?),
     })
+}
+
+/// Opens a store to serve from it for long, after a look at whether it is damaged.
+pub fn open_to_serve(settings: &Settings) -> Result<Arc<dyn Store>, StoreError> {
+    if let Settings::Sqlite { path } = settings {
+        sqlite::SqliteStore::check(path)?;
+    }
+    open(settings)
 }

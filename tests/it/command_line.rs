@@ -6,6 +6,7 @@ mod explain;
 mod overview;
 mod routes;
 mod sessions;
+mod store;
 mod token;
 mod usage;
 mod user;

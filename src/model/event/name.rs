@@ -73,6 +73,10 @@ event_names! {
     UsersExported = "users_exported" in Operators,
     /// An operator took a list of events with them.
     EventsExported = "events_exported" in Operators,
+    /// An operator saved the whole store to a file.
+    StoreSaved = "store_saved" in Operators,
+    /// An operator put what was saved in the place of the store's content.
+    StoreRestored = "store_restored" in Operators,
     /// An account was deleted with all its tokens.
     UserDeleted = "user_deleted" in Operators,
     /// A user was let in again.

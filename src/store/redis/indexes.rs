@@ -109,7 +109,7 @@ impl RedisStore {
     }
 
     /// What has to be written so that the indexes say this of users.
-    async fn what_is_wrong(&self, entries: &[Entries]) -> Result<Pipeline, StoreError> {
+    pub(super) async fn what_is_wrong(&self, entries: &[Entries]) -> Result<Pipeline, StoreError> {
         let mut write = pipe();
         if entries.is_empty() {
             return Ok(write);
@@ -130,7 +130,7 @@ impl RedisStore {
         Ok(write)
     }
 
-    async fn present_entries(&self, ids: &[UserId]) -> Result<Vec<Entries>, StoreError> {
+    pub(super) async fn present_entries(&self, ids: &[UserId]) -> Result<Vec<Entries>, StoreError> {
         let mut read = pipe();
         for id in ids {
             read.hmget(keys::user(*id), &FIELDS).zcard(keys::user_tokens(*id));

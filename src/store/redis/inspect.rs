@@ -115,6 +115,13 @@ impl RedisStore {
     }
 
     pub(super) async fn ask_inspection(&self) -> Result<Inspection, StoreError> {
+        let inspection = self.ask_version().await?;
+        self.check_layout().await?;
+        Ok(inspection)
+    }
+
+    /// The same of a store whose layout is of no interest.
+    pub(super) async fn ask_version(&self) -> Result<Inspection, StoreError> {
         let primaries = self.link.primaries().await?;
         let (mut products, mut warnings) = (BTreeSet::new(), Vec::new());
         for node in &primaries.nodes {

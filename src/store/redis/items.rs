@@ -132,6 +132,12 @@ fn text(item: &Item) -> String {
     format!("{expires} {owner} {}", item.value)
 }
 
+/// Reads what a field says; `None` if it says nothing that has a meaning.
+pub(super) fn read_raw(kind: ItemKind, key: &[u8], text: &[u8]) -> Option<Item> {
+    let (key, text) = (std::str::from_utf8(key).ok()?, std::str::from_utf8(text).ok()?);
+    read(kind, key.to_owned(), text).ok()
+}
+
 fn read(kind: ItemKind, key: String, text: &str) -> Result<Item, StoreError> {
     let problem = || StoreError::Corrupt {
         what: "item",

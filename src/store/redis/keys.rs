@@ -33,6 +33,24 @@ pub(super) const INACTIVE: &str = "authgate:inactive";
 pub(super) const INDEXED: &str = "authgate:indexed:1";
 /// How many tokens a sweep has counted, and when.
 pub(super) const CENSUS: &str = "authgate:census";
+/// The version of all this.
+pub(super) const LAYOUT: &str = "authgate:layout";
+/// It is there while a backup is brought back.
+pub(super) const RESTORING: &str = "authgate:restoring";
+
+/// The keys of all that users have, as patterns: of tokens first.
+pub(super) const OF_USERS: [&str; 6] = [
+    "authgate:token:*",
+    "authgate:user-tokens:*",
+    "authgate:token-notes:*",
+    "authgate:familiar:*",
+    "authgate:name:*",
+    "authgate:user:*",
+];
+
+/// The keys that tell of all users and tokens.
+pub(super) const INDEXES: [&str; 10] =
+    [USERS, BY_NAME, BY_EMAIL, BY_LOGIN, BY_TOKENS, STAFF, INACTIVE, RECENT, INDEXED, CENSUS];
 
 /// The items of a kind, as a hash.
 pub(super) fn items(kind: ItemKind) -> String {
@@ -115,6 +133,44 @@ pub(super) fn change(key: &str) -> Option<Change> {
         return token_key(text).map(Change::Token);
     }
     Some(Change::User(UserId(name(USER_PREFIX)?.parse().ok()?)))
+}
+
+/// What a key is of, as its name says; `None` if none of ours is called so.
+pub(super) fn kind(key: &str) -> Option<&'static str> {
+    const KINDS: [&str; 11] = [
+        "counts",
+        "events",
+        "familiar",
+        "items",
+        "limit",
+        "lock",
+        "name",
+        "token",
+        "token-notes",
+        "tokens",
+        "user",
+    ];
+    let rest = key.strip_prefix("authgate:")?;
+    let is_one =
+        |kind: &&&str| rest.strip_prefix(**kind).is_some_and(|rest| rest.starts_with(":{"));
+    let indexes = || INDEXES.contains(&key).then_some("index");
+    let single = || [NEXT_USER, LAYOUT, RESTORING].contains(&key).then_some("mark");
+    KINDS.iter().find(is_one).copied().or_else(indexes).or_else(single)
+}
+
+/// What stands in braces at the end of a key.
+fn braced(key: &str) -> Option<&str> {
+    key.strip_suffix('}')?.split_once(":{").map(|(_, name)| name)
+}
+
+/// Whose key it is, of those that end with a user's number.
+pub(super) fn numbered(key: &str) -> Option<UserId> {
+    braced(key)?.parse().ok().map(UserId)
+}
+
+/// The name whose key it is.
+pub(super) fn named(key: &str) -> Option<&str> {
+    braced(key)
 }
 
 /// What stands for a token in other keys and values: 43 characters of Base64.

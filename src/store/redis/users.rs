@@ -31,7 +31,7 @@ impl RedisStore {
         Ok(Inserted::NameTaken)
     }
 
-    async fn write_user(&self, user: &User) -> Result<(), StoreError> {
+    pub(super) async fn write_user(&self, user: &User) -> Result<(), StoreError> {
         let fields = record::user_fields(user);
         let write = Cmd::hset_multiple(keys::user(user.id), &fields);
         self.link.ask::<()>(Request::Command(&write)).await?;
@@ -46,7 +46,7 @@ impl RedisStore {
     }
 
     /// Gives the user their name, unless it belongs to another who exists.
-    async fn take_name(&self, user: &User) -> Result<bool, StoreError> {
+    pub(super) async fn take_name(&self, user: &User) -> Result<bool, StoreError> {
         let key = keys::name(&user.username);
         for _ in 0..ATTEMPTS {
             if self.link.ask(Request::Command(&Cmd::set_nx(&key, user.id.0))).await? {

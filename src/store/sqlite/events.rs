@@ -133,6 +133,13 @@ pub(super) fn news(
     Ok(EventNews { events, place: Places::cursor(places) })
 }
 
+/// All events that can be read, in their order.
+pub(super) fn all(db: &Connection) -> Result<Vec<Event>, StoreError> {
+    let sql = "SELECT * FROM events ORDER BY at, trail, number";
+    let found = rows::all(db, sql, [], written)?;
+    Ok(found.into_iter().filter_map(Written::read).collect())
+}
+
 fn last_number(db: &Connection, trail: Trail) -> Result<i64, StoreError> {
     let sql = "SELECT coalesce(max(number), 0) FROM events WHERE trail = ?1";
     let last = rows::first(db, sql, [trail.as_str()], |row| Ok(row.get(0)?))?;

@@ -1,11 +1,13 @@
 //! The file: making it, telling ours from others', connecting to it.
 
+use super::log;
+use super::make;
+use super::trouble::Trouble;
 use crate::store::{Inspection, StoreError};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
-use std::fs::{self, OpenOptions};
-use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -18,7 +20,7 @@ const STEPS: [&str; SCHEMA as usize] =
     [include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 
 /// The version of a database after all steps.
-const SCHEMA: i32 = 3;
+pub(super) const SCHEMA: i32 = 3;
 
 /// How long to wait for another process. A client waits for as long, so it is short.
 const BUSY: Duration = Duration::from_millis(500);
@@ -35,9 +37,13 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-')
 /// Opens the file for the writer; makes it when it is not there.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     let opened = || {
-        create_if_missing(path)?;
-        // Someone who makes the file at this moment shows it half made to whoever takes no lock.
-        patiently(|| refuse_foreign(path), |trouble| !matches!(trouble, Trouble::NotADatabase))?;
+        make::if_missing(path)?;
+        // Someone who changes the file at this moment shows it half changed to whoever takes no lock.
+        let may_pass =
+            |trouble: &Trouble| !matches!(trouble, Trouble::Empty | Trouble::NotADatabase);
+        patiently(|| refuse_foreign(path), may_pass)?;
+        // Before SQLite looks at it: what that drops is gone.
+        log::check(path)?;
         let mut db = connect(path)?;
         if installed(&db)? < SCHEMA {
             install(&mut db)?;
@@ -47,6 +53,28 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
         Ok(db)
     };
     opened().map_err(|trouble: Trouble| trouble.at(path))
+}
+
+/// Opens a file as it is, to look at it: makes nothing and changes nothing. Tells the version of its
+/// schema, too.
+pub(super) fn look(path: &Path) -> Result<(Connection, i32), StoreError> {
+    let looked = || {
+        refuse_foreign(path)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(path, flags)?;
+        db.busy_timeout(BUSY)?;
+        let looked = installed(&db).map(|version| (db, version));
+        match looked {
+            // In a folder where nothing can be made, SQLite wants to be told that nobody writes.
+            Err(trouble) if trouble.is_about_rights() && !make::has_log(path) => {
+                let db = open_unlocked(path)?;
+                let version = installed(&db)?;
+                Ok((db, version))
+            }
+            looked => looked,
+        }
+    };
+    looked().map_err(|trouble: Trouble| trouble.reading(path))
 }
 
 /// Opens the file, which [`open`] has made ready, for a reader.
@@ -108,43 +136,39 @@ pub(super) fn inspect(db: &Connection, path: &Path) -> Result<Inspection, StoreE
     Ok(Inspection { summary: format!("SQLite {} at {place}", rusqlite::version()), warnings })
 }
 
-fn create_if_missing(path: &Path) -> Result<(), Trouble> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    // SQLite gives its companions, -wal and -shm, the mode of the file.
-    options.mode(0o600);
-    match options.open(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let folder = path.parent().unwrap_or(Path::new(""));
-            Err(Trouble::NoFolder(folder.to_owned()))
-        }
-        Err(error) => Err(Trouble::File(error)),
-        Ok(_) => Ok(()),
-    }
-}
-
 /// Looks at the file without taking a lock or leaving a companion beside it, which an ordinary
 /// connection to another program's database could do.
 ///
 /// Reading its first bytes by hand would not do: closing a file takes away the locks that this
 /// process has on it through SQLite.
 fn refuse_foreign(path: &Path) -> Result<(), Trouble> {
-    let found = fs::metadata(path).map_err(Trouble::File)?;
-    // SQLite takes a shorter file for an empty database, and would overwrite it.
-    if !found.is_file() || (1..SHORTEST).contains(&found.len()) {
-        return Err(Trouble::NotADatabase);
+    let found = fs::metadata(path).map_err(Trouble::of_file)?;
+    match found.len() {
+        // Nobody knows whether it ever held something: none of ours begins so.
+        0 if found.is_file() => return Err(Trouble::Empty),
+        // SQLite takes a shorter file for an empty database, and would overwrite it.
+        1..SHORTEST => return Err(Trouble::NotADatabase),
+        _ if !found.is_file() => return Err(Trouble::NotADatabase),
+        _ => {}
     }
-    let place = std::path::absolute(path).map_err(Trouble::File)?;
+    let db = open_unlocked(path)?;
+    // A process that was killed while it moved the log into the file has left that shorter than it
+    // says, and all that is missing in the log, which only an ordinary connection reads.
+    db.pragma_update(None, "writable_schema", true)?;
+    installed(&db).map(drop)
+}
+
+/// Opens a file as if nobody could write to it, without a companion.
+fn open_unlocked(path: &Path) -> Result<Connection, Trouble> {
+    let place = std::path::absolute(path).map_err(Trouble::of_file)?;
     let place = percent_encode(place.as_os_str().as_encoded_bytes(), PATH);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI;
-    let db = Connection::open_with_flags(format!("file://{place}?immutable=1"), flags)?;
-    installed(&db).map(drop)
+    Ok(Connection::open_with_flags(format!("file://{place}?immutable=1"), flags)?)
 }
 
-fn connect(path: &Path) -> Result<Connection, Trouble> {
+pub(super) fn connect(path: &Path) -> Result<Connection, Trouble> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
     if db.is_readonly("main")? {
@@ -173,7 +197,7 @@ fn installed(db: &Connection) -> Result<i32, Trouble> {
 }
 
 /// Makes the schema what this program knows. A database of an older version keeps what it holds.
-fn install(db: &mut Connection) -> Result<(), Trouble> {
+pub(super) fn install(db: &mut Connection) -> Result<(), Trouble> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another process may have been faster.
     let found = usize::try_from(installed(&transaction)?).unwrap_or_default();
@@ -210,48 +234,4 @@ fn patiently(
             done => return done,
         }
     }
-}
-
-/// Why the file cannot serve.
-#[derive(Debug, thiserror::Error)]
-enum Trouble {
-    #[error(transparent)]
-    File(io::Error),
-    #[error("it is the database of another program")]
-    Foreign,
-    #[error("its schema has version {found}, and this program knows none after {SCHEMA}")]
-    Newer { found: i32 },
-    #[error("there is no folder {}", .0.display())]
-    NoFolder(PathBuf),
-    #[error("it is not a database")]
-    NotADatabase,
-    #[error("it cannot be written to")]
-    ReadOnly,
-    #[error(transparent)]
-    Sqlite(#[from] rusqlite::Error),
-}
-
-impl Trouble {
-    fn at(self, path: &Path) -> StoreError {
-        match self {
-            Self::Sqlite(error) if !is_about_the_file(&error) => error.into(),
-            trouble => StoreError::Unsuitable(format!(
-                "cannot keep accounts in {}: {trouble}",
-                path.display()
-            )),
-        }
-    }
-}
-
-/// Whether the fault will stay until someone gives us another file or other rights.
-fn is_about_the_file(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(
-            ErrorCode::CannotOpen
-                | ErrorCode::NotADatabase
-                | ErrorCode::PermissionDenied
-                | ErrorCode::ReadOnly
-        )
-    )
 }

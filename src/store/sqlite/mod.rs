@@ -3,6 +3,8 @@
 //! Writes go to one thread, which commits what has queued up in one transaction; reads go to a few
 //! threads with a connection each. Other processes may use the file at the same time.
 
+pub(in crate::store) mod archive;
+mod check;
 mod counts;
 mod events;
 mod fault;
@@ -15,11 +17,17 @@ mod find_wanted;
 mod items;
 mod limits;
 mod locks;
+mod log;
+mod make;
 mod queue;
 mod readers;
+pub(in crate::store) mod restore;
 mod rows;
+pub(in crate::store) mod stats;
 mod tokens;
+mod trouble;
 mod users;
+pub(in crate::store) mod verify;
 mod writer;
 
 use super::feed::Listener;
@@ -67,6 +75,12 @@ impl SqliteStore {
             listener,
             place: Arc::new(Place::of(path)?),
         })
+    }
+
+    /// Refuses a file that is there and damaged, as far as that can be seen in the time that a start may
+    /// take: the whole of it is gone through up to 256 MiB.
+    pub fn check(path: &Path) -> Result<(), StoreError> {
+        check::check(path)
     }
 
     async fn read<T: Send + 'static>(

@@ -59,7 +59,7 @@ fn make_room(
 }
 
 /// Adds a token, in place of the same token if that was added before, as by an import run twice.
-fn insert(db: &Connection, new: &NewToken) -> Result<(), StoreError> {
+pub(super) fn insert(db: &Connection, new: &NewToken) -> Result<(), StoreError> {
     let NewToken { about, record, .. } = new;
     // Not by a replacement, which fires no trigger for what it deletes.
     rows::execute(db, "DELETE FROM tokens WHERE digest = ?1", [record.digest])?;

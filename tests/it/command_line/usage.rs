@@ -27,6 +27,12 @@ const VERBS: &[&[&str]] = &[
     &["token", "revoke"],
     &["token", "revoke-all"],
     &["events"],
+    &["store"],
+    &["store", "backup"],
+    &["store", "restore"],
+    &["store", "copy"],
+    &["store", "verify"],
+    &["store", "stats"],
 ];
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod faults;
 mod indexes;
+mod layouts;
 mod locks;
 mod operators;
 mod races;

@@ -1,5 +1,8 @@
 //! The SQLite store: the contract, and what concerns its file.
 
+mod crash;
+mod damage;
+mod log;
 mod many;
 mod operators;
 mod update;
@@ -197,6 +200,9 @@ async fn a_file_that_was_moved_away_or_replaced_answers_nobody() {
     issue(&*store, &alice, "token").await;
     fs::rename(file_in(&folder), folder.path().join("elsewhere.db")).unwrap();
     assert!(matches!(store.token(digest("token")).await, Err(StoreError::Unavailable(_))));
+    // Its log is still there, so nobody begins with an empty store by mistake.
+    assert!(refusal(&file_in(&folder)).contains("the file is missing, and beside it is the log"));
+    fs::remove_file(folder.path().join("authgate.db-wal")).unwrap();
     drop(open(&file_in(&folder)));
     assert!(matches!(store.token(digest("token")).await, Err(StoreError::Unavailable(_))));
     assert!(matches!(store.insert_user(new_user("bob")).await, Err(StoreError::Unavailable(_))));
@@ -232,11 +238,14 @@ fn odd_characters_in_the_path_are_no_trouble() {
     assert!(fs::read_dir(folder.path()).unwrap().count() >= 5);
 }
 
+/// It may have held all accounts once.
 #[test]
-fn an_empty_file_becomes_a_store() {
+fn an_empty_file_is_refused_and_stays_as_it_is() {
     let folder = folder();
     fs::write(file_in(&folder), "").unwrap();
-    open(&file_in(&folder));
+    assert!(refusal(&file_in(&folder)).contains("it is empty, which no store ever is"));
+    assert_eq!(fs::read(file_in(&folder)).unwrap(), b"");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
 #[test]

@@ -1,0 +1,93 @@
+//! What operators do with the whole of a store. It needs no [`Auth`]: that opens the store, and one that
+//! is damaged cannot be.
+
+use super::Auth;
+use crate::clock::{Clock, SystemClock};
+use crate::model::event::{Actor, EventName};
+use crate::store::whole::{
+    Finding, Progress, Restore, Restored, Save, Saved, Stats, Whole as Store,
+};
+use crate::store::{Settings, StoreError};
+use std::fmt;
+use std::path::PathBuf;
+use tempfile::NamedTempFile;
+
+/// A store as a whole.
+pub struct WholeStore {
+    clock: SystemClock,
+    store: Store,
+}
+
+impl WholeStore {
+    /// The store that the settings name. Nothing is opened yet.
+    pub fn of(settings: &Settings) -> Result<Self, StoreError> {
+        Ok(Self { clock: SystemClock, store: Store::of(settings)? })
+    }
+
+    /// Saves it to a file, which may take the place of one or not.
+    pub async fn save(
+        &self,
+        to: PathBuf,
+        replaces: bool,
+        progress: Progress<'_>,
+    ) -> Result<Saved, StoreError> {
+        self.store.save(&Save { at: self.clock.now(), replaces, to }, progress).await
+    }
+
+    /// Brings back what was saved to a file.
+    pub async fn restore(
+        &self,
+        from: PathBuf,
+        terms: RestoreTerms,
+        progress: Progress<'_>,
+    ) -> Result<Restored, StoreError> {
+        let RestoreTerms { keeps_tokens, replaces } = terms;
+        let order = Restore { at: self.clock.now(), from, keeps_tokens, replaces };
+        self.store.restore(&order, progress).await
+    }
+
+    /// Puts all that is kept into another store, tokens too. What is changed meanwhile may be missing there.
+    pub async fn copy_to(
+        &self,
+        other: &Self,
+        replaces: bool,
+        progress: Progress<'_>,
+    ) -> Result<(Saved, Restored), StoreError> {
+        let way = NamedTempFile::new().map_err(StoreError::unavailable)?;
+        let saved = self.save(way.path().to_owned(), true, progress).await?;
+        let terms = RestoreTerms { keeps_tokens: true, replaces };
+        let restored = other.restore(way.path().to_owned(), terms, progress).await?;
+        Ok((saved, restored))
+    }
+
+    /// What is wrong with it, mended as far as that can be done safely if it is to be.
+    pub async fn verify(
+        &self,
+        mends: bool,
+        progress: Progress<'_>,
+    ) -> Result<Vec<Finding>, StoreError> {
+        self.store.verify(self.clock.now(), mends, progress).await
+    }
+
+    /// What there is, and how much room it takes.
+    pub async fn stats(&self) -> Result<Stats, StoreError> {
+        self.store.stats(self.clock.now()).await
+    }
+}
+
+/// How what was saved is brought back.
+#[derive(Clone, Copy, Debug)]
+pub struct RestoreTerms {
+    /// Whether tokens and API keys go on, those too that were ended after they were saved.
+    pub keeps_tokens: bool,
+    /// Whether it takes the place of what is there.
+    pub replaces: bool,
+}
+
+impl Auth {
+    /// Tells what an operator did with the whole of the store.
+    pub async fn tell_of_whole(&self, name: EventName, detail: impl fmt::Display) {
+        self.events.record(self.event(name, Actor::CommandLine).with(detail));
+        self.until_kept().await;
+    }
+}

@@ -1,0 +1,161 @@
+//! Reading all that is to be saved, while others change it.
+//!
+//! Nothing holds the whole still. Each user is read with everything of theirs, and read again until
+//! their epoch was the same before and after: so no token is saved that had ended when its user was
+//! read, and none whose epoch is not its user's.
+
+use super::request::Request;
+use super::{RedisStore, keys};
+use crate::clock::Timestamp;
+use crate::model::event::{Event, Trail};
+use crate::model::user::UserId;
+use crate::store::events::Places;
+use crate::store::sqlite::archive::{Archive, KEPT};
+use crate::store::whole::{Portion, Progress};
+use crate::store::{Change, Cursor, StoreError};
+use futures_util::stream::{self, StreamExt};
+use redis::Cmd;
+use std::collections::BTreeSet;
+
+/// How many users are written down at once.
+const CHUNK: usize = 200;
+/// How many are read at once.
+const AT_ONCE: usize = 16;
+/// How often a user is read who ends all their tokens meanwhile.
+const ROUNDS: usize = 16;
+/// How many events of a trail are read at once.
+const EVENTS: usize = 1_000;
+
+impl RedisStore {
+    /// Writes all that is to be saved to an archive. Says what could not be read.
+    pub(in crate::store) async fn export(
+        &self,
+        archive: &mut Archive,
+        now: Timestamp,
+        progress: Progress<'_>,
+    ) -> Result<Vec<String>, StoreError> {
+        self.ask_inspection().await?;
+        let mut warnings = Vec::new();
+        let ids = self.all_users().await?;
+        let ids: Vec<_> = ids.into_iter().collect();
+        let mut done = 0;
+        for chunk in ids.chunks(CHUNK) {
+            let read = |id: UserId| async move { (id, self.portion(id, now).await) };
+            let mut reads = stream::iter(chunk.iter().copied()).map(read).buffered(AT_ONCE);
+            let mut portions = Vec::with_capacity(CHUNK);
+            while let Some((id, outcome)) = reads.next().await {
+                match outcome {
+                    Err(StoreError::Corrupt { what, problem }) => {
+                        warnings.push(format!(
+                            "user {id} is left out: the {what} cannot be read: {problem}"
+                        ));
+                    }
+                    outcome => portions.extend(outcome?),
+                }
+            }
+            drop(reads);
+            archive.add(&portions)?;
+            done += u64::try_from(chunk.len()).unwrap_or(0);
+            progress("users", done);
+        }
+        for kind in KEPT {
+            archive.add_items(&self.list_items(kind, now).await?)?;
+        }
+        self.export_events(archive, progress).await?;
+        let last = Cmd::get(keys::NEXT_USER);
+        let last: Option<u64> = self.link.ask(Request::Command(&last)).await?;
+        archive.give_no_number_to(last.unwrap_or(0).max(ids.last().map_or(0, |id| id.0)))?;
+        Ok(warnings)
+    }
+
+    /// Everyone who has a record. The index knows all of them, as a rule; what it has lost is found by
+    /// looking at every key.
+    pub(super) async fn all_users(&self) -> Result<BTreeSet<UserId>, StoreError> {
+        let mut found = BTreeSet::new();
+        let mut after = None;
+        loop {
+            let ids = self.indexed_after(after, EVENTS).await?;
+            let Some(last) = ids.last() else { break };
+            after = Some(*last);
+            found.extend(ids);
+        }
+        let mut pages = self.pages(&format!("{}*", keys::USER_PREFIX)).await?;
+        while let Some(page) = pages.next().await? {
+            found.extend(page.iter().filter_map(|key| match keys::change(key) {
+                Some(Change::User(id)) => Some(id),
+                _ => None,
+            }));
+        }
+        Ok(found)
+    }
+
+    /// A user with everything of theirs; `None` if they are gone, or were never wholly there.
+    async fn portion(&self, id: UserId, now: Timestamp) -> Result<Option<Portion>, StoreError> {
+        let mut before = self.read_user(id).await?;
+        for round in 0..=ROUNDS {
+            let listed = self.list_tokens(id, now).await?;
+            let Some(user) = self.read_user(id).await? else { return Ok(None) };
+            let is_still = before.is_some_and(|before| before.epoch == user.epoch);
+            if !is_still && round < ROUNDS {
+                before = Some(user);
+                continue;
+            }
+            let mut owners = vec![user.clone()];
+            self.drop_nameless(&mut owners).await?;
+            if owners.is_empty() {
+                return Ok(None);
+            }
+            let mut tokens: Vec<_> =
+                listed.into_iter().map(|one| (one.record, one.about)).collect();
+            tokens.retain(|(record, _)| is_still && record.epoch == user.epoch);
+            let familiar = self.familiar_of(id).await?;
+            return Ok(Some(Portion { familiar, tokens, user }));
+        }
+        Ok(None)
+    }
+
+    async fn familiar_of(&self, id: UserId) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        let all = Cmd::zrange_withscores(keys::familiar(id), 0, -1);
+        let found: Vec<(String, f64)> = self.link.ask(Request::Command(&all)).await?;
+        #[expect(clippy::cast_possible_truncation, reason = "microseconds of this age fit exactly")]
+        let moment = |until: f64| Timestamp::from_micros(until as i64);
+        Ok(found.into_iter().map(|(network, until)| (network, moment(until))).collect())
+    }
+
+    async fn export_events(
+        &self,
+        archive: &mut Archive,
+        progress: Progress<'_>,
+    ) -> Result<(), StoreError> {
+        let mut done = 0;
+        let mut place = beginning();
+        while let Some(events) = self.next_events(&mut place).await? {
+            archive.add_events(&events)?;
+            done += u64::try_from(events.len()).unwrap_or(0);
+            progress("events", done);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn all_events(&self) -> Result<Vec<Event>, StoreError> {
+        let mut all = Vec::new();
+        let mut place = beginning();
+        while let Some(events) = self.next_events(&mut place).await? {
+            all.extend(events);
+        }
+        Ok(all)
+    }
+
+    /// The events after a place, which moves on; `None` once there are none. Some may be there that
+    /// cannot be read.
+    async fn next_events(&self, place: &mut Cursor) -> Result<Option<Vec<Event>>, StoreError> {
+        let news = self.news(Some(place), EVENTS).await?;
+        let is_over = news.place == *place;
+        *place = news.place;
+        Ok((!is_over).then_some(news.events))
+    }
+}
+
+fn beginning() -> Cursor {
+    Places::cursor(Trail::ALL.into_iter().map(|trail| (trail, "0-0".to_owned())))
+}

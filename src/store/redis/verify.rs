@@ -1,0 +1,295 @@
+//! What is wrong with what Redis holds. Every key is looked at, and what is found wrong is looked at once
+//! more a moment later: what is on its way is not wrong.
+
+use super::index_entries::Entries;
+use super::request::Request;
+use super::{RedisStore, keys};
+use crate::clock::Timestamp;
+use crate::model::user::{User, UserId, Username};
+use crate::store::whole::{Finding, Mend, Progress};
+use crate::store::{Change, ItemKind, StoreError};
+use redis::{Cmd, pipe};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// How long what is on its way may take.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How many users are looked at in one go.
+const COUNT: usize = 500;
+
+/// What was found wrong, with how to mend it where that is not the sweep's.
+pub(super) type Found = BTreeMap<Finding, Option<Cmd>>;
+
+/// The keys of a page, by what they are of.
+#[derive(Default)]
+struct Page {
+    names: Vec<String>,
+    tokens: Vec<String>,
+    unknown: Vec<String>,
+    /// Users, and those of whom there is a list of tokens or notes.
+    users: BTreeSet<UserId>,
+    lists: BTreeSet<UserId>,
+}
+
+impl RedisStore {
+    pub(in crate::store) async fn verify(
+        &self,
+        now: Timestamp,
+        mends: bool,
+        progress: Progress<'_>,
+    ) -> Result<Vec<Finding>, StoreError> {
+        self.ask_version().await?;
+        self.make_newest().await?;
+        let mut found = self.look_through(now, progress).await?;
+        if !found.is_empty() {
+            found = self.look_again(found, now, progress).await?;
+        }
+        if !mends || found.keys().all(|finding| finding.mend == Mend::No) {
+            return Ok(found.into_keys().collect());
+        }
+        for command in found.values().flatten() {
+            self.link.ask::<()>(Request::Command(command)).await?;
+        }
+        self.sweep_users(now).await?;
+        let left = self.look_through(now, progress).await?;
+        let mark = |finding: Finding| {
+            let is_left = left.contains_key(&finding);
+            if is_left { finding } else { Finding { mend: Mend::Done, ..finding } }
+        };
+        Ok(found.into_keys().map(mark).collect())
+    }
+
+    async fn look_again(
+        &self,
+        mut found: Found,
+        now: Timestamp,
+        progress: Progress<'_>,
+    ) -> Result<Found, StoreError> {
+        tokio::time::sleep(PAUSE).await;
+        let again = self.look_through(now, progress).await?;
+        found.retain(|finding, _| again.contains_key(finding));
+        Ok(found)
+    }
+
+    async fn look_through(
+        &self,
+        now: Timestamp,
+        progress: Progress<'_>,
+    ) -> Result<Found, StoreError> {
+        let mut found = Found::new();
+        let mut last_number = 0;
+        let mut seen = 0;
+        let mut pages = self.pages("authgate:*").await?;
+        while let Some(names) = pages.next().await? {
+            seen += u64::try_from(names.len()).unwrap_or(0);
+            let page = Page::of(names);
+            last_number = last_number.max(page.users.last().map_or(0, |id| id.0));
+            self.look_at(page, now, &mut found).await?;
+            progress("keys", seen);
+        }
+        self.look_at_items(&mut found).await?;
+        self.look_at_whole(last_number, &mut found).await?;
+        Ok(found)
+    }
+
+    async fn look_at(
+        &self,
+        page: Page,
+        now: Timestamp,
+        found: &mut Found,
+    ) -> Result<(), StoreError> {
+        let unknown = page.unknown.iter();
+        found.extend(
+            unknown.map(|key| (Finding::serious(format!("nobody knows the key {key}")), None)),
+        );
+        self.look_at_users(&page.users.into_iter().collect::<Vec<_>>(), found).await?;
+        self.look_at_names(&page.names, found).await?;
+        self.look_at_tokens(&page.tokens, found).await?;
+        self.look_at_lists(&page.lists.into_iter().collect::<Vec<_>>(), now, found).await
+    }
+
+    async fn look_at_users(&self, ids: &[UserId], found: &mut Found) -> Result<(), StoreError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let (users, unreadable) = self.read_users(ids).await?;
+        for id in unreadable {
+            found.insert(Finding::serious(format!("user {id} cannot be read")), None);
+        }
+        let mut owners = users.clone();
+        self.drop_nameless(&mut owners).await?;
+        for user in &users {
+            let id = user.id;
+            if !user.username.is_sound() {
+                found.insert(
+                    Finding::serious(format!("user {id} has a name that no user can have")),
+                    None,
+                );
+            } else if !owners.iter().any(|owner| owner.id == id) {
+                let words = format!(
+                    "user {id} does not own their name, {}: nobody can log in as them; if that is a user \
+                     of yours, set {} to {id}, else `authgate user delete id:{id}`",
+                    user.username,
+                    keys::name(&user.username)
+                );
+                found.insert(Finding::serious(words), None);
+            }
+        }
+        self.look_at_indexes(&users, found).await
+    }
+
+    async fn look_at_indexes(&self, users: &[User], found: &mut Found) -> Result<(), StoreError> {
+        let mut look = pipe();
+        for user in users {
+            look.zscore(keys::USERS, user.id.0);
+        }
+        if users.is_empty() {
+            return Ok(());
+        }
+        let scores: Vec<Option<f64>> = self.link.ask(Request::Batch(&look)).await?;
+        for (user, _) in users.iter().zip(scores).filter(|(_, score)| score.is_none()) {
+            let words = format!("user {} is not among the users", user.id);
+            let add = Cmd::zadd(keys::USERS, user.id.0, user.id.0);
+            found.insert(Finding::mendable(words), Some(add));
+        }
+        let ids: Vec<_> = users.iter().map(|user| user.id).collect();
+        let entries: Vec<Entries> = self.present_entries(&ids).await?;
+        if self.what_is_wrong(&entries).await?.is_empty() {
+            return Ok(());
+        }
+        for one in entries.chunks(1) {
+            if !self.what_is_wrong(one).await?.is_empty() {
+                let id = one.first().map_or(UserId(0), |entry| entry.id);
+                let words =
+                    format!("user {id} is not found as they are: an index says something else");
+                found.insert(Finding::mendable(words), None);
+            }
+        }
+        Ok(())
+    }
+
+    async fn look_at_names(&self, names: &[String], found: &mut Found) -> Result<(), StoreError> {
+        let reads: Vec<_> = names.iter().map(|key| Cmd::get(key.as_str())).collect();
+        let owners: Vec<Option<Option<u64>>> = self.each_readable(&reads).await?;
+        for (key, owner) in names.iter().zip(owners) {
+            let name = keys::named(key).unwrap_or_default();
+            let Some(owner) = owner else {
+                found.insert(
+                    Finding::serious(format!("the owner of the name {name} cannot be read")),
+                    None,
+                );
+                continue;
+            };
+            let Some(owner) = owner.map(UserId) else { continue };
+            // One who cannot be read is told of as such.
+            let Ok(user) = self.read_user(owner).await else { continue };
+            let is_so = user.is_some_and(|user| user.username == Username::stored(name.to_owned()));
+            if !is_so {
+                let words =
+                    format!("the name {name} is of user {owner}, who is not there or has another");
+                let free = Cmd::del(key.as_str());
+                found.insert(Finding::mendable(words), Some(free));
+            }
+        }
+        Ok(())
+    }
+
+    async fn look_at_items(&self, found: &mut Found) -> Result<(), StoreError> {
+        for kind in ItemKind::ALL {
+            let all = Cmd::hgetall(keys::items(kind));
+            let items = self.each_readable::<BTreeMap<Vec<u8>, Vec<u8>>>(&[all]).await?;
+            let Some(Some(items)) = items.into_iter().next() else {
+                let words =
+                    format!("what should be items of kind {} is something else", kind.as_str());
+                found.insert(Finding::serious(words), None);
+                continue;
+            };
+            for (key, text) in items {
+                let read = super::items::read_raw(kind, &key, &text);
+                let shown: String = hex::encode(&key).chars().take(16).collect();
+                let Some(item) = read else {
+                    let words =
+                        format!("an item of kind {} cannot be read: {shown}…", kind.as_str());
+                    found.insert(Finding::serious(words), None);
+                    continue;
+                };
+                let Some(owner) = item.owner else { continue };
+                if !self.is_there(owner).await? {
+                    let kind = kind.as_str();
+                    let words = format!(
+                        "an item of kind {kind} is of user {owner}, who is not there: {shown}…"
+                    );
+                    found.insert(Finding::mendable(words), None);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn is_there(&self, id: UserId) -> Result<bool, StoreError> {
+        self.link.ask(Request::Command(&Cmd::exists(keys::user(id)))).await
+    }
+
+    async fn look_at_whole(&self, last: u64, found: &mut Found) -> Result<(), StoreError> {
+        let given: Option<u64> =
+            self.link.ask(Request::Command(&Cmd::get(keys::NEXT_USER))).await?;
+        if given.unwrap_or(0) < last {
+            let words =
+                format!("the next user would get a number up to {last}, which is given already");
+            found.insert(Finding::mendable(words), Some(Cmd::set(keys::NEXT_USER, last)));
+        }
+        let mut after = None;
+        loop {
+            let ids = self.indexed_after(after, COUNT).await?;
+            let Some(last) = ids.last() else { return Ok(()) };
+            after = Some(*last);
+            let mut look = pipe();
+            for id in &ids {
+                look.exists(keys::user(*id));
+            }
+            let exist: Vec<bool> = self.link.ask(Request::Batch(&look)).await?;
+            for (id, _) in ids.iter().zip(exist).filter(|(_, exists)| !exists) {
+                found.insert(
+                    Finding::mendable(format!("user {id} is among the users, and not there")),
+                    None,
+                );
+            }
+        }
+    }
+}
+
+impl Page {
+    fn of(names: Vec<String>) -> Self {
+        let mut page = Self::default();
+        for key in names {
+            match keys::kind(&key) {
+                Some("user") => match keys::change(&key) {
+                    Some(Change::User(id)) => drop(page.users.insert(id)),
+                    _ => page.unknown.push(short(&key)),
+                },
+                Some("token") => match keys::change(&key) {
+                    Some(Change::Token(_)) => page.tokens.push(key),
+                    _ => page.unknown.push(short(&key)),
+                },
+                Some("tokens" | "token-notes") => match keys::numbered(&key) {
+                    Some(id) => drop(page.lists.insert(id)),
+                    None => page.unknown.push(short(&key)),
+                },
+                Some("name") => page.names.push(key),
+                Some(_) => {}
+                None => page.unknown.push(short(&key)),
+            }
+        }
+        page
+    }
+}
+
+/// No more of a key than tells it: what nobody knows may hold anything.
+fn short(key: &str) -> String {
+    const MOST: usize = 40;
+    let plain = key.replace(char::is_control, "\u{fffd}");
+    match plain.char_indices().nth(MOST) {
+        None => plain,
+        Some((end, _)) => format!("{}…", plain.get(..end).unwrap_or_default()),
+    }
+}

@@ -1,0 +1,316 @@
+//! A file that all is saved to: made beside its place, read once it is there.
+
+use super::file::SCHEMA;
+use super::trouble::Trouble;
+use super::{events, file, items, make, rows, tokens, verify};
+use crate::clock::Timestamp;
+use crate::model::event::Event;
+use crate::model::user::{User, UserId};
+use crate::store::whole::{Contents, Portion};
+use crate::store::{EventBounds, Item, ItemKind, NewToken, StoreError};
+use rusqlite::{Connection, params};
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
+
+/// What is saved of the items. The others are of no use later: who is signed in at the console, and who
+/// may make the first operator.
+pub(in crate::store) const KEPT: [ItemKind; 3] =
+    [ItemKind::ApiKey, ItemKind::Network, ItemKind::Totp];
+
+/// A file that is not there yet.
+pub(in crate::store) struct Draft {
+    file: NamedTempFile,
+    replaces: bool,
+    to: PathBuf,
+}
+
+impl Draft {
+    /// Begins a file beside its place. Refused if something is there that is not to be replaced.
+    pub(in crate::store) fn beside(to: &Path, replaces: bool) -> Result<Self, StoreError> {
+        if !replaces && fs::symlink_metadata(to).is_ok() {
+            return Err(is_there(to));
+        }
+        let file = make::draft_beside(to).map_err(|trouble| cannot_write(to, &trouble))?;
+        Ok(Self { file, replaces, to: to.to_owned() })
+    }
+
+    /// Makes an archive that has nothing yet.
+    pub(in crate::store) fn make(self) -> Result<Archive, StoreError> {
+        let made = || {
+            let mut db = file::connect(self.file.path())?;
+            file::install(&mut db)?;
+            // It is on the disk once, before it gets its name.
+            db.pragma_update(None, "synchronous", "off")?;
+            // What is taken out of it leaves no trace.
+            db.pragma_update(None, "secure_delete", true)?;
+            Ok(db)
+        };
+        let db = made().map_err(|trouble: Trouble| cannot_write(&self.to, &trouble))?;
+        Ok(Archive { db, draft: Some(self), older: None })
+    }
+
+    /// Makes an archive of all that is in a file at this moment, while others write to it.
+    pub(in crate::store) fn copy_of(self, path: &Path) -> Result<Archive, StoreError> {
+        let (source, _) = file::look(path)?;
+        // The copy's indexes are made anew, and would hide what is wrong with it.
+        refuse_damaged(&source, path)?;
+        let place = self.file.path().to_str().ok_or_else(|| {
+            StoreError::Unsuitable(format!("{} is not a path in UTF-8", self.to.display()))
+        })?;
+        source
+            .execute("VACUUM INTO ?1", [place])
+            .map_err(|error| copying(path, &self.to, error))?;
+        drop(source);
+        let archive = self.make()?;
+        // Neither do sessions end later because they were saved, nor does a code open the door again.
+        let sql = "DELETE FROM items WHERE kind NOT IN ('api_key', 'network', 'totp')";
+        archive.db.execute(sql, [])?;
+        archive.db.execute("DELETE FROM limits", [])?;
+        archive.db.execute("DELETE FROM counts", [])?;
+        Ok(archive)
+    }
+}
+
+fn copying(from: &Path, to: &Path, error: rusqlite::Error) -> StoreError {
+    let is_of_the_source = |code| {
+        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseCorrupt, DatabaseLocked, NotADatabase};
+        matches!(code, DatabaseBusy | DatabaseCorrupt | DatabaseLocked | NotADatabase)
+    };
+    if error.sqlite_error_code().is_some_and(is_of_the_source) {
+        return Trouble::Sqlite(error).reading(from);
+    }
+    cannot_write(to, &Trouble::Sqlite(error))
+}
+
+fn refuse_damaged(db: &Connection, path: &Path) -> Result<(), StoreError> {
+    let damage = verify::damage(db).map_err(|error| Trouble::Sqlite(error).reading(path))?;
+    let damage = damage.into_iter().next();
+    damage.map_or(Ok(()), |first| Err(Trouble::Damaged(first).reading(path)))
+}
+
+fn is_there(path: &Path) -> StoreError {
+    StoreError::Unsuitable(format!("{} is there already; --force replaces it", path.display()))
+}
+
+fn cannot_write(path: &Path, trouble: &Trouble) -> StoreError {
+    StoreError::Unsuitable(format!("cannot write {}: {trouble}", path.display()))
+}
+
+/// What is saved, to be written to or read.
+pub(in crate::store) struct Archive {
+    pub(super) db: Connection,
+    /// While it is written.
+    draft: Option<Draft>,
+    /// Where it was brought up to date, if the file is of an older version.
+    older: Option<NamedTempFile>,
+}
+
+impl Archive {
+    /// Opens a file to bring back what is in it. Refused if anything is wrong with it.
+    pub(in crate::store) fn open_whole(path: &Path) -> Result<Self, StoreError> {
+        let (mut db, version) = file::look(path)?;
+        let mut older = None;
+        if version < SCHEMA {
+            let draft = NamedTempFile::new().map_err(StoreError::unavailable)?;
+            let place = draft.path().to_string_lossy();
+            db.execute("VACUUM INTO ?1", [place])
+                .map_err(|error| Trouble::Sqlite(error).reading(path))?;
+            let updated = || {
+                let mut db = file::connect(draft.path())?;
+                file::install(&mut db)?;
+                Ok(db)
+            };
+            db = updated().map_err(|trouble: Trouble| trouble.reading(path))?;
+            older = Some(draft);
+        }
+        refuse_damaged(&db, path)?;
+        Ok(Self { db, draft: None, older })
+    }
+
+    /// Where SQLite finds it, for another connection to read from.
+    pub(super) fn place(&self) -> Option<&str> {
+        match &self.older {
+            Some(older) => older.path().to_str(),
+            None => self.db.path(),
+        }
+    }
+
+    /// Adds users with everything of theirs.
+    pub(in crate::store) fn add(&mut self, portions: &[Portion]) -> Result<(), StoreError> {
+        let step = self.db.transaction()?;
+        for portion in portions {
+            add_one(&step, portion)?;
+        }
+        Ok(step.commit()?)
+    }
+
+    /// Adds items.
+    pub(in crate::store) fn add_items(&mut self, found: &[Item]) -> Result<(), StoreError> {
+        let step = self.db.transaction()?;
+        found.iter().try_for_each(|item| items::put(&step, item))?;
+        Ok(step.commit()?)
+    }
+
+    /// Adds events.
+    pub(in crate::store) fn add_events(&mut self, found: &[Event]) -> Result<(), StoreError> {
+        let step = self.db.transaction()?;
+        let all = EventBounds { most: u64::MAX, since: Timestamp::from_micros(i64::MIN) };
+        events::keep(&step, found, all)?;
+        Ok(step.commit()?)
+    }
+
+    /// Sees to it that no number up to this one is given to another user.
+    pub(in crate::store) fn give_no_number_to(&self, last: u64) -> Result<(), StoreError> {
+        note_last_number(&self.db, rows::integer(last))
+    }
+
+    /// Writes down when and of what it was made.
+    pub(in crate::store) fn mark(&self, at: Timestamp, from: &str) -> Result<(), StoreError> {
+        let value = serde_json::json!({ "at": at.micros(), "from": from }).to_string();
+        let sql = "INSERT INTO items (kind, key, value) VALUES ('backup', 'made', ?1)";
+        rows::execute(&self.db, sql, [value]).map(drop)
+    }
+
+    /// What is in it.
+    pub(in crate::store) fn contents(&self) -> Result<Contents, StoreError> {
+        let count = |what: &str| -> Result<u64, StoreError> {
+            let sql = format!("SELECT count(*) FROM {what}");
+            let number: i64 = self.db.query_row(&sql, [], |row| row.get(0))?;
+            Ok(u64::try_from(number).unwrap_or(0))
+        };
+        let sql = "SELECT value FROM items WHERE kind = 'backup' AND key = 'made'";
+        let mark: Option<String> = rows::first(&self.db, sql, [], |row| Ok(row.get(0)?))?;
+        let mark = mark.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok());
+        Ok(Contents {
+            at: mark.and_then(|mark| mark.get("at")?.as_i64()).map(Timestamp::from_micros),
+            events: count("events")?,
+            items: count("items WHERE kind IN ('api_key', 'network', 'totp')")?,
+            tokens: count("tokens")?,
+            users: count("users")?,
+        })
+    }
+
+    /// The last number that was given to a user.
+    pub(in crate::store) fn last_number(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT max(ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'users'), 0),
+                              ifnull((SELECT max(id) FROM users), 0)) AS last";
+        Ok(rows::first(&self.db, sql, [], |row| rows::count(row, "last"))?.unwrap_or(0))
+    }
+
+    /// Some of the users with a number above this, with everything of theirs; of one whose record cannot
+    /// be read, the number.
+    pub(in crate::store) fn portions(
+        &self,
+        after: Option<UserId>,
+        most: usize,
+    ) -> Result<Vec<Result<Portion, UserId>>, StoreError> {
+        let sql = "SELECT * FROM users WHERE id > ?1 ORDER BY id LIMIT ?2";
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let columns = params![after.unwrap_or(UserId(0)), most];
+        let users = rows::all(&self.db, sql, columns, rows::user_or_number)?;
+        users.into_iter().map(|user| self.portion(user)).collect()
+    }
+
+    fn portion(&self, user: Result<User, UserId>) -> Result<Result<Portion, UserId>, StoreError> {
+        let user = match user {
+            Ok(user) => user,
+            Err(id) => return Ok(Err(id)),
+        };
+        let sql =
+            "SELECT tokens.*, ?2 AS username FROM tokens WHERE user_id = ?1 AND user_epoch = ?3";
+        let columns = params![user.id, user.username.as_str(), rows::integer(user.epoch)];
+        let listed = rows::all(&self.db, sql, columns, rows::listed_token)?;
+        let tokens = listed.into_iter().map(|one| (one.record, one.about)).collect();
+        let sql = "SELECT network, forget FROM familiar WHERE user_id = ?1";
+        let familiar = rows::all(&self.db, sql, [user.id], |row| {
+            Ok((row.get(0)?, Timestamp::from_micros(row.get(1)?)))
+        })?;
+        Ok(Ok(Portion { familiar, tokens, user }))
+    }
+
+    /// The items of a kind.
+    pub(in crate::store) fn items(&self, kind: ItemKind) -> Result<Vec<Item>, StoreError> {
+        let found = items::list(&self.db, kind, Timestamp::from_micros(0))?;
+        Ok(found.into_iter().filter_map(Result::ok).collect())
+    }
+
+    /// All events, in their order.
+    pub(in crate::store) fn events(&self) -> Result<Vec<Event>, StoreError> {
+        let found = events::all(&self.db)?;
+        Ok(found)
+    }
+
+    /// Puts it in its place, whole and on the disk, and says how many bytes it has.
+    pub(in crate::store) fn finish(self) -> Result<u64, StoreError> {
+        let Self { db, draft, .. } = self;
+        let Some(Draft { file, replaces, to }) = draft else { return Ok(0) };
+        let finish = || {
+            if let Some(damage) = verify::damage(&db)?.first() {
+                return Err(Trouble::Damaged(damage.clone()));
+            }
+            db.close().map_err(|(_, error)| error)?;
+            let bytes = file.as_file().metadata().map_err(Trouble::File)?.len();
+            file.as_file().sync_all().map_err(Trouble::File)?;
+            Ok((file, bytes))
+        };
+        let (file, bytes) = finish().map_err(|trouble: Trouble| cannot_write(&to, &trouble))?;
+        put(file, &to, replaces)?;
+        make::sync_folder(&to).map_err(|error| cannot_write(&to, &Trouble::File(error)))?;
+        Ok(bytes)
+    }
+}
+
+fn put(file: NamedTempFile, to: &Path, replaces: bool) -> Result<File, StoreError> {
+    let put = if replaces { file.persist(to) } else { file.persist_noclobber(to) };
+    put.map_err(|error| match error.error.kind() {
+        io::ErrorKind::AlreadyExists => is_there(to),
+        _ => cannot_write(to, &Trouble::File(error.error)),
+    })
+}
+
+/// A number is given to a later user only: one who has it already, or has the same name, was deleted
+/// while this was made.
+fn add_one(db: &Connection, portion: &Portion) -> Result<(), StoreError> {
+    let Portion { familiar, tokens: found, user } = portion;
+    let sql = "DELETE FROM users WHERE username = ?1 OR id = ?2";
+    rows::execute(db, sql, params![user.username.as_str(), user.id])?;
+    let sql = "INSERT INTO users (id, username, email, password, is_active, is_staff, joined,
+                                  last_login, epoch, must_change)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    let columns = params![
+        user.id,
+        user.username.as_str(),
+        user.email.as_str(),
+        user.password.expose(),
+        user.is_active,
+        user.is_staff,
+        user.joined,
+        user.last_login,
+        rows::integer(user.epoch),
+        user.must_change,
+    ];
+    rows::execute(db, sql, columns)?;
+    for (record, about) in found {
+        let about = about.clone();
+        tokens::insert(
+            db,
+            &NewToken { about, record: record.clone(), limit: None, is_login: false },
+        )?;
+    }
+    for (network, until) in familiar {
+        let sql = "INSERT OR REPLACE INTO familiar (user_id, network, forget) VALUES (?1, ?2, ?3)";
+        rows::execute(db, sql, params![user.id, network, until])?;
+    }
+    Ok(())
+}
+
+/// Has numbers up to this one given to nobody any more.
+pub(super) fn note_last_number(db: &Connection, last: i64) -> Result<(), StoreError> {
+    let sql = "UPDATE sqlite_sequence SET seq = max(seq, ?1) WHERE name = 'users'";
+    if rows::execute(db, sql, [last])? == 0 {
+        rows::execute(db, "INSERT INTO sqlite_sequence (name, seq) VALUES ('users', ?1)", [last])?;
+    }
+    Ok(())
+}

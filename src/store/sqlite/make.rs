@@ -1,0 +1,69 @@
+//! Making a new file: whole, or not at all.
+
+use super::file;
+use super::trouble::Trouble;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
+
+/// Makes the file unless it is there. Its place is never taken by one that is not whole, so that an
+/// empty file is always one that something has happened to.
+pub(super) fn if_missing(path: &Path) -> Result<(), Trouble> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(Trouble::File(error)),
+    }
+    if has_log(path) {
+        return Err(Trouble::LeftLog(log_of(path)));
+    }
+    let draft = draft_beside(path)?;
+    let mut db = file::connect(draft.path())?;
+    file::install(&mut db)?;
+    drop(db);
+    match draft.persist_noclobber(path) {
+        Ok(made) => {
+            tracing::warn!(path = %path.display(), "there was no store: made a new one");
+            made.sync_all().and_then(|()| sync_folder(path)).map_err(Trouble::File)
+        }
+        // Another process was faster.
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(Trouble::File(error.error)),
+    }
+}
+
+/// A file beside the one that it will be, for its owner alone. It is gone when it is dropped.
+pub(super) fn draft_beside(path: &Path) -> Result<NamedTempFile, Trouble> {
+    let draft =
+        tempfile::Builder::new().prefix(".authgate-").suffix(".part").tempfile_in(folder_of(path));
+    draft.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Trouble::NoFolder(path.parent().unwrap_or(path).to_owned()),
+        _ => Trouble::File(error),
+    })
+}
+
+/// Has the names in the file's folder on the disk.
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(folder_of(path))?.sync_all()
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Whether there is something in the file's write-ahead log.
+pub(super) fn has_log(path: &Path) -> bool {
+    fs::metadata(log_of(path)).is_ok_and(|found| found.len() > 0)
+}
+
+/// Where the file's write-ahead log is.
+pub(super) fn log_of(path: &Path) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push("-wal");
+    name.into()
+}

@@ -1,0 +1,189 @@
+//! What is wrong with a file.
+
+use super::file::SCHEMA;
+use super::{file, rows};
+use crate::model::user::UserId;
+use crate::store::StoreError;
+use crate::store::whole::{Finding, Mend};
+use rusqlite::{Connection, TransactionBehavior, params};
+use std::path::Path;
+use std::time::Duration;
+
+/// The most findings of a kind that are told.
+const MOST: u32 = 100;
+
+/// Goes through a file, which gateways may use meanwhile, and mends what can be mended.
+pub(in crate::store) fn verify(path: &Path, mends: bool) -> Result<Vec<Finding>, StoreError> {
+    let (db, version) = file::look(path)?;
+    if version < SCHEMA {
+        // What else there is to look at has another form.
+        return Ok(serious(damage(&db)?));
+    }
+    let found = findings(&db)?;
+    drop(db);
+    if !mends || found.iter().all(|finding| finding.mend == Mend::No) {
+        return Ok(found);
+    }
+    mend(path)?;
+    let (db, _) = file::look(path)?;
+    let left = findings(&db)?;
+    let told = found.into_iter().filter(|finding| !left.contains(finding));
+    let done = told.map(|finding| Finding { mend: Mend::Done, ..finding });
+    Ok(done.chain(left.iter().cloned()).collect())
+}
+
+/// All that is wrong with a file of this version.
+pub(super) fn findings(db: &Connection) -> Result<Vec<Finding>, StoreError> {
+    let damage = damage(db)?;
+    let mut found = serious(damage);
+    for finding in &mut found {
+        if is_of_an_index(&finding.words) {
+            finding.mend = Mend::Possible;
+        }
+    }
+    // What cannot be gone through is damaged, which is told already.
+    for look in [unreadable, mendable] {
+        match look(db, &mut found) {
+            Err(StoreError::Corrupt { what: "database", .. }) if !found.is_empty() => {}
+            looked => looked?,
+        }
+    }
+    Ok(found)
+}
+
+fn serious(words: Vec<String>) -> Vec<Finding> {
+    words.into_iter().map(Finding::serious).collect()
+}
+
+/// What SQLite itself finds.
+pub(super) fn damage(db: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut found = lines(db, &format!("PRAGMA integrity_check({MOST})"), |row| row.get(0))?;
+    found.retain(|line| line != "ok");
+    // It says several things in one line.
+    let mut found: Vec<String> =
+        found.iter().flat_map(|text| text.lines()).map(|line| line.trim().to_owned()).collect();
+    found.retain(|line| !line.is_empty() && !line.starts_with("*** in database"));
+    Ok(found)
+}
+
+fn lines(
+    db: &Connection,
+    sql: &str,
+    read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<String>,
+) -> rusqlite::Result<Vec<String>> {
+    let mut statement = db.prepare(sql)?;
+    let found = statement.query_map([], read).and_then(Iterator::collect);
+    match found {
+        // What is damaged that much cannot even be gone through.
+        Err(error) if is_damage(&error) => Ok(vec![error.to_string()]),
+        found => found,
+    }
+}
+
+fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
+}
+
+/// As SQLite says it of what an index has too much or too little of.
+fn is_of_an_index(words: &str) -> bool {
+    words.contains("missing from index") || words.contains("entries in index")
+}
+
+/// What this program cannot make sense of. Nobody is let in by it.
+fn unreadable(db: &Connection, found: &mut Vec<Finding>) -> Result<(), StoreError> {
+    let mut statement = db.prepare("SELECT * FROM users ORDER BY id")?;
+    let mut users = statement.query([])?;
+    while let Some(row) = users.next()? {
+        let id = UserId(rows::count(row, "id")?);
+        match rows::user(row) {
+            Ok(user) if user.username.is_sound() => {}
+            Ok(_) => {
+                let words = format!("user {id} has a name that no user can have");
+                found.push(Finding::serious(words));
+            }
+            Err(StoreError::Corrupt { problem, .. }) => {
+                found.push(Finding::serious(format!("user {id} cannot be read: {problem}")));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let sql = "SELECT kind, substr(hex(key), 1, 16) FROM items
+               WHERE kind IN ('api_key', 'network', 'session', 'totp') AND NOT json_valid(value)
+               LIMIT ?1";
+    for (kind, key) in pairs(db, sql)? {
+        found.push(Finding::serious(format!("an item of kind {kind} cannot be read: {key}…")));
+    }
+    Ok(())
+}
+
+/// What is not as it should be and can be brought in order.
+fn mendable(db: &Connection, found: &mut Vec<Finding>) -> Result<(), StoreError> {
+    for (digest, user) in pairs(db, &format!("{NO_USER} LIMIT ?1"))? {
+        found.push(Finding::mendable(format!(
+            "token {digest}… is of user {user}, who is not there"
+        )));
+    }
+    for (digest, user) in pairs(db, &format!("{TOO_LATE} LIMIT ?1"))? {
+        let words =
+            format!("token {digest}… of user {user} would be good once they end all tokens");
+        found.push(Finding::mendable(words));
+    }
+    for (user, count) in pairs(db, &format!("{MISCOUNTED} LIMIT ?1"))? {
+        found.push(Finding::mendable(format!("user {user} is counted with {count} tokens")));
+    }
+    for (kind, owner) in pairs(db, &format!("{NO_OWNER} LIMIT ?1"))? {
+        let words = format!("an item of kind {kind} is of user {owner}, who is not there");
+        found.push(Finding::mendable(words));
+    }
+    Ok(())
+}
+
+const NO_USER: &str = "SELECT lower(substr(hex(digest), 1, 16)), user_id FROM tokens
+                       WHERE user_id NOT IN (SELECT id FROM users)";
+const TOO_LATE: &str = "SELECT lower(substr(hex(digest), 1, 16)), user_id
+                        FROM users JOIN tokens ON user_id = id AND user_epoch > epoch";
+const MISCOUNTED: &str = "SELECT id, tokens FROM users
+                          WHERE tokens <> (SELECT count(*) FROM tokens WHERE user_id = id)";
+const NO_OWNER: &str =
+    "SELECT kind, owner FROM items WHERE owner IS NOT NULL AND owner NOT IN (SELECT id FROM users)";
+
+/// Two words of each row.
+fn pairs(db: &Connection, sql: &str) -> Result<Vec<(String, String)>, StoreError> {
+    let sql = format!(
+        "SELECT CAST(one AS TEXT), CAST(other AS TEXT) FROM (
+                           SELECT NULL AS one, NULL AS other WHERE FALSE UNION ALL
+                           SELECT * FROM ({sql}))"
+    );
+    rows::all(db, &sql, [MOST], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// Nothing that nobody could reach is brought within reach: tokens and items go, indexes are made anew of
+/// what they are indexes of.
+fn mend(path: &Path) -> Result<(), StoreError> {
+    let mut db = file::open(path)?;
+    db.busy_timeout(Duration::from_secs(10))?;
+    let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // A step of its own for what may fail: an index cannot be made where two rows are equal.
+    for sql in [
+        "REINDEX",
+        "DELETE FROM tokens WHERE user_id NOT IN (SELECT id FROM users)",
+        "DELETE FROM tokens
+         WHERE user_epoch > (SELECT epoch FROM users WHERE id = user_id)",
+        "UPDATE users SET tokens = (SELECT count(*) FROM tokens WHERE user_id = id)
+         WHERE tokens <> (SELECT count(*) FROM tokens WHERE user_id = id)",
+        "DELETE FROM items WHERE owner IS NOT NULL AND owner NOT IN (SELECT id FROM users)",
+    ] {
+        step.execute_batch("SAVEPOINT one")?;
+        if let Err(error) = step.execute(sql, params![]) {
+            if !is_damage(&error)
+                && error.sqlite_error_code() != Some(rusqlite::ErrorCode::ConstraintViolation)
+            {
+                return Err(error.into());
+            }
+            step.execute_batch("ROLLBACK TO one")?;
+        }
+        step.execute_batch("RELEASE one")?;
+    }
+    Ok(step.commit()?)
+}

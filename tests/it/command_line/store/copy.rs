@@ -1,0 +1,41 @@
+//! From one kind of store into the other.
+
+use super::*;
+
+#[test]
+fn a_copy_into_redis_and_back_has_all_users_tokens_and_notes() {
+    let redis = RedisServer::start();
+    let (mut gateway, _) = gateway("");
+    gateway.run(&["user", "create", "ada", "--staff", "--generate"]).done();
+    gateway.run(&["user", "create", "Ünal", "--generate", "--must-change"]).done();
+    gateway.run(&["token", "create", "ada", "--name", "for ever", "--lifetime", "never"]).done();
+    let token = gateway.register("bob");
+    gateway.run(&["user", "deactivate", "Ünal"]).done();
+    gateway.run(&["user", "create", "gone", "--generate"]).done();
+    gateway.run(&["user", "delete", "gone"]).done();
+    gateway.kill();
+    let list = |gateway: &Gateway| {
+        let one = gateway.run(&["user", "list", "--json"]).done().json();
+        let other = gateway.run(&["token", "list", "--json"]).done().json();
+        (one, other)
+    };
+    let before = list(&gateway);
+    gateway.run(&["store", "copy", &redis.url()]).done();
+    let routes = crate::harness::gateway::route("/app", "user");
+    gateway.configure(&(redis.settings() + &routes));
+    assert_eq!(list(&gateway), before);
+    gateway.run(&["store", "verify"]).done();
+    gateway.restart();
+    assert_eq!(gateway.status_of(&token), 502);
+    gateway.register("zoe");
+    assert_eq!(gateway.run(&["user", "show", "zoe", "--json"]).done().json()["id"], 5);
+    gateway.run(&["user", "delete", "zoe"]).done();
+    gateway.kill();
+    let back = format!("sqlite:{}", gateway.folder().join("back.db").display());
+    gateway.run(&["store", "copy", &back]).done();
+    gateway.configure(&format!("[store]\nurl = \"{back}\"\n{routes}"));
+    assert_eq!(list(&gateway), before);
+    gateway.restart();
+    assert_eq!(gateway.status_of(&token), 502);
+    assert!(gateway.run(&["events"]).done().says("user_deactivated"));
+}

@@ -1,0 +1,152 @@
+//! Bringing back.
+
+use super::*;
+use crate::harness::eventually;
+
+fn restore(gateway: &Gateway, file: &std::path::Path, flags: &[&str]) -> Outcome {
+    gateway.run(&[&["store", "restore", file.to_str().unwrap()], flags].concat())
+}
+
+#[test]
+fn a_restore_beside_a_gateway_holds_at_its_next_request_and_ends_all_tokens() {
+    let (gateway, file) = gateway("");
+    let old = gateway.register("ada");
+    back_up(&gateway, &file).done();
+    let later = gateway.login("ada");
+    gateway.register("eve");
+    assert_eq!(gateway.status_of(&later), 502);
+    let said = restore(&gateway, &file, &["--replace", "--yes"]).done();
+    assert!(said.says("All tokens and API keys have ended"), "{said:?}");
+    eventually("the end of tokens", || (gateway.status_of(&later) == 401).then_some(()));
+    assert_eq!(gateway.status_of(&old), 401);
+    assert_eq!(gateway.try_login("eve").status, 400);
+    let token = gateway.login("ada");
+    assert_eq!(gateway.status_of(&token), 502);
+    // The number of whoever is gone goes to nobody else.
+    gateway.register("zoe");
+    assert_eq!(gateway.run(&["user", "show", "zoe", "--json"]).done().json()["id"], 3);
+    assert!(gateway.run(&["events", "--user", "eve"]).done().says("registered"));
+    assert!(gateway.run(&["events"]).done().says("store_restored"));
+}
+
+#[test]
+fn nothing_is_replaced_unless_that_is_said() {
+    for (settings, _server) in stores() {
+        let (mut gateway, file) = gateway(&settings);
+        let token = gateway.register("ada");
+        back_up(&gateway, &file).done();
+        gateway.kill();
+        let said = restore(&gateway, &file, &[]);
+        assert!(said.code == Some(1) && said.stderr.contains("already; --replace"), "{said:?}");
+        let said = restore(&gateway, &file, &["--replace"]);
+        assert!(said.code == Some(1) && said.stderr.contains("use --yes"), "{said:?}");
+        gateway.restart();
+        assert_eq!(gateway.status_of(&token), 502);
+    }
+}
+
+#[test]
+fn tokens_go_on_if_that_is_said_but_those_of_users_who_have_ended_all_theirs() {
+    for (settings, _server) in stores() {
+        let (mut gateway, file) = gateway(&settings);
+        let [ada, bob] = ["ada", "bob"].map(|name| gateway.register(name));
+        gateway.run(&["user", "promote", "bob"]).done();
+        let bob_staff = gateway.login("bob");
+        gateway.run(&["key", "create", "bob", "test", "--all-rights"]).done();
+        back_up(&gateway, &file).done();
+        gateway.run(&["token", "revoke-all", "bob"]).done();
+        gateway.kill();
+        restore(&gateway, &file, &["--replace", "--yes", "--keep-tokens"]).done();
+        gateway.restart();
+        assert_eq!(gateway.status_of(&ada), 502);
+        for ended in [bob, bob_staff] {
+            assert_eq!(gateway.status_of(&ended), 401, "{settings}");
+        }
+        assert!(gateway.run(&["key", "list", "bob"]).done().says("test"));
+        let about = gateway.run(&["token", "list", "ada", "--json"]).done().json();
+        assert_eq!(about.as_array().unwrap().len(), 1, "{about}");
+        // Later ends end what was brought back.
+        gateway.run(&["token", "revoke-all", "ada"]).done();
+        assert_eq!(gateway.status_of(&ada), 401);
+        gateway.run(&["store", "verify"]).done();
+    }
+}
+
+#[test]
+fn api_keys_end_with_a_restore_and_who_is_locked_out_since_is_told_of() {
+    for (settings, _server) in stores() {
+        let (mut gateway, file) = gateway(&settings);
+        gateway.run(&["user", "create", "ada", "--staff", "--generate"]).done();
+        gateway.register("bob");
+        gateway.run(&["key", "create", "ada", "test", "--all-rights"]).done();
+        back_up(&gateway, &file).done();
+        gateway.run(&["user", "deactivate", "bob"]).done();
+        gateway.kill();
+        let said = restore(&gateway, &file, &["--replace", "--yes"]).done();
+        assert!(said.says("let in now: 1 users"), "{said:?}");
+        gateway.restart();
+        assert!(gateway.run(&["key", "list", "ada"]).done().says("no"), "{settings}");
+        assert_eq!(gateway.try_login("bob").status, 200);
+    }
+}
+
+#[test]
+fn a_restore_into_redis_waits_for_no_gateway_to_serve_from_it() {
+    let redis = RedisServer::start();
+    let (mut gateway, file) = gateway(&redis.settings());
+    let token = gateway.register("ada");
+    back_up(&gateway, &file).done();
+    let said = restore(&gateway, &file, &["--replace", "--yes"]);
+    assert!(said.code == Some(1) && said.stderr.contains("stop all of them first"), "{said:?}");
+    assert_eq!(gateway.status_of(&token), 502);
+    gateway.kill();
+    restore(&gateway, &file, &["--replace", "--yes"]).done();
+}
+
+#[test]
+fn no_gateway_serves_what_was_not_wholly_brought_back() {
+    let redis = RedisServer::start();
+    let (mut gateway, file) = gateway(&redis.settings());
+    gateway.register("ada");
+    back_up(&gateway, &file).done();
+    gateway.kill();
+    redis.ask::<String>(&["SET", "authgate:restoring", "1"]);
+    let said = gateway.run(&["serve"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.says("has not come to its end here"), "{said:?}");
+    restore(&gateway, &file, &["--replace", "--yes"]).done();
+    gateway.restart();
+    assert_eq!(gateway.try_login("ada").status, 200);
+}
+
+#[test]
+fn a_redis_of_a_newer_layout_is_refused() {
+    let redis = RedisServer::start();
+    let (mut gateway, file) = gateway(&redis.settings());
+    back_up(&gateway, &file).done();
+    assert_eq!(redis.ask::<u32>(&["GET", "authgate:layout"]), 2);
+    gateway.kill();
+    redis.ask::<String>(&["SET", "authgate:layout", "99"]);
+    for verb in [&["serve"][..], &["store", "restore", file.to_str().unwrap()]] {
+        let said = gateway.run(verb);
+        assert_eq!(said.code, Some(1), "{said:?}");
+        assert!(said.says("has a layout of version 99"), "{said:?}");
+    }
+}
+
+#[test]
+fn a_backup_that_is_damaged_is_refused_before_anything_is_done() {
+    for (settings, _server) in stores() {
+        let (mut gateway, file) = gateway(&settings);
+        let token = gateway.register("ada");
+        back_up(&gateway, &file).done();
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes.truncate(bytes.len() - 4096);
+        std::fs::write(&file, &bytes).unwrap();
+        gateway.kill();
+        let said = restore(&gateway, &file, &["--replace", "--yes"]);
+        assert!(said.code == Some(1) && said.stderr.contains("it is damaged"), "{said:?}");
+        gateway.restart();
+        assert_eq!(gateway.status_of(&token), 502);
+    }
+}
