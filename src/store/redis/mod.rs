@@ -31,6 +31,7 @@ mod notes;
 mod operators;
 mod opinions;
 mod password;
+mod patience;
 mod read_users;
 mod record;
 mod request;
