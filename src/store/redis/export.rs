@@ -4,6 +4,7 @@
 //! their epoch was the same before and after: so no token is saved that had ended when its user was
 //! read, and none whose epoch is not its user's.
 
+use super::patience::patiently;
 use super::request::Request;
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
@@ -40,7 +41,9 @@ impl RedisStore {
         let ids: Vec<_> = ids.into_iter().collect();
         let mut done = 0;
         for chunk in ids.chunks(CHUNK) {
-            let read = |id: UserId| async move { (id, self.portion(id, now).await) };
+            let read = |id: UserId| async move {
+                (id, patiently(async || self.portion(id, now).await).await)
+            };
             let mut reads = stream::iter(chunk.iter().copied()).map(read).buffered(AT_ONCE);
             let mut portions = Vec::with_capacity(CHUNK);
             while let Some((id, outcome)) = reads.next().await {
@@ -59,7 +62,8 @@ impl RedisStore {
             progress("users", done);
         }
         for kind in KEPT {
-            archive.add_items(&self.list_items(kind, now).await?)?;
+            let items = patiently(async || self.list_items(kind, now).await).await?;
+            archive.add_items(&items)?;
         }
         self.export_events(archive, progress).await?;
         let last = Cmd::get(keys::NEXT_USER);
@@ -74,7 +78,7 @@ impl RedisStore {
         let mut found = BTreeSet::new();
         let mut after = None;
         loop {
-            let ids = self.indexed_after(after, EVENTS).await?;
+            let ids = patiently(async || self.indexed_after(after, EVENTS).await).await?;
             let Some(last) = ids.last() else { break };
             after = Some(*last);
             found.extend(ids);
@@ -149,7 +153,7 @@ impl RedisStore {
     /// The events after a place, which moves on; `None` once there are none. Some may be there that
     /// cannot be read.
     async fn next_events(&self, place: &mut Cursor) -> Result<Option<Vec<Event>>, StoreError> {
-        let news = self.news(Some(place), EVENTS).await?;
+        let news = patiently(async || self.news(Some(place), EVENTS).await).await?;
         let is_over = news.place == *place;
         *place = news.place;
         Ok((!is_over).then_some(news.events))

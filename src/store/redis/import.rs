@@ -1,6 +1,7 @@
 //! Bringing back what was saved. Redis has no step for so much, so no gateway may serve meanwhile, and
 //! until it is done a mark keeps them from starting.
 
+use super::patience::patiently;
 use super::request::{How, Request};
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
@@ -38,29 +39,31 @@ impl RedisStore {
                 self.link.description()
             )));
         }
-        self.mark_restoring(true).await?;
+        patiently(async || self.mark_restoring(true).await).await?;
         let before = self.epochs().await?;
         let events = merged(self.all_events().await?.into_iter().chain(source.events()?));
         self.clear().await?;
-        self.give_no_number_to(source.last_number()?).await?;
+        let last = source.last_number()?;
+        patiently(async || self.give_no_number_to(last).await).await?;
         let mut restored = self.write_portions(source, order, &before, progress).await?;
         for kind in KEPT {
             if kind == ItemKind::ApiKey && !order.keeps_tokens {
                 continue;
             }
             for item in source.items(kind)? {
-                self.keep_item(&item).await?;
+                patiently(async || self.keep_item(&item).await).await?;
                 restored.contents.items += 1;
             }
         }
         let all = EventBounds { most: i64::MAX.unsigned_abs(), since: Timestamp::from_micros(0) };
         for chunk in events.chunks(CHUNK) {
-            self.add_events(chunk, all).await?;
+            patiently(async || self.add_events(chunk, all).await).await?;
             restored.contents.events += u64::try_from(chunk.len()).unwrap_or(0);
             progress("events", restored.contents.events);
         }
-        self.sweep_users(order.at).await?;
-        self.mark_restoring(false).await?;
+        // The indexes, too.
+        patiently(async || self.sweep_users(order.at).await).await?;
+        patiently(async || self.mark_restoring(false).await).await?;
         restored.contents.at = source.contents()?.at;
         Ok(restored)
     }
@@ -103,7 +106,7 @@ impl RedisStore {
         let mut found = Before::new();
         let ids: Vec<_> = self.all_users().await?.into_iter().collect();
         for chunk in ids.chunks(CHUNK) {
-            let (users, _) = self.read_users(chunk).await?;
+            let (users, _) = patiently(async || self.read_users(chunk).await).await?;
             found.extend(users.into_iter().map(|user| (user.id, (user.epoch, user.is_active))));
         }
         Ok(found)
@@ -119,7 +122,7 @@ impl RedisStore {
                     delete.del(key).ignore();
                 }
                 if !page.is_empty() {
-                    self.link.ask::<()>(Request::Batch(&delete)).await?;
+                    patiently(async || self.link.ask::<()>(Request::Batch(&delete)).await).await?;
                 }
             }
         }
@@ -130,7 +133,7 @@ impl RedisStore {
         for key in items.chain(trails).chain(indexes) {
             delete.del(key).ignore();
         }
-        self.link.ask(Request::Batch(&delete)).await
+        patiently(async || self.link.ask(Request::Batch(&delete)).await).await
     }
 
     /// Nobody else gives numbers meanwhile.
@@ -167,7 +170,9 @@ impl RedisStore {
                 restored.let_in += u64::from(is_in && was.is_some_and(|(_, was_in)| !was_in));
             }
             restored.contents.users += u64::try_from(known.len()).unwrap_or(0);
-            let write = |portion| self.write_portion(portion);
+            let write = |portion| async move {
+                patiently(async || self.write_portion(&portion).await).await
+            };
             let mut writes = stream::iter(known).map(write).buffer_unordered(AT_ONCE);
             while let Some(tokens) = writes.next().await {
                 restored.contents.tokens += tokens?;
@@ -177,11 +182,12 @@ impl RedisStore {
     }
 
     /// The name comes last, as with any new user. Says how many tokens were written.
-    async fn write_portion(&self, portion: Portion) -> Result<u64, StoreError> {
+    async fn write_portion(&self, portion: &Portion) -> Result<u64, StoreError> {
         let Portion { familiar, tokens, user } = portion;
-        self.write_user(&user).await?;
+        self.write_user(user).await?;
         let mut written = 0;
         for (record, about) in tokens {
+            let (about, record) = (about.clone(), record.clone());
             let token = NewToken { about, record, limit: None, is_login: false };
             let issue = self.add_token(&token).await?;
             written += u64::from(issue == crate::store::Issue::Done);
@@ -190,16 +196,15 @@ impl RedisStore {
             let key = keys::familiar(user.id);
             let mut note = pipe();
             for (network, until) in familiar {
-                note.zadd(&key, network, until.micros()).ignore();
+                note.zadd(&key, network.as_str(), until.micros()).ignore();
             }
             note.cmd("PEXPIREAT").arg(&key).arg(last.millis_up()).ignore();
             self.link.ask::<()>(Request::Batch(&note)).await?;
         }
-        if !self.take_name(&user).await? {
+        if !self.take_name(user).await? {
             let problem = format!("two users have the name of number {}", user.id);
             return Err(StoreError::Corrupt { what: "backup", problem });
         }
-        self.index_user(&user).await?;
         Ok(written)
     }
 }

@@ -32,6 +32,7 @@ mod notes;
 mod operators;
 mod opinions;
 mod password;
+mod patience;
 mod read_users;
 mod record;
 mod request;

@@ -1,5 +1,6 @@
 //! What there is in Redis, and how much room it takes, by looking at every key and measuring some.
 
+use super::patience::patiently;
 use super::record;
 use super::request::Request;
 use super::{RedisStore, keys};
@@ -37,7 +38,8 @@ impl RedisStore {
                     tokens.push(key);
                 }
             }
-            good_tokens += self.count_good(&std::mem::take(&mut tokens), now).await?;
+            let some = std::mem::take(&mut tokens);
+            good_tokens += patiently(async || self.count_good(&some, now).await).await?;
         }
         let mut rooms = Vec::new();
         for (what, (count, some)) in kinds {

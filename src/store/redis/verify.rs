@@ -2,6 +2,7 @@
 //! more a moment later: what is on its way is not wrong.
 
 use super::index_entries::Entries;
+use super::patience::patiently;
 use super::request::Request;
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
@@ -48,9 +49,9 @@ impl RedisStore {
             return Ok(found.into_keys().collect());
         }
         for command in found.values().flatten() {
-            self.link.ask::<()>(Request::Command(command)).await?;
+            patiently(async || self.link.ask::<()>(Request::Command(command)).await).await?;
         }
-        self.sweep_users(now).await?;
+        patiently(async || self.sweep_users(now).await).await?;
         let left = self.look_through(now, progress).await?;
         let mark = |finding: Finding| {
             let is_left = left.contains_key(&finding);
@@ -84,17 +85,17 @@ impl RedisStore {
             seen += u64::try_from(names.len()).unwrap_or(0);
             let page = Page::of(names);
             last_number = last_number.max(page.users.last().map_or(0, |id| id.0));
-            self.look_at(page, now, &mut found).await?;
+            patiently(async || self.look_at(&page, now, &mut found).await).await?;
             progress("keys", seen);
         }
-        self.look_at_items(&mut found).await?;
-        self.look_at_whole(last_number, &mut found).await?;
+        patiently(async || self.look_at_items(&mut found).await).await?;
+        patiently(async || self.look_at_whole(last_number, &mut found).await).await?;
         Ok(found)
     }
 
     async fn look_at(
         &self,
-        page: Page,
+        page: &Page,
         now: Timestamp,
         found: &mut Found,
     ) -> Result<(), StoreError> {
@@ -102,10 +103,10 @@ impl RedisStore {
         found.extend(
             unknown.map(|key| (Finding::serious(format!("nobody knows the key {key}")), None)),
         );
-        self.look_at_users(&page.users.into_iter().collect::<Vec<_>>(), found).await?;
+        self.look_at_users(&page.users.iter().copied().collect::<Vec<_>>(), found).await?;
         self.look_at_names(&page.names, found).await?;
         self.look_at_tokens(&page.tokens, found).await?;
-        self.look_at_lists(&page.lists.into_iter().collect::<Vec<_>>(), now, found).await
+        self.look_at_lists(&page.lists.iter().copied().collect::<Vec<_>>(), now, found).await
     }
 
     async fn look_at_users(&self, ids: &[UserId], found: &mut Found) -> Result<(), StoreError> {

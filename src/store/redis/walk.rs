@@ -2,6 +2,7 @@
 
 use super::RedisStore;
 use super::node::Node;
+use super::patience::patiently;
 use super::request::{How, Request};
 use crate::store::StoreError;
 use std::sync::Arc;
@@ -32,7 +33,8 @@ impl Pages {
         let mut scan = redis::cmd("SCAN");
         scan.arg(self.cursor).arg("MATCH").arg(&self.pattern).arg("COUNT").arg(COUNT);
         let names: Vec<Vec<u8>>;
-        (self.cursor, names) = node.ask_again(&Request::Command(&scan), How::default()).await?;
+        let ask = async || Ok(node.ask_again(&Request::Command(&scan), How::default()).await?);
+        (self.cursor, names) = patiently(ask).await?;
         if self.cursor == 0 {
             self.nodes.pop();
         }

@@ -78,7 +78,7 @@ impl SqliteStore {
     }
 
     /// Refuses a file that is there and damaged, as far as that can be seen in the time that a start may
-    /// take: the whole of it is gone through up to 256 MiB.
+    /// take: the whole of it is gone through up to 64 MiB.
     pub fn check(path: &Path) -> Result<(), StoreError> {
         check::check(path)
     }

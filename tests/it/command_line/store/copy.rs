@@ -39,3 +39,26 @@ fn a_copy_into_redis_and_back_has_all_users_tokens_and_notes() {
     assert_eq!(gateway.status_of(&token), 502);
     assert!(gateway.run(&["events"]).done().says("user_deactivated"));
 }
+
+#[test]
+fn a_cluster_is_saved_gone_through_and_brought_back() {
+    let cluster = crate::harness::redis_cluster::RedisCluster::start(3, 0);
+    let (mut gateway, file) = gateway(&cluster.settings());
+    let mut tokens: Vec<_> =
+        (0..20).map(|number| gateway.register(&format!("user{number}"))).collect();
+    gateway.run(&["token", "revoke-all", "user0"]).done();
+    tokens.remove(0);
+    assert!(back_up(&gateway, &file).done().says("20 users, 19 tokens"));
+    gateway.run(&["store", "verify"]).done();
+    assert_eq!(gateway.run(&["store", "stats", "--json"]).done().json()["good_tokens"], 19);
+    gateway.register("eve");
+    gateway.kill();
+    let restore = ["store", "restore", file.to_str().unwrap(), "--replace", "--yes"];
+    gateway.run(&[&restore[..], &["--keep-tokens"]].concat()).done();
+    gateway.restart();
+    for token in &tokens {
+        assert_eq!(gateway.status_of(token), 502);
+    }
+    gateway.run(&["store", "verify"]).done();
+    assert_eq!(gateway.try_login("eve").status, 400);
+}

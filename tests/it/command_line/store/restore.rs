@@ -150,3 +150,34 @@ fn a_backup_that_is_damaged_is_refused_before_anything_is_done() {
         assert_eq!(gateway.status_of(&token), 502);
     }
 }
+
+#[test]
+fn a_restore_into_redis_that_is_killed_leaves_nothing_to_serve_and_is_made_up_for() {
+    let redis = RedisServer::start();
+    let (mut gateway, file) = gateway(&redis.settings());
+    let token = gateway.register("ada");
+    back_up(&gateway, &file).done();
+    gateway.kill();
+    let sql = "WITH RECURSIVE n (i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
+               INSERT INTO users (id, username, email, password, is_active, is_staff, joined, epoch)
+               SELECT i, 'user' || i, '', 'hash', TRUE, FALSE, i, 0 FROM n";
+    tamper(&file, sql);
+    let config = gateway.folder().join("authgate.toml");
+    let mut killed = std::process::Command::new(crate::harness::command::AUTHGATE)
+        .args(["store", "restore", file.to_str().unwrap(), "--replace", "--yes", "--keep-tokens"])
+        .args(["--config", config.to_str().unwrap()])
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let users = || redis.ask::<u64>(&["ZCARD", "authgate:users"]);
+    eventually("some users", || (users() > 100).then_some(()));
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert!(users() < 2992);
+    assert!(gateway.run(&["serve"]).says("has not come to its end here"));
+    restore(&gateway, &file, &["--replace", "--yes", "--keep-tokens"]).done();
+    gateway.restart();
+    assert_eq!(gateway.status_of(&token), 502);
+    gateway.run(&["store", "verify"]).done();
+    assert_eq!(users(), 2992);
+}

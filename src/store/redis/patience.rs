@@ -1,0 +1,43 @@
+//! Asking for as long as it takes. A client is answered within a second, whatever the store does; an
+//! operator who has all of it saved or brought back can wait for a server that is busy, or changes.
+
+use crate::store::StoreError;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// How long a server may give no answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Does what may safely be done twice until the store answers.
+pub(super) async fn patiently<T>(
+    mut attempt: impl AsyncFnMut() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let begun = Instant::now();
+    loop {
+        match attempt().await {
+            Err(StoreError::Unavailable(_)) if begun.elapsed() < PATIENCE => sleep(PAUSE).await,
+            outcome => return outcome,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_answers_after_a_while_is_waited_for_and_one_that_never_does_is_not() {
+        let mut asked = 0;
+        let answered = patiently(async || {
+            asked += 1;
+            if asked < 100 { Err(StoreError::unavailable("busy")) } else { Ok(asked) }
+        });
+        assert_eq!(answered.await.unwrap(), 100);
+        let never = patiently(async || Err::<(), _>(StoreError::unavailable("gone")));
+        assert!(matches!(never.await, Err(StoreError::Unavailable(_))));
+        let unsuitable = || StoreError::Unsuitable("no".to_owned());
+        let at_once = patiently(async || Err::<(), _>(unsuitable()));
+        assert!(matches!(at_once.await, Err(StoreError::Unsuitable(_))));
+    }
+}
