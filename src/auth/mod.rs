@@ -5,7 +5,9 @@ mod cache;
 mod change_password;
 mod checks;
 mod console;
+mod epoch;
 mod events;
+mod examine;
 mod facts;
 mod flights;
 mod following;
@@ -57,7 +59,9 @@ pub use self::series::{History, Span, Tallies};
 pub use self::whole::{RestoreTerms, WholeStore};
 
 use self::cache::Cache;
+use self::epoch::Epoch;
 use self::events::Events;
+use self::examine::Findings;
 use self::flights::Flights;
 use self::last_used::LastUsed;
 use self::limits::Limits;
@@ -83,7 +87,9 @@ pub struct Auth {
     clock: Arc<dyn Clock>,
     /// What the password of someone who does not exist is compared with.
     decoy: PasswordHash,
+    epoch: Epoch,
     events: Arc<Events>,
+    findings: Findings,
     flights: Flights,
     last_used: LastUsed,
     limits: Limits,
@@ -135,7 +141,9 @@ impl Auth {
             cache: Arc::new(cache),
             clock,
             decoy: hasher.hash(&issue::random_password()?)?,
+            epoch: Epoch::default(),
             events,
+            findings: Findings::default(),
             flights: Flights::default(),
             last_used: LastUsed::new(),
             limits,

@@ -29,8 +29,9 @@ impl Whole {
     /// What the settings name. Nothing is opened yet.
     pub fn of(settings: &Settings) -> Result<Self, StoreError> {
         Ok(match settings {
-            Settings::Redis { replicas, url } => {
-                Self::Redis(Box::new(RedisStore::open(url)?.ending_on(*replicas)))
+            Settings::Redis { authorities, replicas, url } => {
+                let store = RedisStore::open_trusting(url, authorities.as_deref())?;
+                Self::Redis(Box::new(store.ending_on(*replicas)))
             }
             Settings::Sqlite { path } => Self::Sqlite(path.clone()),
         })

@@ -30,6 +30,7 @@ mod listeners;
 mod malformed;
 mod memory;
 mod ops;
+mod outage;
 mod panics;
 mod paths;
 mod process;

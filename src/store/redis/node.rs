@@ -3,12 +3,20 @@
 use super::connection::{Connection, REPLY_WITHIN};
 use super::fault::{Failure, Fault};
 use super::request::{How, Request};
+use futures_util::future::{Either, select};
 use redis::aio::{AsyncPushSender, MultiplexedConnection};
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, FromRedisValue, ProtocolVersion,
-    RedisResult,
+    RedisResult, TlsCertificates,
 };
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
+
+/// How long nothing may be heard before what is read is asked for on another connection.
+const HEARD_WITHIN: Duration = Duration::from_millis(200);
+/// How long what is read may take then.
+const READ_WITHIN: Duration = Duration::from_millis(400);
 
 /// How long replicas may take to have what was written.
 const REPLICATED_WITHIN: Duration = Duration::from_millis(200);
@@ -16,19 +24,35 @@ const REPLICATED_WITHIN: Duration = Duration::from_millis(200);
 /// How long a reply may take where others wait for replicas first.
 const WAITED_WITHIN: Duration = Duration::from_millis(650);
 
+/// On how many connections is waited for replicas. While one waits, the server does nothing that is
+/// asked on it.
+const WAITING: usize = 4;
+
 /// A server, and the connections to it.
 pub(super) struct Node {
     client: Client,
     usual: Connection,
-    /// Those who wait for replicas have one of their own: nobody else is answered on it meanwhile.
-    waiting: Connection,
+    /// Those who wait for replicas have some of their own: nobody else is answered on them meanwhile.
+    waiting: [Connection; WAITING],
+    /// Which of them is next.
+    turn: AtomicUsize,
 }
 
 impl Node {
     /// A server that is not connected yet.
-    pub(super) fn new(info: ConnectionInfo) -> RedisResult<Self> {
-        let (usual, waiting) = (Connection::new(REPLY_WITHIN), Connection::new(WAITED_WITHIN));
-        Ok(Self { client: Client::open(info)?, usual, waiting })
+    ///
+    /// By TLS it is trusted if these authorities vouch for it, in PEM; else those of the public web.
+    pub(super) fn new(info: ConnectionInfo, authorities: Option<&[u8]>) -> RedisResult<Self> {
+        let client = match authorities {
+            None => Client::open(info)?,
+            Some(pem) => {
+                let root_cert = Some(pem.to_vec());
+                Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert })?
+            }
+        };
+        let usual = Connection::new(REPLY_WITHIN);
+        let waiting = std::array::from_fn(|_| Connection::new(WAITED_WITHIN));
+        Ok(Self { client, usual, waiting, turn: AtomicUsize::default() })
     }
 
     /// `HOST:PORT`, or the path of a socket.
@@ -49,13 +73,22 @@ impl Node {
         }
     }
 
-    /// Asks once.
+    /// Whether requests are refused unasked, because it is silent.
+    pub(super) fn is_open_circuit(&self) -> bool {
+        self.usual.is_open_circuit()
+    }
+
+    /// Asks once; what is only read, twice if the connection is silent.
     pub(super) async fn ask<T: FromRedisValue>(
         &self,
         request: &Request<'_>,
         how: How,
     ) -> Result<T, Failure> {
-        self.attempt(request, how).await.map_err(|fault| fault.in_place(&self.place()))
+        let answer = match how.replicas {
+            0 if request.is_read() => self.read(request, how).await,
+            _ => self.attempt(request, how).await,
+        };
+        answer.map_err(|fault| fault.in_place(&self.place()))
     }
 
     /// Asks what may safely happen twice, and asks once more if the connection turns out to be
@@ -69,6 +102,11 @@ impl Node {
             Err(Failure { fault: Fault::Lost(_), .. }) => self.ask(request, how).await,
             answer => answer,
         }
+    }
+
+    fn next_waiting(&self) -> &Connection {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        self.waiting.get(turn % WAITING).unwrap_or(&self.usual)
     }
 
     /// A connection for one caller alone, who hears what the server says unasked.
@@ -86,12 +124,39 @@ impl Node {
         Ok(client.get_multiplexed_async_connection_with_config(&config).await?)
     }
 
+    /// Asks on another connection too, if nothing is heard for long on the first: packets are lost, or
+    /// somebody in between has forgotten it. Never for a write, which might come late, after what undoes
+    /// it.
+    async fn read<T: FromRedisValue>(&self, request: &Request<'_>, how: How) -> Result<T, Fault> {
+        let begun = Instant::now();
+        let first = self.attempt(request, how);
+        tokio::pin!(first);
+        if let Ok(answer) = timeout(HEARD_WITHIN, &mut first).await {
+            return answer;
+        }
+        if !self.usual.doubt(begun) {
+            return first.await;
+        }
+        let second = self.attempt(request, how);
+        tokio::pin!(second);
+        let both = async {
+            match select(first, second).await {
+                Either::Left((Ok(answer), _)) | Either::Right((Ok(answer), _)) => Ok(answer),
+                Either::Left((Err(_), second)) => second.await,
+                Either::Right((Err(_), first)) => first.await,
+            }
+        };
+        timeout(READ_WITHIN.saturating_sub(begun.elapsed()), both)
+            .await
+            .unwrap_or(Err(Fault::Silent))
+    }
+
     async fn attempt<T: FromRedisValue>(
         &self,
         request: &Request<'_>,
         how: How,
     ) -> Result<T, Fault> {
-        let connection = if how.replicas == 0 { &self.usual } else { &self.waiting };
+        let connection = if how.replicas == 0 { &self.usual } else { self.next_waiting() };
         let mut live = connection.live(&self.client).await?;
         let answer = async {
             let answer = request.send(&mut live.connection, how.is_exception).await?;
@@ -103,6 +168,8 @@ impl Node {
         let answer = answer.await;
         if answer.as_ref().is_err_and(Fault::ends_connection) {
             connection.forget(&live);
+        } else {
+            live.hears();
         }
         answer
     }

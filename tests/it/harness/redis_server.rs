@@ -102,7 +102,7 @@ impl RedisServer {
     }
 
     /// Waits until its replicas have all that it has.
-    pub(super) fn wait_for_replicas(&self) {
+    pub(crate) fn wait_for_replicas(&self) {
         eventually("replicas that have all", || {
             let about: String = self.ask(&["INFO", "replication"]);
             let field = |name: &str| {
@@ -184,6 +184,11 @@ impl RedisServer {
     /// Lets it go on.
     pub(crate) fn thaw(&self) {
         self.signal("CONT");
+    }
+
+    /// Starts with another value of an argument from now on.
+    pub(crate) fn set_argument(&mut self, name: &str, value: &str) {
+        self.arguments.extend([name.to_owned(), value.to_owned()]);
     }
 
     /// The number of its process.

@@ -1,12 +1,15 @@
 //! The store in Redis: what only this one can get wrong.
 
+mod breaker;
 mod faults;
 mod indexes;
 mod layouts;
 mod locks;
 mod operators;
 mod races;
+mod replicas;
 mod settings;
+mod tls;
 
 use super::{Fixture, digest, hash, name, new_user};
 use crate::harness::redis_server::RedisServer;
