@@ -44,7 +44,7 @@
 //! | What happens to accounts is told and kept | [`model::event::Event`]; `auth/events.rs` |
 //! | What the stores promise | [`store::Store`]; SQLite and Redis, alone, by Sentinel and in a Cluster, obey one suite, `tests/it/store.rs` |
 //! | Which Redis server is asked and followed | `store/redis/link.rs`, `cluster.rs`, `sentinel.rs`, `feed.rs` |
-//! | What stays ended although the store lost it | `auth/tombstones.rs` |
+//! | What stays ended although the store lost it | `auth/tombstones/`; no number of a user comes twice: `store/redis/scripts/next_user.lua` |
 //! | Settings are read, and every mistake is told | [`config::Config::load`]; `conf/authgate.toml` lists them all |
 //! | The console's pages | [`admin`], a file for each; who is let in: `auth/console/`; from the gateway it comes by [`gateway::Console`] |
 //! | Someone is let in by an operator, who proves that it is them | [`auth::Proved`], which only `auth/console/proof.rs` makes |

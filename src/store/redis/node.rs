@@ -8,10 +8,14 @@ use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, FromRedisValue, ProtocolVersion,
     RedisResult,
 };
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// How long replicas may take to have what was written.
 const REPLICATED_WITHIN: Duration = Duration::from_millis(200);
+
+/// On how many connections one waits for replicas. They are made when they are needed.
+const WAITING: usize = 16;
 
 /// How long a reply may take where others wait for replicas first.
 const WAITED_WITHIN: Duration = Duration::from_millis(650);
@@ -20,15 +24,19 @@ const WAITED_WITHIN: Duration = Duration::from_millis(650);
 pub(super) struct Node {
     client: Client,
     usual: Connection,
-    /// Those who wait for replicas have one of their own: nobody else is answered on it meanwhile.
-    waiting: Connection,
+    /// Those who wait for replicas have some of their own: nobody else is answered on them meanwhile.
+    /// Where no replica is heard of each waits for long, and whoever comes next on it does so, too.
+    waiting: [Connection; WAITING],
+    /// Which of those has its turn.
+    turn: AtomicUsize,
 }
 
 impl Node {
     /// A server that is not connected yet.
     pub(super) fn new(info: ConnectionInfo) -> RedisResult<Self> {
-        let (usual, waiting) = (Connection::new(REPLY_WITHIN), Connection::new(WAITED_WITHIN));
-        Ok(Self { client: Client::open(info)?, usual, waiting })
+        let usual = Connection::new(REPLY_WITHIN);
+        let waiting = [(); WAITING].map(|()| Connection::new(WAITED_WITHIN));
+        Ok(Self { client: Client::open(info)?, turn: AtomicUsize::new(0), usual, waiting })
     }
 
     /// `HOST:PORT`, or the path of a socket.
@@ -86,12 +94,17 @@ impl Node {
         Ok(client.get_multiplexed_async_connection_with_config(&config).await?)
     }
 
+    fn next_waiting(&self) -> &Connection {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        self.waiting.get(turn % WAITING).unwrap_or(&self.usual)
+    }
+
     async fn attempt<T: FromRedisValue>(
         &self,
         request: &Request<'_>,
         how: How,
     ) -> Result<T, Fault> {
-        let connection = if how.replicas == 0 { &self.usual } else { &self.waiting };
+        let connection = if how.replicas == 0 { &self.usual } else { self.next_waiting() };
         let mut live = connection.live(&self.client).await?;
         let answer = async {
             let answer = request.send(&mut live.connection, how.is_exception).await?;

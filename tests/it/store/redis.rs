@@ -3,6 +3,7 @@
 mod faults;
 mod indexes;
 mod locks;
+mod lost;
 mod operators;
 mod races;
 mod settings;
