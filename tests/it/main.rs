@@ -22,6 +22,7 @@ mod gate;
 mod greed;
 mod guessing;
 mod handshakes;
+mod history;
 mod http2;
 mod lifecycle;
 mod limits;
