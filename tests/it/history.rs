@@ -122,7 +122,7 @@ fn settings() -> String {
 
 fn judge(kind: Kind, seed: u64, lines: &[Line]) {
     let holds = HOLDS.as_micros().try_into().unwrap();
-    let terms = Terms { bound: 1_000_000, guesses: GUESSES, guesses_lost: 5, holds };
+    let terms = Terms { bound: 1_000_000, guesses: GUESSES, guesses_lost: GUESSES, holds };
     let wrong = check(lines, terms);
     let store = kind.name();
     println!("{store}: {} lines, {} wrong", lines.len(), wrong.len());

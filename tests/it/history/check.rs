@@ -26,7 +26,7 @@ pub(super) struct Terms {
     pub(super) guesses: usize,
     /// How long a token holds.
     pub(super) holds: Moment,
-    /// How many more may be judged for each failover, which may lose counts.
+    /// How many more may be judged for each failover: two primaries count for a moment, each for itself.
     pub(super) guesses_lost: usize,
 }
 

@@ -165,7 +165,8 @@ impl Scene<'_> {
         if let (200, Ok(answer)) = (status, &answer) {
             (issued, who) = self.read(&act, answer);
         }
-        let deed = Deed { act, begin, end, gateway, is_last, issued, status, who };
+        let fault = answer.err().map(|error| error.to_string());
+        let deed = Deed { act, begin, end, fault, gateway, is_last, issued, status, who };
         self.recorder.note(Line::Deed(deed.clone()));
         if let Some(token) = deed.issued {
             self.shared.lock().unwrap().push(token);

@@ -18,8 +18,8 @@ impl Story {
     fn deed(&mut self, act: Act, status: u16) -> &mut Deed {
         self.now += 1_000_000;
         let (begin, end, gateway) = (self.now, self.now + 1_000, self.gateway);
-        let (is_last, issued, who) = (false, None, None);
-        let deed = Deed { act, begin, end, gateway, is_last, issued, status, who };
+        let (fault, is_last, issued, who) = (None, false, None, None);
+        let deed = Deed { act, begin, end, fault, gateway, is_last, issued, status, who };
         self.lines.push(Line::Deed(deed));
         let Some(Line::Deed(deed)) = self.lines.last_mut() else { unreachable!() };
         deed

@@ -57,6 +57,8 @@ pub(super) struct Deed {
     pub(super) act: Act,
     pub(super) begin: Moment,
     pub(super) end: Moment,
+    /// Why there was no answer.
+    pub(super) fault: Option<String>,
     pub(super) gateway: usize,
     /// Whether all faults were over, so that there is an answer.
     pub(super) is_last: bool,
