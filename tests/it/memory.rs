@@ -1,5 +1,7 @@
 //! Tokens that are checked from memory: what that spares the store, and what it never gets wrong.
 
+mod clocks;
+mod many;
 mod outages;
 mod reads;
 mod refresh;
