@@ -46,7 +46,7 @@
 //! | Which Redis server is asked and followed | `store/redis/link.rs`, `cluster.rs`, `sentinel.rs`, `feed.rs` |
 //! | What a silent server costs | `store/redis/connecting.rs`; [`store::Observed`] bounds and counts each call |
 //! | Whether the store is well, and still the same | `auth/examine.rs`, `auth/epoch.rs` |
-//! | What stays ended although the store lost it | `auth/tombstones.rs` |
+//! | What stays ended although the store lost it | `auth/tombstones/`; no number of a user comes twice: `store/redis/scripts/next_user.lua` |
 //! | Settings are read, and every mistake is told | [`config::Config::load`]; `conf/authgate.toml` lists them all |
 //! | The console's pages | [`admin`], a file for each; who is let in: `auth/console/`; from the gateway it comes by [`gateway::Console`] |
 //! | Someone is let in by an operator, who proves that it is them | [`auth::Proved`], which only `auth/console/proof.rs` makes |

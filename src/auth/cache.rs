@@ -371,7 +371,9 @@ mod tests {
 
     #[test]
     fn what_changes_in_an_outage_is_forgotten_too() {
-        for change in [Change::Everything, Change::Token(digest("a").key()), Change::User(UserId(1))] {
+        for change in
+            [Change::Everything, Change::Token(digest("a").key()), Change::User(UserId(1))]
+        {
             let rig = Rig::new();
             let token = rig.put("a", 1);
             rig.cache.distrust();

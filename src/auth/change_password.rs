@@ -80,6 +80,8 @@ impl Auth {
                     // Before, so that none outlives what comes between.
                     has_ended_keys |= self.end_keys(&user, by.clone()).await? > 0;
                 }
+                // What was ended before must not end the token that stays.
+                self.settle(&user).await?;
                 let from = user.password.clone();
                 let change = PasswordChange { from, keep, to, user: user.id };
                 let outages = self.cache.outages();

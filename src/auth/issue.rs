@@ -101,6 +101,7 @@ pub(super) fn random_bytes<const N: usize>() -> Result<[u8; N], HashError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
 
     #[test]
     fn a_token_is_its_prefix_and_64_hex_digits() {
@@ -114,5 +115,20 @@ mod tests {
     fn no_two_tokens_are_the_same() {
         let (one, other) = (random_token("").unwrap(), random_token("").unwrap());
         assert_ne!(one.expose(), other.expose());
+    }
+
+    #[test]
+    fn of_many_tokens_no_two_are_the_same_and_half_of_all_bits_are_set() {
+        const MANY: usize = 100_000;
+        let mut seen = HashSet::with_capacity(MANY);
+        let mut ones = 0_u64;
+        for _ in 0..MANY {
+            let bytes = hex::decode(random_token("").unwrap().expose()).unwrap();
+            ones += bytes.iter().map(|byte| u64::from(byte.count_ones())).sum::<u64>();
+            assert!(seen.insert(bytes));
+        }
+        // Of so many bits half, with six standard deviations to either side.
+        let half = MANY as u64 * 256 / 2;
+        assert!(ones.abs_diff(half) < 6 * 2_530, "{ones} of {}", 2 * half);
     }
 }

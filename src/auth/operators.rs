@@ -75,17 +75,22 @@ impl Auth {
         user: &User,
         parting: Parting,
     ) -> Result<Spared<User>, StoreError> {
-        let part = async {
-            match parting {
-                Parting::Change(change) => self.store.change_other(user.id, change).await,
-                Parting::Deletion => Ok(match self.store.delete_other(user.id).await? {
+        match parting {
+            Parting::Change(change) => {
+                let change = self.store.change_other(user.id, change);
+                let did = |changed: &Spared<_>| matches!(changed, Spared::Done(_));
+                self.ending_tokens_of(user, change, did).await
+            }
+            Parting::Deletion => {
+                let deletion = self.store.delete_other(user.id);
+                let did = |deleted: &Spared<_>| matches!(deleted, Spared::Done(()));
+                Ok(match self.deleting(user, deletion, did).await? {
                     Spared::Done(()) => Spared::Done(user.clone()),
                     Spared::Gone => Spared::Gone,
                     Spared::Operator => Spared::Operator,
-                }),
+                })
             }
-        };
-        self.ending_tokens_of(user, part, |parted| matches!(parted, Spared::Done(_))).await
+        }
     }
 
     async fn part_under(
@@ -119,7 +124,7 @@ impl Auth {
                 .await?
             }
             Parting::Deletion => self
-                .ending_tokens_of(user, self.store.delete_user(user.id), |done| *done)
+                .deleting(user, self.store.delete_user(user.id), |done| *done)
                 .await?
                 .then_some(now),
         };

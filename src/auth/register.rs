@@ -84,9 +84,16 @@ impl Auth {
         let lifetime = self.settings.load().tokens.lifetime;
         let about = TokenAbout { address: Some(from), user_agent, ..TokenAbout::default() };
         let terms = Terms { about, is_login: false, lifetime, limit: None };
-        let issued = self.issue(user, terms).await?;
-        // Locked out within the same moment: the account stands, its owner cannot have a token.
-        issued.ok_or(RegisterError::Auth(AuthError::InactiveUser))
+        let id = user.id;
+        if let Some(issued) = self.issue(user, terms).await? {
+            return Ok(issued);
+        }
+        match self.store.user(id).await? {
+            // Locked out within the same moment: the account stands, its owner cannot have a token.
+            Some(user) if !user.is_active => Err(RegisterError::Auth(AuthError::InactiveUser)),
+            // Or the store has lost it again, in a failover: no fault of theirs.
+            _ => Err(RegisterError::Auth(AuthError::Busy)),
+        }
     }
 
     /// Fails as making this user would, and makes nobody: for whoever has to prove first who they are,

@@ -1,13 +1,14 @@
 //! What was ended lately, so that it stays ended: although the store could not write it down, or has
 //! lost it again with the server that was its primary.
 
-use super::Auth;
+mod ending;
+mod writing;
+
 use crate::clock::Timestamp;
 use crate::model::token::{TokenDigest, TokenKey, TokenRecord};
-use crate::model::user::{User, UserId};
-use crate::store::StoreError;
+use crate::model::user::UserId;
+use crate::store::ItemKind;
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,15 +25,30 @@ pub(super) struct Tombstones(Mutex<State>);
 
 #[derive(Default)]
 struct State {
+    /// Sessions of the console and API keys.
+    items: HashMap<(ItemKind, String), Mark<()>>,
     tokens: HashMap<TokenKey, Mark<TokenDigest>>,
-    /// With the last epoch whose tokens are ended.
-    users: HashMap<UserId, Mark<u64>>,
+    users: HashMap<UserId, Mark<Ended>>,
 }
 
 impl State {
-    fn of_user(&self, user: UserId, epoch: u64, outages: u64) -> Option<&Mark<u64>> {
-        self.users.get(&user).filter(|mark| epoch <= mark.what && mark.is_needed(outages))
+    fn of_user(&self, user: UserId, epoch: u64, outages: u64) -> Option<&Mark<Ended>> {
+        let is_of_it = |mark: &&Mark<Ended>| epoch <= mark.what.epoch && mark.is_needed(outages);
+        self.users.get(&user).filter(is_of_it)
     }
+
+    fn len(&self) -> usize {
+        self.items.len() + self.tokens.len() + self.users.len()
+    }
+}
+
+/// What has ended of a user.
+#[derive(Clone, Copy)]
+struct Ended {
+    /// When they had joined, if they were deleted: numbers may lie, should someone set them back.
+    deleted: Option<Timestamp>,
+    /// The last epoch whose tokens are ended.
+    epoch: u64,
 }
 
 /// One that was ended.
@@ -65,6 +81,17 @@ impl<T> Mark<T> {
             self.at = now;
         }
     }
+
+    fn is_kept(&self, now: Instant, outages: u64, enough: Duration) -> bool {
+        self.is_needed(outages) || now.saturating_duration_since(self.at) < enough
+    }
+}
+
+/// Something that the store has to write, again if it may have lost it.
+enum Due {
+    Item((ItemKind, String)),
+    Token(TokenDigest),
+    User(UserId, Mark<Ended>),
 }
 
 impl Tombstones {
@@ -73,12 +100,18 @@ impl Tombstones {
         self.state().tokens.insert(mark.what.key(), mark);
     }
 
+    /// A session or a key has ended, likewise.
+    fn item_ended(&self, kind: ItemKind, key: &str, mark: Mark<()>) {
+        self.state().items.insert((kind, key.to_owned()), mark);
+    }
+
     /// All tokens of a user have ended that are of this epoch or an earlier one, likewise.
-    fn tokens_of_ended(&self, user: UserId, mark: Mark<u64>) {
+    fn tokens_of_ended(&self, user: UserId, mark: Mark<Ended>) {
         let mut state = self.state();
         match state.users.get(&user) {
             // What is not written of a later epoch stays to be written.
-            Some(before) if before.what > mark.what => {}
+            Some(before) if before.what.epoch > mark.what.epoch => {}
+            Some(before) if before.what.deleted.is_some() => {}
             _ => drop(state.users.insert(user, mark)),
         }
     }
@@ -92,167 +125,50 @@ impl Tombstones {
             || of_user.is_some_and(|mark| mark.ends(token.created))
     }
 
-    /// What the store has to write, again if it may have lost it.
-    fn to_write(&self, outages: u64) -> (Vec<TokenDigest>, Vec<(UserId, Mark<u64>)>) {
+    /// Whether a session or a key was ended here, whatever the store says. There is never another one
+    /// of that name.
+    fn cover_item(&self, kind: ItemKind, key: &str) -> bool {
+        self.state().items.contains_key(&(kind, key.to_owned()))
+    }
+
+    /// Users first.
+    fn to_write(&self, outages: u64) -> Vec<Due> {
         let state = self.state();
+        let items = state.items.iter().filter(|(_, mark)| mark.is_needed(outages));
         let tokens = state.tokens.values().filter(|mark| mark.is_needed(outages));
         let users = state.users.iter().filter(|(_, mark)| mark.is_needed(outages));
-        let users = users.map(|(user, mark)| (*user, *mark));
-        (tokens.map(|mark| mark.what).collect(), users.collect())
+        let users = users.map(|(user, mark)| Due::User(*user, *mark));
+        let tokens = tokens.map(|mark| Due::Token(mark.what));
+        users.chain(tokens).chain(items.map(|(item, _)| Due::Item(item.clone()))).collect()
+    }
+
+    fn change_item(&self, item: &(ItemKind, String), change: impl FnOnce(&mut Mark<()>)) {
+        self.state().items.get_mut(item).map(change);
     }
 
     fn change_token(&self, digest: &TokenDigest, change: impl FnOnce(&mut Mark<TokenDigest>)) {
         self.state().tokens.get_mut(&digest.key()).map(change);
     }
 
-    fn change_user(&self, user: UserId, epoch: u64, change: impl FnOnce(&mut Mark<u64>)) {
-        self.state().users.get_mut(&user).filter(|mark| mark.what <= epoch).map(change);
+    fn change_user(&self, user: UserId, epoch: u64, change: impl FnOnce(&mut Mark<Ended>)) {
+        self.state().users.get_mut(&user).filter(|mark| mark.what.epoch <= epoch).map(change);
     }
 
     /// What is to be written of a user's tokens.
-    fn unwritten(&self, user: UserId, outages: u64) -> Option<Mark<u64>> {
+    fn unwritten(&self, user: UserId, outages: u64) -> Option<Mark<Ended>> {
         self.state().users.get(&user).filter(|mark| mark.is_needed(outages)).copied()
     }
 
     /// Lets go of what the store has had for long enough.
     fn forget_old(&self, now: Instant, outages: u64) {
         let mut state = self.state();
-        let is_many = state.tokens.len() + state.users.len() > MOST;
-        let enough = if is_many { REMEMBERED_FOR / 10 } else { REMEMBERED_FOR };
-        let is_old = |at: Instant| now.saturating_duration_since(at) >= enough;
-        state.tokens.retain(|_, mark| mark.is_needed(outages) || !is_old(mark.at));
-        state.users.retain(|_, mark| mark.is_needed(outages) || !is_old(mark.at));
+        let enough = if state.len() > MOST { REMEMBERED_FOR / 10 } else { REMEMBERED_FOR };
+        state.items.retain(|_, mark| mark.is_kept(now, outages, enough));
+        state.tokens.retain(|_, mark| mark.is_kept(now, outages, enough));
+        state.users.retain(|_, mark| mark.is_kept(now, outages, enough));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Auth {
-    /// Ends a token; says whether there was such a one. It is refused here from now on, also if this
-    /// fails: then it is tried again until it is done.
-    pub(super) async fn end_token(&self, digest: TokenDigest) -> Result<bool, StoreError> {
-        let outages = self.cache.outages();
-        let ended = self.store.revoke_token(digest).await;
-        if !matches!(ended, Ok(false)) {
-            self.tombstones.token_ended(self.mark(digest, ended.is_ok(), outages));
-        }
-        ended
-    }
-
-    /// Ends all tokens of a user, of this epoch at least; says whether there is such a user. Those
-    /// are refused here from now on, also if this fails: then it is tried again until it is done.
-    pub(super) async fn end_tokens_of(&self, user: UserId, epoch: u64) -> Result<bool, StoreError> {
-        let outages = self.cache.outages();
-        let ended = self.store.revoke_tokens_of(user).await;
-        self.tombstones.tokens_of_ended(user, self.mark(epoch, ended.is_ok(), outages));
-        ended
-    }
-
-    /// Does what ends all tokens of a user among other things, unless it says that it did not. If it
-    /// fails they are refused all the same, and end.
-    pub(super) async fn ending_tokens_of<T>(
-        &self,
-        user: &User,
-        change: impl Future<Output = Result<T, StoreError>>,
-        did: impl FnOnce(&T) -> bool,
-    ) -> Result<T, StoreError> {
-        let outages = self.cache.outages();
-        let changed = change.await;
-        if changed.as_ref().map_or(true, did) {
-            let mark = self.mark(user.epoch, changed.is_ok(), outages);
-            self.tombstones.tokens_of_ended(user.id, mark);
-        }
-        changed
-    }
-
-    /// Remembers that the store has ended all tokens of a user, when the feed had been lost so often.
-    pub(super) fn have_ended(&self, user: &User, outages: u64) {
-        self.tombstones.tokens_of_ended(user.id, self.mark(user.epoch, true, outages));
-    }
-
-    fn mark<T>(&self, what: T, is_written: bool, outages: u64) -> Mark<T> {
-        let (at, ended) = (self.clock.instant(), self.clock.now());
-        Mark { at, ended, what, written: is_written.then_some(outages) }
-    }
-
-    /// Whether all that was said at an epoch of a user has ended here, whatever the store says.
-    pub(super) fn has_ended(&self, user: UserId, epoch: u64) -> bool {
-        self.tombstones.state().of_user(user, epoch, self.cache.outages()).is_some()
-    }
-
-    /// Before a user gets a token: the end of earlier ones must not end it, too.
-    pub(super) async fn settle(&self, user: &User) -> Result<(), StoreError> {
-        let outages = self.cache.outages();
-        match self.tombstones.unwritten(user.id, outages) {
-            Some(mark) => self.write_user(user.id, mark, outages).await.map(drop),
-            None => Ok(()),
-        }
-    }
-
-    /// Writes down what the store could not, or may have lost since. Runs until it is dropped.
-    pub async fn keep_revocations(&self) -> Infallible {
-        const PAUSE: Duration = Duration::from_secs(1);
-        loop {
-            tokio::time::sleep(PAUSE).await;
-            let outages = self.cache.outages();
-            // It may be away still: then the next time.
-            let _ = self.write_again(outages).await;
-            self.tombstones.forget_old(self.clock.instant(), outages);
-        }
-    }
-
-    /// Users first: each of theirs ends many.
-    async fn write_again(&self, outages: u64) -> Result<(), StoreError> {
-        let (tokens, users) = self.tombstones.to_write(outages);
-        let mut lost = 0;
-        for (user, mark) in users {
-            lost += u64::from(unless_corrupt(self.write_user(user, mark, outages).await)?);
-        }
-        for digest in tokens {
-            let was_lost = unless_corrupt(self.store.revoke_token(digest).await)?;
-            let now = self.clock.instant();
-            self.tombstones.change_token(&digest, |mark| mark.was_written(outages, was_lost, now));
-            lost += u64::from(was_lost);
-        }
-        if lost > 0 {
-            self.metrics.tombstones_replayed(lost);
-            tracing::warn!(number = lost, "ended again what the store had not ended, or had lost");
-        }
-        Ok(())
-    }
-
-    /// Ends what a user had by then, unless it has ended; says whether it had to. Tokens that were
-    /// made later, by another gateway, are left alone.
-    async fn write_user(
-        &self,
-        id: UserId,
-        mark: Mark<u64>,
-        outages: u64,
-    ) -> Result<bool, StoreError> {
-        let was_lost = self.store.user(id).await?.is_some_and(|user| user.epoch <= mark.what);
-        if was_lost {
-            let tokens = self.store.tokens_of(id, self.clock.now()).await?;
-            if tokens.iter().all(|token| mark.ends(token.record.created)) {
-                self.store.revoke_tokens_of(id).await?;
-            } else {
-                for token in tokens.iter().filter(|token| mark.ends(token.record.created)) {
-                    self.store.revoke_token(token.record.digest).await?;
-                }
-            }
-        }
-        let now = self.clock.instant();
-        let written = |mark: &mut Mark<u64>| mark.was_written(outages, was_lost, now);
-        self.tombstones.change_user(id, mark.what, written);
-        Ok(was_lost)
-    }
-}
-
-/// What cannot be read must not keep the rest from being written.
-fn unless_corrupt(written: Result<bool, StoreError>) -> Result<bool, StoreError> {
-    match written {
-        Err(StoreError::Corrupt { .. }) => Ok(false),
-        written => written,
     }
 }

@@ -35,10 +35,11 @@ pub(super) async fn serve(
     let limits = reception.limits.load_full();
     let Arrived { peer, mut place, stream } = arrived;
     let arrivals = Arc::new(Arrivals::default());
-    let opened = open(stream, peer, &how, Arc::clone(&arrivals), |client| {
+    // Kilobytes, which a connection that is open and idle need not keep.
+    let opened = Box::pin(open(stream, peer, &how, Arc::clone(&arrivals), |client| {
         let most = limits.most_from(client);
         most.is_none_or(|most| place.is_for(client, most))
-    });
+    }));
     let stream = match timeout(limits.connections.handshake_timeout, opened).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(turned)) => return reception.metrics.connection_turned_away(turned),

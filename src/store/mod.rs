@@ -90,8 +90,9 @@ pub trait Store: Send + Sync {
     ) -> Result<bool, StoreError>;
     /// Deletes a token.
     async fn revoke_token(&self, digest: TokenDigest) -> Result<bool, StoreError>;
-    /// Ends all tokens of a user, those that are being issued too.
-    async fn revoke_tokens_of(&self, user: UserId) -> Result<bool, StoreError>;
+    /// Ends all tokens of a user, those that are being issued too, and those of the epoch that is known
+    /// to have ended and of all before it, should the store have lost that.
+    async fn revoke_tokens_of(&self, user: UserId, ended: u64) -> Result<bool, StoreError>;
     /// Deletes what is of no more use by `now`, such as expired tokens, and says how many tokens.
     async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError>;
     /// Whether a sweep should come soon: until then users are not found in every order, because an

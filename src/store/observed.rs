@@ -148,7 +148,7 @@ calls! {
     LIST tokens_of(user: UserId, now: Timestamp) -> Vec<ListedToken>;
     STEP extend_token(digest: TokenDigest, expires: Timestamp) -> bool;
     STEP revoke_token(digest: TokenDigest) -> bool;
-    STEP revoke_tokens_of(user: UserId) -> bool;
+    STEP revoke_tokens_of(user: UserId, ended: u64) -> bool;
     LONG sweep(now: Timestamp) -> u64;
     LIST wants_sweep() -> bool;
     STEP take(charges: &[Charge], now: Timestamp) -> Counted;

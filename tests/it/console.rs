@@ -2,7 +2,7 @@
 
 mod account;
 mod acts;
-mod api;
+pub(crate) mod api;
 mod busy;
 mod cluster;
 mod cookie;

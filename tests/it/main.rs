@@ -23,6 +23,7 @@ mod greed;
 mod guessing;
 mod handshakes;
 mod hardening;
+mod history;
 mod http2;
 mod lifecycle;
 mod limits;

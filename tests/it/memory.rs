@@ -1,6 +1,8 @@
 //! Tokens that are checked from memory: what that spares the store, and what it never gets wrong.
 
+mod clocks;
 mod grace;
+mod many;
 mod outages;
 mod reads;
 mod refresh;

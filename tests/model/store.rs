@@ -156,7 +156,7 @@ impl Store for Handle {
         Ok(self.changing(Change::Token(digest.key()), revoke).await)
     }
 
-    async fn revoke_tokens_of(&self, user: UserId) -> Result<bool, StoreError> {
+    async fn revoke_tokens_of(&self, user: UserId, _: u64) -> Result<bool, StoreError> {
         Ok(self.changing(Change::User(user), |tables| tables.revoke_all(user)).await)
     }
 

@@ -185,7 +185,7 @@ impl Auth {
         self.store.put_item(&item).await?;
         let now = self.store.user(owner.id).await?;
         if !now.is_some_and(|now| is_operator(&now) && now.epoch == owner.epoch) {
-            self.store.remove_item(ItemKind::ApiKey, &item.key).await?;
+            self.end_item(ItemKind::ApiKey, &item.key).await?;
             return Err(KeyError::Changed(owner.username.to_string()));
         }
         let key = ApiKey::read(&item)?;

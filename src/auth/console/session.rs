@@ -134,7 +134,7 @@ impl Auth {
         settings: SessionSettings,
     ) -> Result<Option<Session>, AuthError> {
         let now = self.clock.now();
-        let found = self.store.item(ItemKind::Session, &id.key(), now).await?;
+        let found = self.session_item(id, now).await?;
         let Some((item, owner)) = found.and_then(|item| item.owner.map(|owner| (item, owner)))
         else {
             return Ok(None);
@@ -179,14 +179,14 @@ impl Auth {
     /// Ends a session, at its owner's wish.
     pub async fn sign_out(&self, id: &SessionId, by: Actor) -> Result<(), AuthError> {
         let now = self.clock.now();
-        let found = self.store.item(ItemKind::Session, &id.key(), now).await?;
-        let user = match found.and_then(|item| item.owner) {
+        let found = self.store.item(ItemKind::Session, &id.key(), now).await;
+        // Whatever else cannot be told: from now on it is refused.
+        let has_ended = self.end_session(id).await?;
+        let user = match found?.and_then(|item| item.owner) {
             Some(owner) => self.store.user(owner).await?,
             None => None,
         };
-        if self.end_session(id).await?
-            && let Some(user) = user
-        {
+        if has_ended && let Some(user) = user {
             self.events.record(self.event(EventName::ConsoleSignedOut, by).of(&user));
         }
         Ok(())
@@ -200,7 +200,7 @@ impl Auth {
         settings: SessionSettings,
     ) -> Result<Option<Session>, AuthError> {
         let now = self.clock.now();
-        let found = self.store.item(ItemKind::Session, &id.key(), now).await?;
+        let found = self.session_item(id, now).await?;
         let Some((item, owner)) = found.and_then(|item| item.owner.map(|owner| (item, owner)))
         else {
             return Ok(None);
@@ -214,7 +214,20 @@ impl Auth {
 
     /// Ends a session; says whether there was one.
     pub async fn end_session(&self, id: &SessionId) -> Result<bool, AuthError> {
-        Ok(self.store.remove_item(ItemKind::Session, &id.key()).await?)
+        Ok(self.end_item(ItemKind::Session, &id.key()).await?)
+    }
+
+    /// A session as it is kept, unless it has ended.
+    async fn session_item(
+        &self,
+        id: &SessionId,
+        now: Timestamp,
+    ) -> Result<Option<Item>, StoreError> {
+        let key = id.key();
+        if self.has_ended_item(ItemKind::Session, &key) {
+            return Ok(None);
+        }
+        self.store.item(ItemKind::Session, &key, now).await
     }
 
     /// Whether a user may be signed in by what was said at an epoch of theirs.

@@ -76,7 +76,7 @@ impl Auth {
     ) -> Result<usize, AuthError> {
         let mut ended = 0;
         for item in self.session_items(user).await? {
-            if called(&item.key) != keep && self.store.remove_item(item.kind, &item.key).await? {
+            if called(&item.key) != keep && self.end_item(item.kind, &item.key).await? {
                 ended += 1;
             }
         }
@@ -87,7 +87,9 @@ impl Auth {
 
     async fn session_items(&self, user: &User) -> Result<Vec<Item>, AuthError> {
         let mut items = self.store.items(ItemKind::Session, self.clock.now()).await?;
-        items.retain(|item| item.owner == Some(user.id));
+        items.retain(|item| {
+            item.owner == Some(user.id) && !self.has_ended_item(item.kind, &item.key)
+        });
         Ok(items)
     }
 }

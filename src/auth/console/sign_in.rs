@@ -1,6 +1,6 @@
 //! Name and password → session, or the wish for a code.
 
-use super::super::login::{Door, LoginAttempt, Typed};
+use super::super::login::{Door, LoginAttempt, ROUNDS, Typed};
 use super::super::{Auth, AuthError, Seat};
 use super::session::{SessionId, SessionSettings, Visitor};
 use crate::model::event::EventName;
@@ -31,8 +31,15 @@ impl Auth {
         let password = Arc::new(password);
         let from = visitor.from;
         let guess = Typed { door: Door::Console, from, password: &password, username: &username };
-        let judged = self.count_guess(guess, async |seat: &mut Seat<'_>, found| {
-            self.check_password(seat, guess, found).await
+        let judged = self.count_guess(guess, async |seat: &mut Seat<'_>, mut found| {
+            for _ in 0..ROUNDS {
+                let user = self.check_password(seat, guess, found).await?;
+                if !self.settle(&user).await? {
+                    return Ok(user);
+                }
+                found = self.find(&username).await?;
+            }
+            Err(AuthError::Busy)
         });
         let user = judged.await?;
         if self.has_second_factor(user.id).await? {

@@ -16,6 +16,8 @@ pub(super) const USER_PREFIX: &str = "authgate:user:";
 pub(super) const USERS: &str = "authgate:users";
 /// The number given out last.
 pub(super) const NEXT_USER: &str = "authgate:next-user";
+/// The server that gave it out, in the same slot.
+pub(super) const NEXT_USER_BY: &str = "authgate:next-user-by:{authgate:next-user}";
 
 /// Users in the order of their names: the name in lower case, a NUL, the number.
 pub(super) const BY_NAME: &str = "authgate:users-by-name";

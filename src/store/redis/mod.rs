@@ -64,6 +64,7 @@ use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
 use async_trait::async_trait;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 /// Keeps users and tokens in a Redis server.
@@ -71,6 +72,8 @@ use std::time::Duration;
 /// The connection is made on first use. A server that is down or silent is an error within a
 /// second, and is used again as soon as it is back.
 pub struct RedisStore {
+    /// The highest number of a user that was seen here: none up to it is given out again.
+    highest_user: AtomicU64,
     link: Link,
     listener: Listener,
     scripts: Scripts,
@@ -102,7 +105,8 @@ impl RedisStore {
             )
         })?;
         let (listener, scripts) = (Listener::default(), Scripts::new());
-        Ok(Self { link, listener, scripts, unreadable: Unreadable::default() })
+        let (highest_user, unreadable) = (AtomicU64::default(), Unreadable::default());
+        Ok(Self { highest_user, link, listener, scripts, unreadable })
     }
 
     /// Has what ends something answered only once so many replicas have it.
@@ -211,8 +215,8 @@ impl Store for RedisStore {
         self.changing(Change::Token(digest.key()), self.remove_token(digest)).await
     }
 
-    async fn revoke_tokens_of(&self, user: UserId) -> Result<bool, StoreError> {
-        self.changing(Change::User(user), self.end_tokens(user)).await
+    async fn revoke_tokens_of(&self, user: UserId, ended: u64) -> Result<bool, StoreError> {
+        self.changing(Change::User(user), self.end_tokens(user, ended)).await
     }
 
     async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError> {

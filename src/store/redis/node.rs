@@ -21,20 +21,20 @@ const READ_WITHIN: Duration = Duration::from_millis(400);
 /// How long replicas may take to have what was written.
 const REPLICATED_WITHIN: Duration = Duration::from_millis(200);
 
+/// On how many connections one waits for replicas. They are made when they are needed.
+const WAITING: usize = 16;
+
 /// How long a reply may take where others wait for replicas first.
 const WAITED_WITHIN: Duration = Duration::from_millis(650);
-
-/// On how many connections is waited for replicas. While one waits, the server does nothing that is
-/// asked on it.
-const WAITING: usize = 4;
 
 /// A server, and the connections to it.
 pub(super) struct Node {
     client: Client,
     usual: Connection,
     /// Those who wait for replicas have some of their own: nobody else is answered on them meanwhile.
+    /// Where no replica is heard of each waits for long, and whoever comes next on it does so, too.
     waiting: [Connection; WAITING],
-    /// Which of them is next.
+    /// Which of those has its turn.
     turn: AtomicUsize,
 }
 

@@ -19,10 +19,10 @@ impl RedisStore {
             .arg(change.from.expose())
             .arg(change.to.expose())
             .arg(kept.as_ref().map_or_else(Vec::new, |token| Entry::of(token).bytes()));
-        let epoch: Option<u64> = self.link.end(Request::Script(&script), true).await?;
-        let Some(epoch) = epoch else { return Ok(false) };
+        let done: Option<(u64, u8)> = self.link.end(Request::Script(&script), true).await?;
+        let Some((epoch, is_kept)) = done else { return Ok(false) };
         // One of an earlier epoch had ended before.
-        if let Some(token) = kept.filter(|token| token.epoch + 1 == epoch)
+        if let Some(token) = kept.filter(|_| is_kept == 1)
             && let Err(error) = self.keep_token(token, epoch).await
         {
             tracing::warn!(user = %change.user, %error, "a new password ended every token");

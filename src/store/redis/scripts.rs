@@ -6,6 +6,7 @@ use redis::{Script, ToRedisArgs};
 /// The scripts, each sent by its hash and loaded when the server does not know it.
 pub(super) struct Scripts {
     pub(super) add_item: Step,
+    pub(super) add_user: Step,
     pub(super) change_password: Step,
     pub(super) change_user: Step,
     pub(super) delete_other: Step,
@@ -13,6 +14,7 @@ pub(super) struct Scripts {
     pub(super) end_tokens: Step,
     pub(super) give_back: Step,
     pub(super) issue_token: Step,
+    pub(super) next_user: Step,
     pub(super) page: Step,
     pub(super) release_lock: Step,
     pub(super) replace_item: Step,
@@ -47,6 +49,7 @@ impl Scripts {
     pub(super) fn new() -> Self {
         Self {
             add_item: Step::new(include_str!("scripts/add_item.lua")),
+            add_user: Step::new(include_str!("scripts/add_user.lua")),
             change_password: Step::new(include_str!("scripts/change_password.lua")),
             change_user: Step::new(include_str!("scripts/change_user.lua")),
             delete_other: Step::new(include_str!("scripts/delete_other.lua")),
@@ -54,6 +57,7 @@ impl Scripts {
             end_tokens: Step::new(include_str!("scripts/end_tokens.lua")),
             give_back: Step::new(include_str!("scripts/give_back.lua")),
             issue_token: Step::new(include_str!("scripts/issue_token.lua")),
+            next_user: Step::new(include_str!("scripts/next_user.lua")),
             page: Step::new(include_str!("scripts/page.lua")),
             release_lock: Step::new(include_str!("scripts/release_lock.lua")),
             replace_item: Step::new(include_str!("scripts/replace_item.lua")),

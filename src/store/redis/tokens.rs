@@ -176,8 +176,9 @@ impl RedisStore {
         Ok(is_deleted)
     }
 
-    pub(super) async fn end_tokens(&self, user: UserId) -> Result<bool, StoreError> {
-        let script = self.scripts.end_tokens.key(keys::user(user));
+    pub(super) async fn end_tokens(&self, user: UserId, ended: u64) -> Result<bool, StoreError> {
+        let mut script = self.scripts.end_tokens.key(keys::user(user));
+        script.arg(ended);
         self.link.end(Request::Script(&script), true).await
     }
 

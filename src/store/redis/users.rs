@@ -8,21 +8,23 @@ use crate::model::user::{NewUser, User, UserChange, UserId, Username};
 use crate::store::sound::sound;
 use crate::store::{Inserted, Spared, StoreError};
 use redis::{Cmd, pipe};
+use std::sync::atomic::Ordering;
 
 /// How many users are read at once.
 const CHUNK: usize = 100;
 /// How often to try to get a name whose owner is being deleted.
 const ATTEMPTS: usize = 8;
+/// How many numbers of users are left out where the last ones may be lost: more than are given out in
+/// the time by which a replica lags.
+const LEAP: u64 = 1_000;
 
 impl RedisStore {
     pub(super) async fn add_user(&self, new: NewUser) -> Result<Inserted, StoreError> {
         if self.find_user(&new.username).await?.is_some() {
             return Ok(Inserted::NameTaken);
         }
-        let id: u64 = self.link.ask(Request::Command(&Cmd::incr(keys::NEXT_USER, 1))).await?;
-        let user = with_id(UserId(id), new);
         // The name comes last: before it, nobody finds the user, not even in a list.
-        self.write_user(&user).await?;
+        let user = self.write_new_user(new).await?;
         if self.take_name(&user).await? {
             later(user.id, self.index_user(&user).await);
             return Ok(Inserted::Done(user));
@@ -37,6 +39,34 @@ impl RedisStore {
         self.link.ask::<()>(Request::Command(&write)).await?;
         let index = Cmd::zadd(keys::USERS, user.id.0, user.id.0);
         self.link.ask(Request::Command(&index)).await
+    }
+
+    /// Writes a user under a number that nobody has, nor had.
+    async fn write_new_user(&self, new: NewUser) -> Result<User, StoreError> {
+        for _ in 0..ATTEMPTS {
+            let user = with_id(self.next_user().await?, new.clone());
+            let mut add = self.scripts.add_user.key(keys::user(user.id));
+            for (field, value) in record::user_fields(&user) {
+                add.arg(field).arg(value);
+            }
+            if self.link.ask(Request::Script(&add)).await? {
+                let index = Cmd::zadd(keys::USERS, user.id.0, user.id.0);
+                self.link.ask::<()>(Request::Command(&index)).await?;
+                return Ok(user);
+            }
+            // The count lost its tail where the users did not: on from the one that was met.
+            self.highest_user.fetch_max(user.id.0, Ordering::SeqCst);
+        }
+        Err(StoreError::unavailable("the next numbers of users are all taken"))
+    }
+
+    async fn next_user(&self) -> Result<UserId, StoreError> {
+        let mut next = self.scripts.next_user.key(keys::NEXT_USER);
+        let seen = self.highest_user.load(Ordering::SeqCst);
+        next.key(keys::NEXT_USER_BY).arg(seen).arg(LEAP);
+        let id = self.link.ask(Request::Script(&next)).await?;
+        self.highest_user.fetch_max(id, Ordering::SeqCst);
+        Ok(UserId(id))
     }
 
     /// The hash goes first: an index entry without a hash is swept, a hash without one is not.
@@ -82,7 +112,11 @@ impl RedisStore {
 
     pub(super) async fn read_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
         let fields: Fields = self.link.ask(Request::Command(&Cmd::hgetall(keys::user(id)))).await?;
-        record::user(id, &fields)
+        let user = record::user(id, &fields)?;
+        if user.is_some() {
+            self.highest_user.fetch_max(id.0, Ordering::SeqCst);
+        }
+        Ok(user)
     }
 
     pub(super) async fn find_user(&self, name: &Username) -> Result<Option<User>, StoreError> {

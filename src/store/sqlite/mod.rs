@@ -218,10 +218,10 @@ impl Store for SqliteStore {
         self.write(move |db, changes| tokens::revoke(db, &digest, changes)).await
     }
 
-    async fn revoke_tokens_of(&self, user: UserId) -> Result<bool, StoreError> {
+    async fn revoke_tokens_of(&self, user: UserId, ended: u64) -> Result<bool, StoreError> {
         self.write(move |db, changes| {
             changes.push(Change::User(user));
-            tokens::revoke_all(db, user)
+            tokens::revoke_all(db, user, ended)
         })
         .await
     }

@@ -122,9 +122,9 @@ pub(super) fn revoke(
     Ok(rows::execute(db, "DELETE FROM tokens WHERE digest = ?1", [digest])? > 0)
 }
 
-pub(super) fn revoke_all(db: &Connection, user: UserId) -> Result<bool, StoreError> {
-    let sql = "UPDATE users SET epoch = epoch + 1 WHERE id = ?1";
-    let is_known = rows::execute(db, sql, [user])? > 0;
+pub(super) fn revoke_all(db: &Connection, user: UserId, ended: u64) -> Result<bool, StoreError> {
+    let sql = "UPDATE users SET epoch = max(epoch, ?2) + 1 WHERE id = ?1";
+    let is_known = rows::execute(db, sql, params![user, rows::integer(ended)])? > 0;
     rows::execute(db, "DELETE FROM tokens WHERE user_id = ?1", [user])?;
     Ok(is_known)
 }

@@ -20,7 +20,7 @@ fn make_operator(gateway: &Gateway, name: &str) {
 }
 
 /// A new key of an operator with these rights; with none of them it has all.
-pub(super) fn key(gateway: &Gateway, owner: &str, rights: &[&str]) -> String {
+pub(crate) fn key(gateway: &Gateway, owner: &str, rights: &[&str]) -> String {
     let mut verb = vec!["key", "create", owner, "test"];
     if rights.is_empty() {
         verb.push("--all-rights");
@@ -45,12 +45,12 @@ fn ask(gateway: &Gateway, key: &str, request: Request) -> Answer {
 }
 
 /// Gets what is at a path below the API's.
-pub(super) fn get(gateway: &Gateway, key: &str, path: &str) -> Answer {
+pub(crate) fn get(gateway: &Gateway, key: &str, path: &str) -> Answer {
     ask(gateway, key, Request::get(&format!("{PLACE}{path}")))
 }
 
 /// Sends a body to a path below the API's.
-pub(super) fn send(
+pub(crate) fn send(
     gateway: &Gateway,
     key: &str,
     (method, path): (&str, &str),

@@ -78,9 +78,17 @@ impl RedisServer {
 
     /// Asks it something, as an operator would.
     pub(crate) fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
-        let mut connection = redis::Client::open(self.url()).unwrap().get_connection().unwrap();
+        self.try_ask(words).unwrap()
+    }
+
+    /// The same, of one that may not answer.
+    pub(crate) fn try_ask<T: redis::FromRedisValue>(
+        &self,
+        words: &[&str],
+    ) -> redis::RedisResult<T> {
+        let mut connection = redis::Client::open(self.url())?.get_connection()?;
         let (name, arguments) = words.split_first().unwrap();
-        redis::cmd(name).arg(arguments).query(&mut connection).unwrap()
+        redis::cmd(name).arg(arguments).query(&mut connection)
     }
 
     /// How often a command was called so far, by scripts too.

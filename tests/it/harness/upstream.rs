@@ -33,6 +33,8 @@ pub(crate) enum Script {
     Reluctant,
     /// Sends every message of a WebSocket back.
     WebSocket,
+    /// Says in JSON who called it, by name and number, and keeps nothing.
+    WhoCalls,
 }
 
 /// A request as the app got it.
@@ -171,6 +173,10 @@ impl Shared {
                     self.keep(head.clone(), Body::default());
                     return echo_messages(client, &head);
                 }
+                Script::WhoCalls => {
+                    client.body(&head)?;
+                    client.send(who_calls(&head));
+                }
                 script => {
                     self.receive(&mut client, &head)?;
                     self.answer(script, &mut client, &head)?;
@@ -189,7 +195,7 @@ impl Shared {
             }
             Script::Dictated => self.take_dictation(client),
             Script::Silence => drop(client.rest()?),
-            Script::HangUp | Script::Reluctant | Script::WebSocket => {
+            Script::HangUp | Script::Reluctant | Script::WebSocket | Script::WhoCalls => {
                 return Err(io::ErrorKind::ConnectionAborted.into());
             }
         }
@@ -254,6 +260,12 @@ fn echo(request: &Head, headers: &str) -> String {
         body.len()
     );
     if method == "HEAD" { head } else { head + &body }
+}
+
+fn who_calls(request: &Head) -> String {
+    let [name, number] = ["X-Auth-User", "X-Auth-User-Id"].map(|name| request.header(name));
+    let body = json!({ "user": name, "id": number }).to_string();
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
 fn echo_messages(mut client: Connection, request: &Head) -> io::Result<()> {

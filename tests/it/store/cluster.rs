@@ -53,7 +53,7 @@ async fn users_and_tokens_are_found_while_their_slot_moves_and_after() {
     for text in ["first", "second", "third", "fourth"] {
         assert!(is_good(&*store, text).await, "{text}");
     }
-    assert!(store.revoke_tokens_of(alice.id).await.unwrap());
+    assert!(store.revoke_tokens_of(alice.id, 0).await.unwrap());
     for text in ["first", "second", "third", "fourth"] {
         assert!(!is_good(&*store, text).await, "{text}");
     }
@@ -95,7 +95,7 @@ async fn what_a_server_tells_that_has_no_slots_yet_is_followed() {
     watched.until_it_ends().await;
     let watched = Watched::begin(&store).await;
     watched.forget();
-    assert!(other.revoke_tokens_of(alice.id).await.unwrap());
+    assert!(other.revoke_tokens_of(alice.id, 0).await.unwrap());
     watched.until_told().await;
     assert!(watched.has_told(Change::User(alice.id), usize::MAX));
 }
@@ -117,7 +117,7 @@ async fn after_the_loss_of_a_primary_its_replica_is_asked_and_followed() {
     assert!(is_good(&*store, "first").await);
     let watched = Watched::begin_again(&store).await;
     watched.forget();
-    until_it_answers(async || other.revoke_tokens_of(alice.id).await).await;
+    until_it_answers(async || other.revoke_tokens_of(alice.id, 0).await).await;
     watched.until_told().await;
     assert!(watched.has_told(Change::User(alice.id), usize::MAX));
     assert!(!is_good(&*store, "first").await);

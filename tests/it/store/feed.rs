@@ -134,7 +134,7 @@ pub(super) async fn a_feed_tells_what_another_changes(fixture: Fixture) {
         match attempt {
             0 => assert!(issue(&*other, &alice, "a").await.user == alice.id),
             1 => assert!(other.revoke_token(digest("a")).await.unwrap()),
-            2 => assert!(other.revoke_tokens_of(alice.id).await.unwrap()),
+            2 => assert!(other.revoke_tokens_of(alice.id, 0).await.unwrap()),
             _ => assert!(other.delete_user(alice.id).await.unwrap()),
         }
         let first = watched.until_told().await;
@@ -199,7 +199,7 @@ async fn changes_of_a_user_are_told(store: &dyn Store, watched: &Watched, id: Us
         assert!(store.replace_password(change).await.unwrap());
         watched.assert_told(told, "an owner's new password");
     }
-    assert!(store.revoke_tokens_of(id).await.unwrap());
+    assert!(store.revoke_tokens_of(id, 0).await.unwrap());
     watched.assert_told(user, "the end of all tokens");
     assert!(store.delete_user(id).await.unwrap());
     watched.assert_told(user, "a user's deletion");
@@ -234,7 +234,7 @@ pub(super) async fn a_change_that_is_not_made_harms_no_feed(fixture: Fixture) {
     let nobody: TokenDigest = digest("nobody's");
     assert!(!store.revoke_token(nobody).await.unwrap());
     assert!(!store.extend_token(nobody, in_minutes(1)).await.unwrap());
-    assert!(!store.revoke_tokens_of(UserId(999)).await.unwrap());
+    assert!(!store.revoke_tokens_of(UserId(999), 0).await.unwrap());
     watched.until_told().await;
 }
 

@@ -289,7 +289,7 @@ pub(super) async fn tokens_of_all_users_are_found_the_last_used_first(store: Arc
         let found = recent(&*store, limit, &texts).await;
         assert_eq!(found, ["one", "five", "four", "two"], "{limit}");
     }
-    store.revoke_tokens_of(bob.id).await.unwrap();
+    store.revoke_tokens_of(bob.id, 0).await.unwrap();
     assert_eq!(recent(&*store, 1, &texts).await, ["one", "five"]);
     store.delete_user(alice.id).await.unwrap();
     assert!(recent(&*store, 1, &texts).await.is_empty());

@@ -5,6 +5,7 @@ mod faults;
 mod indexes;
 mod layouts;
 mod locks;
+mod lost;
 mod operators;
 mod races;
 mod replicas;

@@ -45,7 +45,7 @@ async fn after_the_loss_of_the_primary_the_next_one_is_asked_and_followed() {
     assert!(is_good(&*store, "first").await);
     let watched = Watched::begin_again(&store).await;
     watched.forget();
-    until_it_answers(async || other.revoke_tokens_of(alice.id).await).await;
+    until_it_answers(async || other.revoke_tokens_of(alice.id, 0).await).await;
     watched.until_told().await;
     assert!(watched.has_told(Change::User(alice.id), usize::MAX));
     assert!(!is_good(&*store, "first").await);
@@ -61,6 +61,6 @@ async fn a_primary_that_is_replaced_while_it_lives_is_followed_no_longer() {
     servers.replace_primary();
     watched.until_it_ends().await;
     assert_ne!(servers.primary(), 0);
-    until_it_answers(async || store.revoke_tokens_of(alice.id).await).await;
+    until_it_answers(async || store.revoke_tokens_of(alice.id, 0).await).await;
     assert!(!is_good(&*store, "first").await);
 }

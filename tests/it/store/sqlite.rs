@@ -76,7 +76,7 @@ async fn two_stores_on_one_file_see_each_others_writes_at_once() {
         let user = add(&*one, &format!("user{round}")).await;
         issue(&*other, &user, "token").await;
         assert!(is_good(&*one, "token").await, "round {round}");
-        one.revoke_tokens_of(user.id).await.unwrap();
+        one.revoke_tokens_of(user.id, 0).await.unwrap();
         assert!(!is_good(&*other, "token").await, "round {round}");
     }
 }

@@ -85,7 +85,7 @@ pub(super) async fn a_token_for_a_locked_out_user_is_refused(store: Arc<dyn Stor
 
 pub(super) async fn a_token_for_a_past_epoch_is_refused(store: Arc<dyn Store>) {
     let alice = add(&*store, "alice").await;
-    store.revoke_tokens_of(alice.id).await.unwrap();
+    store.revoke_tokens_of(alice.id, 0).await.unwrap();
     let outcome = store.issue_token(token(&alice, "token")).await.unwrap();
     assert_eq!(outcome, Issue::UserChanged);
     assert!(store.token(digest("token")).await.unwrap().is_none());
@@ -257,7 +257,7 @@ pub(super) async fn revoking_all_ends_this_users_tokens_only(store: Arc<dyn Stor
     issue(&*store, &alice, "a1").await;
     issue(&*store, &alice, "a2").await;
     issue(&*store, &bob, "b").await;
-    assert!(store.revoke_tokens_of(alice.id).await.unwrap());
+    assert!(store.revoke_tokens_of(alice.id, 0).await.unwrap());
     assert!(!is_good(&*store, "a1").await && !is_good(&*store, "a2").await);
     assert!(digests(&*store, alice.id).await.is_empty());
     assert!(is_good(&*store, "b").await);
@@ -297,7 +297,7 @@ pub(super) async fn a_login_that_races_with_logoutall_leaves_no_good_token(store
         let (issuing, login) = (Arc::clone(&store), token(&seen, &text));
         race.spawn(async move { issuing.issue_token(login).await.map(drop) });
         let revoking = Arc::clone(&store);
-        race.spawn(async move { revoking.revoke_tokens_of(seen.id).await.map(drop) });
+        race.spawn(async move { revoking.revoke_tokens_of(seen.id, 0).await.map(drop) });
         assert!(race.join_all().await.iter().all(Result::is_ok));
         assert!(!is_good(&*store, &text).await, "round {round}");
         assert!(digests(&*store, alice.id).await.is_empty(), "round {round}");

@@ -86,7 +86,7 @@ pub(super) async fn unknown_users_are_no_error(store: Arc<dyn Store>) {
         assert!(store.user(id).await.unwrap().is_none(), "{id}");
         assert!(store.change_user(id, UserChange::Staff(true)).await.unwrap().is_none(), "{id}");
         assert!(!store.delete_user(id).await.unwrap(), "{id}");
-        assert!(!store.revoke_tokens_of(id).await.unwrap(), "{id}");
+        assert!(!store.revoke_tokens_of(id, 0).await.unwrap(), "{id}");
         assert!(digests(&*store, id).await.is_empty(), "{id}");
     }
 }
@@ -258,7 +258,7 @@ pub(super) async fn a_token_that_has_ended_or_is_anothers_is_not_kept(store: Arc
     let (alice, bob) = (add(&*store, "alice").await, add(&*store, "bob").await);
     issue(&*store, &alice, "ended").await;
     issue(&*store, &bob, "bob's").await;
-    assert!(store.revoke_tokens_of(alice.id).await.unwrap());
+    assert!(store.revoke_tokens_of(alice.id, 0).await.unwrap());
     let mut from = FIRST.to_owned();
     for keep in ["ended", "bob's", "nobody's"] {
         let to = format!("after {keep}");
@@ -287,7 +287,7 @@ pub(super) async fn a_token_that_ends_while_the_password_changes_stays_gone(stor
             if round % 2 == 0 {
                 ending.revoke_token(token).await
             } else {
-                ending.revoke_tokens_of(alice.id).await
+                ending.revoke_tokens_of(alice.id, 0).await
             }
         });
         assert!(acts.join_all().await.into_iter().all(|done| done.unwrap()));

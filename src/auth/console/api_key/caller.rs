@@ -27,7 +27,9 @@ impl Auth {
         /// How rarely it is written down that a key is in use.
         const NOTE_EVERY: Duration = Duration::from_mins(1);
         let (digest, now) = (secret.digest(), self.clock.now());
-        let Some(item) = self.store.item(ItemKind::ApiKey, &digest, now).await? else {
+        let found = self.store.item(ItemKind::ApiKey, &digest, now).await?;
+        let found = found.filter(|item| !self.has_ended_item(item.kind, &item.key));
+        let Some(item) = found else {
             self.limits.unknown_token(from).await?;
             return Err(AuthError::InvalidToken);
         };

@@ -14,7 +14,7 @@ impl Auth {
             |item: &&Item| item.owner == Some(owner.id) && item.key.get(..ApiKey::ID) == Some(id);
         let item = items.iter().find(is_it).ok_or(KeyError::NoSuchKey)?;
         let key = ApiKey::read(item)?;
-        if !self.store.remove_item(ItemKind::ApiKey, &item.key).await? {
+        if !self.end_item(ItemKind::ApiKey, &item.key).await? {
             return Err(KeyError::NoSuchKey);
         }
         let event = Event::new(EventName::ApiKeyRevoked, by, self.clock.now()).of(owner);
@@ -36,7 +36,7 @@ impl Auth {
             items => items?,
         };
         for item in items.iter().filter(|item| item.owner == Some(owner.id)) {
-            if !self.store.remove_item(ItemKind::ApiKey, &item.key).await? {
+            if !self.end_item(ItemKind::ApiKey, &item.key).await? {
                 continue;
             }
             ended += 1;

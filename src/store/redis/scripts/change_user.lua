@@ -17,6 +17,11 @@ if ARGV[3] == '' or redis.call('HGET', KEYS[1], ARGV[4]) == ARGV[3] then
   redis.call('HSET', KEYS[1], unpack(ARGV, 4))
 end
 if ARGV[1] == '1' then
-  redis.call('HINCRBY', KEYS[1], 'epoch', 1)
+  -- A moment, as in end_tokens.lua.
+  local time = redis.call('TIME')
+  local least = time[1] * 1000 + math.floor(time[2] / 1000)
+  if redis.call('HINCRBY', KEYS[1], 'epoch', 1) < least then
+    redis.call('HSET', KEYS[1], 'epoch', string.format('%.0f', least))
+  end
 end
 return redis.call('HGETALL', KEYS[1])

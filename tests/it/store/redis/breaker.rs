@@ -173,7 +173,7 @@ async fn a_change_is_told_also_if_its_caller_gives_up() {
     let watched = Watched::begin(&store).await;
     watched.forget();
     server.freeze();
-    let call = store.revoke_tokens_of(UserId(1));
+    let call = store.revoke_tokens_of(UserId(1), 0);
     assert!(tokio::time::timeout(Duration::from_millis(10), call).await.is_err());
     assert!(watched.has_told(Change::User(UserId(1)), usize::MAX));
     server.thaw();

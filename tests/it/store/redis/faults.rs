@@ -138,7 +138,7 @@ async fn a_restart_goes_unnoticed_between_two_calls() {
     store.issue_token(new_token(&user, "t")).await.unwrap();
     server.restart();
     // The scripts are gone from the server too.
-    assert!(store.revoke_tokens_of(user.id).await.unwrap());
+    assert!(store.revoke_tokens_of(user.id, 0).await.unwrap());
     assert!(!is_live(&store, "t").await);
 }
 
@@ -193,7 +193,7 @@ async fn a_spoilt_user_harms_no_other() {
     assert!(store.user(alice.id).await.is_err_and(corrupt));
     assert!(store.user_by_name(&name("alice")).await.is_err_and(corrupt));
     assert!(store.issue_token(new_token(&alice, "u")).await.is_err_and(corrupt));
-    assert!(store.revoke_tokens_of(alice.id).await.is_err_and(corrupt));
+    assert!(store.revoke_tokens_of(alice.id, 0).await.is_err_and(corrupt));
     assert!(store.users_after(None, 10).await.is_err_and(corrupt));
     assert!(store.user_by_name(&name("bob")).await.unwrap().is_some());
     assert_eq!(store.sweep(SystemClock.now()).await.unwrap(), 1);

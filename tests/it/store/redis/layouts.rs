@@ -46,7 +46,7 @@ async fn tokens_of_the_first_version_live_on_and_end_as_ever() {
     let recent = store.find_tokens(None, 10, SystemClock.now()).await.unwrap();
     assert_eq!(recent.tokens.len(), 2);
     assert!(store.revoke_token(digest("one")).await.unwrap());
-    assert!(store.revoke_tokens_of(user.id).await.unwrap());
+    assert!(store.revoke_tokens_of(user.id, user.epoch).await.unwrap());
     assert!(!is_live(&store, "one").await && !is_live(&store, "two").await);
     let old: Vec<String> = server.ask(&["KEYS", "authgate:user-tokens*"]);
     assert!(old.is_empty(), "{old:?}");

@@ -45,7 +45,7 @@ impl Secured {
         let user = add_user(&store, "alice").await;
         store.issue_token(new_token(&user, "t")).await.unwrap();
         assert!(is_live(&store, "t").await);
-        assert!(store.revoke_tokens_of(user.id).await.unwrap());
+        assert!(store.revoke_tokens_of(user.id, user.epoch).await.unwrap());
         let stranger = fs::read(Authority::new().file()).unwrap_or_default();
         for other in [None, Some(stranger.as_slice())] {
             let store = RedisStore::open_trusting(url, other).unwrap();

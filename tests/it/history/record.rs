@@ -1,0 +1,143 @@
+//! What clients did and what came of it, with the faults of the time: a line of JSON each.
+
+use serde::Serialize;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Instant;
+
+/// Microseconds since the beginning.
+pub(super) type Moment = u64;
+/// A token, by the order of their issue.
+pub(super) type TokenNumber = usize;
+
+/// What someone asked of a gateway.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub(super) enum Act {
+    ChangePassword {
+        name: String,
+        new: String,
+        old: String,
+        token: TokenNumber,
+    },
+    /// A login by a password that nobody ever had.
+    Guess {
+        name: String,
+    },
+    Login {
+        name: String,
+        password: String,
+    },
+    Logout {
+        token: TokenNumber,
+    },
+    LogoutAll {
+        token: TokenNumber,
+    },
+    Register {
+        name: String,
+        password: String,
+    },
+    Use {
+        token: TokenNumber,
+    },
+}
+
+/// Who someone is, by name and number.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+pub(super) struct Who {
+    /// 0 if nobody said.
+    pub(super) id: u64,
+    pub(super) name: String,
+}
+
+/// An act with its outcome.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Deed {
+    pub(super) act: Act,
+    pub(super) begin: Moment,
+    pub(super) end: Moment,
+    /// Why there was no answer.
+    pub(super) fault: Option<String>,
+    pub(super) gateway: usize,
+    /// Whether all faults were over, so that there is an answer.
+    pub(super) is_last: bool,
+    pub(super) issued: Option<TokenNumber>,
+    /// 0 if there was no answer.
+    pub(super) status: u16,
+    /// Whom the app was told of, or who got the token.
+    pub(super) who: Option<Who>,
+}
+
+/// Something that broke, until it was whole again.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Trouble {
+    pub(super) begin: Moment,
+    pub(super) end: Moment,
+    /// The gateway that was killed, and with it what it remembered.
+    pub(super) killed: Option<usize>,
+    /// Whether another server may be the primary since, without what the last one had not passed on.
+    pub(super) may_lose: bool,
+    pub(super) what: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) enum Line {
+    Deed(Deed),
+    Trouble(Trouble),
+}
+
+/// Keeps the history.
+pub(super) struct Recorder {
+    begun: Instant,
+    lines: Mutex<Vec<Line>>,
+    tokens: Mutex<Vec<String>>,
+}
+
+impl Recorder {
+    pub(super) fn new() -> Self {
+        Self { begun: Instant::now(), lines: Mutex::default(), tokens: Mutex::default() }
+    }
+
+    pub(super) fn now(&self) -> Moment {
+        self.begun.elapsed().as_micros().try_into().unwrap()
+    }
+
+    pub(super) fn note(&self, line: Line) {
+        self.lines.lock().unwrap().push(line);
+    }
+
+    /// A token that a gateway gave out.
+    pub(super) fn number(&self, text: String) -> TokenNumber {
+        let mut tokens = self.tokens.lock().unwrap();
+        tokens.push(text);
+        tokens.len() - 1
+    }
+
+    pub(super) fn text(&self, token: TokenNumber) -> String {
+        self.tokens.lock().unwrap()[token].clone()
+    }
+
+    pub(super) fn count(&self) -> TokenNumber {
+        self.tokens.lock().unwrap().len()
+    }
+
+    /// In the order of their beginnings.
+    pub(super) fn lines(&self) -> Vec<Line> {
+        let mut lines = self.lines.lock().unwrap().clone();
+        lines.sort_by_key(|line| match line {
+            Line::Deed(deed) => deed.begin,
+            Line::Trouble(trouble) => trouble.begin,
+        });
+        lines
+    }
+}
+
+/// Writes a history to be looked at, and says where.
+pub(super) fn write(lines: &[Line], name: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("history-{name}.jsonl"));
+    let text: String =
+        lines.iter().map(|line| serde_json::to_string(line).unwrap() + "\n").collect();
+    fs::write(&path, text).unwrap();
+    path
+}
