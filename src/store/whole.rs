@@ -5,7 +5,8 @@
 //! looked at, served from and brought back by the same means, into either kind of store.
 
 use super::redis::RedisStore;
-use super::sqlite::archive::{Archive, Draft};
+use super::sqlite::archive::Archive;
+use super::sqlite::draft::Draft;
 use super::sqlite::{restore, stats, verify};
 use super::{Settings, StoreError};
 use crate::clock::Timestamp;

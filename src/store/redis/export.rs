@@ -35,7 +35,7 @@ impl RedisStore {
         now: Timestamp,
         progress: Progress<'_>,
     ) -> Result<Vec<String>, StoreError> {
-        self.ask_inspection().await?;
+        patiently(async || self.ask_inspection().await).await?;
         let mut warnings = Vec::new();
         let ids = self.all_users().await?;
         let ids: Vec<_> = ids.into_iter().collect();
@@ -67,7 +67,8 @@ impl RedisStore {
         }
         self.export_events(archive, progress).await?;
         let last = Cmd::get(keys::NEXT_USER);
-        let last: Option<u64> = self.link.ask(Request::Command(&last)).await?;
+        let last: Option<u64> =
+            patiently(async || self.link.ask(Request::Command(&last)).await).await?;
         archive.give_no_number_to(last.unwrap_or(0).max(ids.last().map_or(0, |id| id.0)))?;
         Ok(warnings)
     }

@@ -30,9 +30,9 @@ impl RedisStore {
         order: &Restore,
         progress: Progress<'_>,
     ) -> Result<Restored, StoreError> {
-        self.ask_version().await?;
-        self.make_newest().await?;
-        self.refuse_followed().await?;
+        patiently(async || self.ask_version().await).await?;
+        patiently(async || self.make_newest().await).await?;
+        patiently(async || self.refuse_followed().await).await?;
         if !order.replaces && self.holds_something().await? {
             return Err(StoreError::Unsuitable(format!(
                 "{} holds users or tokens already; --replace puts what was saved in their place",

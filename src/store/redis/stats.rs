@@ -21,7 +21,7 @@ type Entry = (String, HashMap<String, String>);
 
 impl RedisStore {
     pub(in crate::store) async fn stats(&self, now: Timestamp) -> Result<Stats, StoreError> {
-        let inspection = self.ask_inspection().await?;
+        let inspection = patiently(async || self.ask_inspection().await).await?;
         let census = self.take_census(now).await?;
         let mut kinds: BTreeMap<&str, (u64, Vec<String>)> = BTreeMap::new();
         let (mut good_tokens, mut tokens) = (0, Vec::new());

@@ -39,8 +39,8 @@ impl RedisStore {
         mends: bool,
         progress: Progress<'_>,
     ) -> Result<Vec<Finding>, StoreError> {
-        self.ask_version().await?;
-        self.make_newest().await?;
+        patiently(async || self.ask_version().await).await?;
+        patiently(async || self.make_newest().await).await?;
         let mut found = self.look_through(now, progress).await?;
         if !found.is_empty() {
             found = self.look_again(found, now, progress).await?;

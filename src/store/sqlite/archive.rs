@@ -1,17 +1,16 @@
 //! A file that all is saved to: made beside its place, read once it is there.
 
+use super::draft::{Draft, refuse_damaged};
 use super::file::SCHEMA;
 use super::trouble::Trouble;
-use super::{events, file, items, make, rows, tokens, verify};
+use super::{events, file, items, rows, tokens};
 use crate::clock::Timestamp;
 use crate::model::event::Event;
 use crate::model::user::{User, UserId};
 use crate::store::whole::{Contents, Portion};
 use crate::store::{EventBounds, Item, ItemKind, NewToken, StoreError};
 use rusqlite::{Connection, params};
-use std::fs::{self, File};
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tempfile::NamedTempFile;
 
 /// What is saved of the items. The others are of no use later: who is signed in at the console, and who
@@ -19,98 +18,20 @@ use tempfile::NamedTempFile;
 pub(in crate::store) const KEPT: [ItemKind; 3] =
     [ItemKind::ApiKey, ItemKind::Network, ItemKind::Totp];
 
-/// A file that is not there yet.
-pub(in crate::store) struct Draft {
-    file: NamedTempFile,
-    replaces: bool,
-    to: PathBuf,
-}
-
-impl Draft {
-    /// Begins a file beside its place. Refused if something is there that is not to be replaced.
-    pub(in crate::store) fn beside(to: &Path, replaces: bool) -> Result<Self, StoreError> {
-        if !replaces && fs::symlink_metadata(to).is_ok() {
-            return Err(is_there(to));
-        }
-        let file = make::draft_beside(to).map_err(|trouble| cannot_write(to, &trouble))?;
-        Ok(Self { file, replaces, to: to.to_owned() })
-    }
-
-    /// Makes an archive that has nothing yet.
-    pub(in crate::store) fn make(self) -> Result<Archive, StoreError> {
-        let made = || {
-            let mut db = file::connect(self.file.path())?;
-            file::install(&mut db)?;
-            // It is on the disk once, before it gets its name.
-            db.pragma_update(None, "synchronous", "off")?;
-            // What is taken out of it leaves no trace.
-            db.pragma_update(None, "secure_delete", true)?;
-            Ok(db)
-        };
-        let db = made().map_err(|trouble: Trouble| cannot_write(&self.to, &trouble))?;
-        Ok(Archive { db, draft: Some(self), older: None })
-    }
-
-    /// Makes an archive of all that is in a file at this moment, while others write to it.
-    pub(in crate::store) fn copy_of(self, path: &Path) -> Result<Archive, StoreError> {
-        let (source, _) = file::look(path)?;
-        // The copy's indexes are made anew, and would hide what is wrong with it.
-        refuse_damaged(&source, path)?;
-        let place = self.file.path().to_str().ok_or_else(|| {
-            StoreError::Unsuitable(format!("{} is not a path in UTF-8", self.to.display()))
-        })?;
-        source
-            .execute("VACUUM INTO ?1", [place])
-            .map_err(|error| copying(path, &self.to, error))?;
-        drop(source);
-        let archive = self.make()?;
-        // Neither do sessions end later because they were saved, nor does a code open the door again.
-        let sql = "DELETE FROM items WHERE kind NOT IN ('api_key', 'network', 'totp')";
-        archive.db.execute(sql, [])?;
-        archive.db.execute("DELETE FROM limits", [])?;
-        archive.db.execute("DELETE FROM counts", [])?;
-        Ok(archive)
-    }
-}
-
-fn copying(from: &Path, to: &Path, error: rusqlite::Error) -> StoreError {
-    let is_of_the_source = |code| {
-        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseCorrupt, DatabaseLocked, NotADatabase};
-        matches!(code, DatabaseBusy | DatabaseCorrupt | DatabaseLocked | NotADatabase)
-    };
-    if error.sqlite_error_code().is_some_and(is_of_the_source) {
-        return Trouble::Sqlite(error).reading(from);
-    }
-    cannot_write(to, &Trouble::Sqlite(error))
-}
-
-fn refuse_damaged(db: &Connection, path: &Path) -> Result<(), StoreError> {
-    let damage = verify::damage(db).map_err(|error| Trouble::Sqlite(error).reading(path))?;
-    let damage = damage.into_iter().next();
-    damage.map_or(Ok(()), |first| Err(Trouble::Damaged(first).reading(path)))
-}
-
-fn is_there(path: &Path) -> StoreError {
-    StoreError::Unsuitable(format!("{} is there already; --force replaces it", path.display()))
-}
-
-fn cannot_write(path: &Path, trouble: &Trouble) -> StoreError {
-    StoreError::Unsuitable(format!("cannot write {}: {trouble}", path.display()))
-}
-
 /// What is saved, to be written to or read.
 pub(in crate::store) struct Archive {
     pub(super) db: Connection,
     /// While it is written.
-    draft: Option<Draft>,
+    pub(super) draft: Option<Draft>,
     /// Where it was brought up to date, if the file is of an older version.
-    older: Option<NamedTempFile>,
+    pub(super) older: Option<NamedTempFile>,
 }
 
 impl Archive {
     /// Opens a file to bring back what is in it. Refused if anything is wrong with it.
     pub(in crate::store) fn open_whole(path: &Path) -> Result<Self, StoreError> {
         let (mut db, version) = file::look(path)?;
+        refuse_damaged(&db, path)?;
         let mut older = None;
         if version < SCHEMA {
             let draft = NamedTempFile::new().map_err(StoreError::unavailable)?;
@@ -125,7 +46,6 @@ impl Archive {
             db = updated().map_err(|trouble: Trouble| trouble.reading(path))?;
             older = Some(draft);
         }
-        refuse_damaged(&db, path)?;
         Ok(Self { db, draft: None, older })
     }
 
@@ -245,29 +165,8 @@ impl Archive {
     /// Puts it in its place, whole and on the disk, and says how many bytes it has.
     pub(in crate::store) fn finish(self) -> Result<u64, StoreError> {
         let Self { db, draft, .. } = self;
-        let Some(Draft { file, replaces, to }) = draft else { return Ok(0) };
-        let finish = || {
-            if let Some(damage) = verify::damage(&db)?.first() {
-                return Err(Trouble::Damaged(damage.clone()));
-            }
-            db.close().map_err(|(_, error)| error)?;
-            let bytes = file.as_file().metadata().map_err(Trouble::File)?.len();
-            file.as_file().sync_all().map_err(Trouble::File)?;
-            Ok((file, bytes))
-        };
-        let (file, bytes) = finish().map_err(|trouble: Trouble| cannot_write(&to, &trouble))?;
-        put(file, &to, replaces)?;
-        make::sync_folder(&to).map_err(|error| cannot_write(&to, &Trouble::File(error)))?;
-        Ok(bytes)
+        draft.map_or(Ok(0), |draft| draft.finish(db))
     }
-}
-
-fn put(file: NamedTempFile, to: &Path, replaces: bool) -> Result<File, StoreError> {
-    let put = if replaces { file.persist(to) } else { file.persist_noclobber(to) };
-    put.map_err(|error| match error.error.kind() {
-        io::ErrorKind::AlreadyExists => is_there(to),
-        _ => cannot_write(to, &Trouble::File(error.error)),
-    })
 }
 
 /// A number is given to a later user only: one who has it already, or has the same name, was deleted

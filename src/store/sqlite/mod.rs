@@ -6,6 +6,7 @@
 pub(in crate::store) mod archive;
 mod check;
 mod counts;
+pub(in crate::store) mod draft;
 mod events;
 mod fault;
 mod feed;

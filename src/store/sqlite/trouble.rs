@@ -70,16 +70,29 @@ impl Trouble {
         let stays = self.is_about_rights();
         let trouble = match self {
             Self::Sqlite(error) => match error.sqlite_error_code() {
-                // As where the schema is not as its version says, or of a form that SQLite does not know.
-                Some(ErrorCode::DatabaseCorrupt | ErrorCode::Unknown) => {
-                    Self::Damaged(error.to_string())
-                }
                 Some(ErrorCode::NotADatabase) => Self::Sqlite(error),
                 _ if stays => Self::Sqlite(error),
-                _ => return error.into(),
+                Some(code) if may_pass(code) => return error.into(),
+                // As where the schema is not as its version says, or of a form that SQLite does not know.
+                _ => Self::Damaged(error.to_string()),
             },
             trouble => trouble,
         };
         StoreError::Unsuitable(format!("cannot {doing} {}: {trouble}", path.display()))
     }
+}
+
+/// Whether it says nothing of the file itself.
+fn may_pass(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::DiskFull
+            | ErrorCode::FileLockingProtocolFailed
+            | ErrorCode::OperationInterrupted
+            | ErrorCode::OutOfMemory
+            | ErrorCode::SchemaChanged
+            | ErrorCode::SystemIoFailure
+    )
 }

@@ -18,7 +18,7 @@ struct Told {
 fn a_backup_under_load_has_what_was_answered_before_it_began() {
     let rounds = if is_long() { 20 } else { 2 };
     for (settings, _server) in stores() {
-        let (mut gateway, file) = gateway(&settings);
+        let (mut gateway, file) = gateway(&(settings + "[limits]\nenabled = false\n"));
         for number in 0..4 {
             gateway.register(&format!("user{number}"));
         }
@@ -69,9 +69,18 @@ fn a_backup_under_load_has_what_was_answered_before_it_began() {
 /// Two logins and a logout. What is on its way to an end counts as ended only once it is answered, and
 /// not as there from the moment when it is asked for.
 fn come_and_go(gateway: &Gateway, name: &str, told: &Mutex<Told>) {
-    let [one, other] = [(); 2].map(|()| gateway.login(name));
+    // A busy machine may be too slow for a login: nothing was promised then.
+    let login = || {
+        let answer = gateway.try_login(name);
+        let token = (answer.status == 200).then(|| answer.json()["token"].clone());
+        token.map(|token| token.as_str().unwrap().to_owned())
+    };
+    let [one, other] = [(); 2].map(|()| eventually("a login", login));
     told.lock().unwrap().given.extend([one.clone(), other]);
     told.lock().unwrap().given.remove(&one);
-    assert_eq!(gateway.send(&Request::post("/api/logout/").token(&one)).status, 204);
+    let logout = Request::post("/api/logout/").token(&one);
+    // Repeated, it may find that it was done.
+    let is_out = || matches!(gateway.send(&logout).status, 204 | 401).then_some(());
+    eventually("a logout", is_out);
     told.lock().unwrap().ended.insert(one);
 }

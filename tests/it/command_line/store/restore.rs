@@ -181,3 +181,29 @@ fn a_restore_into_redis_that_is_killed_leaves_nothing_to_serve_and_is_made_up_fo
     gateway.run(&["store", "verify"]).done();
     assert_eq!(users(), 2992);
 }
+
+#[test]
+fn a_backup_of_an_older_version_is_brought_up_to_date_on_the_way_and_stays_as_it_is() {
+    let folder = crate::harness::folder();
+    let file = folder.path().join("old.db");
+    std::fs::write(&file, "").unwrap();
+    tamper(&file, include_str!("../../../../src/store/sqlite/schema.sql"));
+    tamper(&file, include_str!("../../../../src/store/sqlite/schema_2.sql"));
+    let token = "an-old-token";
+    let digest = authgate::model::token::Token::new(token.to_owned()).digest();
+    let db = Connection::open(&file).unwrap();
+    let sql = "INSERT INTO users VALUES (7, 'ada', '', 'hash', TRUE, FALSE, 1, NULL, 3)";
+    db.execute(sql, []).unwrap();
+    let sql = "INSERT INTO tokens VALUES (?1, 7, 1, NULL, 3)";
+    db.execute(sql, [digest.as_bytes()]).unwrap();
+    drop(db);
+    let before = std::fs::read(&file).unwrap();
+    for (settings, _server) in stores() {
+        let (mut gateway, _) = gateway(&settings);
+        gateway.kill();
+        restore(&gateway, &file, &["--replace", "--yes", "--keep-tokens"]).done();
+        gateway.restart();
+        assert_eq!(gateway.status_of(token), 502);
+        assert!(std::fs::read(&file).unwrap() == before);
+    }
+}

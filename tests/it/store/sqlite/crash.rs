@@ -116,8 +116,12 @@ fn without_room_on_the_disk_nothing_is_taken_and_tokens_are_served_until_there_i
 #[test]
 fn a_first_start_says_that_it_made_the_store_and_later_ones_do_not() {
     let mut gateway = Gateway::start("");
-    let made = || gateway.log().matches("there was no store: made a new one").count();
-    assert_eq!(made(), 1);
+    let made =
+        |gateway: &Gateway| gateway.log().matches("there was no store: made a new one").count();
+    eventually("its word", || (made(&gateway) == 1).then_some(()));
+    let starts = |gateway: &Gateway| gateway.log().matches("version=").count();
+    eventually("the start", || (starts(&gateway) == 1).then_some(()));
     gateway.restart();
-    assert_eq!(gateway.log().matches("there was no store: made a new one").count(), 1);
+    eventually("another start", || (starts(&gateway) == 2).then_some(()));
+    assert_eq!(made(&gateway), 1);
 }

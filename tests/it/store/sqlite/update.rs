@@ -13,19 +13,22 @@ fn second(path: &Path) {
     fs::write(path, "").unwrap();
     tamper(path, FIRST);
     tamper(path, SECOND);
+    tamper(path, CONTENT);
     tamper(
         path,
-        "INSERT INTO users VALUES
+        "INSERT INTO events VALUES
+             ('operators', 1, 1000000, 'user_created', 'command_line', NULL, 7, 'alice', NULL);",
+    );
+}
+
+/// Users and tokens as the first two versions have them.
+const CONTENT: &str = "INSERT INTO users VALUES
              (7, 'alice', 'alice@example.com', 'hash', TRUE, TRUE, 1000000, 2000000, 3),
              (9, 'Bob', '', 'hash', FALSE, FALSE, 1000001, NULL, 0);
          INSERT INTO tokens VALUES
              (zeroblob(64), 7, 1000000, NULL, 3),
              (CAST(zeroblob(63) || x'01' AS BLOB), 7, 1000002, NULL, 3),
-             (CAST(zeroblob(63) || x'02' AS BLOB), 9, 1000001, 1000003, 0);
-         INSERT INTO events VALUES
-             ('operators', 1, 1000000, 'user_created', 'command_line', NULL, 7, 'alice', NULL);",
-    );
-}
+             (CAST(zeroblob(63) || x'02' AS BLOB), 9, 1000001, 1000003, 0);";
 
 fn version(path: &Path) -> i64 {
     let db = Connection::open(path).unwrap();
@@ -106,6 +109,62 @@ async fn an_update_whose_process_ends_is_made_by_the_next() {
     drop(dying);
     assert_eq!((version(&path), count(&path, "users")), (2, 2));
     holds_all(&*open(&path)).await;
+}
+
+/// A file of the first version, as it was before limits and events.
+#[tokio::test]
+async fn a_file_of_the_first_version_keeps_users_and_tokens() {
+    let folder = folder();
+    let path = file_in(&folder);
+    fs::write(&path, "").unwrap();
+    tamper(&path, FIRST);
+    tamper(&path, CONTENT);
+    for _ in 0..2 {
+        holds_all(&*open(&path)).await;
+    }
+    assert_eq!((version(&path), count(&path, "users"), count(&path, "tokens")), (3, 2, 3));
+    // Whoever was the last goes, and their number with them.
+    tamper(&path, "DELETE FROM users WHERE id = 9");
+    assert_eq!(add(&*open(&path), "carol").await.id, UserId(10));
+}
+
+/// Killed at any moment, it has the version of before or the one after, and all that it held.
+#[test]
+fn an_update_that_is_killed_leaves_all_of_the_old_version_or_of_the_new() {
+    let rounds = if crate::harness::is_long() { 60 } else { 6 };
+    let (mut before, mut after) = (0, 0);
+    for round in 0..rounds {
+        let folder = folder();
+        let path = file_in(&folder);
+        second(&path);
+        tamper(
+            &path,
+            "WITH RECURSIVE n (i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE i < 5009)
+             INSERT INTO users SELECT i, 'user' || i, '', 'hash', TRUE, FALSE, i, NULL, 0 FROM n;
+             INSERT INTO tokens SELECT CAST(zeroblob(60) || format('%04d', i) AS BLOB), 10 + i, i, NULL, 0
+             FROM (SELECT id - 10 AS i FROM users WHERE id > 9)",
+        );
+        let mut updating = std::process::Command::new(crate::harness::command::AUTHGATE)
+            .args(["user", "show", "alice"])
+            .env("AUTHGATE__STORE__URL", format!("sqlite:{}", path.display()))
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(2 + (round * 7) % 60));
+        updating.kill().unwrap();
+        updating.wait().unwrap();
+        match version(&path) {
+            2 => before += 1,
+            3 => after += 1,
+            other => panic!("version {other}"),
+        }
+        assert_eq!((count(&path, "users"), count(&path, "tokens")), (5002, 5003), "{round}");
+        drop(open(&path));
+        assert_eq!(version(&path), 3);
+        assert_eq!((count(&path, "users"), count(&path, "tokens")), (5002, 5003), "{round}");
+        assert_eq!(count(&path, "users WHERE tokens = 1"), 5001);
+    }
+    println!("killed before {before} times, after {after} times");
 }
 
 #[tokio::test]

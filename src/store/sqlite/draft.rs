@@ -1,0 +1,117 @@
+//! A file on its way: made beside its place, and put there whole.
+
+use super::archive::Archive;
+use super::trouble::Trouble;
+use super::{file, make, verify};
+use crate::store::StoreError;
+use rusqlite::Connection;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
+
+/// A file that is not there yet.
+pub(in crate::store) struct Draft {
+    file: NamedTempFile,
+    replaces: bool,
+    to: PathBuf,
+}
+
+impl Draft {
+    /// Begins a file beside its place. Refused if something is there that is not to be replaced.
+    pub(in crate::store) fn beside(to: &Path, replaces: bool) -> Result<Self, StoreError> {
+        if !replaces && fs::symlink_metadata(to).is_ok() {
+            return Err(is_there(to));
+        }
+        let file = make::draft_beside(to).map_err(|trouble| cannot_write(to, &trouble))?;
+        Ok(Self { file, replaces, to: to.to_owned() })
+    }
+
+    /// Makes an archive that has nothing yet.
+    pub(in crate::store) fn make(self) -> Result<Archive, StoreError> {
+        let made = || {
+            let mut db = file::connect(self.file.path())?;
+            file::install(&mut db)?;
+            // It is on the disk once, before it gets its name.
+            db.pragma_update(None, "synchronous", "off")?;
+            // What is taken out of it leaves no trace.
+            db.pragma_update(None, "secure_delete", true)?;
+            Ok(db)
+        };
+        let db = made().map_err(|trouble: Trouble| cannot_write(&self.to, &trouble))?;
+        Ok(Archive { db, draft: Some(self), older: None })
+    }
+
+    /// Makes an archive of all that is in a file at this moment, while others write to it.
+    pub(in crate::store) fn copy_of(self, path: &Path) -> Result<Archive, StoreError> {
+        let (source, _) = file::look(path)?;
+        // The copy's indexes are made anew, and would hide what is wrong with it.
+        refuse_damaged(&source, path)?;
+        let place = self.file.path().to_str().ok_or_else(|| {
+            StoreError::Unsuitable(format!("{} is not a path in UTF-8", self.to.display()))
+        })?;
+        source
+            .execute("VACUUM INTO ?1", [place])
+            .map_err(|error| copying(path, &self.to, error))?;
+        drop(source);
+        let archive = self.make()?;
+        // Neither do sessions end later because they were saved, nor does a code open the door again.
+        let sql = "DELETE FROM items WHERE kind NOT IN ('api_key', 'network', 'totp')";
+        archive.db.execute(sql, [])?;
+        archive.db.execute("DELETE FROM limits", [])?;
+        archive.db.execute("DELETE FROM counts", [])?;
+        Ok(archive)
+    }
+
+    /// Puts it in its place, whole and on the disk, and says how many bytes it has.
+    pub(super) fn finish(self, db: Connection) -> Result<u64, StoreError> {
+        let Self { file, replaces, to } = self;
+        let finish = || {
+            if let Some(damage) = verify::damage(&db)?.first() {
+                return Err(Trouble::Damaged(damage.clone()));
+            }
+            db.close().map_err(|(_, error)| error)?;
+            let bytes = file.as_file().metadata().map_err(Trouble::File)?.len();
+            file.as_file().sync_all().map_err(Trouble::File)?;
+            Ok((file, bytes))
+        };
+        let (file, bytes) = finish().map_err(|trouble: Trouble| cannot_write(&to, &trouble))?;
+        put(file, &to, replaces)?;
+        make::sync_folder(&to).map_err(|error| cannot_write(&to, &Trouble::File(error)))?;
+        Ok(bytes)
+    }
+}
+
+fn copying(from: &Path, to: &Path, error: rusqlite::Error) -> StoreError {
+    let is_of_the_source = |code| {
+        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseCorrupt, DatabaseLocked, NotADatabase};
+        matches!(code, DatabaseBusy | DatabaseCorrupt | DatabaseLocked | NotADatabase)
+    };
+    if error.sqlite_error_code().is_some_and(is_of_the_source) {
+        return Trouble::Sqlite(error).reading(from);
+    }
+    cannot_write(to, &Trouble::Sqlite(error))
+}
+
+/// Refuses what SQLite itself finds damaged.
+pub(super) fn refuse_damaged(db: &Connection, path: &Path) -> Result<(), StoreError> {
+    let damage = verify::damage(db).map_err(|error| Trouble::Sqlite(error).reading(path))?;
+    let damage = damage.into_iter().next();
+    damage.map_or(Ok(()), |first| Err(Trouble::Damaged(first).reading(path)))
+}
+
+fn is_there(path: &Path) -> StoreError {
+    StoreError::Unsuitable(format!("{} is there already; --force replaces it", path.display()))
+}
+
+fn cannot_write(path: &Path, trouble: &Trouble) -> StoreError {
+    StoreError::Unsuitable(format!("cannot write {}: {trouble}", path.display()))
+}
+
+fn put(file: NamedTempFile, to: &Path, replaces: bool) -> Result<File, StoreError> {
+    let put = if replaces { file.persist(to) } else { file.persist_noclobber(to) };
+    put.map_err(|error| match error.error.kind() {
+        io::ErrorKind::AlreadyExists => is_there(to),
+        _ => cannot_write(to, &Trouble::File(error.error)),
+    })
+}
