@@ -6,7 +6,7 @@ use super::cache::Key;
 use crate::clock::Timestamp;
 use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{User, UserId};
-use crate::store::StoreError;
+use crate::store::{Change, StoreError, Watcher};
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -139,7 +139,28 @@ impl Auth {
         if !matches!(ended, Ok(false)) {
             self.tombstones.token_ended(self.mark(digest, ended.is_ok(), outages));
         }
+        self.forget_unless_told(&ended, Change::Token(digest));
         ended
+    }
+
+    /// Ends a token here, and in the store as soon as that can be asked.
+    pub(super) fn end_token_later(&self, digest: TokenDigest) {
+        self.tombstones.token_ended(self.mark(digest, false, self.cache.outages()));
+        self.cache.changed(Change::Token(digest));
+    }
+
+    /// Ends all tokens of a user here, of this epoch at least, and in the store as soon as that can be
+    /// asked.
+    pub(super) fn end_tokens_later(&self, user: UserId, epoch: u64) {
+        self.tombstones.tokens_of_ended(user, self.mark(epoch, false, self.cache.outages()));
+        self.cache.changed(Change::User(user));
+    }
+
+    /// A store that could not even begin tells nobody: what was to end here is forgotten all the same.
+    fn forget_unless_told<T>(&self, outcome: &Result<T, StoreError>, change: Change) {
+        if outcome.is_err() {
+            self.cache.changed(change);
+        }
     }
 
     /// Ends all tokens of a user, of this epoch at least; says whether there is such a user. Those
@@ -148,6 +169,7 @@ impl Auth {
         let outages = self.cache.outages();
         let ended = self.store.revoke_tokens_of(user).await;
         self.tombstones.tokens_of_ended(user, self.mark(epoch, ended.is_ok(), outages));
+        self.forget_unless_told(&ended, Change::User(user));
         ended
     }
 
@@ -165,6 +187,7 @@ impl Auth {
             let mark = self.mark(user.epoch, changed.is_ok(), outages);
             self.tombstones.tokens_of_ended(user.id, mark);
         }
+        self.forget_unless_told(&changed, Change::User(user.id));
         changed
     }
 

@@ -31,6 +31,7 @@ mod memory;
 mod ops;
 mod panics;
 mod paths;
+mod policy;
 mod process;
 mod store;
 mod streaming;
