@@ -105,7 +105,11 @@ fn open(file: &std::path::Path) -> Auth {
     let (common, length, numeric, similarity) = (false, false, false, false);
     let password_checks = PasswordChecks { common, length, min_length: 8, numeric, similarity };
     let settings = Settings {
-        cache: CacheSettings { feed_timeout: Duration::from_secs(1), size: 1 << 20 },
+        cache: CacheSettings {
+            feed_timeout: Duration::from_secs(1),
+            outage_grace: Duration::ZERO,
+            size: 1 << 20,
+        },
         events: EventSettings { keep: Duration::from_hours(1), most: 0 },
         hashing: cost,
         password_checks,

@@ -44,6 +44,8 @@
 //! | What happens to accounts is told and kept | [`model::event::Event`]; `auth/events.rs` |
 //! | What the stores promise | [`store::Store`]; SQLite and Redis, alone, by Sentinel and in a Cluster, obey one suite, `tests/it/store.rs` |
 //! | Which Redis server is asked and followed | `store/redis/link.rs`, `cluster.rs`, `sentinel.rs`, `feed.rs` |
+//! | What a silent server costs | `store/redis/connecting.rs`; [`store::Observed`] bounds and counts each call |
+//! | Whether the store is well, and still the same | `auth/examine.rs`, `auth/epoch.rs` |
 //! | What stays ended although the store lost it | `auth/tombstones.rs` |
 //! | Settings are read, and every mistake is told | [`config::Config::load`]; `conf/authgate.toml` lists them all |
 //! | The console's pages | [`admin`], a file for each; who is let in: `auth/console/`; from the gateway it comes by [`gateway::Console`] |

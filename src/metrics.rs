@@ -3,13 +3,16 @@
 mod certificates;
 mod connections;
 mod register;
+mod store;
 mod sums;
 
 pub use self::certificates::ShownCertificate;
 pub use self::connections::{OpenConnection, Turned};
+pub use self::store::StoreCall;
 pub use self::sums::Sums;
 
 use self::certificates::Shown;
+use self::store::OfStore;
 use self::sums::Growing;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -54,6 +57,7 @@ pub struct Metrics {
     reloads: Counter,
     requests: Family<Status, Counter>,
     servers: Family<Place, Gauge>,
+    store: OfStore,
     sums: Growing,
     throttled: Family<Limit, Counter>,
     upstream_errors: Family<Kind, Counter>,

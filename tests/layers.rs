@@ -9,7 +9,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("metrics", &[]),
     ("model", &["clock"]),
     ("policy", &["model"]),
-    ("store", &["clock", "model"]),
+    ("store", &["clock", "metrics", "model"]),
     ("auth", &["clock", "metrics", "model", "store"]),
     ("api", &["auth", "clock", "model", "policy", "store"]),
     ("gateway", &["api", "auth", "metrics", "model", "policy"]),

@@ -52,7 +52,7 @@ impl Auth {
     /// What is known of a token, which may come from memory.
     async fn facts(&self, digest: TokenDigest) -> Result<Option<Facts>, AuthError> {
         let known = match self.cache.recall(&digest) {
-            Recall::Nothing => return Ok(self.look_up(digest).await?),
+            Recall::Nothing => return Ok(self.look_up_or_recall(digest).await?),
             Recall::Known(facts) => Some(facts),
             Recall::Nobodys => None,
         };
@@ -74,6 +74,22 @@ impl Auth {
             return Err(AuthError::InvalidToken);
         }
         Ok((facts, now))
+    }
+
+    /// Asks the store; where that is away, memory for as long as the settings grant.
+    async fn look_up_or_recall(&self, digest: TokenDigest) -> Result<Option<Facts>, StoreError> {
+        match self.look_up(digest).await {
+            Ok(found) => {
+                self.cache.store_answers();
+                Ok(found)
+            }
+            Err(error) if error.is_away() => {
+                let known = self.cache.recall_in_outage(&digest).ok_or(error)?;
+                self.metrics.grace_hit();
+                Ok(Some(known))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Asks the store. While the feed is alive, all who ask for one token at once share one read.

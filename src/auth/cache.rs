@@ -23,6 +23,8 @@ pub struct CacheSettings {
     /// How long after the last proof that it is alive the feed is trusted: the longest that a token
     /// which was ended elsewhere may still be taken.
     pub feed_timeout: Duration,
+    /// For how much longer what is in memory may be taken while the store is away.
+    pub outage_grace: Duration,
     /// The most bytes of memory; with none, every token is checked in the store.
     pub size: u64,
 }
@@ -90,11 +92,14 @@ pub(super) struct Cache {
     changes: AtomicU64,
     clock: Arc<dyn Clock>,
     feed_timeout: Duration,
+    /// Until when memory may be asked while the store is away, in nanoseconds since `born`.
+    grace_until: AtomicU64,
     /// Whether the feed was lost and has not been heard since.
     is_lost: AtomicBool,
     /// How often it was lost.
     outages: AtomicU64,
     metrics: Arc<Metrics>,
+    outage_grace: Duration,
     tokens: Shelf<Key, TokenFacts>,
     /// Until when the feed is trusted, in nanoseconds since `born`.
     trusted_until: AtomicU64,
@@ -114,10 +119,12 @@ impl Cache {
         Self {
             born: clock.instant(),
             changes: AtomicU64::new(0),
+            grace_until: AtomicU64::new(0),
             is_lost: AtomicBool::new(false),
             outages: AtomicU64::new(0),
             // A memory of nothing is never trusted.
             feed_timeout: if half == 0 { Duration::ZERO } else { settings.feed_timeout },
+            outage_grace: if half == 0 { Duration::ZERO } else { settings.outage_grace },
             tokens: Shelf::new(half, Some(Arc::clone(&metrics))),
             trusted_until: AtomicU64::new(0),
             // Not counted: what nobody has may go.
@@ -147,10 +154,30 @@ impl Cache {
         let Some(token) = self.tokens.get(&key) else {
             return self.recall_unknown(&key, now);
         };
-        match self.users.get(&token.user) {
-            // Epochs only grow: a token of a later one is news of a change that is not told yet.
-            Some(user) if user.epoch >= token.epoch => Recall::Known(Facts { token, user }),
-            Some(_) | None => Recall::Nothing,
+        self.with_user(token).map_or(Recall::Nothing, Recall::Known)
+    }
+
+    fn with_user(&self, token: TokenFacts) -> Option<Facts> {
+        // Epochs only grow: a token of a later one is news of a change that is not told yet.
+        let user = self.users.get(&token.user).filter(|user| user.epoch >= token.epoch)?;
+        Some(Facts { token, user })
+    }
+
+    /// What memory says of a token for as long after the last proof as an operator grants where the
+    /// store is away. To be asked only once the store was.
+    pub(super) fn recall_in_outage(&self, digest: &TokenDigest) -> Option<Facts> {
+        let now = self.since_birth(self.clock.instant());
+        if self.outage_grace.is_zero() || now >= self.grace_until.load(Ordering::SeqCst) {
+            return None;
+        }
+        self.with_user(self.tokens.get(&Key::from(digest))?)
+    }
+
+    /// The store has answered. Unless it tells of changes too, there may have been some that nobody
+    /// told, and should it go away now memory is of no use.
+    pub(super) fn store_answers(&self) {
+        if !self.is_trusted() {
+            self.grace_until.store(0, Ordering::SeqCst);
         }
     }
 
@@ -229,6 +256,7 @@ impl Watcher for Cache {
             Change::Everything => {
                 // Until all is gone, nothing may be answered; the feed's next proof ends that.
                 self.trusted_until.store(0, Ordering::SeqCst);
+                self.grace_until.store(0, Ordering::SeqCst);
                 self.tokens.clear(count);
                 self.unknown.clear(count);
                 self.users.clear(count);
@@ -247,6 +275,7 @@ impl Watcher for Cache {
         }
         let until = moment + self.feed_timeout;
         self.trusted_until.fetch_max(self.since_birth(until), Ordering::SeqCst);
+        self.grace_until.fetch_max(self.since_birth(until + self.outage_grace), Ordering::SeqCst);
         let bytes = self.tokens.bytes() + self.unknown.bytes() + self.users.bytes();
         self.metrics.feed_heard(moment, until, bytes);
     }
@@ -275,7 +304,7 @@ mod tests {
 
         fn of_size(size: u64) -> Self {
             let clock = Arc::new(ManualClock::at(Timestamp::from_micros(0)));
-            let settings = CacheSettings { feed_timeout: SECOND, size };
+            let settings = CacheSettings { feed_timeout: SECOND, outage_grace: 2 * SECOND, size };
             let cache = Cache::new(settings, Arc::<ManualClock>::clone(&clock), Arc::default());
             let rig = Self { cache, clock };
             rig.beat();
@@ -344,6 +373,40 @@ mod tests {
         assert!(rig.cache.distrust());
         assert!(!rig.knows(&token));
         assert!(!rig.cache.distrust());
+    }
+
+    #[test]
+    fn in_an_outage_memory_answers_for_the_grace_after_the_trust() {
+        let rig = Rig::new();
+        let token = rig.put("a", 1);
+        rig.cache.distrust();
+        rig.clock.advance(Duration::from_millis(2_999));
+        assert!(!rig.knows(&token));
+        assert!(rig.cache.recall_in_outage(&token).is_some());
+        rig.clock.advance(Duration::from_millis(1));
+        assert!(rig.cache.recall_in_outage(&token).is_none());
+    }
+
+    #[test]
+    fn what_changes_in_an_outage_is_forgotten_too() {
+        for change in [Change::Everything, Change::Token(digest("a")), Change::User(UserId(1))] {
+            let rig = Rig::new();
+            let token = rig.put("a", 1);
+            rig.cache.distrust();
+            rig.cache.changed(change);
+            assert!(rig.cache.recall_in_outage(&token).is_none());
+        }
+    }
+
+    #[test]
+    fn a_store_that_answers_and_tells_nothing_ends_the_grace() {
+        let rig = Rig::new();
+        let token = rig.put("a", 1);
+        rig.cache.store_answers();
+        assert!(rig.cache.recall_in_outage(&token).is_some());
+        rig.cache.distrust();
+        rig.cache.store_answers();
+        assert!(rig.cache.recall_in_outage(&token).is_none());
     }
 
     #[test]

@@ -5,7 +5,9 @@ mod cache;
 mod change_password;
 mod checks;
 mod console;
+mod epoch;
 mod events;
+mod examine;
 mod facts;
 mod flights;
 mod following;
@@ -55,7 +57,9 @@ pub use self::register::{NewRights, RegisterError, Registration};
 pub use self::series::{History, Span, Tallies};
 
 use self::cache::Cache;
+use self::epoch::Epoch;
 use self::events::Events;
+use self::examine::Findings;
 use self::flights::Flights;
 use self::last_used::LastUsed;
 use self::limits::Limits;
@@ -81,7 +85,9 @@ pub struct Auth {
     clock: Arc<dyn Clock>,
     /// What the password of someone who does not exist is compared with.
     decoy: PasswordHash,
+    epoch: Epoch,
     events: Arc<Events>,
+    findings: Findings,
     flights: Flights,
     last_used: LastUsed,
     limits: Limits,
@@ -133,7 +139,9 @@ impl Auth {
             cache: Arc::new(cache),
             clock,
             decoy: hasher.hash(&issue::random_password()?)?,
+            epoch: Epoch::default(),
             events,
+            findings: Findings::default(),
             flights: Flights::default(),
             last_used: LastUsed::new(),
             limits,

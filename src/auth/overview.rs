@@ -19,6 +19,8 @@ pub struct Overview {
     pub census: Result<Census, StoreError>,
     /// What listeners show their clients.
     pub certificates: Vec<ShownCertificate>,
+    /// When the store was found to be another one than before, if it was.
+    pub epoch_changed: Option<Timestamp>,
     /// What was counted.
     pub history: Result<History, StoreError>,
     /// How the store is.
@@ -113,7 +115,17 @@ impl Auth {
             self.operators_without_totp(),
         );
         let (at, certificates) = (self.clock.now(), self.metrics.certificates());
-        Overview { at, census, certificates, history, inspection, limits, without_totp }
+        let epoch_changed = self.epoch.changed();
+        Overview {
+            at,
+            census,
+            certificates,
+            epoch_changed,
+            history,
+            inspection,
+            limits,
+            without_totp,
+        }
     }
 }
 
@@ -121,6 +133,7 @@ impl Overview {
     /// What an operator should look at, as far as this tells it: the worst first.
     pub fn concerns(&self) -> Vec<Concern> {
         let mut concerns = Vec::new();
+        concerns.extend(self.epoch_changed.map(of_epoch));
         match &self.inspection {
             Ok(inspection) => {
                 concerns.extend(inspection.warnings.iter().map(|text| look(Matter::Store, text)));
@@ -152,6 +165,14 @@ impl Overview {
             _ => None,
         }
     }
+}
+
+fn of_epoch(changed: Timestamp) -> Concern {
+    let words = format!(
+        "The store was emptied, or another one was put in its place, at {changed}: who was signed in \
+         then is not any more."
+    );
+    Concern { is_bad: true, about: Matter::Store, words }
 }
 
 fn look(about: Matter, words: impl Into<String>) -> Concern {

@@ -2,12 +2,8 @@
 
 use super::Auth;
 use crate::metrics::Metrics;
-use crate::store::{
-    Census, Inspection, Item, ItemKind, StoreError, UserColumn, UserOrder, UserQuery,
-};
+use crate::store::{Census, Item, ItemKind, StoreError, UserColumn, UserOrder, UserQuery};
 use std::collections::HashSet;
-use std::time::Duration;
-use tokio::time::timeout;
 
 impl Auth {
     /// What this gateway counts.
@@ -18,12 +14,6 @@ impl Auth {
     /// How many users and tokens there are.
     pub async fn census(&self) -> Result<Census, StoreError> {
         self.store.census(self.clock.now()).await
-    }
-
-    /// What an operator should know of the store; fails if it does not tell soon.
-    pub async fn inspect(&self) -> Result<Inspection, StoreError> {
-        const PATIENCE: Duration = Duration::from_secs(2);
-        timeout(PATIENCE, self.store.inspect()).await.map_err(StoreError::unavailable)?
     }
 
     /// How many operators have no authenticator app; of very many only some are looked at.

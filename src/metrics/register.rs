@@ -2,6 +2,7 @@
 
 use super::Metrics;
 use super::certificates::Shown;
+use super::store::OfStore;
 use super::sums::Growing;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -40,6 +41,7 @@ impl Default for Metrics {
             reloads: Counter::default(),
             requests: Family::default(),
             servers: Family::default(),
+            store: OfStore::new(),
             sums: Growing::default(),
             throttled: Family::default(),
             upstream_errors: Family::default(),
@@ -51,6 +53,7 @@ impl Default for Metrics {
         registry.register("request_duration_seconds", help, metrics.duration.clone());
         metrics.register_counters();
         metrics.register_connections();
+        metrics.store.register(&mut metrics.registry);
         metrics.register_feed();
         metrics.register_limits();
         metrics.register_hashing();

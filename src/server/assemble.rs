@@ -25,9 +25,10 @@ pub(super) async fn put_together(
     stopping: watch::Receiver<bool>,
 ) -> Result<Running, StartError> {
     let store = store::open(&config.store)?;
-    inspect(&*store).await?;
     let metrics = Arc::new(Metrics::default());
+    let store = Arc::new(store::Observed::new(store, Arc::clone(&metrics)));
     let auth = Arc::new(Auth::open(store, Arc::clone(&metrics), config.auth.clone())?);
+    inspect(&auth).await?;
     let gateway = Gateway::new(Arc::clone(&auth), Arc::clone(&metrics), config.gateway.clone());
     auth.learn_networks().await;
     let reading = reload::reading(&config, &source, &[]);
@@ -67,17 +68,14 @@ pub(super) async fn put_together(
 
 /// Tells the operator what the store is. One that does not answer may come back; one that cannot
 /// serve never will.
-async fn inspect(store: &dyn store::Store) -> Result<(), StartError> {
-    match store.inspect().await {
+async fn inspect(auth: &Auth) -> Result<(), StartError> {
+    match auth.inspect().await {
         Ok(inspection) => {
             tracing::info!(
                 version = env!("CARGO_PKG_VERSION"),
                 store = inspection.summary,
                 "authgate"
             );
-            for warning in inspection.warnings {
-                tracing::warn!("{warning}");
-            }
             Ok(())
         }
         Err(error @ StoreError::Unavailable(_)) => {

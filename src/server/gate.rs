@@ -82,10 +82,21 @@ impl Gate {
             self.tasks.spawn(async move { setup::offer(&auth, &console).await });
         }
         let keeper = gateway.clone();
-        let [counter, feed, limiter, networks, recorder, refresher, revoker, sweeper, watcher] =
-            [(); 9].map(|()| Arc::clone(auth));
+        let [
+            attendant,
+            counter,
+            feed,
+            limiter,
+            networks,
+            recorder,
+            refresher,
+            revoker,
+            sweeper,
+            watcher,
+        ] = [(); 10].map(|()| Arc::clone(auth));
         self.tasks.spawn(notify::watchdog(Arc::clone(reception)));
         self.run_beside(async move { match keeper.keep_upstreams().await {} });
+        self.run_beside(async move { match attendant.look_after_store().await {} });
         self.run_beside(async move { match feed.follow_store().await {} });
         self.run_beside(async move { match counter.keep_series().await {} });
         self.run_beside(async move { match limiter.keep_limits().await {} });

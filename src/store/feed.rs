@@ -42,7 +42,24 @@ impl Listener {
         }
     }
 
+    /// Tells of a change once what is returned is dropped.
+    pub(super) fn tell_at_the_end(&self, change: Change) -> AtTheEnd<'_> {
+        AtTheEnd { change, listener: self }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<Arc<dyn Watcher>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells of a change when it is dropped.
+pub(super) struct AtTheEnd<'a> {
+    change: Change,
+    listener: &'a Listener,
+}
+
+impl Drop for AtTheEnd<'_> {
+    fn drop(&mut self) {
+        self.listener.tell(self.change);
     }
 }

@@ -27,6 +27,8 @@ pub struct Item {
 pub enum ItemKind {
     /// What a program calls the console's API with.
     ApiKey,
+    /// What tells this store from another.
+    Mark,
     /// A network that operators allow or deny.
     Network,
     /// Someone who is signed in at the console.
@@ -39,13 +41,14 @@ pub enum ItemKind {
 
 impl ItemKind {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::ApiKey, Self::Network, Self::Session, Self::Setup, Self::Totp];
+    pub const ALL: [Self; 6] =
+        [Self::ApiKey, Self::Mark, Self::Network, Self::Session, Self::Setup, Self::Totp];
 
     /// What stores call it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ApiKey => "api_key",
+            Self::Mark => "mark",
             Self::Network => "network",
             Self::Session => "session",
             Self::Setup => "setup",

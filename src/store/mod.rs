@@ -1,17 +1,20 @@
 //! Where users and tokens are kept: one trait, and a module for each place.
 
 mod counts;
+mod error;
 mod events;
 mod feed;
 mod issue;
 mod items;
 mod listing;
 mod lock;
+mod observed;
 pub mod redis;
 mod sound;
 pub mod sqlite;
 
 pub use self::counts::{Count, Series};
+pub use self::error::{Outage, OutageKind, StoreError};
 pub use self::events::{EventBounds, EventNews, EventPage, EventQuery};
 pub use self::feed::{Change, Watcher};
 pub use self::issue::{Issue, NewToken, OnLimit, TokenLimit};
@@ -21,6 +24,7 @@ pub use self::listing::{
     UserQuery,
 };
 pub use self::lock::Lock;
+pub use self::observed::Observed;
 
 use crate::clock::Timestamp;
 use crate::model::event::Event;
@@ -29,7 +33,6 @@ use crate::model::password::PasswordHash;
 use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
 use async_trait::async_trait;
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -193,6 +196,12 @@ pub trait Store: Send + Sync {
     /// How long it takes, as a rule, until the watchers of other processes are told of a change.
     fn told_within(&self) -> Duration;
 
+    /// How many of its servers are silent, so that nobody waits for them but those who try anew.
+    fn open_circuits(&self) -> usize {
+        0
+    }
+    /// What the clocks say by which it judges: those of its servers, where it has any.
+    async fn clocks(&self) -> Result<Vec<Timestamp>, StoreError>;
     /// Succeeds if the store answers.
     async fn ping(&self) -> Result<(), StoreError>;
     /// Connects, refuses what cannot serve as a store, and tells what an operator should know of it.
@@ -268,37 +277,13 @@ pub struct Inspection {
     pub warnings: Vec<String>,
 }
 
-/// Why the store could not tell.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum StoreError {
-    /// It holds something that this version cannot read.
-    #[error("the stored {what} cannot be read: {problem}")]
-    Corrupt {
-        /// What was read.
-        what: &'static str,
-        /// What is wrong with it; never a secret.
-        problem: String,
-    },
-    /// It does not answer, or refuses to.
-    #[error("the store does not answer")]
-    Unavailable(#[source] Arc<dyn Error + Send + Sync>),
-    /// It answers, but it cannot serve as a store.
-    #[error("{0}")]
-    Unsuitable(String),
-}
-
-impl StoreError {
-    /// A store that does not answer, and why.
-    pub fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Unavailable(cause.into().into())
-    }
-}
-
 /// Where to keep things.
 #[derive(Clone, Eq, PartialEq)]
 pub enum Settings {
     /// A Redis server: `redis://HOST:PORT/DB` or `rediss://…`. May hold a password, so it has no Debug.
     Redis {
+        /// Who vouches for it by TLS, in PEM, in place of those of the public web.
+        authorities: Option<Vec<u8>>,
         /// How many replicas must have what ends something before it is answered.
         replicas: u16,
         /// The address.
@@ -314,8 +299,9 @@ pub enum Settings {
 /// Opens a store. A server that does not answer is no error: it may come back.
 pub fn open(settings: &Settings) -> Result<Arc<dyn Store>, StoreError> {
     Ok(match settings {
-        Settings::Redis { replicas, url } => {
-            Arc::new(redis::RedisStore::open(url)?.ending_on(*replicas))
+        Settings::Redis { authorities, replicas, url } => {
+            let store = redis::RedisStore::open_trusting(url, authorities.as_deref())?;
+            Arc::new(store.ending_on(*replicas))
         }
         Settings::Sqlite { path } => Arc::new(sqlite::SqliteStore::open(path)?),
     })

@@ -29,6 +29,7 @@ mod listeners;
 mod malformed;
 mod memory;
 mod ops;
+mod outage;
 mod panics;
 mod paths;
 mod policy;

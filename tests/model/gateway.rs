@@ -69,7 +69,11 @@ fn poll(task: &mut Task) {
 fn settings() -> Settings {
     let refresh = Refresh { min_interval: Duration::from_millis(300), max_lifetime: None };
     Settings {
-        cache: CacheSettings { feed_timeout: FEED_TIMEOUT, size: 1 << 16 },
+        cache: CacheSettings {
+            feed_timeout: FEED_TIMEOUT,
+            outage_grace: Duration::ZERO,
+            size: 1 << 16,
+        },
         events: EventSettings { keep: Duration::from_hours(1), most: 0 },
         hashing: HashCost { iterations: 1, memory_kib: 8, parallelism: 1 },
         password_checks: PasswordChecks {

@@ -296,6 +296,10 @@ impl Store for Handle {
         Duration::ZERO
     }
 
+    async fn clocks(&self) -> Result<Vec<Timestamp>, StoreError> {
+        Ok(Vec::new())
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         Ok(())
     }

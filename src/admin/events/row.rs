@@ -97,6 +97,7 @@ pub(super) fn tone(name: EventName) -> Option<&'static str> {
         | EventName::SecondFactorFailed
         | EventName::LimitReached
         | EventName::ReloadRefused
+        | EventName::StoreEpochChanged
         | EventName::StoreLost => Some("bad"),
         EventName::LoginSucceeded | EventName::StoreBack => Some("good"),
         name if name.trail() == Trail::Operators => Some("warn"),

@@ -41,6 +41,13 @@ impl Auth {
         if self.store.has_operator(None).await? {
             return Ok(None);
         }
+        if self.is_setup_closed().await? {
+            tracing::error!(
+                "nobody may sign in at the console, and as the store was emptied nobody gets a link to \
+                 it; `authgate user create NAME --staff` makes the first operator"
+            );
+            return Ok(None);
+        }
         let code = SetupCode(Zeroizing::new(hex::encode(random_bytes::<32>()?)));
         let item = Item {
             expires: Some(self.clock.now().plus(LASTS)),
@@ -55,7 +62,9 @@ impl Auth {
 
     /// Whether the first operator can be made by this code now.
     pub async fn setup_is_open(&self, code: &SetupCode) -> Result<bool, AuthError> {
-        Ok(self.is_offered(code).await? && !self.store.has_operator(None).await?)
+        Ok(self.is_offered(code).await?
+            && !self.is_setup_closed().await?
+            && !self.store.has_operator(None).await?)
     }
 
     async fn is_offered(&self, code: &SetupCode) -> Result<bool, AuthError> {

@@ -20,8 +20,8 @@ pub(super) use self::names::{
 };
 pub(super) use self::net::{address, address_or_off, network, network_or_all, redirect_port};
 pub(super) use self::servers::{
-    any_header, authorities, content, health_host, health_path, is_blind, name_server, server,
-    server_name,
+    any_header, authorities, content, health_host, health_path, is_blind, name_server,
+    pem_of_authorities, server, server_name,
 };
 
 use super::written::Value;

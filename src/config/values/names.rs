@@ -155,7 +155,7 @@ pub(in super::super) fn store_url(value: &Value) -> Result<store::Settings, Stri
     if !RedisStore::is_address(url) {
         return Err(format!("is not an address of Redis; {advice}"));
     }
-    Ok(store::Settings::Redis { replicas: 0, url: url.to_owned() })
+    Ok(store::Settings::Redis { authorities: None, replicas: 0, url: url.to_owned() })
 }
 
 /// RFC 9110, section 5.6.2.

@@ -109,6 +109,12 @@ pub(in super::super) fn authorities(value: &Value) -> Result<Authorities, String
     Authorities::from_pem(&pem).map_err(|problem| format!("{file:?} {problem}"))
 }
 
+/// The same, as the file has it.
+pub(in super::super) fn pem_of_authorities(value: &Value) -> Result<Vec<u8>, String> {
+    authorities(value)?;
+    content(value)
+}
+
 /// The content of a file that is named.
 pub(in super::super) fn content(value: &Value) -> Result<Vec<u8>, String> {
     read_file(text(value)?)

@@ -117,6 +117,8 @@ event_names! {
     StoreLost = "store_lost" in Gateways,
     /// It does again.
     StoreBack = "store_back" in Gateways,
+    /// The store was emptied, or is another one than before.
+    StoreEpochChanged = "store_epoch_changed" in Gateways,
 }
 
 impl fmt::Display for EventName {

@@ -4,13 +4,14 @@ use super::fault::Fault;
 use super::node::Node;
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
 use std::fmt;
+use std::sync::Arc;
 
 /// Where the servers are.
 pub(super) enum Address {
     /// Some servers of a Redis Cluster; they know the others.
     Cluster { access: Access, seeds: Vec<Server> },
     /// One server.
-    One(ConnectionInfo),
+    One { authorities: Option<Arc<[u8]>>, info: ConnectionInfo },
     /// Sentinels, and the name by which they know the primary.
     Sentinel { access: Access, name: String, of_sentinels: Access, sentinels: Vec<Server> },
 }
@@ -36,6 +37,8 @@ pub(super) fn in_a_line(servers: &[Server]) -> String {
 /// How to connect to any of the servers.
 #[derive(Clone)]
 pub(super) struct Access {
+    /// Whom to trust by TLS, in PEM, in place of those who vouch for the public web.
+    pub(super) authorities: Option<Arc<[u8]>>,
     pub(super) is_tls: bool,
     pub(super) settings: RedisConnectionInfo,
 }
@@ -50,7 +53,7 @@ impl Access {
             ConnectionAddr::Tcp(host, port)
         };
         let info = address.into_connection_info()?.set_redis_settings(self.settings.clone());
-        Ok(Node::new(info)?)
+        Ok(Node::new(info, self.authorities.as_deref())?)
     }
 }
 
@@ -67,7 +70,7 @@ impl Address {
         let (scheme, kind) = match scheme.split_once('+') {
             Some((scheme @ ("redis" | "rediss"), kind)) => (scheme, kind),
             Some(_) => return None,
-            None => return single(url).map(Self::One),
+            None => return single(url).map(|info| Self::One { authorities: None, info }),
         };
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let (credentials, hosts) = match authority.rsplit_once('@') {
@@ -82,18 +85,37 @@ impl Address {
         match kind {
             "cluster" if path.is_empty() || path == "0" => {
                 let settings = of("host", "")?.redis_settings().clone();
-                Some(Self::Cluster { access: Access { is_tls, settings }, seeds: servers })
+                Some(Self::Cluster {
+                    access: Access { authorities: None, is_tls, settings },
+                    seeds: servers,
+                })
             }
             "sentinel" => {
                 let (path, query) = path.split_once('?').unwrap_or((path, ""));
                 let (name, database) = path.split_once('/').unwrap_or((path, ""));
                 let settings = of("host", database)?.redis_settings().clone();
-                let access = Access { is_tls, settings };
-                let of_sentinels = Access { is_tls, settings: of_sentinels(query)? };
+                let access = Access { authorities: None, is_tls, settings };
+                let settings = of_sentinels(query)?;
+                let of_sentinels = Access { authorities: None, is_tls, settings };
                 let name = (!name.is_empty()).then(|| name.to_owned())?;
                 Some(Self::Sentinel { access, name, of_sentinels, sentinels: servers })
             }
             _ => None,
+        }
+    }
+}
+
+impl Address {
+    /// Has servers trusted whom these authorities vouch for, in PEM, and no others.
+    pub(super) fn trust(&mut self, pem: Option<&[u8]>) {
+        let authorities: Option<Arc<[u8]>> = pem.map(Into::into);
+        match self {
+            Self::Cluster { access, .. } => access.authorities = authorities,
+            Self::One { authorities: of_one, .. } => *of_one = authorities,
+            Self::Sentinel { access, of_sentinels, .. } => {
+                access.authorities.clone_from(&authorities);
+                of_sentinels.authorities = authorities;
+            }
         }
     }
 }

@@ -64,6 +64,11 @@ impl Cluster {
         self.slots.load().as_ref().map(|slots| slots.epoch)
     }
 
+    /// How many of its servers are silent.
+    pub(super) fn open_circuits(&self) -> usize {
+        self.nodes().values().filter(|node| node.is_open_circuit()).count()
+    }
+
     /// Asks the server that has the key.
     pub(super) async fn ask<T: FromRedisValue>(
         &self,

@@ -1,124 +1,141 @@
 //! A connection that is made when it is first needed, and made anew when it breaks or falls silent.
 
+use super::connecting::{Attempt, News};
 use super::fault::Fault;
-use super::inspect::Info;
+use redis::Client;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-use tokio::sync::Mutex as Turn;
-use tokio::time::{sleep, timeout};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
 
 /// How long one reply may take.
 pub(super) const REPLY_WITHIN: Duration = Duration::from_millis(300);
-/// How long a connection may take, its second attempt included.
-const CONNECT_WITHIN: Duration = Duration::from_millis(400);
-/// How long to wait before the second attempt: a restarting server refuses for a moment.
-const SECOND_ATTEMPT_AFTER: Duration = Duration::from_millis(50);
-/// How many requests may wait to be written.
-const QUEUE: usize = 1024;
 
 /// A connection to one server, shared by all who ask.
+///
+/// Connecting goes on beside those who ask for it, in one task for all of them: it is not given up
+/// with whoever asked first. While the server is silent this is the breaker of its circuit: nobody
+/// waits for long, and the attempts that go on close it as soon as one of them is answered.
 ///
 /// Not the crate's `ConnectionManager`: that one keeps a connection on which requests time out, so
 /// a server that vanished without a word (a failover, a firewall) would stay away for minutes.
 pub(super) struct Connection {
-    /// Who connects; the others wait for the outcome.
-    connecting: Turn<()>,
     /// How long a reply may take.
     reply_within: Duration,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
+/// What is known of a connection. Ends the task that connects when it is dropped.
 #[derive(Default)]
-struct State {
-    /// How often it was tried to connect.
-    attempts: u64,
-    /// Why the last attempt failed, if it did.
-    failure: Option<Fault>,
+pub(super) struct State {
+    attempt: Option<Attempt>,
     live: Option<Live>,
+    serial: u64,
+    tasks: JoinSet<()>,
 }
 
-impl State {
-    /// Why an attempt failed that somebody else has made meanwhile.
-    fn failure_since(&self, attempts: u64) -> Option<Fault> {
-        (self.attempts != attempts).then(|| self.failure.clone()).flatten()
-    }
-}
-
+/// A connection that is made.
 #[derive(Clone)]
 pub(super) struct Live {
     pub(super) connection: MultiplexedConnection,
+    /// When something came on it last, in milliseconds since it was made.
+    heard: Arc<AtomicU64>,
+    made: Instant,
     serial: u64,
+}
+
+impl Live {
+    fn new(connection: MultiplexedConnection, serial: u64) -> Self {
+        Self { connection, heard: Arc::default(), made: Instant::now(), serial }
+    }
+
+    /// Notes that the server has said something on it.
+    pub(super) fn hears(&self) {
+        let now = u64::try_from(self.made.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.heard.fetch_max(now, Ordering::Relaxed);
+    }
+
+    fn is_silent_since(&self, moment: Instant) -> bool {
+        self.made + Duration::from_millis(self.heard.load(Ordering::Relaxed)) < moment
+    }
 }
 
 impl Connection {
     /// A connection that is not made yet.
     pub(super) fn new(reply_within: Duration) -> Self {
-        Self { connecting: Turn::default(), reply_within, state: Mutex::default() }
+        Self { reply_within, state: Arc::default() }
     }
 
     /// Has the connection made anew for the next who ask: this one is of no more use.
     pub(super) fn forget(&self, live: &Live) {
-        self.state().live.take_if(|current| current.serial == live.serial);
+        lock(&self.state).live.take_if(|current| current.serial == live.serial);
     }
 
-    /// The connection. One caller makes it while the others wait, and its failure is theirs too:
-    /// if each tried for itself, the last of many would wait for a long time.
+    /// Has the connection made anew if nothing was heard on it since that moment; says whether another
+    /// is worth a try. A server that answers others is merely busy.
+    pub(super) fn doubt(&self, since: Instant) -> bool {
+        lock(&self.state).live.take_if(|live| live.is_silent_since(since)).is_some()
+    }
+
+    /// Whether those who ask are refused, because the server is silent.
+    pub(super) fn is_open_circuit(&self) -> bool {
+        lock(&self.state).attempt.as_ref().is_some_and(Attempt::is_silent)
+    }
+
+    /// The connection. One task makes it while those who ask wait, and its failure is theirs too: if
+    /// each tried for itself, the last of many would wait for a long time.
     pub(super) async fn live(&self, client: &Client) -> Result<Live, Fault> {
-        let attempts = self.state().attempts;
-        if let Some(live) = self.known() {
-            return Ok(live);
-        }
-        let _turn = self.connecting.lock().await;
-        if let Some(live) = self.known() {
-            return Ok(live);
-        }
-        if let Some(failure) = self.state().failure_since(attempts) {
-            return Err(failure);
-        }
-        let outcome = connect(client, self.reply_within).await;
-        let mut state = self.state();
-        state.attempts += 1;
-        state.failure = outcome.as_ref().err().cloned();
-        let live = Live { connection: outcome?, serial: state.attempts };
-        state.live = Some(live.clone());
-        Ok(live)
-    }
-
-    fn known(&self) -> Option<Live> {
-        self.state().live.clone()
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-async fn connect(client: &Client, reply_within: Duration) -> Result<MultiplexedConnection, Fault> {
-    let connection = timeout(CONNECT_WITHIN, async {
-        match connect_once(client, reply_within).await {
-            Err(Fault::Lost(_)) => {
-                sleep(SECOND_ATTEMPT_AFTER).await;
-                connect_once(client, reply_within).await
+        // Once more where the runtime is gone on which it was tried.
+        for _ in 0..2 {
+            let attempt = {
+                let mut state = lock(&self.state);
+                if let Some(live) = &state.live {
+                    return Ok(live.clone());
+                }
+                self.join(&mut state, client)
+            };
+            if let Some(outcome) = attempt.outcome().await {
+                return outcome;
             }
-            result => result,
         }
-    });
-    connection.await.unwrap_or(Err(Fault::Silent))
+        Err(Fault::Lost("it was not tried to the end to connect".to_owned()))
+    }
+
+    /// Joins the attempt that is under way, or begins one.
+    fn join(&self, state: &mut State, client: &Client) -> Attempt {
+        let now = Instant::now();
+        if let Some(attempt) = state.attempt.as_ref().filter(|attempt| attempt.goes_on()) {
+            attempt.is_asked_for(now);
+            return attempt.clone();
+        }
+        // What is over is let go of.
+        while state.tasks.try_join_next().is_some() {}
+        let (attempt, work) = Attempt::new(now);
+        state.attempt = Some(attempt.clone());
+        let (client, reply_within) = (client.clone(), self.reply_within);
+        // The state owns the task, which must not own the state.
+        let place = Arc::downgrade(&self.state);
+        state.tasks.spawn(async move {
+            let outcome = work.until_connected(&client, reply_within).await;
+            let Some(place) = place.upgrade() else { return };
+            let mut state = lock(&place);
+            let outcome = outcome.map(|connection| state.found(connection));
+            work.tell(News::Over(outcome));
+        });
+        attempt
+    }
 }
 
-/// Connects, and refuses a server that is too old before it is asked anything else.
-async fn connect_once(
-    client: &Client,
-    reply_within: Duration,
-) -> Result<MultiplexedConnection, Fault> {
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(REPLY_WITHIN))
-        .set_response_timeout(Some(reply_within))
-        .set_pipeline_buffer_size(QUEUE);
-    let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
-    let info: String = redis::cmd("INFO").arg("server").query_async(&mut connection).await?;
-    Info::parse(&info).refuse_old()?;
-    Ok(connection)
+impl State {
+    fn found(&mut self, connection: MultiplexedConnection) -> Live {
+        self.serial += 1;
+        let live = Live::new(connection, self.serial);
+        self.live = Some(live.clone());
+        live
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,7 @@
 //! Why Redis gave no answer that is of use, in words for an operator and without secrets.
 
 use super::address::Server;
-use crate::store::StoreError;
+use crate::store::{OutageKind, StoreError};
 use redis::{ErrorKind, RedisError};
 use std::error::Error;
 
@@ -23,6 +23,8 @@ pub(super) enum Fault {
     Moved(Server),
     /// Some of the keys are on their way to another server; nothing was done.
     OnTheWay,
+    /// It has not read its data yet.
+    Loading,
     /// It is a replica, which takes no writes; nothing was done.
     ReadOnly,
     /// The server answered that it does not want to.
@@ -33,6 +35,8 @@ pub(super) enum Fault {
     Unreplicated { have_it: u16, replicas: u16 },
     /// It cannot serve as a store.
     Unsuitable(String),
+    /// It takes no writes: why, in a word and in words.
+    Unwritable(&'static str, &'static str),
 }
 
 impl Fault {
@@ -43,18 +47,37 @@ impl Fault {
             Self::Asked(_)
             | Self::Corrupt(_)
             | Self::CutOff
+            | Self::Loading
             | Self::Moved(_)
             | Self::OnTheWay
             | Self::ReadOnly
             | Self::Refused(_)
             | Self::Unreplicated { .. }
-            | Self::Unsuitable(_) => false,
+            | Self::Unsuitable(_)
+            | Self::Unwritable(..) => false,
         }
     }
 
     /// Whether another server may be the primary by now.
     pub(super) fn doubts_primary(&self) -> bool {
         matches!(self, Self::CutOff | Self::Lost(_) | Self::ReadOnly | Self::Silent)
+    }
+
+    /// In which way the store cannot be used then.
+    fn kind(&self) -> OutageKind {
+        match self {
+            Self::CutOff | Self::Loading | Self::Lost(_) => OutageKind::Gone,
+            Self::ReadOnly => OutageKind::Unwritable("replica"),
+            Self::Silent => OutageKind::Silent,
+            Self::Unreplicated { .. } => OutageKind::Unwritable("replicas"),
+            Self::Unwritable(reason, _) => OutageKind::Unwritable(reason),
+            Self::Asked(_)
+            | Self::Corrupt(_)
+            | Self::Moved(_)
+            | Self::OnTheWay
+            | Self::Refused(_)
+            | Self::Unsuitable(_) => OutageKind::Refused,
+        }
     }
 
     /// Tells which server it was.
@@ -72,6 +95,7 @@ pub(super) struct Failure {
 
 impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
+        let kind = failure.fault.kind();
         let why = match failure.fault {
             Fault::Corrupt(problem) => return Self::Corrupt { what: "record", problem },
             Fault::Unsuitable(why) => return Self::Unsuitable(why),
@@ -81,6 +105,7 @@ impl From<Failure> for StoreError {
             }
             Fault::CutOff => "its cluster is down: not all of its slots have a primary".to_owned(),
             Fault::OnTheWay => "its keys are on their way to another server".to_owned(),
+            Fault::Loading => "it is still loading its data".to_owned(),
             Fault::ReadOnly => "it is a replica, which takes no writes".to_owned(),
             Fault::Silent => "no answer in time".to_owned(),
             Fault::Unreplicated { have_it, replicas } => {
@@ -88,8 +113,9 @@ impl From<Failure> for StoreError {
                     "{have_it} replicas have what was written, and store.replicas is {replicas}"
                 )
             }
+            Fault::Unwritable(_, why) => why.to_owned(),
         };
-        Self::unavailable(format!("Redis at {}: {why}", failure.place))
+        Self::out(kind, format!("Redis at {}: {why}", failure.place))
     }
 }
 
@@ -141,18 +167,25 @@ fn said(code: &str, details: &str) -> Fault {
         _ if is("READONLY") => return Fault::ReadOnly,
         "TRYAGAIN" => return Fault::OnTheWay,
         "CLUSTERDOWN" => return Fault::CutOff,
+        "LOADING" => return Fault::Loading,
+        "MISCONF" => {
+            let why = "it takes no writes, because it cannot save them to disk";
+            return Fault::Unwritable("disk", why);
+        }
+        "NOREPLICAS" => {
+            let why = "it takes no writes, because too few replicas follow it";
+            return Fault::Unwritable("replicas", why);
+        }
+        _ if is("OOM") => return Fault::Unwritable("memory", "its memory is full"),
         _ => {}
     }
     Fault::Refused(match code {
         "NOAUTH" => "it wants a password, and its address has none".to_owned(),
         "WRONGPASS" => BAD_PASSWORD.to_owned(),
         "NOPERM" => format!("the user in its address may not do this: {details}"),
-        "LOADING" => "it is still loading its data".to_owned(),
-        "MISCONF" => "it takes no writes, because it cannot save them to disk".to_owned(),
         "CROSSSLOT" => {
             "it is a node of a Redis Cluster: write redis+cluster:// in its address".to_owned()
         }
-        _ if is("OOM") => "its memory is full".to_owned(),
         _ if is("No such master") => "the sentinel knows no primary of that name".to_owned(),
         // The details may repeat what was sent.
         _ => format!("it answered with the error {code}"),

@@ -4,6 +4,7 @@ use super::RedisStore;
 use super::fault::Fault;
 use super::node::Node;
 use super::request::{How, Request};
+use crate::clock::Timestamp;
 use crate::store::{Inspection, StoreError};
 use futures_util::future::try_join_all;
 use redis::Value;
@@ -57,7 +58,50 @@ impl<'a> Info<'a> {
         format!("{name} {}", version.unwrap_or("of an unknown version"))
     }
 
-    fn warnings(&self, appendfsync: Option<&str>) -> Vec<String> {
+    fn warnings(&self, appendfsync: Option<&str>, replicas: u16) -> Vec<String> {
+        let mut warnings = self.warnings_of_the_disk(appendfsync);
+        if let Some(policy) = self.get("maxmemory_policy").filter(|policy| *policy != "noeviction")
+        {
+            warnings.push(format!(
+                "maxmemory-policy is {policy}: Redis may throw away accounts and tokens when its \
+                 memory is full; set `maxmemory-policy noeviction`"
+            ));
+        }
+        if self.is_nearly_full() {
+            warnings.push(
+                "more than nine tenths of maxmemory are in use: once it is full nobody can log in or \
+                 out; raise it"
+                    .to_owned(),
+            );
+        }
+        if self.get("role") == Some("slave") {
+            warnings.push(
+                "the server is a replica: nothing can be written until it is the primary"
+                    .to_owned(),
+            );
+        } else if replicas > 0 && self.replicas() < replicas.into() {
+            warnings.push(format!(
+                "store.replicas is {replicas}, and {} follow: what ends something is answered by 503",
+                self.replicas()
+            ));
+        }
+        warnings
+    }
+
+    /// How many replicas have all but what is on its way.
+    fn replicas(&self) -> usize {
+        let listed = (0..).map_while(|number| self.get(&format!("slave{number}")));
+        listed.filter(|replica| replica.contains("state=online")).count()
+    }
+
+    fn is_nearly_full(&self) -> bool {
+        let number = |name| self.get(name).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+        let (most, used) = (number("maxmemory"), number("used_memory"));
+        most > 0 && used > most - most / 10
+    }
+
+    /// What may be lost although it was answered, because of how it comes to the disk.
+    fn warnings_of_the_disk(&self, appendfsync: Option<&str>) -> Vec<String> {
         let mut warnings = Vec::new();
         if self.get("aof_enabled") == Some("0") {
             warnings.push(
@@ -72,18 +116,14 @@ impl<'a> Info<'a> {
                 if policy == "no" { "half minute" } else { "second" },
             ));
         }
-        if let Some(policy) = self.get("maxmemory_policy").filter(|policy| *policy != "noeviction")
-        {
-            warnings.push(format!(
-                "maxmemory-policy is {policy}: Redis may throw away accounts and tokens when its \
-                 memory is full; set `maxmemory-policy noeviction`"
-            ));
-        }
-        if self.get("role") == Some("slave") {
-            warnings.push(
-                "the server is a replica: nothing can be written until it is the primary"
-                    .to_owned(),
-            );
+        for (name, what) in [
+            ("aof_last_write_status", "the last write to the append-only file failed"),
+            ("aof_last_bgrewrite_status", "the append-only file could not be rewritten"),
+            ("rdb_last_bgsave_status", "the last snapshot could not be saved"),
+        ] {
+            if self.get(name) == Some("err") {
+                warnings.push(format!("{what}: look at the disk of Redis and at its log"));
+            }
         }
         warnings
     }
@@ -114,8 +154,21 @@ impl RedisStore {
         Ok(())
     }
 
+    pub(super) async fn ask_clocks(&self) -> Result<Vec<Timestamp>, StoreError> {
+        let time = redis::cmd("TIME");
+        let ask = |node: Arc<Node>| {
+            let time = &time;
+            async move { node.ask::<(i64, i64)>(&Request::Command(time), How::default()).await }
+        };
+        let primaries = self.link.primaries().await?;
+        let times = try_join_all(primaries.nodes.iter().cloned().map(ask)).await?;
+        let micros = |(seconds, micros): (i64, i64)| seconds.saturating_mul(1_000_000) + micros;
+        Ok(times.into_iter().map(|time| Timestamp::from_micros(micros(time))).collect())
+    }
+
     pub(super) async fn ask_inspection(&self) -> Result<Inspection, StoreError> {
         let primaries = self.link.primaries().await?;
+        let replicas = self.link.replicas();
         let (mut products, mut warnings) = (BTreeSet::new(), Vec::new());
         for node in &primaries.nodes {
             let text: String =
@@ -123,7 +176,7 @@ impl RedisStore {
             let info = Info::parse(&text);
             info.refuse_old().map_err(|fault| fault.in_place(&node.place()))?;
             products.insert(info.product());
-            for warning in info.warnings(appendfsync(node).await.as_deref()) {
+            for warning in info.warnings(appendfsync(node).await.as_deref(), replicas) {
                 warnings.push(match primaries.nodes.len() {
                     1 => warning,
                     _ => format!("{}: {warning}", node.place()),
@@ -190,6 +243,21 @@ mod tests {
     #[test]
     fn a_replica_is_warned_of() {
         let info = "aof_enabled:1\r\nmaxmemory_policy:noeviction\r\nrole:slave\r\n";
-        assert_eq!(Info::parse(info).warnings(Some("always")).len(), 1);
+        assert_eq!(Info::parse(info).warnings(Some("always"), 0).len(), 1);
+    }
+
+    #[test]
+    fn what_may_be_lost_is_warned_of() {
+        let warnings = |more: &str, replicas| {
+            let info = format!("aof_enabled:1\r\nmaxmemory_policy:noeviction\r\n{more}\r\n");
+            Info::parse(&info).warnings(Some("always"), replicas).join(" ")
+        };
+        assert_eq!(warnings("maxmemory:1000\r\nused_memory:900", 0), "");
+        assert!(warnings("maxmemory:1000\r\nused_memory:901", 0).contains("maxmemory"));
+        assert!(warnings("aof_last_write_status:err", 0).contains("append-only file failed"));
+        assert!(warnings("rdb_last_bgsave_status:err", 0).contains("snapshot"));
+        assert_eq!(warnings("slave0:ip=h,port=1,state=online,offset=1", 1), "");
+        let behind = warnings("slave0:ip=h,port=1,state=wait_bgsave,offset=1", 1);
+        assert!(behind.contains("store.replicas is 1, and 0 follow"), "{behind}");
     }
 }

@@ -34,7 +34,9 @@ impl Link {
     pub(super) fn new(address: Address) -> Result<Self, Fault> {
         let servers = match address {
             Address::Cluster { access, seeds } => Servers::Cluster(Cluster::new(access, seeds)),
-            Address::One(info) => Servers::One(Arc::new(Node::new(info)?)),
+            Address::One { authorities, info } => {
+                Servers::One(Arc::new(Node::new(info, authorities.as_deref())?))
+            }
             Address::Sentinel { access, name, of_sentinels, sentinels } => {
                 Servers::Sentinel(Sentinel::new(access, name, &of_sentinels, &sentinels)?)
             }
@@ -45,6 +47,11 @@ impl Link {
     /// How many replicas must have what ends something from now on.
     pub(super) fn end_on(&mut self, replicas: u16) {
         self.replicas = replicas;
+    }
+
+    /// How many replicas that are.
+    pub(super) fn replicas(&self) -> u16 {
+        self.replicas
     }
 
     /// What it is, for an operator: the place of one server with its database, or of many.
@@ -133,6 +140,15 @@ impl Link {
             Servers::Cluster(cluster) => drop(cluster.ask_for_slots().await),
             Servers::One(_) => {}
             Servers::Sentinel(sentinel) => nodes.iter().for_each(|node| sentinel.doubt(node)),
+        }
+    }
+
+    /// How many servers that answer for keys are silent.
+    pub(super) fn open_circuits(&self) -> usize {
+        match &self.servers {
+            Servers::Cluster(cluster) => cluster.open_circuits(),
+            Servers::One(node) => node.is_open_circuit().into(),
+            Servers::Sentinel(sentinel) => sentinel.is_open_circuit().into(),
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod address;
 mod cluster;
+mod connecting;
 mod connection;
 mod counts;
 mod events;
@@ -73,8 +74,16 @@ impl RedisStore {
     /// `redis+cluster://…HOST:PORT,HOST:PORT`; with `rediss` for TLS. Connects to nothing yet; fails
     /// with [`StoreError::Unsuitable`] if the address is wrong.
     pub fn open(url: &str) -> Result<Self, StoreError> {
+        Self::open_trusting(url, None)
+    }
+
+    /// The same, where by TLS only those are trusted for whom these authorities vouch, in PEM.
+    pub fn open_trusting(url: &str, authorities: Option<&[u8]>) -> Result<Self, StoreError> {
         // The crate's own words could repeat the address, and with it the password.
-        let link = Address::parse(url).and_then(|address| Link::new(address).ok());
+        let link = Address::parse(url).and_then(|mut address| {
+            address.trust(authorities);
+            Link::new(address).ok()
+        });
         let link = link.ok_or_else(|| {
             StoreError::Unsuitable(
                 "the address of Redis is not like redis://HOST:PORT/DB, \
@@ -101,10 +110,11 @@ impl RedisStore {
 
     /// Tells of a change once it is tried: whether or not it happened, it may have. The feed will
     /// tell the same, but perhaps only after the answer.
+    ///
+    /// It is told also if the caller gives up in between.
     async fn changing<T>(&self, change: Change, attempt: impl Future<Output = T>) -> T {
-        let outcome = attempt.await;
-        self.listener.tell(change);
-        outcome
+        let _told = self.listener.tell_at_the_end(change);
+        attempt.await
     }
 }
 
@@ -148,11 +158,10 @@ impl Store for RedisStore {
     }
 
     async fn replace_password(&self, change: PasswordChange) -> Result<bool, StoreError> {
-        let outcome = self.write_password(&change).await;
         // The token is told first: of a later epoch than its user, it is looked up.
-        self.listener.tell(Change::Token(change.keep));
-        self.listener.tell(Change::User(change.user));
-        outcome
+        let _user = self.listener.tell_at_the_end(Change::User(change.user));
+        let _token = self.listener.tell_at_the_end(Change::Token(change.keep));
+        self.write_password(&change).await
     }
 
     async fn delete_user(&self, id: UserId) -> Result<bool, StoreError> {
@@ -340,6 +349,14 @@ impl Store for RedisStore {
 
     fn told_within(&self) -> Duration {
         feed::TOLD_WITHIN
+    }
+
+    fn open_circuits(&self) -> usize {
+        self.link.open_circuits()
+    }
+
+    async fn clocks(&self) -> Result<Vec<Timestamp>, StoreError> {
+        self.ask_clocks().await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -3,12 +3,19 @@
 use super::connection::{Connection, REPLY_WITHIN};
 use super::fault::{Failure, Fault};
 use super::request::{How, Request};
+use futures_util::future::{Either, select};
 use redis::aio::{AsyncPushSender, MultiplexedConnection};
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, FromRedisValue, ProtocolVersion,
-    RedisResult,
+    RedisResult, TlsCertificates,
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
+
+/// How long nothing may be heard before what is read is asked for on another connection.
+const HEARD_WITHIN: Duration = Duration::from_millis(200);
+/// How long what is read may take then.
+const READ_WITHIN: Duration = Duration::from_millis(400);
 
 /// How long replicas may take to have what was written.
 const REPLICATED_WITHIN: Duration = Duration::from_millis(200);
@@ -26,9 +33,18 @@ pub(super) struct Node {
 
 impl Node {
     /// A server that is not connected yet.
-    pub(super) fn new(info: ConnectionInfo) -> RedisResult<Self> {
+    ///
+    /// By TLS it is trusted if these authorities vouch for it, in PEM; else those of the public web.
+    pub(super) fn new(info: ConnectionInfo, authorities: Option<&[u8]>) -> RedisResult<Self> {
+        let client = match authorities {
+            None => Client::open(info)?,
+            Some(pem) => {
+                let root_cert = Some(pem.to_vec());
+                Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert })?
+            }
+        };
         let (usual, waiting) = (Connection::new(REPLY_WITHIN), Connection::new(WAITED_WITHIN));
-        Ok(Self { client: Client::open(info)?, usual, waiting })
+        Ok(Self { client, usual, waiting })
     }
 
     /// `HOST:PORT`, or the path of a socket.
@@ -49,13 +65,22 @@ impl Node {
         }
     }
 
-    /// Asks once.
+    /// Whether requests are refused unasked, because it is silent.
+    pub(super) fn is_open_circuit(&self) -> bool {
+        self.usual.is_open_circuit()
+    }
+
+    /// Asks once; what is only read, twice if the connection is silent.
     pub(super) async fn ask<T: FromRedisValue>(
         &self,
         request: &Request<'_>,
         how: How,
     ) -> Result<T, Failure> {
-        self.attempt(request, how).await.map_err(|fault| fault.in_place(&self.place()))
+        let answer = match how.replicas {
+            0 if request.is_read() => self.read(request, how).await,
+            _ => self.attempt(request, how).await,
+        };
+        answer.map_err(|fault| fault.in_place(&self.place()))
     }
 
     /// Asks what may safely happen twice, and asks once more if the connection turns out to be
@@ -86,6 +111,33 @@ impl Node {
         Ok(client.get_multiplexed_async_connection_with_config(&config).await?)
     }
 
+    /// Asks on another connection too, if nothing is heard for long on the first: packets are lost, or
+    /// somebody in between has forgotten it. Never for a write, which might come late, after what undoes
+    /// it.
+    async fn read<T: FromRedisValue>(&self, request: &Request<'_>, how: How) -> Result<T, Fault> {
+        let begun = Instant::now();
+        let first = self.attempt(request, how);
+        tokio::pin!(first);
+        if let Ok(answer) = timeout(HEARD_WITHIN, &mut first).await {
+            return answer;
+        }
+        if !self.usual.doubt(begun) {
+            return first.await;
+        }
+        let second = self.attempt(request, how);
+        tokio::pin!(second);
+        let both = async {
+            match select(first, second).await {
+                Either::Left((Ok(answer), _)) | Either::Right((Ok(answer), _)) => Ok(answer),
+                Either::Left((Err(_), second)) => second.await,
+                Either::Right((Err(_), first)) => first.await,
+            }
+        };
+        timeout(READ_WITHIN.saturating_sub(begun.elapsed()), both)
+            .await
+            .unwrap_or(Err(Fault::Silent))
+    }
+
     async fn attempt<T: FromRedisValue>(
         &self,
         request: &Request<'_>,
@@ -103,6 +155,8 @@ impl Node {
         let answer = answer.await;
         if answer.as_ref().is_err_and(Fault::ends_connection) {
             connection.forget(&live);
+        } else {
+            live.hears();
         }
         answer
     }

@@ -37,6 +37,15 @@ impl Request<'_> {
         }
     }
 
+    /// Whether it changes nothing, so that it may happen at any later moment, too.
+    pub(super) fn is_read(&self) -> bool {
+        match self {
+            Self::Batch(pipeline) => pipeline.cmd_iter().all(is_read),
+            Self::Command(command) => is_read(command),
+            Self::Script(_) => false,
+        }
+    }
+
     /// Sends it, as an exception where a slot is on its way if the server said so.
     pub(super) async fn send<T: FromRedisValue>(
         &self,
@@ -57,6 +66,40 @@ impl Request<'_> {
                 }
             }
         }
+    }
+}
+
+fn is_read(command: &Cmd) -> bool {
+    const READS: [&str; 23] = [
+        "EXISTS",
+        "GET",
+        "HGET",
+        "HGETALL",
+        "HKEYS",
+        "HMGET",
+        "INFO",
+        "MGET",
+        "PING",
+        "SCAN",
+        "TIME",
+        "XRANGE",
+        "XREVRANGE",
+        "ZCARD",
+        "ZMSCORE",
+        "ZRANGE",
+        "ZRANGEBYLEX",
+        "ZRANGEBYSCORE",
+        "ZREVRANGE",
+        "ZREVRANGEBYLEX",
+        "ZREVRANGEBYSCORE",
+        "ZSCAN",
+        "ZSCORE",
+    ];
+    match command.args_iter().next() {
+        Some(redis::Arg::Simple(name)) => {
+            READS.iter().any(|read| read.as_bytes().eq_ignore_ascii_case(name))
+        }
+        _ => false,
     }
 }
 

@@ -51,6 +51,11 @@ impl Sentinel {
         &self.description
     }
 
+    /// Whether the primary is silent.
+    pub(super) fn is_open_circuit(&self) -> bool {
+        self.current().as_ref().is_some_and(|current| current.node.is_open_circuit())
+    }
+
     /// The primary, as far as is known.
     pub(super) async fn primary(&self) -> Result<Arc<Node>, Failure> {
         {

@@ -77,8 +77,9 @@ impl RedisStore {
         digest: TokenDigest,
     ) -> Result<Option<TokenRecord>, StoreError> {
         let get = Cmd::get(keys::token(&digest));
-        let text: Option<String> = self.link.ask(Request::Command(&get)).await?;
-        text.map(|text| record::token(digest, &text)).transpose()
+        let text: Result<Option<String>, _> = self.link.ask(Request::Command(&get)).await;
+        text.and_then(|text| text.map(|text| record::token(digest, &text)).transpose())
+            .map_err(|error| error.of("token", digest.as_bytes()))
     }
 
     pub(super) async fn find_token(

@@ -81,8 +81,9 @@ impl RedisStore {
     }
 
     pub(super) async fn read_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        let fields: Fields = self.link.ask(Request::Command(&Cmd::hgetall(keys::user(id)))).await?;
-        record::user(id, &fields)
+        let key = keys::user(id);
+        let fields: Result<Fields, _> = self.link.ask(Request::Command(&Cmd::hgetall(&key))).await;
+        fields.and_then(|fields| record::user(id, &fields)).map_err(|error| error.of("user", &key))
     }
 
     pub(super) async fn find_user(&self, name: &Username) -> Result<Option<User>, StoreError> {

@@ -1,6 +1,6 @@
 //! What a fault of SQLite is for whoever asked.
 
-use crate::store::StoreError;
+use crate::store::{OutageKind, StoreError};
 use rusqlite::{Error, ErrorCode};
 
 impl From<Error> for StoreError {
@@ -14,8 +14,19 @@ impl From<Error> for StoreError {
                 | Error::Utf8Error(..),
                 _,
             ) => "row",
-            _ => return Self::unavailable(error),
+            _ => return Self::out(kind(&error), error),
         };
         Self::Corrupt { what, problem: error.to_string() }
+    }
+}
+
+/// In which way the file cannot be used.
+pub(super) fn kind(error: &Error) -> OutageKind {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => OutageKind::Silent,
+        Some(ErrorCode::DiskFull) => OutageKind::Unwritable("disk"),
+        Some(ErrorCode::ReadOnly) => OutageKind::Unwritable("readonly"),
+        Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) => OutageKind::Gone,
+        _ => OutageKind::Refused,
     }
 }

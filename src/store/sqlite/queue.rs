@@ -1,6 +1,6 @@
 //! How the async side asks a thread: a bounded queue, and an answer within bounded time.
 
-use crate::store::StoreError;
+use crate::store::{OutageKind, StoreError};
 use rusqlite::Connection;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -42,7 +42,9 @@ pub(super) async fn ask<J, T>(
         queue.send(job).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     };
-    timeout(PATIENCE, asked).await.unwrap_or_else(|late| Err(StoreError::unavailable(late)))
+    timeout(PATIENCE, asked)
+        .await
+        .unwrap_or_else(|late| Err(StoreError::out(OutageKind::Silent, late)))
 }
 
 fn stopped() -> StoreError {

@@ -1,6 +1,7 @@
 //! The thread that writes. What queues up while one transaction is committed goes into the next, so
 //! that many writers share the wait for the disk.
 
+use super::fault;
 use super::queue::{self, Caller, Query, ask};
 use crate::store::feed::Listener;
 use crate::store::{Change, StoreError};
@@ -149,7 +150,7 @@ where
     fn answer(self: Box<Self>, committed: &Result<(), Arc<rusqlite::Error>>) {
         let answer = match (self.outcome, committed) {
             (Some(Err(own)), _) => Err(own),
-            (_, Err(cause)) => Err(StoreError::unavailable(Arc::clone(cause))),
+            (_, Err(cause)) => Err(StoreError::out(fault::kind(cause), Arc::clone(cause))),
             (Some(outcome), Ok(())) => outcome,
             // A transaction is committed only after all of its jobs; the caller is told by the drop.
             (None, Ok(())) => return,

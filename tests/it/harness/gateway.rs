@@ -342,7 +342,14 @@ fn complete(settings: &str, address: SocketAddr, folder: &Path) -> String {
         folder.join("authgate.db").display()
     ))
     .unwrap();
-    overlay(&mut table, toml::from_str(settings).expect("the test's settings"));
+    let settings: Table = toml::from_str(settings).expect("the test's settings");
+    let is_in_a_file = settings.get("store").is_some_and(|store| store.get("url_file").is_some());
+    overlay(&mut table, settings);
+    if let Some(store) =
+        table.get_mut("store").and_then(Value::as_table_mut).filter(|_| is_in_a_file)
+    {
+        store.remove("url");
+    }
     toml::to_string(&table).unwrap()
 }
 

@@ -193,6 +193,11 @@ impl RedisServer {
         self.signal("CONT");
     }
 
+    /// Starts with another value of an argument from now on.
+    pub(crate) fn set_argument(&mut self, name: &str, value: &str) {
+        self.arguments.extend([name.to_owned(), value.to_owned()]);
+    }
+
     /// The number of its process.
     pub(crate) fn id(&self) -> u32 {
         self.child.as_ref().expect("a running server").id()

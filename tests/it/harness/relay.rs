@@ -45,14 +45,21 @@ struct Line {
     manner: Mutex<Manner>,
     /// What happens to the next answer, whoever gets it.
     once: Mutex<Option<Manner>>,
+    /// How long it takes in each direction.
+    takes: Mutex<Duration>,
 }
 
 impl Relay {
     /// Opens a way to the server.
     pub(crate) fn to(server: SocketAddr) -> Self {
+        Self::slow(server, Duration::ZERO)
+    }
+
+    /// Opens a way that takes so long in each direction.
+    pub(crate) fn slow(server: SocketAddr, takes: Duration) -> Self {
         let address = free_address();
         let listener = TcpListener::bind(address).unwrap();
-        let line = Arc::<Line>::default();
+        let line = Arc::new(Line { takes: takes.into(), ..Line::default() });
         let shared = Arc::clone(&line);
         in_background(move || {
             for inner in listener.incoming() {
@@ -77,6 +84,11 @@ impl Relay {
     /// Treats the very next answer so, and everything else as before.
     pub(crate) fn once(&self, manner: Manner) {
         *self.line.once.lock().unwrap() = Some(manner);
+    }
+
+    /// Takes so long in each direction from now on.
+    pub(crate) fn slow_down(&self, takes: Duration) {
+        *self.line.takes.lock().unwrap() = takes;
     }
 
     /// Carries nothing from now on, but takes connections and keeps them open.
@@ -116,7 +128,10 @@ impl Line {
             }
             match from.read(buffer) {
                 Ok(0) => return None,
-                Ok(length) => return Some(length),
+                Ok(length) => {
+                    thread::sleep(*self.takes.lock().unwrap());
+                    return Some(length);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => return None,
             }

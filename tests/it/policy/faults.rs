@@ -71,12 +71,11 @@ impl Fault {
             Self::Frozen | Self::Silent | Self::Mute => &table::STORE_SILENT,
             Self::TwoSeconds | Self::Drip => &table::STORE_SLOW,
             Self::FiftyMillis => &table::STORE_LATE,
-            Self::Replica
-            | Self::FewReplicas
-            | Self::CannotSave
-            | Self::DiskFull
-            | Self::NoWrites
-            | Self::Locked => &table::STORE_REFUSES_WRITES,
+            Self::Replica | Self::FewReplicas | Self::CannotSave | Self::DiskFull => {
+                &table::STORE_REFUSES_WRITES
+            }
+            Self::NoWrites => &table::DISK_FAILS,
+            Self::Locked => &table::STORE_LOCKED,
             Self::OutOfMemory => &table::STORE_OUT_OF_MEMORY,
             Self::Emptied => &table::STORE_EMPTIED,
             Self::UserOfWrongType | Self::UserGarbage => &table::USER_UNREADABLE,

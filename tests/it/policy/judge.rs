@@ -19,6 +19,7 @@ pub(super) fn check(stage: &mut Stage, row: &Row) {
             continue;
         }
         let asked = stage.ask(kind);
+        println!("{} after {:?}", kind.words(), asked.took);
         wrong.extend(judge(kind, cell, &asked).err());
         if cell == Cell::Held {
             wrong.extend(is_held(stage, kind).err());

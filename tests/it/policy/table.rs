@@ -176,34 +176,40 @@ use Sign::*;
 rows! {
     STORE_DOWN: "the store is gone: it refuses or resets connections, or its file is not there",
         [Served, Unavailable, Unavailable, Unavailable, Unavailable, Unavailable, Unavailable, Held, Held],
-        [Log("store_lost"), Log("no revocation feed"), Zero("feed_up"), NotReady];
+        [NotReady, Log("store_unavailable"), Log("store_lost"), Log("no revocation feed"), Zero("store_up"), Zero("feed_up")];
     STORE_SILENT: "the store takes requests and says nothing: it is frozen, or packets are swallowed on the way there or back",
         [Served, ServedThen503, Unavailable, Unavailable, Unavailable, Unavailable, Unavailable, Held, Held],
-        [Log("store_lost"), Log("no revocation feed"), Zero("feed_up"), NotReady];
+        [NotReady, Log("store_timeout"), Log("store_lost"), Log("no revocation feed"), Zero("store_up"), Zero("feed_up")];
     STORE_SLOW: "the store takes seconds for an answer, or sends a byte a second",
         [Served, ServedThen503, Unavailable, Unavailable, Unavailable, Unavailable, Unavailable, Held, Held],
-        [Log("store_lost"), Log("no revocation feed"), Zero("feed_up"), NotReady];
+        [NotReady, Log("store_timeout"), Log("store_lost"), Log("no revocation feed"), Zero("store_up"), Zero("feed_up")];
     STORE_LATE: "every answer of the store takes 50 ms",
         [Served, Served, Served, Served, Served, Served, Served, Served, Served],
         [];
     STORE_TORN: "an answer of the store breaks off in the middle, and its connection ends or stays",
         [Served, Served, ServedOr503, ServedOr503, ServedOr503, ServedOr503, ServedOr503, ServedOr503, ServedOr503],
         [];
-    STORE_REFUSES_WRITES: "the store takes no writes: a replica, too few replicas, a failed save, a disk that is full or read-only, another process that holds the lock",
+    STORE_REFUSES_WRITES: "the store takes no writes: a replica, too few replicas, a failed save, a disk that is full",
         [Served, Served, Served, Unavailable, Unavailable, Served, Unavailable, Held, Held],
-        [];
+        [Log("store_write_refused"), Counted("store_errors_total{kind=\"write_refused\"}")];
+    DISK_FAILS: "the disk fails whatever SQLite writes to it",
+        [Served, Served, Served, Unavailable, Unavailable, Served, Unavailable, Held, Held],
+        [Log("store_unavailable")];
+    STORE_LOCKED: "another process holds SQLite's lock for writing",
+        [Served, Served, Served, Unavailable, Unavailable, Served, Unavailable, Held, Held],
+        [Log("store_timeout")];
     STORE_OUT_OF_MEMORY: "Redis has no memory left: it deletes, and writes nothing",
         [Served, Served, Served, Unavailable, Unavailable, Served, Unavailable, Served, Held],
-        [];
+        [Log("store_write_refused"), Counted("store_errors_total{kind=\"write_refused\"}")];
     STORE_EMPTIED: "the store was emptied",
         [Served, ServedThen401, Invalid, Unknown, Served, SignIn, SignIn, Invalid, Invalid],
-        [];
+        [Log("store_epoch_changed"), Counted("store_epoch_changes_total")];
     USER_UNREADABLE: "a user's record is of the wrong type, or garbage: for that user",
         [Served, Unavailable, Unavailable, Unavailable, Served, Served, Unavailable, Unavailable, Unavailable],
-        [];
+        [Log("record_corrupt"), Counted("record_corrupt_total{kind=\"user\"}")];
     TOKEN_UNREADABLE: "a token's record is of the wrong type, or garbage: for that token",
         [Served, Unavailable, Unavailable, Served, Served, Served, Served, Unavailable, Unavailable],
-        [];
+        [Log("record_corrupt"), Counted("record_corrupt_total{kind=\"token\"}")];
     FAILOVER: "another server became the primary, without what was written last",
         [Served, Served, Served, Served, Served, Served, Served, Served, Served],
         [Log("store_lost")];

@@ -1,11 +1,13 @@
 //! The store in Redis: what only this one can get wrong.
 
+mod breaker;
 mod faults;
 mod indexes;
 mod locks;
 mod operators;
 mod races;
 mod settings;
+mod tls;
 
 use super::{Fixture, digest, hash, name, new_user};
 use crate::harness::redis_server::RedisServer;

@@ -82,7 +82,7 @@ async fn an_unknown_host_is_told_soon() {
 }
 
 #[tokio::test]
-async fn a_connection_that_went_deaf_is_replaced() {
+async fn a_read_on_a_connection_that_went_deaf_is_answered_on_another() {
     let server = RedisServer::start();
     let door = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let store = RedisStore::open(&format!("redis://{}/0", door.local_addr().unwrap())).unwrap();
@@ -90,8 +90,27 @@ async fn a_connection_that_went_deaf_is_replaced() {
     let caller = async {
         store.ping().await.unwrap();
         deafen.notify_waiters();
-        assert_unavailable_soon(&store).await;
         store.ping().await.unwrap();
+    };
+    tokio::select! {
+        () = caller => {}
+        () = relay(&door, server.address(), &deafen) => {}
+        () = relay(&door, server.address(), &deafen) => {}
+    }
+}
+
+#[tokio::test]
+async fn a_write_on_a_connection_that_went_deaf_is_not_sent_twice_and_the_next_one_is_done() {
+    let server = RedisServer::start();
+    let door = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let store = RedisStore::open(&format!("redis://{}/0", door.local_addr().unwrap())).unwrap();
+    let deafen = Notify::new();
+    let caller = async {
+        let user = add_user(&store, "alice").await;
+        deafen.notify_waiters();
+        let late = store.issue_token(new_token(&user, "t")).await.err().unwrap();
+        assert_eq!(late.kind(), "timeout");
+        assert_eq!(store.issue_token(new_token(&user, "t")).await.unwrap(), Issue::Done);
     };
     tokio::select! {
         () = caller => {}
