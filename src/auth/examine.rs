@@ -70,13 +70,7 @@ impl Auth {
         let both = async { tokio::join!(self.store.inspect(), self.clock_skew()) };
         let (inspection, skew) = timeout(PATIENCE, both).await.map_err(StoreError::unavailable)?;
         let mut inspection = inspection?;
-        if skew.is_ok_and(|skew| skew.abs() > SKEW.as_secs_f64()) {
-            inspection.warnings.push(format!(
-                "the clocks of this machine and of the store differ by more than {} seconds: tokens \
-                 and limits end early or late; set both by NTP",
-                SKEW.as_secs(),
-            ));
-        }
+        inspection.warnings.extend(skew.ok().and_then(skewed));
         self.metrics.store_warnings(inspection.warnings.len());
         let (new, gone) = self.findings.update(&inspection.warnings);
         for warning in new {
@@ -100,6 +94,16 @@ impl Auth {
         self.metrics.clock_skew(worst);
         Ok(worst)
     }
+}
+
+fn skewed(seconds: f64) -> Option<String> {
+    (seconds.abs() > SKEW.as_secs_f64()).then(|| {
+        format!(
+            "the clocks of this machine and of the store differ by more than {} seconds: tokens and \
+             limits end early or late; set both by NTP",
+            SKEW.as_secs(),
+        )
+    })
 }
 
 fn ahead(one: Timestamp, other: Timestamp) -> f64 {
@@ -129,5 +133,13 @@ mod tests {
         let [early, late] = [1_000_000, 8_500_000].map(Timestamp::from_micros);
         assert!((ahead(late, early) - 7.5).abs() < 1e-9);
         assert!((ahead(early, late) + 7.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn clocks_that_differ_by_more_than_five_seconds_are_warned_of() {
+        assert_eq!([0.0, 5.0, -4.9].map(skewed), [const { None }; 3]);
+        for seconds in [5.1, -3600.0] {
+            assert!(skewed(seconds).unwrap().contains("differ by more than 5 seconds"));
+        }
     }
 }

@@ -8,6 +8,7 @@ mod limits;
 mod listeners;
 mod mistakes;
 mod routes;
+mod store;
 mod upstreams;
 mod values;
 

@@ -9,6 +9,7 @@ use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, FromRedisValue, ProtocolVersion,
     RedisResult, TlsCertificates,
 };
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
@@ -23,12 +24,18 @@ const REPLICATED_WITHIN: Duration = Duration::from_millis(200);
 /// How long a reply may take where others wait for replicas first.
 const WAITED_WITHIN: Duration = Duration::from_millis(650);
 
+/// On how many connections is waited for replicas. While one waits, the server does nothing that is
+/// asked on it.
+const WAITING: usize = 4;
+
 /// A server, and the connections to it.
 pub(super) struct Node {
     client: Client,
     usual: Connection,
-    /// Those who wait for replicas have one of their own: nobody else is answered on it meanwhile.
-    waiting: Connection,
+    /// Those who wait for replicas have some of their own: nobody else is answered on them meanwhile.
+    waiting: [Connection; WAITING],
+    /// Which of them is next.
+    turn: AtomicUsize,
 }
 
 impl Node {
@@ -43,8 +50,9 @@ impl Node {
                 Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert })?
             }
         };
-        let (usual, waiting) = (Connection::new(REPLY_WITHIN), Connection::new(WAITED_WITHIN));
-        Ok(Self { client, usual, waiting })
+        let usual = Connection::new(REPLY_WITHIN);
+        let waiting = std::array::from_fn(|_| Connection::new(WAITED_WITHIN));
+        Ok(Self { client, usual, waiting, turn: AtomicUsize::default() })
     }
 
     /// `HOST:PORT`, or the path of a socket.
@@ -96,6 +104,11 @@ impl Node {
         }
     }
 
+    fn next_waiting(&self) -> &Connection {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        self.waiting.get(turn % WAITING).unwrap_or(&self.usual)
+    }
+
     /// A connection for one caller alone, who hears what the server says unasked.
     pub(super) async fn connect_apart(
         &self,
@@ -143,7 +156,7 @@ impl Node {
         request: &Request<'_>,
         how: How,
     ) -> Result<T, Fault> {
-        let connection = if how.replicas == 0 { &self.usual } else { &self.waiting };
+        let connection = if how.replicas == 0 { &self.usual } else { self.next_waiting() };
         let mut live = connection.live(&self.client).await?;
         let answer = async {
             let answer = request.send(&mut live.connection, how.is_exception).await?;

@@ -53,6 +53,9 @@ impl Request<'_> {
         is_exception: bool,
     ) -> RedisResult<T> {
         match self {
+            Self::Batch(pipeline) if is_exception && pipeline.is_transaction() => {
+                send_transaction_as_exception(pipeline, to).await
+            }
             Self::Batch(pipeline) => pipeline.query_async(to).await,
             Self::Command(command) => send_command(command, to, is_exception).await,
             Self::Script(call) => {
@@ -124,6 +127,22 @@ async fn send_command<T: FromRedisValue>(
     both.cmd("ASKING").ignore().add_command(command.clone());
     let (answer,) = both.query_async(to).await?;
     Ok(answer)
+}
+
+/// The exception holds for a whole transaction that begins with the very next command. What its
+/// commands answer is told of all of them.
+async fn send_transaction_as_exception<T: FromRedisValue>(
+    transaction: &Pipeline,
+    to: &mut MultiplexedConnection,
+) -> RedisResult<T> {
+    let mut all = redis::pipe();
+    all.cmd("ASKING").ignore().cmd("MULTI").ignore();
+    for command in transaction.cmd_iter() {
+        all.add_command(command.clone()).ignore();
+    }
+    all.cmd("EXEC");
+    let (answers,) = all.query_async(to).await?;
+    Ok(answers)
 }
 
 fn is_unknown_script(error: &RedisError) -> bool {

@@ -109,7 +109,7 @@ impl RedisServer {
     }
 
     /// Waits until its replicas have all that it has.
-    pub(super) fn wait_for_replicas(&self) {
+    pub(crate) fn wait_for_replicas(&self) {
         eventually("replicas that have all", || {
             let about: String = self.ask(&["INFO", "replication"]);
             let field = |name: &str| {

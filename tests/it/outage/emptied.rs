@@ -1,6 +1,7 @@
 //! A store that was emptied, or replaced by another one.
 
 use super::until_metered;
+use crate::console::Browser;
 use crate::harness::eventually;
 use crate::harness::gateway::{Gateway, ROUTES};
 use crate::harness::redis_server::RedisServer;
@@ -66,6 +67,10 @@ fn a_store_that_an_empty_one_took_the_place_of_is_noticed_too() {
     until_metered(&gateway, "store_epoch_changes_total", |number| number > 0.0);
     assert_eq!(gateway.status_of(&token), 401);
     assert_eq!(gateway.log().matches("the store was emptied, or is another one").count(), 1);
+    let mut browser = Browser::signed_in(&gateway, "ops");
+    let page = browser.get("/admin/").text();
+    assert!(page.contains("another one was put in its place"), "{page}");
+    assert!(page.contains("appendonly is off"), "{page}");
 }
 
 #[test]

@@ -1,11 +1,16 @@
 //! The store in a Redis Cluster.
 
 use super::feed::Watched;
-use super::{Fixture, add, again, is_good, issue, until_it_answers};
+use super::{Fixture, add, again, is_good, issue, now, until_it_answers};
 use crate::harness::redis_cluster::RedisCluster;
+use authgate::model::limit::Familiar;
+use authgate::model::network::Network;
+use authgate::model::user::UserId;
 use authgate::store::redis::RedisStore;
 use authgate::store::{Change, Store, StoreError};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 contract!(together);
 
@@ -51,6 +56,29 @@ async fn users_and_tokens_are_found_while_their_slot_moves_and_after() {
     assert!(store.revoke_tokens_of(alice.id).await.unwrap());
     for text in ["first", "second", "third", "fourth"] {
         assert!(!is_good(&*store, text).await, "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_done_all_at_once_is_done_while_its_slot_moves() {
+    let cluster = start();
+    let store = open(&cluster);
+    let of = |host: u8| {
+        let network = Network::of(IpAddr::from([192, 0, 2, host]));
+        Familiar { network, user: UserId(7) }
+    };
+    let until = now().plus(Duration::from_mins(1));
+    store.make_familiar(of(1), until).await.unwrap();
+    let key = "authgate:familiar:{7}";
+    let to = (cluster.owner(key) + 1) % 3;
+    let (slot, from) = cluster.begin_to_move(key, to);
+    store.make_familiar(of(2), until).await.unwrap();
+    cluster.move_keys(&slot, from, to);
+    store.make_familiar(of(3), until).await.unwrap();
+    cluster.end_move(&slot, to);
+    store.make_familiar(of(4), until).await.unwrap();
+    for host in 1..=4 {
+        assert!(store.familiar_until(of(host), now()).await.unwrap().is_some(), "{host}");
     }
 }
 

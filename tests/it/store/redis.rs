@@ -6,6 +6,7 @@ mod indexes;
 mod locks;
 mod operators;
 mod races;
+mod replicas;
 mod settings;
 mod tls;
 
