@@ -386,7 +386,7 @@ mod tests {
 
     #[test]
     fn our_own_fault_is_never_a_401_and_says_when_to_try_again() {
-        let fault = AuthError::Store(crate::store::StoreError::unavailable("down"));
+        let fault = AuthError::Store(StoreError::unavailable("down"));
         for (error, moments) in [(AuthError::Busy, 1..=5), (fault, 1..=1)] {
             let response = Problem::from(error).response("Token");
             assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);

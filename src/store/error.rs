@@ -39,14 +39,15 @@ impl StoreError {
     /// told.
     pub(super) fn of(self, kind: &'static str, key: impl AsRef<[u8]>) -> Self {
         match self {
-            // There is nothing that can be read.
-            Self::Corrupt { what: "database", .. } => self,
+            // Of a database that is no database no record can be read.
+            Self::Corrupt { what: "database", .. } | Self::Unavailable(_) | Self::Unsuitable(_) => {
+                self
+            }
             Self::Corrupt { problem, .. } => {
                 let digest = hex::encode(Sha256::digest(key));
                 let digest: String = digest.chars().take(16).collect();
                 Self::Corrupt { what: kind, problem: format!("{problem} (key {digest})") }
             }
-            Self::Unavailable(_) | Self::Unsuitable(_) => self,
         }
     }
 
@@ -113,5 +114,25 @@ impl fmt::Display for Outage {
 impl Error for Outage {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.cause.source()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_record_that_cannot_be_read_its_kind_and_a_digest_of_its_key_are_told() {
+        let corrupt = |what| StoreError::Corrupt { what, problem: "it is junk".to_owned() };
+        assert_eq!(
+            corrupt("record").of("user", "authgate:user:{7}").to_string(),
+            "the stored user cannot be read: it is junk (key de52953521af4735)"
+        );
+        assert_eq!(
+            corrupt("database").of("user", "7").to_string(),
+            "the stored database cannot be read: it is junk"
+        );
+        let gone = StoreError::unavailable("down").of("user", "7");
+        assert!(matches!(gone, StoreError::Unavailable(_)));
     }
 }
