@@ -8,6 +8,7 @@ use crate::api::{BodyError, sentence};
 use crate::auth::{AuthError, ManageError, RegisterError};
 use crate::clock::seconds_up;
 use crate::gateway::ConsoleAnswer;
+use crate::store::StoreError;
 use http::{HeaderValue, Method, StatusCode, header};
 use maud::html;
 use std::borrow::Cow;
@@ -165,6 +166,8 @@ impl From<AuthError> for Refusal {
         match error {
             AuthError::Busy => Self::Busy,
             AuthError::Throttled(throttle) => Self::Throttled(seconds_up(throttle.wait)),
+            // That the store is away is told where it is seen, once a second.
+            AuthError::Store(StoreError::Unavailable(_)) => Self::Unavailable,
             AuthError::Store(error) => {
                 let error = &error as &dyn std::error::Error;
                 tracing::error!(error, "the console cannot be served");

@@ -7,6 +7,7 @@ use crate::auth::{
 };
 use crate::clock::seconds_up;
 use crate::policy::{AmbiguousPath, Refusal};
+use crate::store::StoreError;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use rand::RngExt;
 use serde_json::{Map, Value, json};
@@ -212,8 +213,22 @@ impl From<AuthError> for Problem {
             AuthError::TokenLimit => Self::TokenLimit,
             AuthError::Unproved => Self::Forbidden,
             AuthError::Busy => Self::Busy,
-            AuthError::Hash(ref fault) => unavailable(fault),
-            AuthError::Store(ref fault) => unavailable(fault),
+            AuthError::Hash(ref fault) => {
+                let error: &dyn std::error::Error = fault;
+                tracing::error!(error, "cannot serve");
+                Self::Unavailable
+            }
+            // That the store is away is told where it is seen, once a second.
+            AuthError::Store(StoreError::Unavailable(ref fault)) => {
+                let error: &dyn std::error::Error = fault;
+                tracing::debug!(error, "cannot serve");
+                Self::Unavailable
+            }
+            AuthError::Store(ref fault) => {
+                let error: &dyn std::error::Error = fault;
+                tracing::error!(error, "cannot serve");
+                Self::Unavailable
+            }
         }
     }
 }
@@ -332,12 +347,6 @@ impl From<BodyError> for Problem {
     }
 }
 
-/// The client is told that we are at fault; what the fault is stands in the log alone.
-fn unavailable(fault: &(dyn std::error::Error + 'static)) -> Problem {
-    tracing::error!(error = fault, "cannot serve");
-    Problem::Unavailable
-}
-
 /// A JSON response with the headers that Django's middleware adds to every one.
 pub(super) fn reply(status: StatusCode, body: &Value) -> Response<Vec<u8>> {
     let mut response = bare(status);
@@ -377,7 +386,7 @@ mod tests {
 
     #[test]
     fn our_own_fault_is_never_a_401_and_says_when_to_try_again() {
-        let fault = AuthError::Store(crate::store::StoreError::unavailable("down"));
+        let fault = AuthError::Store(StoreError::unavailable("down"));
         for (error, moments) in [(AuthError::Busy, 1..=5), (fault, 1..=1)] {
             let response = Problem::from(error).response("Token");
             assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);

@@ -18,8 +18,7 @@ pub use self::drf::{Problem, sentence};
 pub use self::grpc::is_grpc;
 pub use self::rate_limit::rate_limit_fields;
 
-use crate::auth::Auth;
-use crate::model::identity::Identity;
+use crate::auth::{Auth, AuthError};
 use crate::model::token::Token;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, header};
@@ -122,7 +121,19 @@ pub async fn answer(auth: &Auth, request: ApiRequest, scheme: &str) -> Response<
 async fn respond(auth: &Auth, request: ApiRequest) -> Result<Response<Vec<u8>>, Problem> {
     let ApiRequest { body, content_type, credentials, endpoint, from, method, user_agent } =
         request;
-    let caller = identify(auth, credentials?, from).await?;
+    // A dead token is refused even where nobody need show one.
+    let caller = match credentials? {
+        Credentials::Foreign | Credentials::None => None,
+        Credentials::Token(token) => match auth.authenticate(&token, from).await {
+            Ok(identity) => Some((token, identity)),
+            Err(error) => {
+                if method == Method::POST {
+                    end_later(auth, endpoint, &token, &error);
+                }
+                return Err(error.into());
+            }
+        },
+    };
     let caller = match endpoint {
         Endpoint::Login | Endpoint::Register => None,
         Endpoint::ChangePassword | Endpoint::Logout | Endpoint::LogoutAll => {
@@ -157,18 +168,14 @@ async fn respond(auth: &Auth, request: ApiRequest) -> Result<Response<Vec<u8>>, 
     }
 }
 
-/// A dead token is refused even where nobody need show one.
-async fn identify(
-    auth: &Auth,
-    credentials: Credentials,
-    from: IpAddr,
-) -> Result<Option<(Token, Identity)>, Problem> {
-    match credentials {
-        Credentials::Foreign | Credentials::None => Ok(None),
-        Credentials::Token(token) => {
-            let identity = auth.authenticate(&token, from).await?;
-            Ok(Some((token, identity)))
-        }
+/// Who wants to end tokens while the store cannot tell whose they are hears that it is not done. It is
+/// begun all the same.
+fn end_later(auth: &Auth, endpoint: Endpoint, token: &Token, why: &AuthError) {
+    let AuthError::Store(_) = why else { return };
+    match endpoint {
+        Endpoint::Logout => auth.logout_later(token),
+        Endpoint::LogoutAll => auth.logout_all_later(token),
+        Endpoint::ChangePassword | Endpoint::Login | Endpoint::Register => {}
     }
 }
 

@@ -61,7 +61,7 @@ impl Auth {
     }
 
     /// What is known of a token, if it is good at this moment: that is decided anew each time.
-    fn good(&self, facts: Facts) -> Result<(Facts, Timestamp), AuthError> {
+    pub(super) fn good(&self, facts: Facts) -> Result<(Facts, Timestamp), AuthError> {
         let Facts { token, user } = &facts;
         let now = self.clock.now();
         if token.has_expired(now) {

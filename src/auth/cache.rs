@@ -220,6 +220,13 @@ impl Cache {
         self.is_lost.load(Ordering::SeqCst)
     }
 
+    /// What memory knew last of a token, although it may not be answered any more.
+    pub(super) fn last_known(&self, digest: &TokenDigest) -> Option<Facts> {
+        let token = self.tokens.get(&digest.key())?;
+        let user = self.users.get(&token.user).filter(|user| user.epoch >= token.epoch)?;
+        Some(Facts { token, user })
+    }
+
     /// How often a feed was lost: another server may be the primary since.
     pub(super) fn outages(&self) -> u64 {
         self.outages.load(Ordering::SeqCst)

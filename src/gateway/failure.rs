@@ -78,7 +78,8 @@ pub(super) fn problem_of(error: &Error) -> Option<Problem> {
             ErrorSource::Upstream,
             ConnectTimedout | ReadTimedout | TLSHandshakeTimedout | WriteTimedout,
         ) => Some(Problem::GatewayTimeout),
-        (ErrorSource::Upstream, &FULL) => Some(Problem::Unavailable),
+        // Where it is the system that gives us no socket, no server has failed.
+        (ErrorSource::Upstream, &FULL | ErrorType::InternalError) => Some(Problem::Unavailable),
         (ErrorSource::Upstream, _) => Some(Problem::BadGateway),
         (ErrorSource::Downstream, ConnectionClosed | ReadError | WriteError | WriteTimedout) => {
             None

@@ -13,6 +13,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(super) struct OfStore {
     circuits_open: Gauge,
+    corrupt: Family<Kind, Counter>,
     clock_skew: Gauge<f64, AtomicU64>,
     epoch_changes: Counter,
     errors: Family<Kind, Counter>,
@@ -27,6 +28,7 @@ impl OfStore {
     pub(super) fn new() -> Self {
         Self {
             circuits_open: Gauge::default(),
+            corrupt: Family::default(),
             clock_skew: Gauge::default(),
             epoch_changes: Counter::default(),
             errors: Family::default(),
@@ -45,6 +47,8 @@ impl OfStore {
         registry.register("breaker_state", help, self.circuits_open.clone());
         let help = "Calls of the store that failed, and how";
         registry.register("store_errors", help, self.errors.clone());
+        let help = "Records of the store that could not be read, and of what";
+        registry.register("record_corrupt", help, self.corrupt.clone());
         let help = "Seconds that a call of the store took, those that failed too";
         registry.register("store_latency_seconds", help, self.latency.clone());
         let help = "Calls of the store that are under way";
@@ -75,6 +79,11 @@ impl Metrics {
     /// Counts a call of the store that failed.
     pub fn store_failed(&self, kind: &'static str) {
         self.store.errors.get_or_create(&Kind { kind }).inc();
+    }
+
+    /// Counts a record of the store that could not be read.
+    pub fn record_corrupt(&self, kind: &'static str) {
+        self.store.corrupt.get_or_create(&Kind { kind }).inc();
     }
 
     /// Counts a call of the store as under way until the guard is dropped.

@@ -1,5 +1,6 @@
 //! Why a store could not tell.
 
+use sha2::{Digest, Sha256};
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -32,6 +33,22 @@ impl StoreError {
     /// A store that cannot be used at present, in which way, and why.
     pub fn out(kind: OutageKind, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Unavailable(Arc::new(Outage { cause: cause.into(), kind }))
+    }
+
+    /// The same, for whoever knows what it is that cannot be read, and by which key: of that a digest is
+    /// told.
+    pub(super) fn of(self, kind: &'static str, key: impl AsRef<[u8]>) -> Self {
+        match self {
+            // Of a database that is no database no record can be read.
+            Self::Corrupt { what: "database", .. } | Self::Unavailable(_) | Self::Unsuitable(_) => {
+                self
+            }
+            Self::Corrupt { problem, .. } => {
+                let digest = hex::encode(Sha256::digest(key));
+                let digest: String = digest.chars().take(16).collect();
+                Self::Corrupt { what: kind, problem: format!("{problem} (key {digest})") }
+            }
+        }
     }
 
     /// Whether the store is away: nobody answers, or only that there is nothing yet to answer from.
@@ -97,5 +114,25 @@ impl fmt::Display for Outage {
 impl Error for Outage {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.cause.source()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_record_that_cannot_be_read_its_kind_and_a_digest_of_its_key_are_told() {
+        let corrupt = |what| StoreError::Corrupt { what, problem: "it is junk".to_owned() };
+        assert_eq!(
+            corrupt("record").of("user", "authgate:user:{7}").to_string(),
+            "the stored user cannot be read: it is junk (key de52953521af4735)"
+        );
+        assert_eq!(
+            corrupt("database").of("user", "7").to_string(),
+            "the stored database cannot be read: it is junk"
+        );
+        let gone = StoreError::unavailable("down").of("user", "7");
+        assert!(matches!(gone, StoreError::Unavailable(_)));
     }
 }

@@ -12,7 +12,8 @@ use crate::model::limit::{Charge, Familiar, Taken};
 use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
 use async_trait::async_trait;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
@@ -22,7 +23,7 @@ const READ: Option<Duration> = Some(Duration::from_millis(600));
 const STEP: Option<Duration> = Some(Duration::from_millis(800));
 /// What operators look through.
 const LIST: Option<Duration> = Some(Duration::from_secs(5));
-/// What nobody waits for, or has no bound of its own to how much there is; each step in it has its time.
+/// What nobody waits for, or takes many steps, such as making a user; each of them has its time.
 const LONG: Option<Duration> = None;
 
 /// A store that is watched.
@@ -35,9 +36,19 @@ pub struct Observed {
 /// What is told once a second at most.
 #[derive(Default)]
 struct Told {
+    /// Of each kind of record.
+    corrupt: Mutex<HashMap<&'static str, OnceASecond>>,
     timeout: OnceASecond,
     unavailable: OnceASecond,
     write_refused: OnceASecond,
+}
+
+impl Told {
+    /// How many records of a kind are to be told now that cannot be read, if any.
+    fn corrupt(&self, kind: &'static str, now: Instant) -> Option<u64> {
+        let mut kinds = self.corrupt.lock().unwrap_or_else(PoisonError::into_inner);
+        kinds.entry(kind).or_default().count(now)
+    }
 }
 
 impl Observed {
@@ -70,8 +81,15 @@ impl Observed {
         if error.is_away() {
             self.metrics.store_is(false);
         }
+        let now = Instant::now();
+        if let StoreError::Corrupt { what, .. } = error {
+            self.metrics.record_corrupt(what);
+            if let Some(number) = self.told.corrupt(what, now) {
+                tracing::error!(number, kind = what, %error, "record_corrupt");
+            }
+        }
         let StoreError::Unavailable(outage) = error else { return };
-        let (now, error) = (Instant::now(), outage as &dyn std::error::Error);
+        let error = outage as &dyn std::error::Error;
         match outage.kind {
             OutageKind::Gone | OutageKind::Refused => {
                 if let Some(number) = self.told.unavailable.count(now) {
@@ -134,7 +152,7 @@ macro_rules! calls {
 }
 
 calls! {
-    STEP insert_user(user: NewUser) -> Inserted;
+    LONG insert_user(user: NewUser) -> Inserted;
     READ user(id: UserId) -> Option<User>;
     READ user_by_name(name: &Username) -> Option<User>;
     LIST users_after(after: Option<UserId>, limit: usize) -> Vec<User>;

@@ -19,7 +19,7 @@ mod proof;
 mod routes;
 mod second_factor;
 mod sessions;
-mod setup;
+pub(crate) mod setup;
 mod sign_in;
 mod times;
 mod tokens;

@@ -34,6 +34,7 @@ mod ops;
 mod outage;
 mod panics;
 mod paths;
+mod policy;
 mod process;
 mod store;
 mod streaming;

@@ -38,7 +38,7 @@ fn a_panic_is_500_and_costs_one_request() {
     assert_eq!(bystander.send(&request).answer().status, 200);
     upstream.take();
 
-    rig.bomb.is_armed.store(true, Ordering::SeqCst);
+    rig.arm();
     let answer = rig.connect().send(&request).answer();
 
     assert_eq!((answer.status, answer.text().as_str()), (500, r#"{"detail":"Internal error."}"#));
@@ -52,15 +52,15 @@ fn a_panic_is_500_and_costs_one_request() {
 }
 
 /// A gateway within this process, whose clock panics when it is told to.
-struct Rig {
-    address: SocketAddr,
+pub(crate) struct Rig {
+    pub(crate) address: SocketAddr,
     bomb: Arc<Bomb>,
-    metrics: Arc<Metrics>,
+    pub(crate) metrics: Arc<Metrics>,
     _folder: TempDir,
 }
 
 impl Rig {
-    fn before(upstream: &Upstream) -> Self {
+    pub(crate) fn before(upstream: &Upstream) -> Self {
         let (folder, address) = (folder(), free_address());
         let file = folder.path().join("authgate.toml");
         let url = format!("[store]\nurl = \"sqlite:{}/authgate.db\"\n", folder.path().display());
@@ -80,6 +80,11 @@ impl Rig {
         let gateway = Gateway::new(auth, Arc::clone(&metrics), gateway);
         serve(gateway, address);
         Self { address, bomb, metrics, _folder: folder }
+    }
+
+    /// Has the next look at the clock panic.
+    pub(crate) fn arm(&self) {
+        self.bomb.is_armed.store(true, Ordering::SeqCst);
     }
 
     fn connect(&self) -> Connection {

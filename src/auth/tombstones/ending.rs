@@ -4,7 +4,7 @@ use super::{Ended, Mark};
 use crate::auth::Auth;
 use crate::model::token::TokenDigest;
 use crate::model::user::{User, UserId};
-use crate::store::{ItemKind, StoreError};
+use crate::store::{Change, ItemKind, StoreError, Watcher};
 
 impl Auth {
     /// Ends a token; says whether there was such a one. It is refused here from now on, also if this
@@ -15,7 +15,29 @@ impl Auth {
         if !matches!(ended, Ok(false)) {
             self.tombstones.token_ended(self.mark(digest, ended.is_ok(), outages));
         }
+        self.forget_unless_told(&ended, Change::Token(digest.key()));
         ended
+    }
+
+    /// Ends a token here, and in the store as soon as that can be asked.
+    pub(in crate::auth) fn end_token_later(&self, digest: TokenDigest) {
+        self.tombstones.token_ended(self.mark(digest, false, self.cache.outages()));
+        self.cache.changed(Change::Token(digest.key()));
+    }
+
+    /// Ends all tokens of a user here, of this epoch at least, and in the store as soon as that can be
+    /// asked.
+    pub(in crate::auth) fn end_tokens_later(&self, user: UserId, epoch: u64) {
+        let what = Ended { deleted: None, epoch };
+        self.tombstones.tokens_of_ended(user, self.mark(what, false, self.cache.outages()));
+        self.cache.changed(Change::User(user));
+    }
+
+    /// A store that could not even begin tells nobody: what was to end here is forgotten all the same.
+    fn forget_unless_told<T>(&self, outcome: &Result<T, StoreError>, change: Change) {
+        if outcome.is_err() {
+            self.cache.changed(change);
+        }
     }
 
     /// Ends a session of the console or an API key, likewise.
@@ -43,6 +65,7 @@ impl Auth {
         let ended = self.store.revoke_tokens_of(user, epoch).await;
         let what = Ended { deleted: None, epoch };
         self.tombstones.tokens_of_ended(user, self.mark(what, ended.is_ok(), outages));
+        self.forget_unless_told(&ended, Change::User(user));
         ended
     }
 
@@ -61,6 +84,7 @@ impl Auth {
             let mark = self.mark(what, changed.is_ok(), outages);
             self.tombstones.tokens_of_ended(user.id, mark);
         }
+        self.forget_unless_told(&changed, Change::User(user.id));
         changed
     }
 

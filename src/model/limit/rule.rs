@@ -92,7 +92,8 @@ pub struct Standing {
 
 impl Rule {
     /// Takes one, or says how long to wait. What stands in a future that this rule cannot mean, as
-    /// after a step of the clock or a change of the settings, is brought nearer.
+    /// after a step of the clock or a change of the settings, is brought so near that one can be taken
+    /// of a quota.
     pub fn take(self, taken: Option<Taken>, now: Timestamp) -> Result<(Taken, Standing), Duration> {
         let taken = taken.filter(|taken| taken.forget > now);
         match self {
@@ -143,9 +144,11 @@ fn take_of_quota(
 ) -> Result<(Taken, Standing), Duration> {
     let (every, whole) = (quota.every(), quota.whole());
     let (now_micros, plus) = (now.micros(), |micros: i64| now.micros().saturating_add(micros));
-    let full =
-        taken.map_or(now_micros, |taken| taken.forget.micros().clamp(now_micros, plus(whole)));
     let tolerance = whole - every;
+    let full = taken.map_or(now_micros, |taken| match taken.forget.micros() {
+        forget if forget > plus(whole) => plus(tolerance),
+        forget => forget.max(now_micros),
+    });
     let wait = full - now_micros - tolerance;
     if wait > 0 {
         return Err(span(wait));
@@ -272,10 +275,14 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_set_back_locks_nobody_out() {
-        for (rule, longest) in [(quota(5, Duration::from_secs(10)), 10), (delay(2, 60), 60)] {
+        let day = at(86_400_000);
+        for (rule, count, longest) in
+            [(quota(5, Duration::from_secs(10)), 1, 2), (delay(2, 60), 0, 60)]
+        {
             let mut taken = None;
-            take_all(rule, &mut taken, at(86_400_000));
-            let (_, wait) = take_all(rule, &mut taken, at(0));
+            take_all(rule, &mut taken, day);
+            let (now, wait) = take_all(rule, &mut taken, at(0));
+            assert_eq!(now, count, "{rule:?}");
             assert!(wait <= Duration::from_secs(longest), "{rule:?}: {wait:?}");
         }
     }

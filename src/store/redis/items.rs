@@ -42,8 +42,10 @@ impl RedisStore {
         now: Timestamp,
     ) -> Result<Option<Item>, StoreError> {
         let get = Cmd::hget(keys::items(kind), key);
-        let text: Option<String> = self.link.ask(Request::Command(&get)).await?;
-        let item = text.map(|text| read(kind, key.to_owned(), &text)).transpose()?;
+        let text: Result<Option<String>, _> = self.link.ask(Request::Command(&get)).await;
+        let item = text
+            .and_then(|text| text.map(|text| read(kind, key.to_owned(), &text)).transpose())
+            .map_err(|error| error.of(kind.as_str(), key))?;
         Ok(item.filter(|item| item.lives(now)))
     }
 

@@ -79,8 +79,10 @@ impl RedisStore {
     ) -> Result<Option<TokenRecord>, StoreError> {
         let key = digest.key();
         let get = Cmd::get(keys::token(&key));
-        let bytes: Option<Vec<u8>> = self.link.ask(Request::Command(&get)).await?;
-        let token = bytes.map(|bytes| record::token(&key, &bytes)).transpose()?;
+        let bytes: Result<Option<Vec<u8>>, _> = self.link.ask(Request::Command(&get)).await;
+        let token = bytes
+            .and_then(|bytes| bytes.map(|bytes| record::token(&key, &bytes)).transpose())
+            .map_err(|error| error.of("token", key.as_bytes()))?;
         Ok(token.filter(|token| token.digest == digest))
     }
 

@@ -111,8 +111,11 @@ impl RedisStore {
     }
 
     pub(super) async fn read_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        let fields: Fields = self.link.ask(Request::Command(&Cmd::hgetall(keys::user(id)))).await?;
-        let user = record::user(id, &fields)?;
+        let key = keys::user(id);
+        let fields: Result<Fields, _> = self.link.ask(Request::Command(&Cmd::hgetall(&key))).await;
+        let user = fields
+            .and_then(|fields| record::user(id, &fields))
+            .map_err(|error| error.of("user", &key))?;
         if user.is_some() {
             self.highest_user.fetch_max(id.0, Ordering::SeqCst);
         }

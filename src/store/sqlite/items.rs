@@ -66,6 +66,11 @@ pub(super) fn sweep(db: &Connection, now: Timestamp) -> Result<usize, StoreError
 }
 
 fn read(row: &Row<'_>, kind: ItemKind) -> Result<Item, StoreError> {
+    let key = |row: &Row<'_>| row.get::<_, String>("key").unwrap_or_default();
+    read_of(row, kind).map_err(|error| error.of(kind.as_str(), key(row)))
+}
+
+fn read_of(row: &Row<'_>, kind: ItemKind) -> Result<Item, StoreError> {
     let owner: Option<i64> = row.get("owner")?;
     Ok(Item {
         expires: row.get::<_, Option<i64>>("expires")?.map(Timestamp::from_micros),

@@ -57,6 +57,10 @@ pub(super) fn execute(
 /// Reads a user from the columns of `users`.
 pub(super) fn user(row: &Row<'_>) -> Result<User, StoreError> {
     let id = UserId(count(row, "id")?);
+    user_of(id, row).map_err(|error| error.of("user", id.to_string()))
+}
+
+fn user_of(id: UserId, row: &Row<'_>) -> Result<User, StoreError> {
     Ok(User {
         email: Email::stored(row.get("email")?),
         epoch: count(row, "epoch")?,
@@ -81,9 +85,14 @@ pub(super) fn user_or_number(row: &Row<'_>) -> Result<Result<User, UserId>, Stor
 
 /// Reads a token from the columns of `tokens`.
 pub(super) fn token(row: &Row<'_>) -> Result<TokenRecord, StoreError> {
+    let digest = TokenDigest::new(row.get("digest")?);
+    token_of(digest, row).map_err(|error| error.of("token", digest.as_bytes()))
+}
+
+fn token_of(digest: TokenDigest, row: &Row<'_>) -> Result<TokenRecord, StoreError> {
     Ok(TokenRecord {
         created: Timestamp::from_micros(row.get("created")?),
-        digest: TokenDigest::new(row.get("digest")?),
+        digest,
         epoch: count(row, "user_epoch")?,
         expires: row.get::<_, Option<i64>>("expires")?.map(Timestamp::from_micros),
         user: UserId(count(row, "user_id")?),

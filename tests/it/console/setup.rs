@@ -34,7 +34,7 @@ fn code_of(link: &str) -> &str {
 }
 
 /// Makes the first operator in this browser.
-pub(super) fn by_the_link(gateway: &Gateway, browser: &mut Browser, name: &str) {
+pub(crate) fn by_the_link(gateway: &Gateway, browser: &mut Browser, name: &str) {
     let link = link(gateway);
     browser.get(&link);
     let made = browser.post("/admin/setup/", &form(code_of(&link), name));

@@ -2,6 +2,7 @@
 
 use super::eventually;
 use super::redis_server::RedisServer;
+use super::relay::Relay;
 use std::fs;
 use std::net::SocketAddr;
 
@@ -11,13 +12,20 @@ const SLOTS: usize = 16_384;
 /// Servers that share the keys, the primaries first.
 pub(crate) struct RedisCluster {
     pub(crate) servers: Vec<RedisServer>,
+    /// The ways to them, if those are not direct.
+    pub(crate) relays: Vec<Relay>,
     primaries: usize,
 }
 
 impl RedisCluster {
     /// Starts a cluster of so many primaries with so many replicas each, and waits until it serves.
     pub(crate) fn start(primaries: usize, replicas_each: usize) -> Self {
-        Self::start_so_many(primaries, primaries * (1 + replicas_each))
+        Self::start_so_many(primaries, primaries * (1 + replicas_each), false)
+    }
+
+    /// Starts a cluster of so many primaries to which clients come by relays.
+    pub(crate) fn start_behind_relays(primaries: usize) -> Self {
+        Self::start_so_many(primaries, primaries, true)
     }
 
     /// The same without replicas, but with one primary more that has no slots.
@@ -40,24 +48,39 @@ impl RedisCluster {
         cluster
     }
 
-    fn start_so_many(primaries: usize, servers: usize) -> Self {
+    fn start_so_many(primaries: usize, servers: usize, are_behind_relays: bool) -> Self {
         let mut servers: Vec<RedisServer> =
             (0..servers).map(|_| RedisServer::stopped_node()).collect();
+        let mut relays = Vec::new();
+        if are_behind_relays {
+            relays.extend(servers.iter().map(|server| Relay::to(server.address())));
+            servers.iter_mut().zip(&relays).for_each(|(server, it)| server.announce(it.address));
+        }
         let addresses: Vec<SocketAddr> = servers.iter().map(RedisServer::address).collect();
+        let mut places = addresses.clone();
+        places.iter_mut().zip(&relays).for_each(|(place, relay)| *place = relay.address);
+        let known: Vec<_> = addresses.into_iter().zip(places).collect();
         for (number, server) in servers.iter_mut().enumerate() {
-            fs::write(server.folder().join("nodes.conf"), nodes(&addresses, number, primaries))
-                .unwrap();
+            let file = server.folder().join("nodes.conf");
+            fs::write(file, nodes(&known, number, primaries)).unwrap();
             server.restart();
         }
-        let cluster = Self { servers, primaries };
+        let cluster = Self { servers, relays, primaries };
         cluster.wait_until_it_serves();
         cluster
     }
 
     /// Its address, by all of its servers.
     pub(crate) fn url(&self) -> String {
-        let places: Vec<_> = self.servers.iter().map(|it| it.address().to_string()).collect();
+        let places: Vec<_> = self.places().iter().map(SocketAddr::to_string).collect();
         format!("redis+cluster://{}", places.join(","))
+    }
+
+    /// Where clients reach the servers.
+    fn places(&self) -> Vec<SocketAddr> {
+        let mut places: Vec<_> = self.servers.iter().map(RedisServer::address).collect();
+        places.iter_mut().zip(&self.relays).for_each(|(place, relay)| *place = relay.address);
+        places
     }
 
     /// The settings that make it the store; keys of that table may follow.
@@ -96,7 +119,7 @@ impl RedisCluster {
         let (.., (host, port)) =
             spans.into_iter().find(|(first, last, _)| (*first..=*last).contains(&slot)).unwrap();
         let address: SocketAddr = format!("{host}:{port}").parse().unwrap();
-        self.servers.iter().position(|server| server.address() == address).unwrap()
+        self.places().iter().position(|place| *place == address).unwrap()
     }
 
     /// Begins to move the slot of a key to another server, which is asked for those of its keys that
@@ -153,12 +176,13 @@ fn spans(server: &RedisServer) -> Vec<(u64, u64, (String, u16))> {
     spans.into_iter().map(read).collect()
 }
 
-/// What a server knows of the others before it has met them, so that nobody has to wait for that.
-fn nodes(addresses: &[SocketAddr], me: usize, primaries: usize) -> String {
+/// What a server knows of the others before it has met them, so that nobody has to wait for that: of
+/// each, where it listens and where clients reach it.
+fn nodes(servers: &[(SocketAddr, SocketAddr)], me: usize, primaries: usize) -> String {
     let id = |number: usize| format!("{:040x}", number + 1);
-    let line = |(number, address): (usize, &SocketAddr)| {
+    let line = |(number, (address, place)): (usize, &(SocketAddr, SocketAddr))| {
         let myself = if number == me { "myself," } else { "" };
-        let (ip, port, bus) = (address.ip(), address.port(), address.port() + 10_000);
+        let (ip, port, bus) = (address.ip(), place.port(), address.port() + 10_000);
         let rest = if number < primaries {
             let (first, end) = (SLOTS * number / primaries, SLOTS * (number + 1) / primaries);
             format!("{myself}master - 0 0 {} connected {first}-{}", number + 1, end - 1)
@@ -168,6 +192,6 @@ fn nodes(addresses: &[SocketAddr], me: usize, primaries: usize) -> String {
         };
         format!("{} {ip}:{port}@{bus} {rest}\n", id(number))
     };
-    let lines: String = addresses.iter().enumerate().map(line).collect();
+    let lines: String = servers.iter().enumerate().map(line).collect();
     format!("{lines}vars currentEpoch {primaries} lastVoteEpoch 0\n")
 }

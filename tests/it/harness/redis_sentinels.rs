@@ -1,6 +1,7 @@
 //! A primary with replicas and sentinels of a test's own.
 
 use super::redis_server::{RedisServer, answers};
+use super::relay::Relay;
 use super::{eventually, folder, free_address};
 use std::fs;
 use std::net::SocketAddr;
@@ -15,6 +16,8 @@ pub(crate) struct RedisSentinels {
     sentinels: Vec<Sentinel>,
     /// The first is the primary at first.
     pub(crate) servers: Vec<RedisServer>,
+    /// The way to it, if that is not direct.
+    pub(crate) relay: Option<Relay>,
 }
 
 impl RedisSentinels {
@@ -27,9 +30,17 @@ impl RedisSentinels {
         let quorum = sentinels / 2 + 1;
         let sentinels =
             (0..sentinels).map(|_| Sentinel::start(servers[0].address(), quorum)).collect();
-        let all = Self { sentinels, servers };
+        let all = Self { sentinels, servers, relay: None };
         all.wait_until_all_know_all(replicas);
         all
+    }
+
+    /// Starts a primary to which all come by a relay, the sentinel too.
+    pub(crate) fn start_behind_a_relay() -> Self {
+        let primary = RedisServer::start();
+        let relay = Relay::to(primary.address());
+        let sentinels = vec![Sentinel::start(relay.address, 1)];
+        Self { sentinels, servers: vec![primary], relay: Some(relay) }
     }
 
     fn wait_until_all_know_all(&self, replicas: usize) {

@@ -57,6 +57,13 @@ impl RedisServer {
         server
     }
 
+    /// Has it say, as a node of a cluster, that clients reach it there.
+    pub(super) fn announce(&mut self, place: SocketAddr) {
+        let (port, bus) = (place.port().to_string(), (self.address.port() + 10_000).to_string());
+        let more = ["--cluster-announce-port", &port, "--cluster-announce-bus-port", &bus];
+        self.arguments.extend(more.map(ToOwned::to_owned));
+    }
+
     fn stopped_with(arguments: &[&str]) -> Self {
         Self {
             address: free_address(),
@@ -140,7 +147,7 @@ impl RedisServer {
     }
 
     /// Where it keeps its data.
-    pub(super) fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.data.path()
     }
 

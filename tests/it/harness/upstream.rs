@@ -21,6 +21,8 @@ pub(crate) enum Script {
     Echo(&'static str),
     /// Sends these very bytes.
     Bytes(&'static str),
+    /// Sends these bytes and closes the connection.
+    BreakOff(&'static str),
     /// Closes the connection once it has the request.
     HangUp,
     /// Says in JSON who called it, a request each time that [`Upstream::say`] is called.
@@ -93,7 +95,12 @@ impl Upstream {
     }
 
     pub(crate) fn answering(script: Script) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::at(SocketAddr::from(([127, 0, 0, 1], 0)), script)
+    }
+
+    /// One at an address that a test has chosen.
+    pub(crate) fn at(address: SocketAddr, script: Script) -> Self {
+        let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap();
         let (say, said) = channel();
         let shared = Arc::new(Shared {
@@ -189,6 +196,10 @@ impl Shared {
         match script {
             Script::Echo(headers) => drop(client.send(echo(head, headers))),
             Script::Bytes(bytes) => drop(client.send(bytes)),
+            Script::BreakOff(bytes) => {
+                client.send(bytes);
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
             Script::Held => {
                 let _ = self.said.lock().unwrap().recv();
                 client.send(echo(head, ""));

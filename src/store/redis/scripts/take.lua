@@ -21,7 +21,11 @@ for i, key in ipairs(KEYS) do
   end
   if kind == 'quota' then
     local whole = a * b
-    local full = math.min(forget, now + whole)
+    local full = forget
+    if full > now + whole then
+      -- A future that this limit cannot mean, as after a step of the clock.
+      full = now + whole - b
+    end
     local wait = full - now - (whole - b)
     if wait > 0 then
       return {i, wait}
