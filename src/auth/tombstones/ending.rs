@@ -4,7 +4,7 @@ use super::{Ended, Mark};
 use crate::auth::Auth;
 use crate::model::token::TokenDigest;
 use crate::model::user::{User, UserId};
-use crate::store::{ItemKind, StoreError};
+use crate::store::{Change, ItemKind, StoreError, Watcher};
 
 impl Auth {
     /// Ends a token; says whether there was such a one. It is refused here from now on, also if this
@@ -14,6 +14,7 @@ impl Auth {
         let ended = self.store.revoke_token(digest).await;
         if !matches!(ended, Ok(false)) {
             self.tombstones.token_ended(self.mark(digest, ended.is_ok(), outages));
+            self.forget_if(ended.is_err(), Change::Token(digest));
         }
         ended
     }
@@ -43,7 +44,15 @@ impl Auth {
         let ended = self.store.revoke_tokens_of(user, epoch).await;
         let what = Ended { deleted: None, epoch };
         self.tombstones.tokens_of_ended(user, self.mark(what, ended.is_ok(), outages));
+        self.forget_if(ended.is_err(), Change::User(user));
         ended
+    }
+
+    /// Has memory forget what has ended here: a store that could not write it may not have told.
+    fn forget_if(&self, is_unwritten: bool, what: Change) {
+        if is_unwritten {
+            self.cache.changed(what);
+        }
     }
 
     /// Does what ends all tokens of a user among other things, unless it says that it did not. If it
@@ -60,6 +69,7 @@ impl Auth {
             let what = Ended { deleted: None, epoch: user.epoch };
             let mark = self.mark(what, changed.is_ok(), outages);
             self.tombstones.tokens_of_ended(user.id, mark);
+            self.forget_if(changed.is_err(), Change::User(user.id));
         }
         changed
     }
