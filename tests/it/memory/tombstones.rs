@@ -256,3 +256,18 @@ fn a_registration_that_the_store_loses_at_once_is_not_told_to_be_the_users_fault
     });
     assert_eq!(status, 503);
 }
+
+#[test]
+fn a_logout_that_a_locked_file_could_not_take_holds_here_at_once() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::metered(&(upstream.settings() + ROUTES));
+    gateway.until_told();
+    let tokens = ["alice", "bob"].map(|name| remembered(&gateway, name));
+    let file = rusqlite::Connection::open(gateway.folder().join("authgate.db")).unwrap();
+    file.execute_batch("BEGIN IMMEDIATE").unwrap();
+    for (path, token) in ["/api/logout/", "/api/logoutall/"].into_iter().zip(&tokens) {
+        assert_eq!(log_out(&gateway, path, token), 503);
+        assert_eq!(gateway.status_of(token), 401, "{path}");
+    }
+    file.execute_batch("ROLLBACK").unwrap();
+}

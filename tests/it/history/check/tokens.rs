@@ -1,7 +1,7 @@
 //! Whether tokens pass while they are good, and no longer.
 
 use super::super::record::{Act, Deed, Moment, TokenNumber};
-use super::{History, Terms};
+use super::{History, SKEW, Terms};
 use std::collections::BTreeMap;
 
 /// What is known of a token.
@@ -86,7 +86,8 @@ fn end_others(
         }
         // One that is issued only then may be of before, or of after.
         let was_there = life.issue.end < deed.begin;
-        if Some(*token) != kept && life.issue.begin < deed.end {
+        let until = if is_sure { deed.end } else { deed.end + SKEW };
+        if Some(*token) != kept && life.issue.begin < until {
             let is_sure = is_sure && was_there;
             let (asked, told, gateway) = (deed.begin, deed.end, deed.gateway);
             life.ends.push(End { asked, told, gateway, is_sure });
