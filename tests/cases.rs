@@ -20,6 +20,8 @@ const CASES: &[(char, u32)] = &[
     ('L', 6),
     ('U', 14),
     ('D', 11),
+    ('T', 13),
+    ('X', 17),
 ];
 
 const RUNNER: &str = "attack.py";
@@ -44,11 +46,24 @@ fn what_proves_a_case_is_there() {
             let is_there = if proof == RUNNER {
                 runner.contains(&format!("(\"{case}\", "))
             } else {
-                tests.contains(&format!("#[test]\nfn {proof}()")) || is_flow(&proof)
+                is_test(&tests, &proof) || is_flow(&proof)
             };
             assert!(is_there, "{case}: no test {proof}");
         }
     }
+}
+
+/// Whether it is a test, a promise of every store, or a fault of the policy.
+fn is_test(sources: &str, name: &str) -> bool {
+    let begins = match name.strip_prefix("policy::") {
+        Some(fault) => vec![format!("\n{fault}: "), format!("#[test]\nfn {fault}()")],
+        None => vec![
+            format!("#[test]\nfn {name}()"),
+            format!("#[tokio::test]\nasync fn {name}()"),
+            format!("pub(super) async fn {name}("),
+        ],
+    };
+    begins.iter().any(|begin| sources.contains(begin))
 }
 
 /// Whether it is a script that a browser goes through, and a test does.

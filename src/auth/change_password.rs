@@ -44,14 +44,15 @@ impl Auth {
         Ok(())
     }
 
-    /// Replaces the password of a user of that name. The user as they were before.
+    /// Replaces the password of a user of that name. The user as they were before, and the epoch that
+    /// began with it.
     pub(super) async fn swap_password(
         &self,
         swap: Swap<'_>,
         username: &str,
         passwords: NewPassword,
         from: IpAddr,
-    ) -> Result<User, ChangeError> {
+    ) -> Result<(User, u64), ChangeError> {
         let keep = match swap.keep {
             Some(token) => token.digest(),
             None => Token::new(random_password()?.expose().to_owned()).digest(),
@@ -85,22 +86,22 @@ impl Auth {
                 let from = user.password.clone();
                 let change = PasswordChange { from, keep, to, user: user.id };
                 let outages = self.cache.outages();
-                if self.store.replace_password(change).await? {
+                if let Some(epoch) = self.store.replace_password(change).await? {
                     self.have_ended(&user, outages);
-                    return Ok(Ok(user));
+                    return Ok(Ok((user, epoch)));
                 }
                 found = self.find(username).await?;
             }
             Err(AuthError::Busy)
         });
         let judged = judged.await.map_err(ChangeError::of_the_old).flatten();
-        let user = judged.map_err(|why| {
+        let (user, epoch) = judged.map_err(|why| {
             if has_ended_keys { ChangeError::KeysEnded(Box::new(why)) } else { why }
         })?;
         self.limits.estrange(user.id).await;
         self.limits.acquaint(user.id, from).await;
         self.tell_of(EventName::PasswordChanged, &user, from);
-        Ok(user)
+        Ok((user, epoch))
     }
 
     /// Why a new password will not do in place of the old one, if it will not.

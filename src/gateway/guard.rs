@@ -18,7 +18,8 @@ use crate::auth::AuthError;
 use crate::model::token::TokenDigest;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream};
+use pingora::apps::{HttpPersistentSettings, HttpServerApp, HttpServerOptions, ReusedHttpStream};
+use pingora::protocols::Stream as IoStream;
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::http::v2::server::{H2Options, default_h2_options};
 use pingora::protocols::l4::socket::SocketAddr as PingoraAddress;
@@ -29,7 +30,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch as told};
 use tokio::time::{Instant, sleep, timeout_at};
 
 /// What may be read of a body, or of the next request, along with a head.
@@ -38,6 +39,8 @@ const READ_AHEAD: usize = 64 << 10;
 /// Cuts off what must not go on. One for all connections.
 pub struct Guard {
     gateway: Gateway,
+    /// Whether connections that are idle are to end.
+    idle_ends: told::Sender<bool>,
     limits: ArcSwap<StreamLimits>,
     /// Tells the connection that has been idle for longest to end.
     room: Notify,
@@ -50,7 +53,13 @@ impl Guard {
 
     /// Guards by the settings of this gateway.
     pub fn new(gateway: Gateway) -> Self {
-        Self { gateway, limits: ArcSwap::default(), room: Notify::new(), streams: Arc::default() }
+        Self {
+            gateway,
+            idle_ends: told::channel(false).0,
+            limits: ArcSwap::default(),
+            room: Notify::new(),
+            streams: Arc::default(),
+        }
     }
 
     /// Bounds the requests over HTTP/2 that begin from now on.
@@ -87,6 +96,11 @@ impl Guard {
     /// next that will be.
     pub fn make_room(&self) {
         self.room.notify_one();
+    }
+
+    /// Ends the connections that are idle, and from now on those that become so.
+    pub fn end_idle(&self) {
+        self.idle_ends.send_replace(true);
     }
 
     /// Returns when the request or the connection must end; otherwise never.
@@ -189,6 +203,51 @@ impl<A> Guarded<A> {
             }
             self.guard.make_room();
         }
+    }
+}
+
+impl<A: HttpServerApp + Send + Sync + 'static> Guarded<A> {
+    /// Serves a connection over which HTTP/1 is spoken until it ends.
+    pub async fn serve_http1(self: &Arc<Self>, mut stream: IoStream, shutdown: &ShutdownWatch) {
+        let mut kept = None;
+        loop {
+            let served = tokio::select! {
+                biased;
+                served = self.serve_next(stream, kept, shutdown) => served,
+                () = self.guard.must_end(&self.watched) => None,
+            };
+            let Some(reused) = served else { return };
+            (stream, kept) = reused.consume();
+        }
+    }
+
+    /// Until a request arrives there is no session, and nobody to serve it: they are most of what a
+    /// connection takes.
+    async fn serve_next(
+        &self,
+        mut stream: IoStream,
+        kept: Option<HttpPersistentSettings>,
+        shutdown: &ShutdownWatch,
+    ) -> Option<ReusedHttpStream> {
+        self.has_asked.store(true, Ordering::Relaxed);
+        self.watched.expect_head(self.guard.patience());
+        let mut idle_ends = self.guard.idle_ends.subscribe();
+        tokio::select! {
+            // What has arrived is answered.
+            biased;
+            arrived = stream.try_peek(&mut []) => arrived.ok()?,
+            _ = idle_ends.wait_for(|ends| *ends) => return None,
+        };
+        let mut session = ServerSession::new_http1(stream);
+        match kept {
+            Some(kept) => kept.apply_to_session(&mut session),
+            None => {
+                session.set_keepalive(Some(self.guard.patience().idle.as_secs().max(1)));
+                session.set_keepalive_reuses_remaining(self.options.keepalive_request_limit);
+            }
+        }
+        let served = self.app.process_new_http(session, shutdown);
+        WATCHED.scope(Arc::clone(&self.watched), served).await
     }
 }
 

@@ -142,8 +142,12 @@ impl AsyncWrite for Wire {
 #[async_trait]
 impl Peek for Wire {
     /// Fills `buffer` as long as what arrives could be the beginning of HTTP/2 (RFC 9113, section
-    /// 3.4): an HTTP/1 client may send less than a whole one, and waits then.
+    /// 3.4): an HTTP/1 client may send less than a whole one, and waits then. Without room, waits
+    /// until there is something to read.
     async fn try_peek(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
+        if buffer.is_empty() && self.ahead.is_empty() {
+            self.stream.get_ref().readable().await?;
+        }
         const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
         while self.ahead.len() < buffer.len() && PREFACE.starts_with(&self.ahead) {
             let wanted = buffer.len() - self.ahead.len();

@@ -11,7 +11,7 @@ use crate::gateway::{Arrivals, Guarded, Wire};
 use crate::metrics::Turned;
 use pingora::apps::http_app::HttpServer;
 use pingora::apps::{HttpServerApp, HttpServerOptions, ServerApp};
-use pingora::protocols::{ALPN, Stream};
+use pingora::protocols::{ALPN, IO, Stream};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpStream;
@@ -78,13 +78,18 @@ async fn open(
     match how.acceptor() {
         None => Ok(Box::new(wire)),
         Some(acceptor) => match tls::handshake(&acceptor, wire).await {
-            Ok(stream) => Ok(Box::new(stream)),
+            Ok(stream) if is_http2(&stream) => Ok(Box::new(stream)),
+            Ok(stream) => Ok(Box::new(tls::Waited::new(stream))),
             Err(error) => {
                 tracing::debug!(%error, %client, "no TLS");
                 Err(Turned::BadHandshake)
             }
         },
     }
+}
+
+fn is_http2(stream: &dyn IO) -> bool {
+    matches!(stream.selected_alpn_proto(), Some(ALPN::H2))
 }
 
 /// Speaks HTTP until either end has had enough.
@@ -100,11 +105,11 @@ async fn drive<A>(
     let mut options = HttpServerOptions::default();
     options.h2c = how.settings.h2c;
     options.h2_idle_timeout = Some(reception.guard.patience().idle);
-    let may_be_http2 = options.h2c || matches!(stream.selected_alpn_proto(), Some(ALPN::H2));
+    let may_be_http2 = options.h2c || is_http2(&*stream);
     let guard = Arc::clone(&reception.guard);
     let guarded = Arc::new(Guarded::new(app, arrivals, guard, options));
-    let served = guarded.process_new(stream, &reception.stopping);
     if may_be_http2 {
+        let served = guarded.process_new(stream, &reception.stopping);
         // HTTP/1 counts from here by itself; what comes before the first request of HTTP/2 does not.
         let late = async {
             sleep(reception.guard.patience().head).await;
@@ -118,6 +123,6 @@ async fn drive<A>(
             () = late => reception.metrics.connection_turned_away(Turned::Late),
         }
     } else {
-        served.await;
+        guarded.serve_http1(stream, &reception.stopping).await;
     }
 }

@@ -65,10 +65,10 @@ pub trait Store: Send + Sync {
         id: UserId,
         change: UserChange,
     ) -> Result<Spared<User>, StoreError>;
-    /// Replaces a user's password and ends their tokens, but one that is good; says whether it did.
-    /// It does not if the user is gone or locked out, or if their password is not the one that was
+    /// Replaces a user's password and ends their tokens, but one that is good; says the epoch that began
+    /// with it. It does not if the user is gone or locked out, or if their password is not the one that was
     /// verified. They need not choose another then. The token that stays may be refused while this goes on.
-    async fn replace_password(&self, change: PasswordChange) -> Result<bool, StoreError>;
+    async fn replace_password(&self, change: PasswordChange) -> Result<Option<u64>, StoreError>;
     /// Deletes a user with all their tokens and items.
     async fn delete_user(&self, id: UserId) -> Result<bool, StoreError>;
     /// The same, unless the user is an operator at that moment.

@@ -158,7 +158,7 @@ calls! {
     LIST users_after(after: Option<UserId>, limit: usize) -> Vec<User>;
     STEP change_user(id: UserId, change: UserChange) -> Option<User>;
     STEP change_other(id: UserId, change: UserChange) -> Spared<User>;
-    STEP replace_password(change: PasswordChange) -> bool;
+    STEP replace_password(change: PasswordChange) -> Option<u64>;
     LONG delete_user(id: UserId) -> bool;
     LONG delete_other(id: UserId) -> Spared<()>;
     STEP issue_token(token: NewToken) -> Issue;

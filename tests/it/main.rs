@@ -10,6 +10,7 @@
 mod harness;
 
 mod accounts;
+mod at_rest;
 mod browser;
 mod clients;
 mod command_line;

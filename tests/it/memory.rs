@@ -1,5 +1,6 @@
 //! Tokens that are checked from memory: what that spares the store, and what it never gets wrong.
 
+mod apart;
 mod clocks;
 mod grace;
 mod many;

@@ -88,7 +88,7 @@ impl Store for Handle {
         Ok(changed.map_or(Spared::Gone, Spared::Done))
     }
 
-    async fn replace_password(&self, _: PasswordChange) -> Result<bool, StoreError> {
+    async fn replace_password(&self, _: PasswordChange) -> Result<Option<u64>, StoreError> {
         unimplemented!("nobody has a password")
     }
 

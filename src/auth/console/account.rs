@@ -5,7 +5,7 @@ use super::super::login::Door;
 use super::super::{Auth, AuthError};
 use super::session::{Session, SessionId, SessionSettings, Visitor};
 use crate::model::event::Actor;
-use crate::model::user::User;
+use crate::model::user::UserId;
 use std::net::IpAddr;
 
 /// A new password of one's own.
@@ -61,14 +61,14 @@ impl Auth {
             user: user.id,
         };
         let changed = self.swap_password(swap, user.username.as_str(), passwords, visitor.from);
-        let before = changed.await?;
+        let (before, epoch) = changed.await?;
         // What fails from here on is told as what it is: the new password counts.
         let keys = if ends_keys { self.end_keys(&before, by).await } else { Ok(0) };
         let keys = keys.inspect_err(|error| {
             let error = error as &dyn std::error::Error;
             tracing::error!(error, user = %before.id, "a key made at this moment may go on");
         });
-        let session = self.go_on(&before, visitor, settings).await.unwrap_or_else(|error| {
+        let session = self.go_on(before.id, epoch, visitor, settings).await.unwrap_or_else(|error| {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, user = %before.id, "no session goes on with the new password");
             None
@@ -76,15 +76,16 @@ impl Auth {
         Ok(OwnChanged { keys_may_go_on: keys.is_err(), session })
     }
 
-    /// A session for one who has just changed their password, unless something else has ended theirs.
+    /// A session for one whose epoch began just now with a new password, unless another has begun since.
     async fn go_on(
         &self,
-        before: &User,
+        user: UserId,
+        epoch: u64,
         visitor: &Visitor,
         settings: SessionSettings,
     ) -> Result<Option<SessionId>, AuthError> {
-        let now = self.store.user(before.id).await?;
-        let Some(user) = now.filter(|user| user.epoch == before.epoch + 1) else {
+        let now = self.store.user(user).await?;
+        let Some(user) = now.filter(|user| user.epoch == epoch) else {
             return Ok(None);
         };
         self.begin_session(&user, visitor, settings, self.clock.now()).await.map(Some)

@@ -2,8 +2,10 @@
 
 mod files;
 mod names;
+mod waited;
 
 pub use self::files::{CertificateFiles, ClientCa, FileProblem};
+pub use self::waited::Waited;
 
 use self::files::{Pair, Stamp};
 use self::names::ByName;

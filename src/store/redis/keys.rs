@@ -156,7 +156,7 @@ pub(super) fn kind(key: &str) -> Option<&'static str> {
     let is_one =
         |kind: &&&str| rest.strip_prefix(**kind).is_some_and(|rest| rest.starts_with(":{"));
     let indexes = || INDEXES.contains(&key).then_some("index");
-    let single = || [NEXT_USER, LAYOUT, RESTORING].contains(&key).then_some("mark");
+    let single = || [NEXT_USER, NEXT_USER_BY, LAYOUT, RESTORING].contains(&key).then_some("mark");
     KINDS.iter().find(is_one).copied().or_else(indexes).or_else(single)
 }
 

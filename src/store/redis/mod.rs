@@ -170,7 +170,7 @@ impl Store for RedisStore {
         self.changing(Change::User(id), self.write_change(id, &change, true)).await
     }
 
-    async fn replace_password(&self, change: PasswordChange) -> Result<bool, StoreError> {
+    async fn replace_password(&self, change: PasswordChange) -> Result<Option<u64>, StoreError> {
         // The token is told first: of a later epoch than its user, it is looked up.
         let _user = self.listener.tell_at_the_end(Change::User(change.user));
         let _token = self.listener.tell_at_the_end(Change::Token(change.keep.key()));

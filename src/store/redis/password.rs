@@ -10,7 +10,10 @@ use crate::store::{PasswordChange, StoreError};
 impl RedisStore {
     /// The password comes first, and ends all tokens; the one to keep joins the new epoch then. A
     /// crash in between ends that one too, and leaves no other.
-    pub(super) async fn write_password(&self, change: &PasswordChange) -> Result<bool, StoreError> {
+    pub(super) async fn write_password(
+        &self,
+        change: &PasswordChange,
+    ) -> Result<Option<u64>, StoreError> {
         let kept = self.read_token(change.keep).await?;
         let kept = kept.filter(|token| token.user == change.user);
         let mut script = self.scripts.change_password.key(keys::user(change.user));
@@ -20,14 +23,14 @@ impl RedisStore {
             .arg(change.to.expose())
             .arg(kept.as_ref().map_or_else(Vec::new, |token| Entry::of(token).bytes()));
         let done: Option<(u64, u8)> = self.link.end(Request::Script(&script), true).await?;
-        let Some((epoch, is_kept)) = done else { return Ok(false) };
+        let Some((epoch, is_kept)) = done else { return Ok(None) };
         // One of an earlier epoch had ended before.
         if let Some(token) = kept.filter(|_| is_kept == 1)
             && let Err(error) = self.keep_token(token, epoch).await
         {
             tracing::warn!(user = %change.user, %error, "a new password ended every token");
         }
-        Ok(true)
+        Ok(Some(epoch))
     }
 
     /// One that has ended meanwhile stays so. The list comes last, for an end that moved between

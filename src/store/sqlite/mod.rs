@@ -165,7 +165,7 @@ impl Store for SqliteStore {
         .await
     }
 
-    async fn replace_password(&self, change: PasswordChange) -> Result<bool, StoreError> {
+    async fn replace_password(&self, change: PasswordChange) -> Result<Option<u64>, StoreError> {
         self.write(move |db, changes| users::replace_password(db, &change, changes)).await
     }
 

@@ -109,7 +109,7 @@ pub(super) fn replace_password(
     db: &Connection,
     change: &PasswordChange,
     changes: &mut Vec<Change>,
-) -> Result<bool, StoreError> {
+) -> Result<Option<u64>, StoreError> {
     let PasswordChange { from, keep, to, user } = change;
     changes.extend([Change::Token(keep.key()), Change::User(*user)]);
     let sql = "UPDATE users SET password = ?3, epoch = epoch + 1, must_change = FALSE
@@ -117,13 +117,13 @@ pub(super) fn replace_password(
                RETURNING epoch";
     let columns = params![user, from.expose(), to.expose()];
     let epoch = rows::first(db, sql, columns, |row| Ok(row.get::<_, i64>("epoch")?))?;
-    let Some(epoch) = epoch else { return Ok(false) };
+    let Some(epoch) = epoch else { return Ok(None) };
     let sql = "UPDATE tokens SET user_epoch = ?3
                WHERE digest = ?1 AND user_id = ?2 AND user_epoch = ?3 - 1";
     rows::execute(db, sql, params![keep, user, epoch])?;
     let sql = "DELETE FROM tokens WHERE user_id = ?1 AND user_epoch < ?2";
     rows::execute(db, sql, params![user, epoch])?;
-    Ok(true)
+    Ok(Some(epoch.cast_unsigned()))
 }
 
 /// Deletes a user; their tokens go with them by the schema.

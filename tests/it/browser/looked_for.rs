@@ -11,8 +11,15 @@ use crate::console::Browser;
 use crate::harness::gateway::Gateway;
 use crate::harness::http::{HOST, Request};
 
-/// What takes longer than anyone watches, or ends what is watched: `tests/it/events` has them.
-const ELSEWHERE: [EventName; 2] = [EventName::GatewayStopped, EventName::LimitLeft];
+/// What takes longer than anyone watches, or ends or replaces what is watched: `tests/it/events`,
+/// `tests/it/command_line/store` and `tests/it/outage` have them.
+const ELSEWHERE: [EventName; 5] = [
+    EventName::GatewayStopped,
+    EventName::LimitLeft,
+    EventName::StoreEpochChanged,
+    EventName::StoreRestored,
+    EventName::StoreSaved,
+];
 
 /// What leads on whoever has nothing to do there: who is signed in, has no app, names no network.
 const LEADS_ON: [&str; 6] = [

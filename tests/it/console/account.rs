@@ -140,10 +140,8 @@ fn keys_that_were_to_end_with_a_password_end_however_far_it_comes() {
     const OF_A_KEY: &str = "DELETE ON items WHEN OLD.kind = 'api_key'";
     const OF_A_PASSWORD: &str = "UPDATE OF password ON users WHEN NEW.password <> OLD.password";
     const OF_A_SESSION: &str = "INSERT ON items WHEN NEW.kind = 'session'";
-    // What fails, whether the new password counts then, and whether the key is good.
-    for (write, is_changed, is_good) in
-        [(OF_A_KEY, false, true), (OF_A_PASSWORD, false, false), (OF_A_SESSION, true, false)]
-    {
+    // What fails, and whether the new password counts then. An end that could not be written holds here.
+    for (write, is_changed) in [(OF_A_KEY, false), (OF_A_PASSWORD, false), (OF_A_SESSION, true)] {
         let gateway = Gateway::start("");
         let mut browser = Browser::signed_in(&gateway, "ada");
         let key = gateway.run(&["key", "create", "ada", "test", "--all-rights"]).done().stdout;
@@ -165,7 +163,7 @@ fn keys_that_were_to_end_with_a_password_end_however_far_it_comes() {
         let words = if is_changed { "Your password is changed." } else { "change it once more" };
         assert!(answer.text().contains(words), "{write}: {}", answer.text());
         assert!(!answer.text().contains("Nothing was changed"), "{write}");
-        assert_eq!(opens(), is_good, "{write}");
+        assert!(!opens(), "{write}");
         store.execute_batch("DROP TRIGGER fails").unwrap();
         if !is_changed {
             assert_eq!(end(PASSWORD, OTHER).status, 302, "{write}");

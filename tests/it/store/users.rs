@@ -185,7 +185,7 @@ pub(super) async fn an_owners_new_password_ends_all_tokens_but_the_one_that_is_k
     let kept = issue(&*store, &alice, "kept").await;
     issue(&*store, &alice, "other").await;
     let change = new_password(&alice, FIRST, "second", "kept");
-    assert!(store.replace_password(change).await.unwrap());
+    assert!(store.replace_password(change).await.unwrap().is_some());
     let after = again(&*store, alice.id).await;
     assert!(after.password == hash("second") && after.epoch > alice.epoch);
     assert!(is_good(&*store, "kept").await);
@@ -204,7 +204,7 @@ pub(super) async fn a_kept_token_is_prolonged_and_ended_as_before(store: Arc<dyn
     issue(&*store, &alice, "kept").await;
     for (from, to) in [(FIRST, "second"), ("second", "third")] {
         let change = new_password(&alice, from, to, "kept");
-        assert!(store.replace_password(change).await.unwrap());
+        assert!(store.replace_password(change).await.unwrap().is_some());
         assert!(is_good(&*store, "kept").await);
     }
     let end = in_minutes(90);
@@ -222,15 +222,15 @@ pub(super) async fn a_password_that_was_replaced_meanwhile_stays(store: Arc<dyn 
     let seen = store.change_user(alice.id, change).await.unwrap().unwrap();
     issue(&*store, &seen, "token").await;
     let change = new_password(&alice, FIRST, "second", "token");
-    assert!(!store.replace_password(change.clone()).await.unwrap());
+    assert!(store.replace_password(change.clone()).await.unwrap().is_none());
     assert!(again(&*store, alice.id).await == seen);
     assert!(is_good(&*store, "token").await);
     let locked = store.change_user(alice.id, UserChange::Active(false)).await.unwrap().unwrap();
     let late = PasswordChange { from: hash("by an operator"), ..change.clone() };
-    assert!(!store.replace_password(late).await.unwrap());
+    assert!(store.replace_password(late).await.unwrap().is_none());
     assert!(again(&*store, alice.id).await == locked);
     let nobody = PasswordChange { user: UserId(999), ..change };
-    assert!(!store.replace_password(nobody).await.unwrap());
+    assert!(store.replace_password(nobody).await.unwrap().is_none());
 }
 
 pub(super) async fn of_owners_changes_at_once_one_is_made(store: Arc<dyn Store>) {
@@ -243,7 +243,9 @@ pub(super) async fn of_owners_changes_at_once_one_is_made(store: Arc<dyn Store>)
         let (to, keep) = (format!("password{number}"), format!("token{number}"));
         let change = new_password(&alice, FIRST, &to, &keep);
         let store = Arc::clone(&store);
-        changes.spawn(async move { (number, store.replace_password(change).await.unwrap()) });
+        changes.spawn(
+            async move { (number, store.replace_password(change).await.unwrap().is_some()) },
+        );
     }
     let outcomes = changes.join_all().await;
     let made: Vec<_> = outcomes.iter().filter(|(_, is_made)| *is_made).collect();
@@ -263,7 +265,7 @@ pub(super) async fn a_token_that_has_ended_or_is_anothers_is_not_kept(store: Arc
     for keep in ["ended", "bob's", "nobody's"] {
         let to = format!("after {keep}");
         let change = new_password(&alice, &from, &to, keep);
-        assert!(store.replace_password(change).await.unwrap());
+        assert!(store.replace_password(change).await.unwrap().is_some());
         from = to;
     }
     assert!(!is_good(&*store, "ended").await);
@@ -282,7 +284,9 @@ pub(super) async fn a_token_that_ends_while_the_password_changes_stays_gone(stor
         let (changing, ending) = (Arc::clone(&store), Arc::clone(&store));
         let token = digest(&text);
         let mut acts = JoinSet::new();
-        acts.spawn(async move { changing.replace_password(change).await });
+        acts.spawn(
+            async move { changing.replace_password(change).await.map(|done| done.is_some()) },
+        );
         acts.spawn(async move {
             if round % 2 == 0 {
                 ending.revoke_token(token).await
