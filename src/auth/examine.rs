@@ -35,19 +35,36 @@ impl Auth {
         const PAUSE: Duration = Duration::from_secs(1);
         /// In pauses.
         const EXAMINED_EVERY: u32 = 60;
-        let mut was_up = true;
+        let (mut was_up, mut told) = (true, None);
         loop {
             for _ in 0..EXAMINED_EVERY {
                 let is_up = self.glance().await;
-                if is_up && !was_up {
+                let is_back = is_up && !was_up;
+                was_up = is_up;
+                sleep(PAUSE).await;
+                if is_back {
                     // It may have been started again with other settings.
                     break;
                 }
-                was_up = is_up;
-                sleep(PAUSE).await;
             }
-            was_up = self.inspect().await.is_ok();
+            let unsuitable = self.examine().await.err().filter(|error| !error.is_away());
+            let unsuitable = unsuitable.map(|error| error.to_string());
+            if let Some(error) = unsuitable.as_ref().filter(|_| told != unsuitable) {
+                tracing::error!("the store cannot be used: {error}");
+            }
+            told = unsuitable;
         }
+    }
+
+    /// Brings what an older version has written up to date, however long that takes. Nothing may be
+    /// served before.
+    pub async fn prepare_store(&self) -> Result<(), StoreError> {
+        self.store.make_newest().await
+    }
+
+    async fn examine(&self) -> Result<(), StoreError> {
+        self.prepare_store().await?;
+        self.inspect().await.map(drop)
     }
 
     /// Whether the store answers. Looks whether it is still the same if it does.

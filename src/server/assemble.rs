@@ -69,7 +69,11 @@ pub(super) async fn put_together(
 /// Tells the operator what the store is. One that does not answer may come back; one that cannot
 /// serve never will.
 async fn inspect(auth: &Auth) -> Result<(), StartError> {
-    match auth.inspect().await {
+    let inspected = async {
+        auth.prepare_store().await?;
+        auth.inspect().await
+    };
+    match inspected.await {
         Ok(inspection) => {
             tracing::info!(
                 version = env!("CARGO_PKG_VERSION"),

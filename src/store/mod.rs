@@ -206,6 +206,9 @@ pub trait Store: Send + Sync {
     async fn clocks(&self) -> Result<Vec<Timestamp>, StoreError>;
     /// Succeeds if the store answers.
     async fn ping(&self) -> Result<(), StoreError>;
+    /// Brings what an older version has written up to date. It may take long, and until it is done
+    /// what is read may be an error.
+    async fn make_newest(&self) -> Result<(), StoreError>;
     /// Connects, refuses what cannot serve as a store, and tells what an operator should know of it.
     async fn inspect(&self) -> Result<Inspection, StoreError>;
 }

@@ -196,5 +196,6 @@ calls! {
     STEP add_counts(counts: &[Count]) -> ();
     LIST counts(since: Timestamp) -> Vec<Count>;
     STEP clocks() -> Vec<Timestamp>;
+    LONG make_newest() -> ();
     LIST inspect() -> Inspection;
 }

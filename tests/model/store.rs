@@ -304,6 +304,10 @@ impl Store for Handle {
         Ok(())
     }
 
+    async fn make_newest(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn inspect(&self) -> Result<Inspection, StoreError> {
         Ok(Inspection::default())
     }

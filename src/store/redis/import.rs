@@ -31,7 +31,7 @@ impl RedisStore {
         progress: Progress<'_>,
     ) -> Result<Restored, StoreError> {
         patiently(async || self.ask_version().await).await?;
-        patiently(async || self.make_newest().await).await?;
+        patiently(async || self.bring_up_to_date().await).await?;
         patiently(async || self.refuse_followed().await).await?;
         if !order.replaces && self.holds_something().await? {
             return Err(StoreError::Unsuitable(format!(

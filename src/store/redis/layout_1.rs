@@ -7,7 +7,7 @@ use super::{RedisStore, keys};
 use crate::clock::Timestamp;
 use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::UserId;
-use crate::store::StoreError;
+use crate::store::{Lock, StoreError};
 use redis::{Cmd, pipe};
 
 /// How many users are read at once.
@@ -16,7 +16,7 @@ const CHUNK: usize = 100;
 impl RedisStore {
     /// Writes all tokens anew. Of one that is written, what it was goes last: whoever is stopped in
     /// between does it again.
-    pub(super) async fn rewrite_first_layout(&self) -> Result<(), StoreError> {
+    pub(super) async fn rewrite_first_layout(&self, lock: &Lock) -> Result<(), StoreError> {
         tracing::info!("bringing the tokens in Redis up to date");
         let mut after = None;
         loop {
@@ -26,7 +26,14 @@ impl RedisStore {
             for id in ids {
                 self.rewrite_tokens_of(id).await?;
             }
+            self.keep_lock(lock).await?;
         }
+    }
+
+    async fn keep_lock(&self, lock: &Lock) -> Result<(), StoreError> {
+        let lasts = i64::try_from(lock.lasts.as_millis()).unwrap_or(i64::MAX);
+        let keep = Cmd::pexpire(keys::lock(lock.name), lasts);
+        self.link.ask(Request::Command(&keep)).await
     }
 
     async fn rewrite_tokens_of(&self, user: UserId) -> Result<(), StoreError> {

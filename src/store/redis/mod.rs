@@ -49,6 +49,7 @@ mod verify_tokens;
 mod walk;
 
 use self::address::Address;
+use self::layout::Update;
 use self::link::Link;
 use self::scripts::Scripts;
 use super::feed::Listener;
@@ -78,6 +79,7 @@ pub struct RedisStore {
     listener: Listener,
     scripts: Scripts,
     unreadable: Unreadable,
+    update: Update,
 }
 
 impl RedisStore {
@@ -106,7 +108,8 @@ impl RedisStore {
         })?;
         let (listener, scripts) = (Listener::default(), Scripts::new());
         let (highest_user, unreadable) = (AtomicU64::default(), Unreadable::default());
-        Ok(Self { highest_user, link, listener, scripts, unreadable })
+        let update = Update::default();
+        Ok(Self { highest_user, link, listener, scripts, unreadable, update })
     }
 
     /// Has what ends something answered only once so many replicas have it.
@@ -374,6 +377,10 @@ impl Store for RedisStore {
 
     async fn ping(&self) -> Result<(), StoreError> {
         self.ask_ping().await
+    }
+
+    async fn make_newest(&self) -> Result<(), StoreError> {
+        self.bring_up_to_date().await
     }
 
     async fn inspect(&self) -> Result<Inspection, StoreError> {

@@ -40,7 +40,7 @@ impl RedisStore {
         progress: Progress<'_>,
     ) -> Result<Vec<Finding>, StoreError> {
         patiently(async || self.ask_version().await).await?;
-        patiently(async || self.make_newest().await).await?;
+        patiently(async || self.bring_up_to_date().await).await?;
         let mut found = self.look_through(now, progress).await?;
         if !found.is_empty() {
             found = self.look_again(found, now, progress).await?;
