@@ -41,8 +41,9 @@ pub(super) const LAYOUT: &str = "authgate:layout";
 pub(super) const RESTORING: &str = "authgate:restoring";
 
 /// The keys of all that users have, as patterns: of tokens first.
-pub(super) const OF_USERS: [&str; 6] = [
+pub(super) const OF_USERS: [&str; 7] = [
     "authgate:token:*",
+    "authgate:tokens:*",
     "authgate:user-tokens:*",
     "authgate:token-notes:*",
     "authgate:familiar:*",
