@@ -55,7 +55,10 @@ impl RedisStore {
         if self.update.is_done() {
             return Ok(());
         }
-        let Ok(_only) = self.update.only.try_lock() else { return Err(being_updated()) };
+        let _only = self.update.only.lock().await;
+        if self.update.is_done() {
+            return Ok(());
+        }
         let mut look = pipe();
         look.get(keys::LAYOUT).exists(keys::NEXT_USER).exists(keys::USERS);
         let (found, has_count, has_users): (Option<u32>, bool, bool) =
