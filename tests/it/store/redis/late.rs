@@ -58,13 +58,13 @@ async fn in_a_cluster_writes_of_many_that_are_late_are_not_sent_again() {
     let relay = &cluster.relays[notes];
     // That a token was used is noted for many at once.
     relay.hold(b"HSET");
-    let used = authgate::store::TokenUse {
+    let in_use = authgate::store::TokenUse {
         at: SystemClock.now(),
         digest: digest("t"),
         from: [192, 0, 2, 1].into(),
         user: user.id,
     };
-    assert!(store.note_uses(&[used]).await.is_err());
+    assert!(store.note_uses(&[in_use]).await.is_err());
     assert!(relay.holds(), "the write was not seen");
     relay.deliver();
     eventually("the late write", || (calls() > before).then_some(()));
