@@ -7,7 +7,6 @@ use crate::auth::{
 };
 use crate::clock::seconds_up;
 use crate::policy::{AmbiguousPath, Refusal};
-use crate::store::StoreError;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use rand::RngExt;
 use serde_json::{Map, Value, json};
@@ -218,15 +217,10 @@ impl From<AuthError> for Problem {
                 tracing::error!(error, "cannot serve");
                 Self::Unavailable
             }
-            // That the store is away is told where it is seen, once a second.
-            AuthError::Store(StoreError::Unavailable(ref fault)) => {
-                let error: &dyn std::error::Error = fault;
-                tracing::debug!(error, "cannot serve");
-                Self::Unavailable
-            }
+            // What is wrong with the store is told where it is seen, once a second.
             AuthError::Store(ref fault) => {
                 let error: &dyn std::error::Error = fault;
-                tracing::error!(error, "cannot serve");
+                tracing::debug!(error, "cannot serve");
                 Self::Unavailable
             }
         }
@@ -374,6 +368,7 @@ pub(super) fn bare(status: StatusCode) -> Response<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::StoreError;
 
     #[test]
     fn a_refusal_for_want_of_a_good_token_names_the_scheme() {

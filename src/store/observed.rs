@@ -2,8 +2,8 @@
 
 use super::{
     Census, Count, Counted, Cursor, EventBounds, EventNews, EventPage, EventQuery, Inserted,
-    Inspection, Issue, Item, ItemKind, ListedToken, Lock, NewToken, OutageKind, PasswordChange,
-    Spared, Store, StoreError, TokenPage, TokenUse, UserPage, UserQuery, Watcher,
+    Inspection, Issue, Item, ItemKind, ListedToken, Lock, NewToken, Outage, OutageKind,
+    PasswordChange, Spared, Store, StoreError, TokenPage, TokenUse, UserPage, UserQuery, Watcher,
 };
 use crate::clock::{OnceASecond, Timestamp};
 use crate::metrics::Metrics;
@@ -40,6 +40,7 @@ struct Told {
     corrupt: Mutex<HashMap<&'static str, OnceASecond>>,
     timeout: OnceASecond,
     unavailable: OnceASecond,
+    unsuitable: OnceASecond,
     write_refused: OnceASecond,
 }
 
@@ -78,17 +79,29 @@ impl Observed {
     fn failed(&self, error: &StoreError) {
         self.metrics.store_failed(error.kind());
         self.metrics.store_circuits_open(self.store.open_circuits());
-        if error.is_away() {
-            self.metrics.store_is(false);
-        }
         let now = Instant::now();
-        if let StoreError::Corrupt { what, .. } = error {
-            self.metrics.record_corrupt(what);
-            if let Some(number) = self.told.corrupt(what, now) {
-                tracing::error!(number, kind = what, %error, "record_corrupt");
+        let outage = match error {
+            StoreError::Corrupt { what, .. } => {
+                self.metrics.record_corrupt(what);
+                if let Some(number) = self.told.corrupt(what, now) {
+                    tracing::error!(number, kind = what, %error, "record_corrupt");
+                }
+                return;
             }
-        }
-        let StoreError::Unavailable(outage) = error else { return };
+            StoreError::Unsuitable(_) => {
+                if let Some(number) = self.told.unsuitable.count(now) {
+                    tracing::error!(number, %error, "store_unsuitable");
+                }
+                return;
+            }
+            StoreError::Unavailable(outage) => outage,
+        };
+        self.out(outage, now);
+    }
+
+    /// Tells of an outage. Whether the store is away says only the question that is put once a second:
+    /// a call may fail of itself.
+    fn out(&self, outage: &Outage, now: Instant) {
         let error = outage as &dyn std::error::Error;
         match outage.kind {
             OutageKind::Gone | OutageKind::Refused => {

@@ -64,9 +64,13 @@ impl Cluster {
         self.slots.load().as_ref().map(|slots| slots.epoch)
     }
 
-    /// How many of its servers are silent.
+    /// How many of its servers that answer for keys are silent.
     pub(super) fn open_circuits(&self) -> usize {
-        self.nodes().values().filter(|node| node.is_open_circuit()).count()
+        let Some(slots) = self.slots.load_full() else { return 0 };
+        let answering: BTreeSet<&Server> = slots.servers().collect();
+        let nodes = self.nodes();
+        let nodes = answering.into_iter().filter_map(|server| nodes.get(server));
+        nodes.filter(|node| node.is_open_circuit()).count()
     }
 
     /// Asks the server that has the key.
@@ -113,7 +117,11 @@ impl Cluster {
                     how.is_exception = true;
                 }
                 Fault::OnTheWay => sleep(ON_THE_WAY).await,
-                fault if fault.doubts_primary() && how.may_repeat => {
+                fault
+                    if fault.doubts_primary()
+                        && how.may_repeat
+                        && fault.allows_again(request, how) =>
+                {
                     how.may_repeat = false;
                     self.ask_for_slots().await?;
                     node = self.owner(slot).await?;
@@ -171,11 +179,14 @@ impl Cluster {
         for (_, command) in &share {
             batch.add_command((*command).clone());
         }
-        let answers: Vec<Result<Value, RedisError>> =
-            match node.ask(&Request::Batch(&batch), how).await {
-                Err(failure) if failure.fault.doubts_primary() && how.may_repeat => Vec::new(),
-                answers => answers?,
-            };
+        let batch = Request::Batch(&batch);
+        let is_to_repeat = |fault: &Fault| {
+            fault.doubts_primary() && how.may_repeat && fault.allows_again(&batch, how)
+        };
+        let answers: Vec<Result<Value, RedisError>> = match node.ask(&batch, how).await {
+            Err(failure) if is_to_repeat(&failure.fault) => Vec::new(),
+            answers => answers?,
+        };
         let mut answers = answers.into_iter();
         let mut values = Vec::with_capacity(share.len());
         for (at, command) in share {

@@ -56,6 +56,14 @@ impl Live {
         self.heard.fetch_max(now, Ordering::Relaxed);
     }
 
+    /// Whether it is known to have ended, so that nothing more is sent on it. Does not wait for the
+    /// server.
+    pub(super) async fn has_ended(mut self) -> bool {
+        let mut ping = redis::cmd("PING");
+        ping.set_no_response(true);
+        ping.query_async::<()>(&mut self.connection).await.is_err()
+    }
+
     fn is_silent_since(&self, moment: Instant) -> bool {
         self.made + Duration::from_millis(self.heard.load(Ordering::Relaxed)) < moment
     }
@@ -72,10 +80,19 @@ impl Connection {
         lock(&self.state).live.take_if(|current| current.serial == live.serial);
     }
 
-    /// Has the connection made anew if nothing was heard on it since that moment; says whether another
-    /// is worth a try. A server that answers others is merely busy.
-    pub(super) fn doubt(&self, since: Instant) -> bool {
-        lock(&self.state).live.take_if(|live| live.is_silent_since(since)).is_some()
+    /// Has the connection made anew if nothing was heard on it since that moment. A server that answers
+    /// others is merely busy.
+    pub(super) fn doubt(&self, since: Instant) {
+        lock(&self.state).live.take_if(|live| live.is_silent_since(since));
+    }
+
+    /// The same, for whoever has asked on this one; says whether another is worth a try.
+    pub(super) fn doubt_this(&self, asked: &Live, since: Instant) -> bool {
+        let mut state = lock(&self.state);
+        let is_silent =
+            |live: &mut Live| live.serial == asked.serial && live.is_silent_since(since);
+        state.live.take_if(is_silent);
+        state.live.as_ref().is_none_or(|live| live.serial != asked.serial)
     }
 
     /// Whether those who ask are refused, because the server is silent.
@@ -122,6 +139,8 @@ impl Connection {
             let mut state = lock(&place);
             let outcome = outcome.map(|connection| state.found(connection));
             work.tell(News::Over(outcome));
+            // Those who wait have it. Kept, it would keep a connection that is of no more use.
+            state.attempt = None;
         });
         attempt
     }

@@ -1,6 +1,7 @@
 //! Why Redis gave no answer that is of use, in words for an operator and without secrets.
 
 use super::address::Server;
+use super::request::{How, Request};
 use crate::store::{OutageKind, StoreError};
 use redis::{ErrorKind, RedisError};
 use std::error::Error;
@@ -33,6 +34,8 @@ pub(super) enum Fault {
     Silent,
     /// It was done, but not so many replicas have it as should.
     Unreplicated { have_it: u16, replicas: u16 },
+    /// It says nothing while it is connected to; nothing was sent.
+    Unreached,
     /// It cannot serve as a store.
     Unsuitable(String),
     /// It takes no writes: why, in a word and in words.
@@ -52,6 +55,7 @@ impl Fault {
             | Self::OnTheWay
             | Self::ReadOnly
             | Self::Refused(_)
+            | Self::Unreached
             | Self::Unreplicated { .. }
             | Self::Unsuitable(_)
             | Self::Unwritable(..) => false,
@@ -60,7 +64,28 @@ impl Fault {
 
     /// Whether another server may be the primary by now.
     pub(super) fn doubts_primary(&self) -> bool {
-        matches!(self, Self::CutOff | Self::Lost(_) | Self::ReadOnly | Self::Silent)
+        matches!(
+            self,
+            Self::CutOff | Self::Lost(_) | Self::ReadOnly | Self::Silent | Self::Unreached
+        )
+    }
+
+    /// Whether another server may be asked for the same then. A write that was not answered may still
+    /// be done, late, and after what undoes its second copy.
+    pub(super) fn allows_again(&self, request: &Request<'_>, how: How) -> bool {
+        match self {
+            Self::ReadOnly => true,
+            Self::Silent => how.may_repeat && request.is_read(),
+            _ => how.may_repeat,
+        }
+    }
+
+    /// The same of a connection that could not be made.
+    pub(super) fn unsent(self) -> Self {
+        match self {
+            Self::Silent => Self::Unreached,
+            fault => fault,
+        }
     }
 
     /// In which way the store cannot be used then.
@@ -68,7 +93,7 @@ impl Fault {
         match self {
             Self::CutOff | Self::Loading | Self::Lost(_) => OutageKind::Gone,
             Self::ReadOnly => OutageKind::Unwritable("replica"),
-            Self::Silent => OutageKind::Silent,
+            Self::Silent | Self::Unreached => OutageKind::Silent,
             Self::Unreplicated { .. } => OutageKind::Unwritable("replicas"),
             Self::Unwritable(reason, _) => OutageKind::Unwritable(reason),
             Self::Asked(_)
@@ -107,7 +132,7 @@ impl From<Failure> for StoreError {
             Fault::OnTheWay => "its keys are on their way to another server".to_owned(),
             Fault::Loading => "it is still loading its data".to_owned(),
             Fault::ReadOnly => "it is a replica, which takes no writes".to_owned(),
-            Fault::Silent => "no answer in time".to_owned(),
+            Fault::Silent | Fault::Unreached => "no answer in time".to_owned(),
             Fault::Unreplicated { have_it, replicas } => {
                 format!(
                     "{have_it} replicas have what was written, and store.replicas is {replicas}"

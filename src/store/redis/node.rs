@@ -1,14 +1,16 @@
 //! One server.
 
-use super::connection::{Connection, REPLY_WITHIN};
+use super::connection::{Connection, Live, REPLY_WITHIN};
 use super::fault::{Failure, Fault};
 use super::request::{How, Request};
 use futures_util::future::{Either, select};
 use redis::aio::{AsyncPushSender, MultiplexedConnection};
+use redis::io::tcp::TcpSettings;
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, FromRedisValue, ProtocolVersion,
     RedisResult, TlsCertificates,
 };
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
@@ -20,6 +22,9 @@ const READ_WITHIN: Duration = Duration::from_millis(400);
 
 /// How long replicas may take to have what was written.
 const REPLICATED_WITHIN: Duration = Duration::from_millis(200);
+
+/// How long whoever gives up has waited before it is held against the connection.
+const GIVEN_UP_AFTER: Duration = Duration::from_millis(50);
 
 /// On how many connections one waits for replicas. They are made when they are needed.
 const WAITING: usize = 16;
@@ -43,6 +48,10 @@ impl Node {
     ///
     /// By TLS it is trusted if these authorities vouch for it, in PEM; else those of the public web.
     pub(super) fn new(info: ConnectionInfo, authorities: Option<&[u8]>) -> RedisResult<Self> {
+        // A connection that is let go of drops what it has not sent: it would come late. And what is
+        // sent waits for no answer to what was sent before.
+        let tcp = TcpSettings::default().set_linger_time(Duration::ZERO).set_nodelay(true);
+        let info = info.set_tcp_settings(tcp);
         let client = match authorities {
             None => Client::open(info)?,
             Some(pem) => {
@@ -128,16 +137,18 @@ impl Node {
     /// somebody in between has forgotten it. Never for a write, which might come late, after what undoes
     /// it.
     async fn read<T: FromRedisValue>(&self, request: &Request<'_>, how: How) -> Result<T, Fault> {
-        let begun = Instant::now();
-        let first = self.attempt(request, how);
+        let (begun, asked_on) = (Instant::now(), OnceLock::new());
+        let first = self.attempt_on(&self.usual, request, how, &asked_on);
         tokio::pin!(first);
         if let Ok(answer) = timeout(HEARD_WITHIN, &mut first).await {
             return answer;
         }
-        if !self.usual.doubt(begun) {
+        // Where there is none yet, it is connected to.
+        if !asked_on.get().is_some_and(|asked_on| self.usual.doubt_this(asked_on, begun)) {
             return first.await;
         }
-        let second = self.attempt(request, how);
+        let asked_again_on = OnceLock::new();
+        let second = self.attempt_on(&self.usual, request, how, &asked_again_on);
         tokio::pin!(second);
         let both = async {
             match select(first, second).await {
@@ -156,22 +167,65 @@ impl Node {
         request: &Request<'_>,
         how: How,
     ) -> Result<T, Fault> {
-        let connection = if how.replicas == 0 { &self.usual } else { self.next_waiting() };
-        let mut live = connection.live(&self.client).await?;
+        if how.replicas == 0 {
+            return self.attempt_on(&self.usual, request, how, &OnceLock::new()).await;
+        }
+        let (begun, connection) = (Instant::now(), self.next_waiting());
+        let live = connection.live(&self.client).await.map_err(Fault::unsent)?;
+        if live.has_ended().await {
+            // Nothing was sent on it, and another is made. Nobody has looked at the others, either.
+            self.waiting.iter().for_each(|connection| connection.doubt(begun));
+        }
+        let answer = self.attempt_on(connection, request, how, &OnceLock::new()).await;
+        if answer.as_ref().is_err_and(Fault::ends_connection) {
+            self.waiting.iter().for_each(|connection| connection.doubt(begun));
+        }
+        answer
+    }
+
+    /// Asks on that connection, and says on which one of those that it has been.
+    async fn attempt_on<T: FromRedisValue>(
+        &self,
+        connection: &Connection,
+        request: &Request<'_>,
+        how: How,
+        asked_on: &OnceLock<Live>,
+    ) -> Result<T, Fault> {
+        let live = connection.live(&self.client).await.map_err(Fault::unsent)?;
+        let live = asked_on.get_or_init(|| live);
+        let mut to = live.connection.clone();
+        let given_up = GivenUp { begun: Instant::now(), connection, live };
         let answer = async {
-            let answer = request.send(&mut live.connection, how.is_exception).await?;
+            let answer = request.send(&mut to, how.is_exception).await?;
             if how.replicas > 0 {
-                replicated(&mut live.connection, how.replicas).await?;
+                replicated(&mut to, how.replicas).await?;
             }
             Ok(answer)
         };
         let answer = answer.await;
+        std::mem::forget(given_up);
         if answer.as_ref().is_err_and(Fault::ends_connection) {
-            connection.forget(&live);
+            connection.forget(live);
         } else {
             live.hears();
         }
         answer
+    }
+}
+
+/// Whoever waits for an answer. Dropped without one, it doubts the connection: its own time, after
+/// which the connection would be forgotten, does not come any more.
+struct GivenUp<'a> {
+    begun: Instant,
+    connection: &'a Connection,
+    live: &'a Live,
+}
+
+impl Drop for GivenUp<'_> {
+    fn drop(&mut self) {
+        if self.begun.elapsed() > GIVEN_UP_AFTER {
+            self.connection.doubt_this(self.live, self.begun);
+        }
     }
 }
 

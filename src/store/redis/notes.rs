@@ -30,11 +30,12 @@ impl RedisStore {
         }
         let latest = about.last_used.map_or(record.created, |(at, _)| at);
         write.zadd(keys::RECENT, recent(record.user, &token), latest.micros()).ignore();
-        write.add_command(more_tokens(record.user, 1)).ignore();
         if new.is_login {
             write.add_command(login_noted(record.user, record.created)).ignore();
         }
-        self.link.ask(Request::Batch(&write)).await
+        self.link.ask::<()>(Request::Batch(&write)).await?;
+        // Asked once: what is added twice would be counted twice.
+        self.link.ask_once(Request::Command(&more_tokens(record.user, 1))).await
     }
 
     pub(super) async fn write_uses(&self, uses: &[TokenUse]) -> Result<(), StoreError> {

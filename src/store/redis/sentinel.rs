@@ -126,7 +126,7 @@ impl Sentinel {
     }
 
     /// Asks the primary; asks the next one if this one turns out to be none any more, or, where it
-    /// may happen twice, if it is lost.
+    /// may happen twice, if it is lost; if it is silent, only for what changes nothing.
     pub(super) async fn ask<T: FromRedisValue>(
         &self,
         request: &Request<'_>,
@@ -138,8 +138,7 @@ impl Sentinel {
             answer => return answer,
         };
         self.doubt(&node);
-        let was_done = !matches!(failure.fault, Fault::ReadOnly);
-        if was_done && !how.may_repeat {
+        if !failure.fault.allows_again(request, how) {
             return Err(failure);
         }
         self.primary().await?.ask(request, how).await

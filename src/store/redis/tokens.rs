@@ -228,7 +228,7 @@ impl RedisStore {
         if removed > 0 {
             let fewer = more_tokens(user, -removed);
             // A server whose memory is full lets tokens go, and counts nothing.
-            later(user, self.link.ask(Request::Command(&fewer)).await);
+            later(user, self.link.ask_once(Request::Command(&fewer)).await);
         }
         let tokens: Vec<_> = entries.iter().map(|entry| keys::text(&entry.key)).collect();
         self.drop_notes(user, &tokens).await

@@ -41,6 +41,9 @@ pub(crate) struct Relay {
 
 #[derive(Default)]
 struct Line {
+    /// What is in the next request that is held back.
+    held: Mutex<Option<&'static [u8]>>,
+    is_holding: AtomicBool,
     is_over: AtomicBool,
     open: Mutex<Vec<TcpStream>>,
     manner: Mutex<Manner>,
@@ -85,6 +88,22 @@ impl Relay {
     /// Treats the very next answer so, and everything else as before.
     pub(crate) fn once(&self, manner: Manner) {
         *self.line.once.lock().unwrap() = Some(manner);
+    }
+
+    /// Holds back the next request that has this in it, and all after it on its connection.
+    pub(crate) fn hold(&self, request: &'static [u8]) {
+        self.line.is_holding.store(true, Ordering::SeqCst);
+        *self.line.held.lock().unwrap() = Some(request);
+    }
+
+    /// Delivers what was held back, whatever has become of its connection.
+    pub(crate) fn deliver(&self) {
+        self.line.is_holding.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether a request is held back.
+    pub(crate) fn holds(&self) -> bool {
+        self.line.held.lock().unwrap().is_none() && self.line.is_holding.load(Ordering::SeqCst)
     }
 
     /// Takes so long in each direction from now on.
@@ -137,7 +156,9 @@ impl Line {
             match from.read(buffer) {
                 Ok(0) => return None,
                 Ok(length) => {
-                    thread::sleep(*self.takes.lock().unwrap());
+                    // Not while it is locked: connections do not wait for each other.
+                    let takes = *self.takes.lock().unwrap();
+                    thread::sleep(takes);
                     return Some(length);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -150,11 +171,22 @@ impl Line {
         let (mut buffer, mut is_lost) = ([0; 16 * 1024], false);
         while let Some(length) = self.read(&mut from, &mut buffer) {
             is_lost |= self.manner() == Manner::Silent;
+            self.hold(&buffer[..length]);
             if !is_lost && to.write_all(&buffer[..length]).is_err() {
                 break;
             }
         }
         let _ = to.shutdown(Shutdown::Both);
+    }
+
+    fn hold(&self, request: &[u8]) {
+        let has = |wanted: &[u8]| request.windows(wanted.len()).any(|part| part == wanted);
+        if self.held.lock().unwrap().take_if(|wanted| has(wanted)).is_none() {
+            return;
+        }
+        while self.is_holding.load(Ordering::SeqCst) && !self.is_over.load(Ordering::SeqCst) {
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     fn carry_answers(&self, mut from: TcpStream, mut to: TcpStream) {

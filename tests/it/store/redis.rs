@@ -1,8 +1,10 @@
 //! The store in Redis: what only this one can get wrong.
 
 mod breaker;
+mod deaf;
 mod faults;
 mod indexes;
+mod late;
 mod layouts;
 mod locks;
 mod lost;

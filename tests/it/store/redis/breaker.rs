@@ -164,6 +164,23 @@ async fn a_call_of_many_requests_ends_within_a_second() {
     let text = metrics.render().unwrap();
     assert!(text.contains("authgate_store_errors_total{kind=\"timeout\"}"), "{text}");
     assert!(text.contains("authgate_store_inflight 0"), "{text}");
+    // What is asked once a second was answered.
+    assert!(text.contains("authgate_store_up 1"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_answers_for_no_keys_opens_no_circuit_of_a_cluster() {
+    let cluster = RedisCluster::start(3, 0);
+    let frozen = RedisServer::start();
+    frozen.freeze();
+    let store = RedisStore::open(&format!("{},{}", cluster.url(), frozen.address())).unwrap();
+    store.ping().await.unwrap();
+    // Time enough to find it silent.
+    for _ in 0..10 {
+        sleep(SECOND / 10).await;
+        assert_eq!(store.open_circuits(), 0);
+    }
+    frozen.thaw();
 }
 
 #[tokio::test(flavor = "multi_thread")]

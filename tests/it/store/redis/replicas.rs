@@ -82,3 +82,20 @@ async fn with_a_replica_that_follows_many_are_answered_at_once() {
     println!("200 ends on a replica: {:?}", begun.elapsed());
     assert_eq!(number(&outcomes, "done"), 200, "{outcomes:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restart_of_the_server_nobody_meets_a_connection_of_before() {
+    let mut server = RedisServer::start();
+    let _replica = replica_of(&server);
+    let store = Arc::new(open(&server).ending_on(1));
+    let texts = tokens(&store, 80).await;
+    let (before, after) = texts.split_at(40);
+    // Whoever waits has a connection then, and each of those is broken after this.
+    end(&store, before, Duration::ZERO).await;
+    server.restart();
+    server.wait_for_replicas();
+    let outcomes = end(&store, after, Duration::from_millis(20)).await;
+    println!("after a restart: {} of 40 done", number(&outcomes, "done"));
+    // A replica on a busy machine may be late; that is told in other words.
+    assert_eq!(number(&outcomes, "done") + number(&outcomes, "write_refused"), 40, "{outcomes:?}");
+}

@@ -1,0 +1,73 @@
+//! Requests that the network holds back, and delivers when nobody waits for them any more.
+
+use super::*;
+use crate::harness::eventually;
+use crate::harness::redis_cluster::RedisCluster;
+use crate::harness::redis_sentinels::RedisSentinels;
+use crate::harness::relay::Relay;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
+use tokio::time::sleep;
+
+/// What is in the request that writes a token, and in no other.
+const WRITES_TOKEN: &[u8] = b"PXAT";
+
+/// Has the write of a token come late, and says how often it was sent.
+async fn sent(store: &RedisStore, relay: &Relay, calls: impl Fn() -> u64) -> u64 {
+    let user = add_user(store, "alice").await;
+    let before = calls();
+    relay.hold(WRITES_TOKEN);
+    let error = store.issue_token(new_token(&user, "t")).await.err();
+    assert!(relay.holds(), "the write was not seen");
+    let others = calls() - before;
+    relay.deliver();
+    eventually("the late write", || (calls() > before + others).then_some(()));
+    sleep(Duration::from_millis(50)).await;
+    println!("the client was told {error:?}");
+    calls() - before
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_sentinels_a_write_that_is_late_is_not_sent_again() {
+    let servers = RedisSentinels::start_behind_a_relay();
+    let store = RedisStore::open(&servers.url()).unwrap();
+    let calls = || servers.servers[0].calls("set");
+    let sent = sent(&store, servers.relay.as_ref().unwrap(), calls).await;
+    assert_eq!(sent, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_cluster_a_write_that_is_late_is_not_sent_again() {
+    let cluster = RedisCluster::start_behind_relays(3);
+    let store = RedisStore::open(&cluster.url()).unwrap();
+    let token = URL_SAFE_NO_PAD.encode(digest("t").key().as_bytes());
+    let owner = cluster.owner(&format!("authgate:token:{{{token}}}"));
+    let calls = || cluster.servers[owner].calls("set");
+    assert_eq!(sent(&store, &cluster.relays[owner], calls).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_cluster_writes_of_many_that_are_late_are_not_sent_again() {
+    let cluster = RedisCluster::start_behind_relays(3);
+    let store = RedisStore::open(&cluster.url()).unwrap();
+    let user = add_user(&store, "alice").await;
+    store.issue_token(new_token(&user, "t")).await.unwrap();
+    let notes = cluster.owner(&format!("authgate:token-notes:{{{}}}", user.id));
+    let calls = || cluster.servers[notes].calls("hset");
+    let before = calls();
+    let relay = &cluster.relays[notes];
+    // That a token was used is noted for many at once.
+    relay.hold(b"HSET");
+    let in_use = authgate::store::TokenUse {
+        at: SystemClock.now(),
+        digest: digest("t"),
+        from: [192, 0, 2, 1].into(),
+        user: user.id,
+    };
+    assert!(store.note_uses(&[in_use]).await.is_err());
+    assert!(relay.holds(), "the write was not seen");
+    relay.deliver();
+    eventually("the late write", || (calls() > before).then_some(()));
+    sleep(Duration::from_millis(50)).await;
+    assert_eq!(calls() - before, 1);
+}
