@@ -1,7 +1,7 @@
 //! What is looked at before a file is served from: damage must not look like an answer.
 
 use super::trouble::Trouble;
-use super::{file, log, verify};
+use super::{file, verify};
 use crate::store::StoreError;
 use std::fs;
 use std::path::Path;
@@ -19,7 +19,6 @@ pub(super) fn check(path: &Path) -> Result<(), StoreError> {
         // Whoever opens it says what is wrong with it.
         return Ok(());
     }
-    log::check(path).map_err(|trouble| trouble.at(path))?;
     let (db, _) = file::look(path)?;
     if found.len() > QUICK_UP_TO {
         tracing::info!(

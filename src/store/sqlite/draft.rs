@@ -14,17 +14,17 @@ use tempfile::NamedTempFile;
 pub(in crate::store) struct Draft {
     file: NamedTempFile,
     replaces: bool,
+    /// What it is a copy of.
+    source: Option<PathBuf>,
     to: PathBuf,
 }
 
 impl Draft {
     /// Begins a file beside its place. Refused if something is there that is not to be replaced.
     pub(in crate::store) fn beside(to: &Path, replaces: bool) -> Result<Self, StoreError> {
-        if !replaces && fs::symlink_metadata(to).is_ok() {
-            return Err(is_there(to));
-        }
+        refuse_place(to, replaces, None)?;
         let file = make::draft_beside(to).map_err(|trouble| cannot_write(to, &trouble))?;
-        Ok(Self { file, replaces, to: to.to_owned() })
+        Ok(Self { file, replaces, source: None, to: to.to_owned() })
     }
 
     /// Makes an archive that has nothing yet.
@@ -43,7 +43,9 @@ impl Draft {
     }
 
     /// Makes an archive of all that is in a file at this moment, while others write to it.
-    pub(in crate::store) fn copy_of(self, path: &Path) -> Result<Archive, StoreError> {
+    pub(in crate::store) fn copy_of(mut self, path: &Path) -> Result<Archive, StoreError> {
+        refuse_place(&self.to, self.replaces, Some(path))?;
+        self.source = Some(path.to_owned());
         let (source, _) = file::look(path)?;
         // The copy's indexes are made anew, and would hide what is wrong with it.
         refuse_damaged(&source, path)?;
@@ -65,7 +67,7 @@ impl Draft {
 
     /// Puts it in its place, whole and on the disk, and says how many bytes it has.
     pub(super) fn finish(self, db: Connection) -> Result<u64, StoreError> {
-        let Self { file, replaces, to } = self;
+        let Self { file, replaces, source, to } = self;
         let finish = || {
             if let Some(damage) = verify::damage(&db)?.first() {
                 return Err(Trouble::Damaged(damage.clone()));
@@ -76,6 +78,8 @@ impl Draft {
             Ok((file, bytes))
         };
         let (file, bytes) = finish().map_err(|trouble: Trouble| cannot_write(&to, &trouble))?;
+        // Someone may have begun to use its place meanwhile.
+        refuse_place(&to, replaces, source.as_deref())?;
         put(file, &to, replaces)?;
         make::sync_folder(&to).map_err(|error| cannot_write(&to, &Trouble::File(error)))?;
         Ok(bytes)
@@ -98,6 +102,26 @@ pub(super) fn refuse_damaged(db: &Connection, path: &Path) -> Result<(), StoreEr
     let damage = verify::damage(db).map_err(|error| Trouble::Sqlite(error).reading(path))?;
     let damage = damage.into_iter().next();
     damage.map_or(Ok(()), |first| Err(Trouble::Damaged(first).reading(path)))
+}
+
+/// Refuses a place where a file would destroy more than one that may be replaced, or be destroyed itself.
+fn refuse_place(to: &Path, replaces: bool, source: Option<&Path>) -> Result<(), StoreError> {
+    let unsuitable = |words: &str| StoreError::Unsuitable(format!("{}{words}", to.display()));
+    match fs::symlink_metadata(to) {
+        Ok(_) if !replaces => return Err(is_there(to)),
+        Ok(found) if !found.is_file() => {
+            return Err(unsuitable(" is no ordinary file, and is not replaced"));
+        }
+        Ok(_) if source.is_some_and(|source| make::same_file(source, to)) => {
+            return Err(unsuitable(" is the store itself"));
+        }
+        _ => {}
+    }
+    let Some(left) = make::left_companion(to) else { return Ok(()) };
+    let left = left.display();
+    Err(unsuitable(&format!(
+        " is in use, or was: SQLite would put {left} into whatever is there; take another name"
+    )))
 }
 
 fn is_there(path: &Path) -> StoreError {

@@ -55,18 +55,26 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     opened().map_err(|trouble: Trouble| trouble.at(path))
 }
 
-/// Opens a file as it is, to look at it: makes nothing and changes nothing. Tells the version of its
-/// schema, too.
+/// Opens a file as it is, to look at it: makes nothing and changes nothing, but takes back what someone
+/// has left half done. Tells the version of its schema, too.
 pub(super) fn look(path: &Path) -> Result<(Connection, i32), StoreError> {
     let looked = || {
         refuse_foreign(path)?;
+        log::check(path)?;
+        if make::has_journal(path) {
+            roll_back(path)?;
+        }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Connection::open_with_flags(path, flags)?;
+        let db = Connection::open_with_flags(absolute(path)?, flags)?;
         db.busy_timeout(BUSY)?;
         let looked = installed(&db).map(|version| (db, version));
         match looked {
             // In a folder where nothing can be made, SQLite wants to be told that nobody writes.
-            Err(trouble) if trouble.is_about_rights() && !make::has_log(path) => {
+            Err(trouble)
+                if trouble.is_about_rights()
+                    && !make::has_log(path)
+                    && !make::has_journal(path) =>
+            {
                 let db = open_unlocked(path)?;
                 let version = installed(&db)?;
                 Ok((db, version))
@@ -152,6 +160,11 @@ fn refuse_foreign(path: &Path) -> Result<(), Trouble> {
         _ => {}
     }
     let db = open_unlocked(path)?;
+    if make::has_journal(path) {
+        // Half changed, and only its first bytes can be read until that is taken back.
+        let found: i32 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
+        return if found == APPLICATION { Ok(()) } else { Err(Trouble::Foreign) };
+    }
     // A process that was killed while it moved the log into the file has left that shorter than it
     // says, and all that is missing in the log, which only an ordinary connection reads.
     db.pragma_update(None, "writable_schema", true)?;
@@ -160,7 +173,7 @@ fn refuse_foreign(path: &Path) -> Result<(), Trouble> {
 
 /// Opens a file as if nobody could write to it, without a companion.
 fn open_unlocked(path: &Path) -> Result<Connection, Trouble> {
-    let place = std::path::absolute(path).map_err(Trouble::of_file)?;
+    let place = absolute(path)?;
     let place = percent_encode(place.as_os_str().as_encoded_bytes(), PATH);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
@@ -168,9 +181,23 @@ fn open_unlocked(path: &Path) -> Result<Connection, Trouble> {
     Ok(Connection::open_with_flags(format!("file://{place}?immutable=1"), flags)?)
 }
 
+/// SQLite would take `file:accounts.db` for a URI.
+fn absolute(path: &Path) -> Result<PathBuf, Trouble> {
+    std::path::absolute(path).map_err(Trouble::of_file)
+}
+
+/// Has SQLite take back what a process that was killed has left half done.
+fn roll_back(path: &Path) -> Result<(), Trouble> {
+    let rolled_back = || installed(&connect(path)?).map(drop);
+    match rolled_back() {
+        Err(trouble) if trouble.is_about_rights() => Err(Trouble::HalfDone(make::journal_of(path))),
+        done => done,
+    }
+}
+
 pub(super) fn connect(path: &Path) -> Result<Connection, Trouble> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(path, flags)?;
+    let db = Connection::open_with_flags(absolute(path)?, flags)?;
     if db.is_readonly("main")? {
         return Err(Trouble::ReadOnly);
     }

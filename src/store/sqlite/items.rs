@@ -65,6 +65,24 @@ pub(super) fn sweep(db: &Connection, now: Timestamp) -> Result<usize, StoreError
     rows::execute(db, "DELETE FROM items WHERE expires <= ?1", [now])
 }
 
+/// The kinds and keys of items that do not have what the parts of `auth` look for that keep them. What an
+/// API key may do and when it was used is theirs to read.
+pub(super) const UNREADABLE: &str = "SELECT kind, substr(hex(key), 1, 16) FROM items WHERE CASE
+    WHEN kind NOT IN ('api_key', 'network', 'session', 'totp') THEN FALSE
+    WHEN NOT json_valid(value) THEN TRUE
+    WHEN kind = 'api_key' THEN owner IS NULL OR expires IS NULL
+        OR json_type(value, '$.created') IS NOT 'integer'
+        OR json_type(value, '$.name') IS NOT 'text' OR json_type(value, '$.rights') IS NULL
+    WHEN kind = 'network' THEN ifnull(value ->> 'treatment', '') NOT IN ('allow', 'deny')
+        OR json_type(value, '$.at') IS NOT 'integer'
+        OR json_type(value, '$.by') IS NOT 'text' OR json_type(value, '$.note') IS NOT 'text'
+    WHEN kind = 'session' THEN json_type(value, '$.began') IS NOT 'integer'
+        OR json_type(value, '$.epoch') IS NOT 'integer'
+        OR json_type(value, '$.seen') IS NOT 'integer' OR json_type(value, '$.from') IS NOT 'text'
+    ELSE owner IS NULL OR json_type(value, '$.codes') IS NOT 'array'
+        OR json_type(value, '$.last') IS NOT 'integer'
+        OR json_type(value, '$.secret') IS NOT 'text' END";
+
 fn read(row: &Row<'_>, kind: ItemKind) -> Result<Item, StoreError> {
     let key = |row: &Row<'_>| row.get::<_, String>("key").unwrap_or_default();
     read_of(row, kind).map_err(|error| error.of(kind.as_str(), key(row)))

@@ -2,8 +2,11 @@
 //! log's end, as a power cut leaves it, and drops what comes after. That is right for what nobody was told
 //! is kept, and wrong for everything else.
 //!
-//! Each commit is on the disk before the next begins. So where a later commit is whole, one before it
-//! was whole once, and what is wrong with it is damage. Of the last commit nobody can tell.
+//! Each commit is on the disk before the next begins. So where a frame follows directly one that ends a
+//! commit, that commit was whole once, and what is wrong with it or before it is damage. Of the last commit
+//! nobody can tell. Nor is it enough that there is a commit somewhere after: a commit that the disk refused
+//! leaves its frames, which the next one overwrites only as far as it is long, and nothing follows their
+//! ends.
 
 use super::make::log_of;
 use super::trouble::Trouble;
@@ -11,7 +14,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 const HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;
@@ -20,19 +23,45 @@ const MAGIC: u32 = 0x377f_0682;
 
 /// Refuses a log of which SQLite would drop what was kept.
 pub(super) fn check(path: &Path) -> Result<(), Trouble> {
-    /// Others may write to it at this moment.
+    match damage(path).map_err(Trouble::File)? {
+        Some(words) => Err(Trouble::Damaged(words)),
+        None => Ok(()),
+    }
+}
+
+/// What SQLite would drop of a file's log although it was kept. A log that someone writes to is none that
+/// SQLite reads anew, and to look at it shows frames of two moments: only one that stands still can be
+/// damaged.
+pub(super) fn damage(path: &Path) -> io::Result<Option<String>> {
+    /// Whoever writes at all writes again in this time, or has come to the end of what was half written.
     const LOOKS: u32 = 5;
     const PAUSE: Duration = Duration::from_millis(40);
-    for look in 1.. {
-        match find_damage(&log_of(path)) {
-            Ok(Some(_)) if look < LOOKS => thread::sleep(PAUSE),
-            Ok(Some(words)) => return Err(Trouble::Damaged(words)),
-            Ok(None) => break,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => break,
-            Err(error) => return Err(Trouble::File(error)),
+    let log = log_of(path);
+    let look = || -> io::Result<_> {
+        let before = moment(&log)?;
+        let mut found = find_damage(&log)?;
+        for _ in 1..LOOKS {
+            if found.is_none() || moment(&log)? != before {
+                return Ok(None);
+            }
+            thread::sleep(PAUSE);
+            found = find_damage(&log)?;
         }
+        Ok(found.filter(|_| moment(&log).is_ok_and(|now| now == before)))
+    };
+    match look() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        looked => looked,
     }
-    Ok(())
+}
+
+/// What is another after each write: a log's head, its length, and when it was changed.
+fn moment(log: &Path) -> io::Result<(Vec<u8>, u64, SystemTime)> {
+    let file = File::open(log)?;
+    let found = file.metadata()?;
+    let mut head = Vec::new();
+    file.take(HEADER as u64).read_to_end(&mut head)?;
+    Ok((head, found.len(), found.modified()?))
 }
 
 fn find_damage(log: &Path) -> io::Result<Option<String>> {
@@ -48,7 +77,7 @@ fn find_damage(log: &Path) -> io::Result<Option<String>> {
         return Ok((is_written && !is_blank).then(|| words.to_owned()));
     };
     let mut frame = vec![0; FRAME_HEADER + reader.page];
-    let mut walk = Walk { last: reader.start, wrong: None, is_past_commit: false };
+    let mut walk = Walk { last: reader.start, wrong: None, is_after_commit: false };
     for number in 1_u64.. {
         match file.read_exact(&mut frame) {
             Ok(()) => {}
@@ -93,20 +122,25 @@ impl Reader {
         })
     }
 
+    /// Whether a frame is of this log, and not of one whose place it has taken.
+    fn is_of_this(&self, frame: &[u8]) -> bool {
+        frame.get(8..16) == Some(&self.salts)
+    }
+
     /// Whether a frame is whole, and follows the one that says so of itself.
     fn follows(&self, before: Sum, frame: &[u8]) -> bool {
         let sum = || {
             let head = checksum(before, frame.get(..8)?, self.is_big_endian);
             Some(checksum(head, frame.get(FRAME_HEADER..)?, self.is_big_endian))
         };
-        frame.get(8..16) == Some(&self.salts) && sum() == stored_sum(frame, 16)
+        self.is_of_this(frame) && sum() == stored_sum(frame, 16)
     }
 }
 
 /// What was seen of the frames so far.
 struct Walk {
-    /// Whether a commit has ended since the first frame that is wrong.
-    is_past_commit: bool,
+    /// Whether the last frame ends a commit.
+    is_after_commit: bool,
     /// What the last frame says of itself.
     last: Sum,
     /// The first frame that is wrong.
@@ -117,14 +151,14 @@ impl Walk {
     /// The first frame that is wrong, once one is whole that was written later.
     fn take(&mut self, number: u64, reader: &Reader, frame: &[u8]) -> Option<u64> {
         let follows = reader.follows(self.last, frame);
-        if follows && self.is_past_commit {
+        if follows && self.is_after_commit && self.wrong.is_some() {
             return self.wrong;
         }
         if !follows && self.wrong.is_none() {
             self.wrong = Some(number);
         }
         let ends_commit = word(frame, 4, true).is_some_and(|pages| pages > 0);
-        self.is_past_commit |= self.wrong.is_some() && ends_commit;
+        self.is_after_commit = ends_commit && reader.is_of_this(frame);
         self.last = stored_sum(frame, 16).unwrap_or_default();
         None
     }

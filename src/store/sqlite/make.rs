@@ -5,6 +5,7 @@ use super::trouble::Trouble;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
@@ -16,8 +17,8 @@ pub(super) fn if_missing(path: &Path) -> Result<(), Trouble> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(Trouble::File(error)),
     }
-    if has_log(path) {
-        return Err(Trouble::LeftLog(log_of(path)));
+    if let Some(left) = left_companion(path) {
+        return Err(Trouble::LeftLog(left));
     }
     let draft = draft_beside(path)?;
     let mut db = file::connect(draft.path())?;
@@ -49,6 +50,12 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(folder_of(path))?.sync_all()
 }
 
+/// Whether two paths lead to the same file.
+pub(super) fn same_file(one: &Path, other: &Path) -> bool {
+    let identity = |path: &Path| fs::metadata(path).map(|it| (it.dev(), it.ino())).ok();
+    identity(one).is_some() && identity(one) == identity(other)
+}
+
 fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
@@ -56,14 +63,38 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
+/// What there is beside a file's place that SQLite would put into the file that is there.
+pub(super) fn left_companion(path: &Path) -> Option<PathBuf> {
+    [log_of(path), journal_of(path)].into_iter().find(|companion| has_something(companion))
+}
+
 /// Whether there is something in the file's write-ahead log.
 pub(super) fn has_log(path: &Path) -> bool {
-    fs::metadata(log_of(path)).is_ok_and(|found| found.len() > 0)
+    has_something(&log_of(path))
+}
+
+/// Whether someone changes the file in SQLite's older way, or has been killed while they did: until that
+/// is taken back, the file itself is half changed.
+pub(super) fn has_journal(path: &Path) -> bool {
+    has_something(&journal_of(path))
+}
+
+fn has_something(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.len() > 0)
 }
 
 /// Where the file's write-ahead log is.
 pub(super) fn log_of(path: &Path) -> PathBuf {
+    companion(path, "-wal")
+}
+
+/// Where SQLite keeps what it takes back of a change that was not finished.
+pub(super) fn journal_of(path: &Path) -> PathBuf {
+    companion(path, "-journal")
+}
+
+fn companion(path: &Path, ending: &str) -> PathBuf {
     let mut name = OsString::from(path);
-    name.push("-wal");
+    name.push(ending);
     name.into()
 }

@@ -2,7 +2,7 @@
 //! before, or all that is after, and their memory is emptied.
 
 use super::archive::{Archive, note_last_number};
-use super::{file, rows};
+use super::{file, make, rows};
 use crate::store::StoreError;
 use crate::store::whole::{Contents, Restore, Restored};
 use rusqlite::{Connection, TransactionBehavior};
@@ -23,7 +23,7 @@ pub(in crate::store) fn restore(
     let place = source.place().ok_or_else(|| {
         StoreError::Unsuitable(format!("{} is not a path in UTF-8", order.from.display()))
     })?;
-    if same_file(path, &order.from) {
+    if make::same_file(path, &order.from) {
         return Err(StoreError::Unsuitable(
             "a store cannot be brought back from itself".to_owned(),
         ));
@@ -38,18 +38,14 @@ pub(in crate::store) fn restore(
     }
     let restored = replace(&step, order.keeps_tokens)?;
     step.commit()?;
-    // The log has the whole of it, and would stay as large.
-    db.execute_batch("DETACH saved; PRAGMA wal_checkpoint(TRUNCATE)")?;
+    // It is done. The log has the whole of it, and would stay as large.
+    if let Err(error) = db.execute_batch("DETACH saved; PRAGMA wal_checkpoint(TRUNCATE)") {
+        tracing::warn!(%error, "the store is brought back, and its log could not be emptied");
+    }
     Ok(Restored {
         contents: Contents { at: source.contents()?.at, ..restored.contents },
         ..restored
     })
-}
-
-fn same_file(one: &Path, other: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let identity = |path: &Path| std::fs::metadata(path).map(|it| (it.dev(), it.ino())).ok();
-    identity(one).is_some() && identity(one) == identity(other)
 }
 
 fn holds_something(db: &Connection) -> Result<bool, StoreError> {

@@ -25,6 +25,11 @@ pub(super) enum Trouble {
     #[error("it is the database of another program")]
     Foreign,
     #[error(
+        "what was left half done is to be taken back first, by {}, and the file cannot be written to",
+        .0.display()
+    )]
+    HalfDone(PathBuf),
+    #[error(
         "the file is missing, and beside it is the log of one, {}: put the file back, or a backup \
          (docs/backup.md), or remove the log to begin with a new store", .0.display()
     )]
@@ -49,7 +54,11 @@ impl Trouble {
 
     /// Whether the fault will stay until someone gives other rights.
     pub(super) fn is_about_rights(&self) -> bool {
-        let Self::Sqlite(error) = self else { return false };
+        let error = match self {
+            Self::ReadOnly => return true,
+            Self::Sqlite(error) => error,
+            _ => return false,
+        };
         matches!(
             error.sqlite_error_code(),
             Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly)

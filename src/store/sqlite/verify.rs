@@ -1,8 +1,7 @@
 //! What is wrong with a file.
 
 use super::file::SCHEMA;
-use super::{file, rows};
-use crate::model::user::UserId;
+use super::{file, items, log, rows};
 use crate::store::StoreError;
 use crate::store::whole::{Finding, Mend};
 use rusqlite::{Connection, TransactionBehavior, params};
@@ -14,6 +13,10 @@ const MOST: u32 = 100;
 
 /// Goes through a file, which gateways may use meanwhile, and mends what can be mended.
 pub(in crate::store) fn verify(path: &Path, mends: bool) -> Result<Vec<Finding>, StoreError> {
+    if let Some(words) = log::damage(path).map_err(StoreError::unavailable)? {
+        // Nothing else can be told: SQLite would read what is left of it.
+        return Ok(serious(vec![words]));
+    }
     let (db, version) = file::look(path)?;
     if version < SCHEMA {
         // What else there is to look at has another form.
@@ -37,8 +40,11 @@ pub(super) fn findings(db: &Connection) -> Result<Vec<Finding>, StoreError> {
     let damage = damage(db)?;
     let mut found = serious(damage);
     for finding in &mut found {
-        if is_of_an_index(&finding.words) {
+        let Some(index) = index_of(&finding.words) else { continue };
+        if DERIVED.contains(&index) {
             finding.mend = Mend::Possible;
+        } else {
+            finding.words.push_str(": nobody can tell which of the two is right, but a backup");
         }
     }
     // What cannot be gone through is damaged, which is told already.
@@ -94,9 +100,24 @@ fn is_damage(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
 }
 
-/// As SQLite says it of what an index has too much or too little of.
-fn is_of_an_index(words: &str) -> bool {
-    words.contains("missing from index") || words.contains("entries in index")
+/// The indexes of what decides nothing, or is in another index, too. Where one of the others does not say
+/// what the row says, either of them may be what was damaged: to believe the row could make an operator of
+/// a user, or a token good that was not.
+const DERIVED: [&str; 7] = [
+    "events_by_time",
+    "familiar_by_end",
+    "limits_by_end",
+    "tokens_by_use",
+    "users_by_login",
+    "users_by_name",
+    "users_by_tokens",
+];
+
+/// Of which index SQLite says that it has too much or too little.
+fn index_of(words: &str) -> Option<&str> {
+    ["missing from index ", "entries in index "]
+        .into_iter()
+        .find_map(|before| words.split_once(before).map(|(_, index)| index.trim()))
 }
 
 /// What this program cannot make sense of. Nobody is let in by it.
@@ -104,23 +125,24 @@ fn unreadable(db: &Connection, found: &mut Vec<Finding>) -> Result<(), StoreErro
     let mut statement = db.prepare("SELECT * FROM users ORDER BY id")?;
     let mut users = statement.query([])?;
     while let Some(row) = users.next()? {
-        let id = UserId(rows::count(row, "id")?);
+        let id: i64 = row.get("id")?;
         match rows::user(row) {
-            Ok(user) if user.username.is_sound() => {}
-            Ok(_) => {
+            Ok(user) if !user.username.is_sound() => {
                 let words = format!("user {id} has a name that no user can have");
                 found.push(Finding::serious(words));
             }
+            Ok(user) if rows::integer(user.epoch) == i64::MAX => {
+                let words = format!("user {id} has an epoch after which there is none");
+                found.push(Finding::serious(words));
+            }
+            Ok(_) => {}
             Err(StoreError::Corrupt { problem, .. }) => {
                 found.push(Finding::serious(format!("user {id} cannot be read: {problem}")));
             }
             Err(error) => return Err(error),
         }
     }
-    let sql = "SELECT kind, substr(hex(key), 1, 16) FROM items
-               WHERE kind IN ('api_key', 'network', 'session', 'totp') AND NOT json_valid(value)
-               LIMIT ?1";
-    for (kind, key) in pairs(db, sql)? {
+    for (kind, key) in pairs(db, &format!("{} LIMIT ?1", items::UNREADABLE))? {
         found.push(Finding::serious(format!("an item of kind {kind} cannot be read: {key}…")));
     }
     Ok(())
@@ -167,22 +189,23 @@ fn pairs(db: &Connection, sql: &str) -> Result<Vec<(String, String)>, StoreError
     rows::all(db, &sql, [MOST], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
-/// Nothing that nobody could reach is brought within reach: tokens and items go, indexes are made anew of
-/// what they are indexes of.
+/// Nothing that nobody could reach is brought within reach: tokens and items go, indexes that decide
+/// nothing are made anew of what they are indexes of.
 fn mend(path: &Path) -> Result<(), StoreError> {
     let mut db = file::open(path)?;
     db.busy_timeout(Duration::from_secs(10))?;
     let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // A step of its own for what may fail: an index cannot be made where two rows are equal.
-    for sql in [
-        "REINDEX",
+    let indexes = DERIVED.map(|index| format!("REINDEX {index}"));
+    let others = [
         "DELETE FROM tokens WHERE user_id NOT IN (SELECT id FROM users)",
         "DELETE FROM tokens
          WHERE user_epoch > (SELECT epoch FROM users WHERE id = user_id)",
         "UPDATE users SET tokens = (SELECT count(*) FROM tokens WHERE user_id = id)
          WHERE tokens <> (SELECT count(*) FROM tokens WHERE user_id = id)",
         "DELETE FROM items WHERE owner IS NOT NULL AND owner NOT IN (SELECT id FROM users)",
-    ] {
+    ];
+    for sql in indexes.iter().map(String::as_str).chain(others) {
         step.execute_batch("SAVEPOINT one")?;
         if let Err(error) = step.execute(sql, params![]) {
             if !is_damage(&error)

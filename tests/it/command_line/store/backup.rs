@@ -123,3 +123,132 @@ fn what_is_not_ours_is_neither_saved_nor_brought_back() {
     assert_eq!(gateway.send(&Request::get("/app")).status, 401);
     assert!(!file.exists());
 }
+
+#[test]
+fn a_log_of_which_sqlite_would_drop_what_was_kept_is_refused_by_every_command() {
+    let (mut gateway, file) = gateway("");
+    back_up(&gateway, &file).done();
+    let before = fs::read(&file).unwrap();
+    for name in ["ada", "bob", "eve"] {
+        gateway.register(name);
+    }
+    gateway.kill();
+    let log = gateway.folder().join("authgate.db-wal");
+    let mut damaged = fs::read(&log).unwrap();
+    damaged[32 + 24 + 100] ^= 1;
+    fs::write(&log, &damaged).unwrap();
+    let url = format!("sqlite:{}", gateway.folder().join("authgate.db").display());
+    let (new, other) = (gateway.folder().join("new.db"), gateway.folder().join("other.db"));
+    let other = format!("sqlite:{}", other.display());
+    let store = gateway.folder().join("authgate.db");
+    for verb in [
+        vec!["store", "backup", "--force", file.to_str().unwrap()],
+        vec!["store", "backup", new.to_str().unwrap()],
+        vec!["store", "stats"],
+        vec!["store", "copy", &other],
+        vec!["store", "restore", store.to_str().unwrap(), "--store", &other],
+    ] {
+        let said = gateway.run(&verb);
+        assert_eq!(said.code, Some(1), "{verb:?}: {said:?}");
+        assert!(said.stderr.contains("write-ahead log is wrong"), "{verb:?}: {said:?}");
+    }
+    let said = gateway.run(&["store", "verify", "--store", &url, "--repair"]);
+    assert!(said.stdout.contains("wrong: frame 1 of its write-ahead log is wrong"), "{said:?}");
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(fs::read(&file).unwrap() == before && !new.exists());
+    assert!(fs::read(&log).unwrap() == damaged);
+}
+
+#[test]
+fn a_backup_takes_the_place_neither_of_its_store_nor_of_what_another_uses() {
+    let (gateway, file) = gateway("");
+    let token = gateway.register("ada");
+    let forced = |to: &std::path::Path| {
+        let said = gateway.run(&["store", "backup", "--force", to.to_str().unwrap()]);
+        assert_eq!(said.code, Some(1), "{said:?}");
+        said.stderr
+    };
+    let store = gateway.folder().join("authgate.db");
+    let before = fs::read(&store).unwrap();
+    assert!(forced(&store).contains("is in use, or was"));
+    // By another name nothing is beside it.
+    fs::hard_link(&store, &file).unwrap();
+    assert!(forced(&file).contains("is the store itself"));
+    fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink(&store, &file).unwrap();
+    assert!(forced(&file).contains("is no ordinary file"));
+    fs::remove_file(&file).unwrap();
+    assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+    assert!(forced(&file).contains("is no ordinary file"));
+    fs::remove_file(&file).unwrap();
+    assert!(fs::read(&store).unwrap() == before);
+    for ending in ["-wal", "-journal"] {
+        let left = gateway.folder().join(format!("backup.db{ending}"));
+        fs::write(&left, "of another").unwrap();
+        assert!(forced(&file).contains("is in use, or was"));
+        assert!(!back_up(&gateway, &file).stderr.is_empty() && !file.exists());
+        fs::write(&file, "mine").unwrap();
+        assert!(forced(&file).contains(ending));
+        assert_eq!(fs::read(&file).unwrap(), b"mine");
+        fs::remove_file(&file).unwrap();
+        fs::remove_file(&left).unwrap();
+    }
+    back_up(&gateway, &file).done();
+    assert_eq!(gateway.status_of(&token), 502);
+}
+
+#[test]
+fn what_was_never_committed_is_neither_saved_nor_counted() {
+    let (gateway, file) = gateway("");
+    back_up(&gateway, &file).done();
+    tamper(
+        &file,
+        "WITH RECURSIVE some(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM some WHERE id < 200)
+         INSERT INTO users (id, username, email, password, is_active, is_staff, joined, epoch)
+         SELECT id, 'user' || id, '', hex(zeroblob(400)), TRUE, FALSE, 1, 0 FROM some",
+    );
+    let left = gateway.folder().join("left.db");
+    let make = || {
+        let db = Connection::open(&file).unwrap();
+        db.execute_batch(
+            "PRAGMA journal_mode = delete; PRAGMA cache_size = 2;
+             BEGIN; UPDATE users SET is_staff = TRUE, email = hex(zeroblob(400)) || id",
+        )
+        .unwrap();
+        for ending in ["", "-journal"] {
+            let from = format!("{}{ending}", file.display());
+            fs::copy(from, format!("{}{ending}", left.display())).unwrap();
+        }
+    };
+    let url = format!("sqlite:{}", left.display());
+    make();
+    let shown = gateway.run(&["store", "stats", "--json", "--store", &url]).done().json();
+    assert_eq!((&shown["users"], &shown["staff"]), (&200.into(), &0.into()), "{shown}");
+    make();
+    let said = gateway.run(&["store", "verify", left.to_str().unwrap()]).done();
+    assert_eq!(said.stdout, "All is well.\n");
+    make();
+    let saved = gateway.folder().join("saved.db");
+    gateway.run(&["store", "backup", saved.to_str().unwrap(), "--store", &url]).done();
+    assert_eq!(number(&saved, "SELECT count(*) FROM users WHERE is_staff"), 0);
+}
+
+#[test]
+fn a_name_that_sqlite_could_take_for_a_uri_is_a_name() {
+    let (gateway, _) = gateway("");
+    gateway.register("ada");
+    let config = gateway.folder().join("authgate.toml").display().to_string();
+    let name = "file:backup.db?mode=memory";
+    let file = gateway.folder().join(name);
+    let run_in_folder = |verb| {
+        let mut program = Command::new(AUTHGATE);
+        program.current_dir(gateway.folder()).args(["store", verb, "--config", &config, name]);
+        run(&mut program, "")
+    };
+    run_in_folder("backup").done();
+    assert_eq!(number(&file, "SELECT count(*) FROM users"), 1);
+    run_in_folder("verify").done();
+    tamper(&file, "UPDATE users SET tokens = 7");
+    let said = run_in_folder("verify");
+    assert!(said.stdout.contains("user 1 is counted with 7 tokens"), "{said:?}");
+}

@@ -117,7 +117,8 @@ fn what_is_wrong_with_a_file_is_told_and_mended() {
          UPDATE users SET tokens = 7 WHERE id = 1;
          UPDATE tokens SET user_epoch = 5 WHERE user_id = 2;
          INSERT INTO tokens (digest, user_id, created, user_epoch) VALUES (zeroblob(64), 9, 1, 0);
-         INSERT INTO items VALUES ('totp', 'k', 9, '{}', NULL);
+         INSERT INTO items
+         VALUES ('totp', 'k', 9, '{\"codes\":[],\"last\":0,\"secret\":\"A\"}', NULL);
          UPDATE users SET username = 'b ob' WHERE id = 2",
     );
     let said = gateway.run(&["store", "verify", path]);
@@ -146,12 +147,92 @@ fn an_index_that_lost_a_user_is_made_anew() {
     tamper(
         &file,
         "PRAGMA writable_schema = on;
-         UPDATE sqlite_schema SET sql = 'CREATE INDEX users_by_email ON users (lower(username))'
-         WHERE name = 'users_by_email'",
+         UPDATE sqlite_schema SET sql = 'CREATE INDEX users_by_login ON users (id)'
+         WHERE name = 'users_by_login'",
     );
     let path = file.to_str().unwrap();
     let said = gateway.run(&["store", "verify", path]);
-    assert!(said.stdout.contains("missing from index users_by_email"), "{said:?}");
+    assert!(said.stdout.contains("missing from index users_by_login"), "{said:?}");
     let said = gateway.run(&["store", "verify", path, "--repair"]).done();
-    assert!(said.stdout.contains("mended: row 1 missing from index users_by_email"), "{said:?}");
+    assert!(said.stdout.contains("mended: row 1 missing from index users_by_login"), "{said:?}");
+}
+
+/// Changes a row and leaves an index as it was, as a bit that is flipped does.
+fn flip(file: &std::path::Path, index: &str, change: &str) {
+    let sql = format!("SELECT sql FROM sqlite_schema WHERE name = '{index}'");
+    let sql: String =
+        Connection::open(file).unwrap().query_row(&sql, [], |row| row.get(0)).unwrap();
+    let set = |sql: &str| {
+        tamper(
+            file,
+            &format!(
+                "PRAGMA writable_schema = on;
+                 UPDATE sqlite_schema SET sql = '{sql}' WHERE name = '{index}'"
+            ),
+        );
+    };
+    let alone = sql.split(" WHERE ").next().unwrap();
+    set(&format!("{alone} WHERE FALSE"));
+    tamper(file, change);
+    set(&sql);
+}
+
+#[test]
+fn where_a_row_and_an_index_disagree_about_rights_neither_is_believed() {
+    let (gateway, file) = gateway("");
+    gateway.register("ada");
+    for (index, change) in [
+        ("users_by_staff", "UPDATE users SET is_staff = TRUE"),
+        ("users_by_activity", "UPDATE users SET is_active = FALSE"),
+        ("tokens_by_end", "UPDATE tokens SET expires = expires * 2"),
+        ("tokens_by_user", "UPDATE tokens SET user_epoch = user_epoch + 1"),
+        ("users_by_email", "UPDATE users SET email = 'x@example.org'"),
+    ] {
+        let _ = std::fs::remove_file(&file);
+        back_up(&gateway, &file).done();
+        flip(&file, index, change);
+        let path = file.to_str().unwrap();
+        for flags in [&[][..], &["--repair"], &[]] {
+            let said = gateway.run(&[&["store", "verify", path], flags].concat());
+            assert_eq!(said.code, Some(1), "{index}: {said:?}");
+            let words = format!("missing from index {index}: nobody can tell which");
+            assert!(said.stdout.contains(&words), "{said:?}");
+            assert!(!said.stdout.contains("mended: row"), "{said:?}");
+        }
+        let settings = authgate::store::Settings::Sqlite { path: file.clone() };
+        assert!(authgate::store::open_to_serve(&settings).is_err(), "{index}");
+    }
+}
+
+#[test]
+fn what_the_program_cannot_read_is_told_and_hides_nothing() {
+    let (gateway, file) = gateway("");
+    gateway.run(&["user", "create", "ada", "--staff", "--generate"]).done();
+    gateway.run(&["key", "create", "ada", "test", "--all-rights"]).done();
+    gateway.run(&["limits", "deny", "192.0.2.0/24", "--note", "why"]).done();
+    gateway.register("bob");
+    back_up(&gateway, &file).done();
+    let verify = || gateway.run(&["store", "verify", file.to_str().unwrap()]);
+    assert_eq!(verify().done().stdout, "All is well.\n");
+    tamper(
+        &file,
+        "INSERT INTO users (id, username, email, password, is_active, is_staff, joined, epoch)
+         VALUES (-5, 'eve', '', 'x', TRUE, FALSE, 1, 0);
+         UPDATE users SET epoch = 9223372036854775807 WHERE username = 'bob';
+         DELETE FROM tokens;
+         INSERT INTO items VALUES ('totp', 'k', 1, '{}', NULL), ('network', '10.0.0.0/8', NULL, '[]', NULL),
+                                  ('api_key', 'a', 1, '{\"name\":1}', 9), ('network', 'x', NULL, '', NULL)",
+    );
+    let said = verify();
+    assert_eq!(said.code, Some(1), "{said:?}");
+    for words in [
+        "wrong: user -5 cannot be read",
+        "wrong: user 2 has an epoch after which there is none",
+        "an item of kind totp cannot be read: 6B",
+        "an item of kind network cannot be read: 31302E302E302E30",
+        "an item of kind network cannot be read: 78",
+        "an item of kind api_key cannot be read: 61",
+    ] {
+        assert!(said.stdout.contains(words), "{words}: {}", said.stdout);
+    }
 }
