@@ -59,7 +59,7 @@ fn is_test(sources: &str, name: &str) -> bool {
         Some(fault) => vec![format!("\n{fault}: "), format!("#[test]\nfn {fault}()")],
         None => vec![
             format!("#[test]\nfn {name}()"),
-            format!("#[tokio::test]\nasync fn {name}()"),
+            format!("]\nasync fn {name}()"),
             format!("pub(super) async fn {name}("),
         ],
     };

@@ -109,9 +109,14 @@ impl Tombstones {
     fn tokens_of_ended(&self, user: UserId, mark: Mark<Ended>) {
         let mut state = self.state();
         match state.users.get(&user) {
-            // What is not written of a later epoch stays to be written.
-            Some(before) if before.what.epoch > mark.what.epoch => {}
             Some(before) if before.what.deleted.is_some() => {}
+            // What is not written of a later epoch stays to be written; a deletion ends all of them.
+            Some(before) if before.what.epoch > mark.what.epoch => {
+                if mark.what.deleted.is_some() {
+                    let what = Ended { epoch: before.what.epoch, ..mark.what };
+                    state.users.insert(user, Mark { what, ..mark });
+                }
+            }
             _ => drop(state.users.insert(user, mark)),
         }
     }

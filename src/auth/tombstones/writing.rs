@@ -4,7 +4,7 @@ use super::{Due, Ended, Mark};
 use crate::auth::Auth;
 use crate::model::token::TokenDigest;
 use crate::model::user::{User, UserId};
-use crate::store::{ItemKind, StoreError};
+use crate::store::{Item, ItemKind, StoreError};
 use futures_util::future::join_all;
 use std::convert::Infallible;
 use std::time::Duration;
@@ -94,12 +94,12 @@ impl Auth {
         if let Some(user) = lost
             && !self.delete_again(&user, mark.what).await?
         {
-            let tokens = self.store.tokens_of(id, self.clock.now()).await?;
-            if tokens.iter().all(|token| mark.ends(token.record.created)) {
-                self.store.revoke_tokens_of(id, mark.what.epoch).await?;
-            } else {
-                for token in tokens.iter().filter(|token| mark.ends(token.record.created)) {
-                    self.store.revoke_token(token.record.digest).await?;
+            match self.made_later(id, &mark).await? {
+                None => drop(self.store.revoke_tokens_of(id, mark.what.epoch).await?),
+                Some(earlier) => {
+                    for digest in earlier {
+                        self.store.revoke_token(digest).await?;
+                    }
                 }
             }
         }
@@ -107,6 +107,29 @@ impl Auth {
         let written = |mark: &mut Mark<Ended>| mark.was_written(outages, was_lost, now);
         self.tombstones.change_user(id, mark.what.epoch, written);
         Ok(was_lost)
+    }
+
+    /// The tokens that end one by one, if others were made later that must not end with them. Where
+    /// the user is signed in at the console, or not all of their tokens can be read, all end: of those
+    /// nobody knows when they were made.
+    async fn made_later(
+        &self,
+        id: UserId,
+        mark: &Mark<Ended>,
+    ) -> Result<Option<Vec<TokenDigest>>, StoreError> {
+        let tokens = match self.store.tokens_of(id, self.clock.now()).await {
+            Err(StoreError::Corrupt { .. }) => return Ok(None),
+            tokens => tokens?,
+        };
+        let (earlier, later): (Vec<_>, Vec<_>) =
+            tokens.iter().partition(|token| mark.ends(token.record.created));
+        if later.is_empty() {
+            return Ok(None);
+        }
+        let sessions = self.store.items(ItemKind::Session, self.clock.now()).await?;
+        let is_theirs = |session: &Item| session.owner == Some(id);
+        let digests = earlier.iter().map(|token| token.record.digest).collect();
+        Ok((!sessions.iter().any(is_theirs)).then_some(digests))
     }
 
     /// Deletes a user who was deleted, and says whether it did. The last operator stays, should the

@@ -73,12 +73,16 @@ impl RedisStore {
         if self.update.is_done() {
             return Ok(());
         }
-        let Ok(_only) = self.update.only.try_lock() else { return Err(being_updated()) };
+        let _only = self.update.only.lock().await;
+        if self.update.is_done() {
+            return Ok(());
+        }
         let mut look = pipe();
-        look.get(keys::LAYOUT).exists(keys::NEXT_USER);
-        let (found, holds_users): (Option<u32>, bool) =
+        look.get(keys::LAYOUT).exists(keys::NEXT_USER).exists(keys::USERS);
+        let (found, has_count, has_users): (Option<u32>, bool, bool) =
             self.link.ask(Request::Batch(&look)).await?;
         refuse_newer(found)?;
+        let holds_users = has_count || has_users;
         // Before the second version there was no mark.
         if found != Some(LAYOUT) && holds_users {
             self.update_alone().await?;

@@ -10,24 +10,28 @@ use crate::model::user::UserId;
 use crate::store::{Lock, StoreError};
 use redis::{Cmd, pipe};
 
-/// How many users are read at once.
-const CHUNK: usize = 100;
+/// What the lists of users' tokens begin with.
+const LIST: &str = "authgate:user-tokens:";
 
 impl RedisStore {
     /// Writes all tokens anew. Of one that is written, what it was goes last: whoever is stopped in
     /// between does it again.
     pub(super) async fn rewrite_first_layout(&self, lock: &Lock) -> Result<(), StoreError> {
         tracing::info!("bringing the tokens in Redis up to date");
-        let mut after = None;
-        loop {
-            let ids = self.indexed_after(after, CHUNK).await?;
-            let Some(last) = ids.last() else { return Ok(()) };
-            after = Some(*last);
-            for id in ids {
-                self.rewrite_tokens_of(id).await?;
+        let mut pages = self.pages(&format!("{LIST}*")).await?;
+        while let Some(lists) = pages.next_in_time().await? {
+            for list in lists {
+                match self.rewrite_list(&list).await {
+                    // It was of no use before, either, and must not keep the others from being.
+                    Err(error @ StoreError::Corrupt { .. }) => {
+                        tracing::warn!(list, %error, "tokens that cannot be read were left as they are");
+                    }
+                    outcome => outcome?,
+                }
             }
             self.keep_lock(lock).await?;
         }
+        Ok(())
     }
 
     async fn keep_lock(&self, lock: &Lock) -> Result<(), StoreError> {
@@ -36,22 +40,24 @@ impl RedisStore {
         self.link.ask(Request::Command(&keep)).await
     }
 
-    async fn rewrite_tokens_of(&self, user: UserId) -> Result<(), StoreError> {
-        let list = format!("authgate:user-tokens:{{{user}}}");
-        let read = Cmd::zrange_withscores(&list, 0, -1);
+    async fn rewrite_list(&self, list: &str) -> Result<(), StoreError> {
+        let Some(user) = keys::numbered(list) else { return Ok(()) };
+        let read = Cmd::zrange_withscores(list, 0, -1);
         let entries: Vec<(String, String)> = self.link.ask(Request::Command(&read)).await?;
         for (entry, score) in &entries {
-            // What cannot be read was of no use before, either.
             let Some(hex) = entry.rsplit(':').next() else { continue };
             let Some(digest) = digest(hex) else { continue };
             let read = Cmd::get(token(hex));
-            let text: Option<String> = self.link.ask(Request::Command(&read)).await?;
+            let text: Option<String> = match self.link.ask(Request::Command(&read)).await {
+                Err(StoreError::Corrupt { .. }) => continue,
+                text => text?,
+            };
             let Some(record) = text.and_then(|text| parse(digest, &text)) else { continue };
             self.write_anew(&record, score).await?;
             self.move_notes(user, hex, &keys::text(&digest.key())).await?;
             self.link.ask::<()>(Request::Command(&Cmd::del(token(hex)))).await?;
         }
-        self.link.ask(Request::Command(&Cmd::del(&list))).await
+        self.link.ask(Request::Command(&Cmd::del(list))).await
     }
 
     async fn write_anew(&self, token: &TokenRecord, score: &str) -> Result<(), StoreError> {

@@ -77,16 +77,8 @@ impl RedisStore {
         &self,
         digest: TokenDigest,
     ) -> Result<Option<TokenRecord>, StoreError> {
-        let token = self.get_token(digest).await?;
-        if token.is_some() || self.update.is_done() {
-            return Ok(token);
-        }
-        // It may be one that an older version has written.
+        // It may be one that an older version has written, and none may end meanwhile.
         self.bring_up_to_date().await?;
-        self.get_token(digest).await
-    }
-
-    async fn get_token(&self, digest: TokenDigest) -> Result<Option<TokenRecord>, StoreError> {
         let key = digest.key();
         let get = Cmd::get(keys::token(&key));
         let bytes: Result<Option<Vec<u8>>, _> = self.link.ask(Request::Command(&get)).await;

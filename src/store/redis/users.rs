@@ -55,7 +55,7 @@ impl RedisStore {
                 return Ok(user);
             }
             // The count lost its tail where the users did not: on from the one that was met.
-            self.highest_user.fetch_max(user.id.0, Ordering::SeqCst);
+            self.met(user.id);
         }
         Err(StoreError::unavailable("the next numbers of users are all taken"))
     }
@@ -65,8 +65,16 @@ impl RedisStore {
         let seen = self.highest_user.load(Ordering::SeqCst);
         next.key(keys::NEXT_USER_BY).arg(seen).arg(LEAP);
         let id = self.link.ask(Request::Script(&next)).await?;
-        self.highest_user.fetch_max(id, Ordering::SeqCst);
+        self.met(UserId(id));
         Ok(UserId(id))
+    }
+
+    /// Notes a number that somebody has. Beyond what Redis can count to, it was not given out by a count.
+    fn met(&self, id: UserId) {
+        const COUNTABLE: u64 = 1 << 52;
+        if id.0 < COUNTABLE {
+            self.highest_user.fetch_max(id.0, Ordering::SeqCst);
+        }
     }
 
     /// The hash goes first: an index entry without a hash is swept, a hash without one is not.
@@ -117,7 +125,7 @@ impl RedisStore {
             .and_then(|fields| record::user(id, &fields))
             .map_err(|error| error.of("user", &key))?;
         if user.is_some() {
-            self.highest_user.fetch_max(id.0, Ordering::SeqCst);
+            self.met(id);
         }
         Ok(user)
     }

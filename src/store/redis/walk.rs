@@ -5,6 +5,7 @@ use super::node::Node;
 use super::patience::patiently;
 use super::request::{How, Request};
 use crate::store::StoreError;
+use redis::Cmd;
 use std::sync::Arc;
 
 /// How many keys are looked at for a page.
@@ -27,18 +28,34 @@ impl RedisStore {
 }
 
 impl Pages {
-    /// Some more keys, perhaps none; `None` when all were shown.
+    /// Some more keys, perhaps none; `None` when all were shown. Waits for a server that is busy.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<String>>, StoreError> {
         let Some(node) = self.nodes.last() else { return Ok(None) };
+        let scan = self.scan();
+        let ask = async || Ok(node.ask_again(&Request::Command(&scan), How::default()).await?);
+        let page = patiently(ask).await?;
+        Ok(Some(self.turn(page)))
+    }
+
+    /// The same, but a server that gives no answer in time is an error.
+    pub(super) async fn next_in_time(&mut self) -> Result<Option<Vec<String>>, StoreError> {
+        let Some(node) = self.nodes.last() else { return Ok(None) };
+        let scan = self.scan();
+        let page = node.ask_again(&Request::Command(&scan), How::default()).await?;
+        Ok(Some(self.turn(page)))
+    }
+
+    fn scan(&self) -> Cmd {
         let mut scan = redis::cmd("SCAN");
         scan.arg(self.cursor).arg("MATCH").arg(&self.pattern).arg("COUNT").arg(COUNT);
-        let names: Vec<Vec<u8>>;
-        let ask = async || Ok(node.ask_again(&Request::Command(&scan), How::default()).await?);
-        (self.cursor, names) = patiently(ask).await?;
-        if self.cursor == 0 {
+        scan
+    }
+
+    fn turn(&mut self, (cursor, names): (u64, Vec<Vec<u8>>)) -> Vec<String> {
+        self.cursor = cursor;
+        if cursor == 0 {
             self.nodes.pop();
         }
-        let names = names.iter().map(|name| String::from_utf8_lossy(name).into_owned());
-        Ok(Some(names.collect()))
+        names.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect()
     }
 }

@@ -19,12 +19,14 @@ if user[1] ~= '1' or user[2] ~= ARGV[1] then
   return false
 end
 
-redis.call('HSET', KEYS[1], 'password', ARGV[2], 'must_change', '0')
--- A moment, as in end_tokens.lua.
+-- A moment, as in end_tokens.lua. First, for nothing is undone where it fails.
 local time = redis.call('TIME')
-local epoch = string.format('%.0f', math.max(redis.call('HINCRBY', KEYS[1], 'epoch', 1),
-  time[1] * 1000 + math.floor(time[2] / 1000)))
-redis.call('HSET', KEYS[1], 'epoch', epoch)
+local least = time[1] * 1000 + math.floor(time[2] / 1000)
+if redis.call('HINCRBY', KEYS[1], 'epoch', 1) < least then
+  redis.call('HSET', KEYS[1], 'epoch', string.format('%.0f', least))
+end
+redis.call('HSET', KEYS[1], 'password', ARGV[2], 'must_change', '0')
+local epoch = redis.call('HGET', KEYS[1], 'epoch')
 
 local expiry = seen == user[3] and redis.call('ZSCORE', KEYS[2], ARGV[3])
 if expiry then

@@ -13,7 +13,8 @@ local before = redis.call('GET', KEYS[2])
 local about = redis.pcall('INFO', 'replication')
 local server = type(about) == 'string' and string.match(about, 'master_replid:(%x+)') or before
 
-if last < seen or (before and before ~= server) then
+-- Nor is it known who counted before, if nobody has said so.
+if last < seen or (last > 0 and before ~= server) then
   last = math.max(last, seen) + tonumber(ARGV[2])
 end
 if server and server ~= before then

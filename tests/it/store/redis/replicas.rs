@@ -13,6 +13,7 @@ fn replica_of(server: &RedisServer) -> RedisServer {
 }
 
 async fn tokens(store: &RedisStore, number: usize) -> Vec<String> {
+    store.make_newest().await.unwrap();
     let user = add_user(store, "alice").await;
     let texts: Vec<_> = (0..number).map(|number| format!("t{number}")).collect();
     for text in &texts {
