@@ -62,6 +62,11 @@ impl Auth {
         self.store.make_newest().await
     }
 
+    /// Refuses a store that is not whole, because a backup was being brought back to it.
+    pub async fn refuse_half(&self) -> Result<(), StoreError> {
+        self.store.refuse_half().await
+    }
+
     async fn examine(&self) -> Result<(), StoreError> {
         self.prepare_store().await?;
         self.inspect().await.map(drop)

@@ -9,7 +9,7 @@ use crate::store::whole::{
 };
 use crate::store::{Settings, StoreError};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 /// A store as a whole.
@@ -53,11 +53,30 @@ impl WholeStore {
         replaces: bool,
         progress: Progress<'_>,
     ) -> Result<(Saved, Restored), StoreError> {
-        let way = NamedTempFile::new().map_err(StoreError::unavailable)?;
+        if self.store.is_same(&other.store).await? {
+            return Err(StoreError::Unsuitable("a store cannot be copied to itself".to_owned()));
+        }
+        let way = self.way_to(other)?;
         let saved = self.save(way.path().to_owned(), true, progress).await?;
         let terms = RestoreTerms { keeps_tokens: true, replaces };
         let restored = other.restore(way.path().to_owned(), terms, progress).await?;
         Ok((saved, restored))
+    }
+
+    /// A file on the way to another store: beside that one, or else this one, where there is room for
+    /// either and nobody else looks.
+    fn way_to(&self, other: &Self) -> Result<NamedTempFile, StoreError> {
+        let mut way = tempfile::Builder::new();
+        way.prefix(".authgate-").suffix(".part");
+        let folder = other.store.file().or(self.store.file()).and_then(Path::parent);
+        let made = match folder {
+            Some(folder) if folder != Path::new("") => way.tempfile_in(folder),
+            Some(_) => way.tempfile_in("."),
+            None => way.tempfile(),
+        };
+        made.map_err(|error| {
+            StoreError::Unsuitable(format!("cannot write a file on the way of a copy: {error}"))
+        })
     }
 
     /// What is wrong with it, mended as far as that can be done safely if it is to be.

@@ -71,7 +71,7 @@ impl Events {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let Self { settings, limit, wanted, json, jsonl, follow } = self;
         let limit = limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
-        let accounts = settings.accounts()?;
+        let accounts = settings.accounts().await?;
         if follow {
             return follow::run(&accounts, wanted.query(0), jsonl).await;
         }

@@ -116,7 +116,7 @@ impl Limits {
 impl Clear {
     async fn run(self) -> Result<(), Failure> {
         let Self { whose: account, limit, of, .. } = self;
-        let accounts = account.settings.accounts()?;
+        let accounts = account.settings.accounts().await?;
         let (name, network) = (account.user.as_deref(), account.network);
         let by = Proved::command_line();
         let count = match limit {
@@ -141,7 +141,7 @@ impl Clear {
 impl Show {
     async fn run(self) -> Result<(), Failure> {
         let Whose { user, network, settings } = self.whose;
-        let accounts = settings.accounts()?;
+        let accounts = settings.accounts().await?;
         let mut found = accounts.limits(user.as_deref(), network).await?;
         found.retain(|limit| !self.refused || limit.wait.is_some());
         if self.json {
@@ -160,7 +160,7 @@ impl Show {
 
 impl Networks {
     async fn run(self) -> Result<(), Failure> {
-        let accounts = self.settings.accounts()?;
+        let accounts = self.settings.accounts().await?;
         let (file, rulings) = (accounts.networks_of_file(), accounts.rulings().await?);
         if self.json {
             let of_file = |networks: &[IpNet], treatment| {
@@ -196,7 +196,7 @@ impl Networks {
 impl Rule {
     async fn run(self, is_denied: bool) -> Result<(), Failure> {
         let Self { settings, network, lasts, note } = self;
-        let accounts = settings.accounts()?;
+        let accounts = settings.accounts().await?;
         let ruling =
             accounts.rule(NewRuling { is_denied, lasts, network, note }, operator()).await?;
         accounts.until_heard().await;
@@ -207,7 +207,7 @@ impl Rule {
 
 impl Forget {
     async fn run(self) -> Result<(), Failure> {
-        let accounts = self.settings.accounts()?;
+        let accounts = self.settings.accounts().await?;
         if !accounts.forget_network(self.network, operator()).await? {
             let words = format!("no operator has allowed or denied {}", self.network);
             return Err(Failure::Refused(words));

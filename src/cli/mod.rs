@@ -108,9 +108,11 @@ impl SettingsFile {
         Config::load(&self.source(flags))
     }
 
-    /// The accounts in the store that the settings name.
-    fn accounts(&self) -> Result<Auth, Failure> {
-        accounts_of(self.load(Flags::default())?)
+    /// The accounts in the store that the settings name. Refused where they are half there.
+    async fn accounts(&self) -> Result<Auth, Failure> {
+        let accounts = accounts_of(self.load(Flags::default())?)?;
+        accounts.refuse_half().await?;
+        Ok(accounts)
     }
 }
 

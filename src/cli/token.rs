@@ -96,7 +96,7 @@ impl Token {
             Self::Find(verb) => verb.run().await,
             Self::Create(verb) => verb.run().await,
             Self::Revoke(token) => {
-                let (accounts, name) = token.read()?;
+                let (accounts, name) = token.read().await?;
                 accounts.revoke_token(&name, Actor::CommandLine).await?;
                 accounts.until_heard().await;
                 println!("the token has ended");
@@ -135,7 +135,7 @@ const PAGE: usize = 500;
 
 impl List {
     async fn run(self) -> Result<(), Failure> {
-        let accounts = self.settings.accounts()?;
+        let accounts = self.settings.accounts().await?;
         let (tokens, none) = match &self.user {
             Some(name) => {
                 let user = find(&accounts, name).await?;
@@ -173,7 +173,7 @@ impl List {
 
 impl Find {
     async fn run(self) -> Result<(), Failure> {
-        let (accounts, name) = self.token.read()?;
+        let (accounts, name) = self.token.read().await?;
         let token = accounts.find_token(&name).await?;
         if self.json {
             output::json(&as_json(&token));
@@ -210,9 +210,9 @@ impl Create {
 impl NamedToken {
     /// The accounts, and the token that was named, or else the one at the first line of standard
     /// input.
-    fn read(self) -> Result<(Auth, TokenName), Failure> {
+    async fn read(self) -> Result<(Auth, TokenName), Failure> {
         let text = self.token.map_or_else(read_line, Ok)?;
-        Ok((self.settings.accounts()?, TokenName::parse(text.trim().to_owned())))
+        Ok((self.settings.accounts().await?, TokenName::parse(text.trim().to_owned())))
     }
 }
 

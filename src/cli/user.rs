@@ -163,7 +163,7 @@ impl Named {
 
     /// The accounts, and the user among them.
     pub(super) async fn find(self) -> Result<(Auth, user::User), Failure> {
-        let accounts = self.settings.accounts()?;
+        let accounts = self.settings.accounts().await?;
         let user = find(&accounts, &self.user).await?;
         Ok((accounts, user))
     }

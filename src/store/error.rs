@@ -51,6 +51,20 @@ impl StoreError {
         }
     }
 
+    /// An item that cannot be read, where it may not be passed over. Says where it is, but not the whole
+    /// of what may be a secret.
+    pub(super) fn unreadable_item(kind: super::ItemKind, key: &[u8]) -> Self {
+        let shown: String = hex::encode(key).chars().take(16).collect();
+        let kind = kind.as_str();
+        Self::Corrupt {
+            what: "item",
+            problem: format!(
+                "one of kind {kind} whose key begins with the bytes {shown} is not an end, an owner and \
+                 a value; take it away, or put it right"
+            ),
+        }
+    }
+
     /// Whether the store is away: nobody answers, or only that there is nothing yet to answer from.
     pub fn is_away(&self) -> bool {
         match self {

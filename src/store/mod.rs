@@ -209,6 +209,10 @@ pub trait Store: Send + Sync {
     /// Brings what an older version has written up to date. It may take long, and until it is done
     /// what is read may be an error.
     async fn make_newest(&self) -> Result<(), StoreError>;
+    /// Refuses a store that is not whole, because a backup was being brought back to it.
+    async fn refuse_half(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
     /// Connects, refuses what cannot serve as a store, and tells what an operator should know of it.
     async fn inspect(&self) -> Result<Inspection, StoreError>;
 }

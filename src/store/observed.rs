@@ -210,5 +210,6 @@ calls! {
     LIST counts(since: Timestamp) -> Vec<Count>;
     STEP clocks() -> Vec<Timestamp>;
     LONG make_newest() -> ();
+    STEP refuse_half() -> ();
     LIST inspect() -> Inspection;
 }

@@ -92,11 +92,20 @@ impl Whole {
         }
     }
 
-    /// Where it is, without secrets.
+    /// The file in which it is, if it is in one.
     pub fn file(&self) -> Option<&Path> {
         match self {
             Self::Redis(_) => None,
             Self::Sqlite(path) => Some(path),
+        }
+    }
+
+    /// Whether it is the same as another, whatever each is called.
+    pub async fn is_same(&self, other: &Self) -> Result<bool, StoreError> {
+        match (self, other) {
+            (Self::Redis(one), Self::Redis(other)) => one.is_same(other).await,
+            (Self::Sqlite(one), Self::Sqlite(other)) => Ok(restore::same_file(one, other)),
+            (Self::Redis(_), Self::Sqlite(_)) | (Self::Sqlite(_), Self::Redis(_)) => Ok(false),
         }
     }
 }

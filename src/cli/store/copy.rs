@@ -3,7 +3,7 @@
 use super::super::{Failure, output};
 use super::backup::words;
 use super::progress::Meter;
-use super::restore::ask;
+use super::restore::{ask, say};
 use super::{Which, tell};
 use crate::model::event::EventName;
 use clap::Args;
@@ -34,14 +34,23 @@ impl Copy {
         let (saved, restored) = {
             let meter = Meter::new();
             let progress = |what: &str, count| meter.show(what, count);
-            store.copy_to(&other, self.replace, &progress).await?
+            tokio::select! {
+                biased;
+                copied = store.copy_to(&other, self.replace, &progress) => copied?,
+                // What is on its way is taken away with the attempt.
+                _ = tokio::signal::ctrl_c() => {
+                    return Err(Failure::Refused("stopped before it was done".to_owned()));
+                }
+            }
         };
         for warning in &saved.warnings {
             eprintln!("warning: {}", output::plain(warning));
         }
         let said = words(restored.contents);
-        println!("The other store has {said}. Whoever is signed in at the console signs in again.");
         tell(to, EventName::StoreRestored, &format!("a copy: {said}; tokens go on")).await;
+        say(&format!(
+            "The other store has {said}. Whoever is signed in at the console signs in again."
+        ));
         Ok(())
     }
 }

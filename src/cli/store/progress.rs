@@ -1,6 +1,6 @@
 //! How far something has come, for someone who waits at a terminal.
 
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, Write, stderr};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ impl Meter {
         let Ok(mut last) = self.last.lock() else { return };
         if self.is_shown && last.elapsed() >= PAUSE {
             *last = Instant::now();
-            eprint!("\r{count} {what} …\x1b[K");
+            drop(write!(stderr(), "\r{count} {what} …\x1b[K"));
         }
     }
 }
@@ -31,7 +31,7 @@ impl Meter {
 impl Drop for Meter {
     fn drop(&mut self) {
         if self.is_shown {
-            eprint!("\r\x1b[K");
+            drop(write!(stderr(), "\r\x1b[K"));
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::auth::RestoreTerms;
 use crate::model::event::EventName;
 use crate::store::whole::Restored;
 use clap::Args;
-use std::io::{IsTerminal, stdin};
+use std::io::{IsTerminal, Write, stdin, stdout};
 use std::path::PathBuf;
 
 #[derive(Args)]
@@ -45,13 +45,12 @@ impl Restore {
             store.restore(self.file.clone(), terms, &progress).await?
         };
         let said = words(restored.contents);
-        println!("The store has {said}.");
-        for line in self.remarks(&restored) {
-            println!("{}", output::plain(&line));
-        }
         let of = restored.contents.at.map(|at| format!(" of {at}")).unwrap_or_default();
         let ended = if self.keep_tokens { "tokens go on" } else { "all tokens ended" };
+        // It is done, whether or not anybody listens.
         tell(config, EventName::StoreRestored, &format!("a backup{of}: {said}; {ended}")).await;
+        say(&format!("The store has {said}."));
+        self.remarks(&restored).iter().for_each(|line| say(line));
         Ok(())
     }
 
@@ -62,7 +61,9 @@ impl Restore {
             lines.push(format!("They are as they were at {at}, passwords and rights too."));
         }
         lines.push(if self.keep_tokens {
-            "Tokens and API keys that were ended after that are good again.".to_owned()
+            "Tokens and API keys that were ended after that are good again, but of users who have \
+             ended all of theirs."
+                .to_owned()
         } else {
             "All tokens and API keys have ended: users log in again, and keys are made anew."
                 .to_owned()
@@ -75,6 +76,11 @@ impl Restore {
         }
         lines
     }
+}
+
+/// Prints a line, unless nobody reads any more.
+pub(super) fn say(line: &str) {
+    drop(writeln!(stdout(), "{}", output::plain(line)));
 }
 
 /// Goes on only if someone says so.

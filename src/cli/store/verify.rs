@@ -15,7 +15,7 @@ pub(in crate::cli) struct Verify {
     #[command(flatten)]
     which: Which,
     /// A file of SQLite, such as a backup; without it the store
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", conflicts_with = "store")]
     file: Option<PathBuf>,
     /// Mend what can be mended: indexes are made anew, and what nobody could reach is let go of
     #[arg(long)]

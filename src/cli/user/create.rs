@@ -53,7 +53,7 @@ impl Create {
             self;
         let username = Username::parse(&name).map_err(|errors| refused(&errors))?;
         let email = Email::parse(&email).map_err(|errors| refused(&errors))?;
-        let accounts = settings.accounts()?;
+        let accounts = settings.accounts().await?;
         let (password, shown) = password.read()?;
         let registration = Registration { email, password, username };
         let rights = NewRights { is_staff: staff, must_change };

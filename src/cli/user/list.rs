@@ -68,7 +68,7 @@ const PAGE: usize = 500;
 
 impl List {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let accounts = self.settings.accounts()?;
+        let accounts = self.settings.accounts().await?;
         let (csv, json) = (self.csv, self.json);
         if csv {
             let filter = self.filter();

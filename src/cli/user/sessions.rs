@@ -55,7 +55,7 @@ impl SignOut {
                 "a session is one user's: name that one alone".to_owned(),
             ));
         };
-        let accounts = self.users.settings.accounts()?;
+        let accounts = self.users.settings.accounts().await?;
         let user = find(&accounts, name).await?;
         let sessions = accounts.sessions_of(&user, None).await.map_err(Failure::auth)?;
         if !sessions.iter().any(|session| session.id == keep) {

@@ -27,7 +27,7 @@ pub(super) enum Act {
 impl Several {
     /// Does it to each, also after one to whom it cannot be done.
     pub(super) async fn run(self, act: Act) -> Result<(), Failure> {
-        let accounts = self.settings.accounts()?;
+        let accounts = self.settings.accounts().await?;
         let (mut done, mut refused) = (Vec::new(), Vec::new());
         for name in &self.names {
             match act.on(&accounts, name).await {

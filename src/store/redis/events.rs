@@ -221,7 +221,7 @@ fn trim(trail: Trail, bounds: EventBounds) -> Cmd {
     trim
 }
 
-fn fields(event: &Event) -> Vec<(&'static str, String)> {
+pub(super) fn fields(event: &Event) -> Vec<(&'static str, String)> {
     let mut fields = vec![
         ("at", event.at.micros().to_string()),
         ("name", event.name.to_string()),

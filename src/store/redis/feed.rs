@@ -124,6 +124,9 @@ impl Source {
     }
 
     async fn track(&self, beat: Duration) -> Result<(), Failure> {
+        // Where that is forbidden it is known by what it follows.
+        let mut name = cmd("CLIENT");
+        drop(self.ask::<Value>(name.arg("SETNAME").arg(keys::FEED), beat).await);
         let mut track = cmd("CLIENT");
         track.arg("TRACKING").arg("ON").arg("BCAST");
         track.arg("PREFIX").arg(keys::TOKEN_PREFIX).arg("PREFIX").arg(keys::USER_PREFIX);

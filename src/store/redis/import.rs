@@ -1,26 +1,23 @@
 //! Bringing back what was saved. Redis has no step for so much, so no gateway may serve meanwhile, and
 //! until it is done a mark keeps them from starting.
 
+use super::before::{Before, Restoring};
+use super::node::Node;
 use super::patience::patiently;
 use super::request::{How, Request};
 use super::{RedisStore, keys};
-use crate::clock::Timestamp;
-use crate::model::event::Trail;
 use crate::model::user::UserId;
 use crate::store::sqlite::archive::{Archive, KEPT};
-use crate::store::whole::{Portion, Progress, Restore, Restored, merged};
-use crate::store::{EventBounds, ItemKind, NewToken, StoreError};
+use crate::store::whole::{Portion, Progress, Restore, Restored};
+use crate::store::{Item, ItemKind, NewToken, StoreError};
 use futures_util::stream::{self, StreamExt};
-use redis::{Cmd, pipe};
-use std::collections::HashMap;
+use redis::pipe;
+use std::collections::HashSet;
 
-/// How many users, keys or events are written at once.
+/// How many users or keys are written at once.
 const CHUNK: usize = 200;
 /// How many users are written side by side.
 const AT_ONCE: usize = 16;
-
-/// What there was of each user: their epoch, and whether they were let in.
-type Before = HashMap<UserId, (u64, bool)>;
 
 impl RedisStore {
     /// Brings back what was saved.
@@ -30,42 +27,68 @@ impl RedisStore {
         order: &Restore,
         progress: Progress<'_>,
     ) -> Result<Restored, StoreError> {
+        // Whatever of it cannot be read is refused before anything is done.
+        let (items, events) = (saved_items(source)?, source.events()?);
+        let last = source.last_number()?;
         patiently(async || self.ask_version().await).await?;
-        patiently(async || self.bring_up_to_date().await).await?;
-        patiently(async || self.refuse_followed().await).await?;
-        if !order.replaces && self.holds_something().await? {
+        let earlier = patiently(async || self.standing().await).await?.restoring;
+        self.refuse_import(order, earlier).await?;
+        self.close_to_gateways(earlier).await?;
+        let before = self.before(earlier).await?;
+        self.clear().await?;
+        patiently(async || self.give_no_number_to(last).await).await?;
+        let (mut restored, ended) = self.write_portions(source, order, &before, progress).await?;
+        for item in &items {
+            let has_ended = item.owner.is_some_and(|owner| ended.contains(&owner));
+            if item.kind == ItemKind::ApiKey && (has_ended || !order.keeps_tokens) {
+                continue;
+            }
+            patiently(async || self.keep_item(item).await).await?;
+            restored.contents.items += 1;
+        }
+        restored.contents.events = self.import_events(events, progress).await?;
+        // The indexes, too.
+        patiently(async || self.sweep_users(order.at).await).await?;
+        patiently(async || self.mark_whole().await).await?;
+        restored.contents.at = source.contents()?.at;
+        Ok(restored)
+    }
+
+    /// Refuses what would lose something that nobody has said may be lost. What an earlier attempt has
+    /// left is replaced without a word.
+    async fn refuse_import(
+        &self,
+        order: &Restore,
+        earlier: Option<Restoring>,
+    ) -> Result<(), StoreError> {
+        if order.keeps_tokens && earlier == Some(Restoring::Unknown) {
+            return Err(StoreError::Unsuitable(
+                "bringing back a backup was not done to its end, and nobody knows any more whose \
+                 tokens had ended: they cannot be kept"
+                    .to_owned(),
+            ));
+        }
+        let may_replace = order.replaces || earlier.is_some_and(Restoring::may_have_cleared);
+        if !may_replace && self.holds_something().await? {
             return Err(StoreError::Unsuitable(format!(
                 "{} holds users or tokens already; --replace puts what was saved in their place",
                 self.link.description()
             )));
         }
-        patiently(async || self.mark_restoring(true).await).await?;
-        let before = self.epochs().await?;
-        let events = merged(self.all_events().await?.into_iter().chain(source.events()?));
-        self.clear().await?;
-        let last = source.last_number()?;
-        patiently(async || self.give_no_number_to(last).await).await?;
-        let mut restored = self.write_portions(source, order, &before, progress).await?;
-        for kind in KEPT {
-            if kind == ItemKind::ApiKey && !order.keeps_tokens {
-                continue;
-            }
-            for item in source.items(kind)? {
-                patiently(async || self.keep_item(&item).await).await?;
-                restored.contents.items += 1;
-            }
+        Ok(())
+    }
+
+    /// Keeps gateways from starting, and refuses while one serves. In this order: one that starts in
+    /// between is not missed.
+    async fn close_to_gateways(&self, earlier: Option<Restoring>) -> Result<(), StoreError> {
+        if earlier.is_none() {
+            patiently(async || self.mark_begun().await).await?;
         }
-        let all = EventBounds { most: i64::MAX.unsigned_abs(), since: Timestamp::from_micros(0) };
-        for chunk in events.chunks(CHUNK) {
-            patiently(async || self.add_events(chunk, all).await).await?;
-            restored.contents.events += u64::try_from(chunk.len()).unwrap_or(0);
-            progress("events", restored.contents.events);
+        let refusal = patiently(async || self.refuse_followed().await).await;
+        if refusal.is_err() && earlier.is_none() {
+            patiently(async || self.unmark_begun().await).await?;
         }
-        // The indexes, too.
-        patiently(async || self.sweep_users(order.at).await).await?;
-        patiently(async || self.mark_restoring(false).await).await?;
-        restored.contents.at = source.contents()?.at;
-        Ok(restored)
+        refusal
     }
 
     /// Refuses while a gateway serves from this store: it is told of changes on a connection of its own.
@@ -73,13 +96,20 @@ impl RedisStore {
         for node in self.link.primaries().await?.nodes {
             let mut list = redis::cmd("CLIENT");
             list.arg("LIST");
-            let Ok(clients) = node.ask::<String>(&Request::Command(&list), How::default()).await
-            else {
-                tracing::warn!("Redis does not tell whether a gateway serves from it; none should");
-                continue;
+            let clients = node.ask::<String>(&Request::Command(&list), How::default()).await;
+            let clients = match clients.map_err(StoreError::from) {
+                Ok(clients) => clients,
+                // It may tell in a moment.
+                Err(error) if error.is_away() => return Err(error),
+                Err(error) => {
+                    tracing::warn!(
+                        %error,
+                        "Redis does not tell whether a gateway serves from it; none should"
+                    );
+                    continue;
+                }
             };
-            let flags = clients.split_whitespace().filter_map(|word| word.strip_prefix("flags="));
-            if flags.into_iter().any(|flags| flags.contains('t')) {
+            if clients.lines().any(|client| is_feed(client, &node)) {
                 return Err(StoreError::Unsuitable(
                     "a gateway serves from this store: stop all of them first, for it is not whole \
                      until this is done"
@@ -102,16 +132,6 @@ impl RedisStore {
         Ok(false)
     }
 
-    async fn epochs(&self) -> Result<Before, StoreError> {
-        let mut found = Before::new();
-        let ids: Vec<_> = self.all_users().await?.into_iter().collect();
-        for chunk in ids.chunks(CHUNK) {
-            let (users, _) = patiently(async || self.read_users(chunk).await).await?;
-            found.extend(users.into_iter().map(|user| (user.id, (user.epoch, user.is_active))));
-        }
-        Ok(found)
-    }
-
     /// Tokens go first: none is good without its user, whenever this is stopped.
     async fn clear(&self) -> Result<(), StoreError> {
         for pattern in keys::OF_USERS {
@@ -128,38 +148,43 @@ impl RedisStore {
         }
         let mut delete = pipe();
         let items = ItemKind::ALL.into_iter().map(keys::items);
-        let trails = Trail::ALL.into_iter().map(keys::events);
         let indexes = keys::INDEXES.into_iter().map(str::to_owned);
-        for key in items.chain(trails).chain(indexes) {
+        for key in items.chain(indexes) {
             delete.del(key).ignore();
         }
         patiently(async || self.link.ask(Request::Batch(&delete)).await).await
     }
 
-    /// Nobody else gives numbers meanwhile.
+    /// Sees to it that no number up to this one is given to another user.
     pub(super) async fn give_no_number_to(&self, last: u64) -> Result<(), StoreError> {
-        let given: Option<u64> =
-            self.link.ask(Request::Command(&Cmd::get(keys::NEXT_USER))).await?;
-        let last = last.max(given.unwrap_or(0));
-        self.link.ask(Request::Command(&Cmd::set(keys::NEXT_USER, last))).await
+        let mut raise = self.scripts.raise.key(keys::NEXT_USER);
+        raise.arg(last);
+        self.link.ask(Request::Script(&raise)).await
     }
 
+    /// Says who has ended all their tokens since, too.
     async fn write_portions(
         &self,
         source: &Archive,
         order: &Restore,
         before: &Before,
         progress: Progress<'_>,
-    ) -> Result<Restored, StoreError> {
-        let (mut after, mut restored) = (None, Restored::default());
+    ) -> Result<(Restored, HashSet<UserId>), StoreError> {
+        let (mut after, mut restored, mut ended) = (None, Restored::default(), HashSet::new());
         loop {
             let portions = source.portions(after, CHUNK)?;
-            let Some(last) = portions.last() else { return Ok(restored) };
+            let Some(last) = portions.last() else { return Ok((restored, ended)) };
             after = Some(last.as_ref().map_or_else(|id| *id, |portion| portion.user.id));
             let mut known = Vec::with_capacity(CHUNK);
             for portion in portions {
                 match portion {
-                    Ok(portion) => known.push(as_now(portion, order.keeps_tokens, before)),
+                    Ok(portion) => {
+                        let (id, saved) = (portion.user.id, portion.user.epoch);
+                        if before.get(&id).is_some_and(|(epoch, _)| *epoch > saved) {
+                            ended.insert(id);
+                        }
+                        known.push(as_now(portion, order.keeps_tokens, before));
+                    }
                     Err(user) => tracing::warn!(%user, "a user who cannot be read is left out"),
                 }
             }
@@ -207,6 +232,32 @@ impl RedisStore {
         }
         Ok(written)
     }
+}
+
+/// The items that are brought back. One that was lost on the way would let in whoever it keeps out.
+fn saved_items(source: &Archive) -> Result<Vec<Item>, StoreError> {
+    let mut all = Vec::new();
+    for kind in KEPT {
+        all.extend(source.items(kind)?);
+    }
+    Ok(all)
+}
+
+/// Whether a client, in a line of `CLIENT LIST`, is a gateway that is told of changes in this database.
+/// One that may not say its name, or is of an older version, has none; others have names of their own.
+fn is_feed(client: &str, node: &Node) -> bool {
+    let field = |name: &str| {
+        let mut words = client.split(' ');
+        words.find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
+    };
+    let is_here =
+        field("db").and_then(|db| db.parse().ok()).is_none_or(|db: i64| db == node.database());
+    let flags = field("flags").unwrap_or_default();
+    let is_ours = match field("name").unwrap_or_default() {
+        "" => flags.contains('B'),
+        name => name == keys::FEED,
+    };
+    is_here && flags.contains('t') && is_ours
 }
 
 /// A user as they are to be: whoever has ended all their tokens since then has ended those that were

@@ -37,8 +37,13 @@ pub(super) const INDEXED: &str = "authgate:indexed:1";
 pub(super) const CENSUS: &str = "authgate:census";
 /// The version of all this.
 pub(super) const LAYOUT: &str = "authgate:layout";
-/// It is there while a backup is brought back.
+/// It is there while a backup is brought back, and says how far that has come.
 pub(super) const RESTORING: &str = "authgate:restoring";
+/// What there was of users before that: number to epoch and whether they were let in.
+pub(super) const RESTORING_USERS: &str = "authgate:restoring-users";
+
+/// What the connections are called on which gateways are told of changes.
+pub(super) const FEED: &str = "authgate-feed";
 
 /// The keys of all that users have, as patterns: of tokens first.
 pub(super) const OF_USERS: [&str; 7] = [
@@ -129,6 +134,11 @@ pub(super) fn events(trail: Trail) -> String {
     format!("authgate:events:{{{}}}", trail.as_str())
 }
 
+/// A trail of events that is not whole yet, as a stream. In the same slot as the trail.
+pub(super) fn events_draft(trail: Trail) -> String {
+    format!("authgate:events-draft:{{{}}}", trail.as_str())
+}
+
 /// What has changed when this key has; `None` if it is the key of no token and no user.
 pub(super) fn change(key: &str) -> Option<Change> {
     let name = |prefix| key.strip_prefix(prefix)?.strip_prefix('{')?.strip_suffix('}');
@@ -140,9 +150,10 @@ pub(super) fn change(key: &str) -> Option<Change> {
 
 /// What a key is of, as its name says; `None` if none of ours is called so.
 pub(super) fn kind(key: &str) -> Option<&'static str> {
-    const KINDS: [&str; 11] = [
+    const KINDS: [&str; 12] = [
         "counts",
         "events",
+        "events-draft",
         "familiar",
         "items",
         "limit",
@@ -157,7 +168,8 @@ pub(super) fn kind(key: &str) -> Option<&'static str> {
     let is_one =
         |kind: &&&str| rest.strip_prefix(**kind).is_some_and(|rest| rest.starts_with(":{"));
     let indexes = || INDEXES.contains(&key).then_some("index");
-    let single = || [NEXT_USER, NEXT_USER_BY, LAYOUT, RESTORING].contains(&key).then_some("mark");
+    let marks = [NEXT_USER, NEXT_USER_BY, LAYOUT, RESTORING, RESTORING_USERS];
+    let single = || marks.contains(&key).then_some("mark");
     KINDS.iter().find(is_one).copied().or_else(indexes).or_else(single)
 }
 

@@ -1,5 +1,6 @@
 //! Which version of the layout a Redis has, so that no older program misreads what a newer one wrote.
 
+use super::before::Restoring;
 use super::request::Request;
 use super::{RedisStore, keys};
 use crate::store::{Lock, StoreError};
@@ -14,6 +15,18 @@ pub(super) const LAYOUT: u32 = 2;
 
 /// After which time without a sign nobody brings it up to date any more.
 const LEFT_BEHIND: Duration = Duration::from_secs(30);
+
+/// What is wrong with a store that was not wholly brought back.
+pub(super) const NOT_WHOLE: &str =
+    "bringing back a backup has not come to its end here: run `authgate store restore` again";
+
+/// How far what is there can be used.
+pub(super) struct Standing {
+    /// Whether an older version has written it.
+    pub(super) is_older: bool,
+    /// How far bringing back a backup has come that has not come to its end.
+    pub(super) restoring: Option<Restoring>,
+}
 
 /// Whether what Redis holds is known to be of the newest layout.
 #[derive(Default)]
@@ -34,19 +47,24 @@ impl RedisStore {
     /// Refuses a layout of a newer version, and a store that was being brought back from a backup and is
     /// not whole.
     pub(super) async fn check_layout(&self) -> Result<(), StoreError> {
+        match self.standing().await?.restoring {
+            Some(_) => Err(StoreError::Unsuitable(NOT_WHOLE.to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    /// How far what is there can be used. Changes nothing; refuses a layout of a newer version.
+    pub(super) async fn standing(&self) -> Result<Standing, StoreError> {
         let mut look = pipe();
-        look.get(keys::LAYOUT).exists(keys::RESTORING);
-        let (found, is_restoring): (Option<u32>, bool) =
+        look.get(keys::LAYOUT).exists(keys::NEXT_USER).get(keys::RESTORING);
+        let (found, holds_users, mark): (Option<u32>, bool, Option<Vec<u8>>) =
             self.link.ask(Request::Batch(&look)).await?;
         refuse_newer(found)?;
-        if is_restoring {
-            return Err(StoreError::Unsuitable(
-                "bringing back a backup has not come to its end here: run `authgate store restore` \
-                 again"
-                    .to_owned(),
-            ));
-        }
-        Ok(())
+        Ok(Standing {
+            // Before the second version there was no mark.
+            is_older: found != Some(LAYOUT) && holds_users,
+            restoring: mark.as_deref().map(Restoring::read),
+        })
     }
 
     /// Brings a layout of an older version up to date, unless another does that at this moment, which
@@ -93,18 +111,6 @@ impl RedisStore {
         };
         self.drop_lock(&lock).await?;
         marked
-    }
-
-    /// Says that what is there is not whole, until it is.
-    pub(super) async fn mark_restoring(&self, is_so: bool) -> Result<(), StoreError> {
-        let mut mark = pipe();
-        if is_so {
-            mark.set(keys::RESTORING, 1).ignore();
-        } else {
-            mark.set(keys::LAYOUT, LAYOUT).ignore();
-            mark.del(keys::RESTORING).ignore();
-        }
-        self.link.ask(Request::Batch(&mark)).await
     }
 }
 

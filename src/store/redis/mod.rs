@@ -5,6 +5,7 @@
 //! two of them leaves what nobody can reach, and [`Store::sweep`] picks that up.
 
 mod address;
+mod before;
 mod cluster;
 mod connecting;
 mod connection;
@@ -17,7 +18,9 @@ mod find_order;
 mod find_prefix;
 mod find_tokens;
 mod find_users;
+mod identity;
 mod import;
+mod import_events;
 mod index_entries;
 mod indexes;
 mod inspect;
@@ -45,6 +48,7 @@ mod sweep;
 mod tokens;
 mod users;
 mod verify;
+mod verify_items;
 mod verify_tokens;
 mod walk;
 
@@ -381,6 +385,10 @@ impl Store for RedisStore {
 
     async fn make_newest(&self) -> Result<(), StoreError> {
         self.bring_up_to_date().await
+    }
+
+    async fn refuse_half(&self) -> Result<(), StoreError> {
+        self.check_layout().await
     }
 
     async fn inspect(&self) -> Result<Inspection, StoreError> {

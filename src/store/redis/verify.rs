@@ -2,24 +2,38 @@
 //! more a moment later: what is on its way is not wrong.
 
 use super::index_entries::Entries;
+use super::layout::NOT_WHOLE;
 use super::patience::patiently;
 use super::request::Request;
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
 use crate::model::user::{User, UserId, Username};
 use crate::store::whole::{Finding, Mend, Progress};
-use crate::store::{Change, ItemKind, StoreError};
+use crate::store::{Change, StoreError};
 use redis::{Cmd, pipe};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How long what is on its way may take.
 const PAUSE: Duration = Duration::from_secs(1);
+/// What is wrong with what an older version has written; the rest is not looked at then.
+const OLDER: &str = "what is there has the layout of an older version, whose tokens are written anew \
+     when it is brought up to date: stop all older gateways first";
 /// How many users are looked at in one go.
 const COUNT: usize = 500;
 
 /// What was found wrong, with how to mend it where that is not the sweep's.
-pub(super) type Found = BTreeMap<Finding, Option<Cmd>>;
+pub(super) type Found = BTreeMap<Finding, Option<Cure>>;
+
+/// What mends something. It was seen a moment ago: where that may have changed, it is looked at again in
+/// the same step.
+pub(super) enum Cure {
+    Command(Cmd),
+    /// A name goes, if it still belongs to that user.
+    FreeName(String, UserId),
+    /// Numbers up to this one are given to nobody.
+    RaiseCount(u64),
+}
 
 /// The keys of a page, by what they are of.
 #[derive(Default)]
@@ -40,16 +54,27 @@ impl RedisStore {
         progress: Progress<'_>,
     ) -> Result<Vec<Finding>, StoreError> {
         patiently(async || self.ask_version().await).await?;
-        patiently(async || self.bring_up_to_date().await).await?;
+        let standing = patiently(async || self.standing().await).await?;
+        // Of what is half there nothing is let go of: it is brought back once more.
+        let mends = mends && standing.restoring.is_none();
+        if standing.is_older && standing.restoring.is_none() {
+            if !mends {
+                return Ok(vec![Finding::mendable(OLDER)]);
+            }
+            patiently(async || self.bring_up_to_date().await).await?;
+        }
         let mut found = self.look_through(now, progress).await?;
         if !found.is_empty() {
             found = self.look_again(found, now, progress).await?;
         }
+        if standing.restoring.is_some() {
+            found.insert(Finding::serious(NOT_WHOLE), None);
+        }
         if !mends || found.keys().all(|finding| finding.mend == Mend::No) {
             return Ok(found.into_keys().collect());
         }
-        for command in found.values().flatten() {
-            patiently(async || self.link.ask::<()>(Request::Command(command)).await).await?;
+        for cure in found.values().flatten() {
+            patiently(async || self.mend(cure).await).await?;
         }
         patiently(async || self.sweep_users(now).await).await?;
         let left = self.look_through(now, progress).await?;
@@ -58,6 +83,18 @@ impl RedisStore {
             if is_left { finding } else { Finding { mend: Mend::Done, ..finding } }
         };
         Ok(found.into_keys().map(mark).collect())
+    }
+
+    async fn mend(&self, cure: &Cure) -> Result<(), StoreError> {
+        match cure {
+            Cure::Command(command) => self.link.ask(Request::Command(command)).await,
+            Cure::FreeName(key, owner) => {
+                let mut free = self.scripts.drop_name.key(key);
+                free.arg(owner.0);
+                self.link.ask(Request::Script(&free)).await
+            }
+            Cure::RaiseCount(last) => self.give_no_number_to(*last).await,
+        }
     }
 
     async fn look_again(
@@ -151,7 +188,7 @@ impl RedisStore {
         for (user, _) in users.iter().zip(scores).filter(|(_, score)| score.is_none()) {
             let words = format!("user {} is not among the users", user.id);
             let add = Cmd::zadd(keys::USERS, user.id.0, user.id.0);
-            found.insert(Finding::mendable(words), Some(add));
+            found.insert(Finding::mendable(words), Some(Cure::Command(add)));
         }
         let ids: Vec<_> = users.iter().map(|user| user.id).collect();
         let entries: Vec<Entries> = self.present_entries(&ids).await?;
@@ -188,47 +225,11 @@ impl RedisStore {
             if !is_so {
                 let words =
                     format!("the name {name} is of user {owner}, who is not there or has another");
-                let free = Cmd::del(key.as_str());
+                let free = Cure::FreeName(key.clone(), owner);
                 found.insert(Finding::mendable(words), Some(free));
             }
         }
         Ok(())
-    }
-
-    async fn look_at_items(&self, found: &mut Found) -> Result<(), StoreError> {
-        for kind in ItemKind::ALL {
-            let all = Cmd::hgetall(keys::items(kind));
-            let items = self.each_readable::<BTreeMap<Vec<u8>, Vec<u8>>>(&[all]).await?;
-            let Some(Some(items)) = items.into_iter().next() else {
-                let words =
-                    format!("what should be items of kind {} is something else", kind.as_str());
-                found.insert(Finding::serious(words), None);
-                continue;
-            };
-            for (key, text) in items {
-                let read = super::items::read_raw(kind, &key, &text);
-                let shown: String = hex::encode(&key).chars().take(16).collect();
-                let Some(item) = read else {
-                    let words =
-                        format!("an item of kind {} cannot be read: {shown}…", kind.as_str());
-                    found.insert(Finding::serious(words), None);
-                    continue;
-                };
-                let Some(owner) = item.owner else { continue };
-                if !self.is_there(owner).await? {
-                    let kind = kind.as_str();
-                    let words = format!(
-                        "an item of kind {kind} is of user {owner}, who is not there: {shown}…"
-                    );
-                    found.insert(Finding::mendable(words), None);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) async fn is_there(&self, id: UserId) -> Result<bool, StoreError> {
-        self.link.ask(Request::Command(&Cmd::exists(keys::user(id)))).await
     }
 
     async fn look_at_whole(&self, last: u64, found: &mut Found) -> Result<(), StoreError> {
@@ -237,7 +238,7 @@ impl RedisStore {
         if given.unwrap_or(0) < last {
             let words =
                 format!("the next user would get a number up to {last}, which is given already");
-            found.insert(Finding::mendable(words), Some(Cmd::set(keys::NEXT_USER, last)));
+            found.insert(Finding::mendable(words), Some(Cure::RaiseCount(last)));
         }
         let mut after = None;
         loop {

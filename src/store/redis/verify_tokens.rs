@@ -3,7 +3,7 @@
 
 use super::record::{self, Entry, Fields};
 use super::request::Request;
-use super::verify::Found;
+use super::verify::{Cure, Found};
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
 use crate::model::token::{TokenKey, TokenRecord};
@@ -44,7 +44,7 @@ impl RedisStore {
         for token in records {
             let key = token.digest.key();
             let (user, words) = (token.user, format!("token {}", head(&key)));
-            let delete = || Some(Cmd::del(keys::token(&key)));
+            let delete = || Some(Cure::Command(Cmd::del(keys::token(&key))));
             match epochs.get(&user).copied().flatten() {
                 None => {
                     let words = format!("{words} is of user {user}, who is not there");
@@ -88,18 +88,18 @@ impl RedisStore {
             // -2 is one that has gone meanwhile.
             if listed.is_none() && left != -2 {
                 let words = format!("token {name} is not on the list of user {}", token.user);
-                found.insert(Finding::mendable(words), Some(Cmd::del(&key)));
+                found.insert(Finding::mendable(words), Some(Cure::Command(Cmd::del(&key))));
             }
             match token.expires {
                 Some(end) if left == -1 => {
                     let mut forget = redis::cmd("PEXPIREAT");
                     forget.arg(&key).arg(record::forget_at(end));
                     let words = format!("token {name} has an end, and Redis would keep it");
-                    found.insert(Finding::mendable(words), Some(forget));
+                    found.insert(Finding::mendable(words), Some(Cure::Command(forget)));
                 }
                 None if left >= 0 => {
                     let words = format!("token {name} has no end, and Redis will let go of it");
-                    found.insert(Finding::mendable(words), Some(Cmd::persist(&key)));
+                    found.insert(Finding::mendable(words), Some(Cure::Command(Cmd::persist(&key))));
                 }
                 _ => {}
             }
@@ -118,7 +118,7 @@ impl RedisStore {
             let Some(epoch) = epochs.get(user).copied().flatten() else {
                 let words = format!("there are tokens of user {user}, who is not there");
                 let delete = Cmd::del(&[keys::user_tokens(*user), keys::token_notes(*user)]);
-                found.insert(Finding::mendable(words), Some(delete));
+                found.insert(Finding::mendable(words), Some(Cure::Command(delete)));
                 continue;
             };
             let entries = match self.entries(*user, &format!("({}", now.micros())).await {

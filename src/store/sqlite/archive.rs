@@ -150,10 +150,12 @@ impl Archive {
         Ok(Ok(Portion { familiar, tokens, user }))
     }
 
-    /// The items of a kind.
+    /// The items of a kind. Refused if one cannot be read: a second factor that is lost on the way makes
+    /// a password alone enough.
     pub(in crate::store) fn items(&self, kind: ItemKind) -> Result<Vec<Item>, StoreError> {
         let found = items::list(&self.db, kind, Timestamp::from_micros(0))?;
-        Ok(found.into_iter().filter_map(Result::ok).collect())
+        let unreadable = |key: Vec<u8>| StoreError::unreadable_item(kind, &key);
+        found.into_iter().map(|item| item.map_err(unreadable)).collect()
     }
 
     /// All events, in their order.

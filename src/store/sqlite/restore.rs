@@ -48,6 +48,13 @@ pub(in crate::store) fn restore(
     })
 }
 
+/// Whether two paths lead to the same file.
+pub(in crate::store) fn same_file(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |path: &Path| std::fs::metadata(path).map(|it| (it.dev(), it.ino())).ok();
+    identity(one).is_some() && identity(one) == identity(other)
+}
+
 fn holds_something(db: &Connection) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM users)
                    OR EXISTS (SELECT 1 FROM items WHERE kind IN ('api_key', 'network', 'totp'))";
@@ -117,6 +124,7 @@ fn put_tokens(db: &Connection) -> Result<(), StoreError> {
 }
 
 fn put_items(db: &Connection, keeps_keys: bool) -> Result<(), StoreError> {
+    // An API key ends with all tokens of its owner.
     // Who is signed in at the console is not any more, and no code makes an operator.
     db.execute_batch(
         "DELETE FROM main.items WHERE kind IN ('api_key', 'network', 'session', 'setup', 'totp');
@@ -125,7 +133,10 @@ fn put_items(db: &Connection, keeps_keys: bool) -> Result<(), StoreError> {
     )?;
     let sql = "INSERT INTO main.items (kind, key, owner, value, expires)
                SELECT kind, key, owner, value, expires FROM saved.items
-               WHERE kind IN ('network', 'totp') OR (kind = 'api_key' AND ?1)";
+               WHERE kind IN ('network', 'totp')
+                  OR (kind = 'api_key' AND ?1
+                      AND NOT EXISTS (SELECT 1 FROM before JOIN saved.users AS old USING (id)
+                                      WHERE id = owner AND before.epoch > old.epoch))";
     rows::execute(db, sql, [keeps_keys]).map(drop)
 }
 

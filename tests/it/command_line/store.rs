@@ -2,7 +2,9 @@
 
 mod backup;
 mod copy;
+mod half;
 mod load;
+mod passed_over;
 mod restore;
 mod verify;
 
@@ -28,6 +30,10 @@ fn stores() -> [(String, Option<RedisServer>); 2] {
 
 fn back_up(gateway: &Gateway, to: &std::path::Path) -> Outcome {
     gateway.run(&["store", "backup", to.to_str().unwrap()])
+}
+
+fn restore(gateway: &Gateway, file: &std::path::Path, flags: &[&str]) -> Outcome {
+    gateway.run(&[&["store", "restore", file.to_str().unwrap()], flags].concat())
 }
 
 /// One number out of a file of SQLite.

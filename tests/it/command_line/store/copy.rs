@@ -62,3 +62,22 @@ fn a_cluster_is_saved_gone_through_and_brought_back() {
     gateway.run(&["store", "verify"]).done();
     assert_eq!(gateway.try_login("eve").status, 400);
 }
+
+#[test]
+fn a_store_is_not_copied_to_itself() {
+    for (settings, redis) in stores() {
+        let (mut gateway, _) = gateway(&settings);
+        let token = gateway.register("ada");
+        gateway.kill();
+        // By another name.
+        let itself = match &redis {
+            Some(redis) => redis.url().replace("127.0.0.1", "localhost"),
+            None => format!("sqlite:{}/./authgate.db", gateway.folder().display()),
+        };
+        let said = gateway.run(&["store", "copy", &itself, "--replace", "--yes"]);
+        assert_eq!(said.code, Some(1), "{said:?}");
+        assert!(said.stderr.contains("a store cannot be copied to itself"), "{said:?}");
+        gateway.restart();
+        assert_eq!(gateway.status_of(&token), 502);
+    }
+}

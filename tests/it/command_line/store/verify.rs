@@ -236,3 +236,33 @@ fn what_the_program_cannot_read_is_told_and_hides_nothing() {
         assert!(said.stdout.contains(words), "{words}: {}", said.stdout);
     }
 }
+
+#[test]
+fn a_look_at_an_older_layout_leaves_it_to_the_gateways_that_use_it() {
+    let redis = RedisServer::start();
+    let (mut gateway, file) = gateway(&redis.settings());
+    gateway.register("ada");
+    back_up(&gateway, &file).done();
+    gateway.kill();
+    redis.ask::<u64>(&["DEL", "authgate:layout"]);
+    let said = gateway.run(&["store", "verify"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.stdout.contains("can be mended: what is there has the layout of an older"));
+    let path = file.to_str().unwrap();
+    let said = gateway.run(&["store", "restore", path]);
+    assert!(said.stderr.contains("already; --replace"), "{said:?}");
+    assert_eq!(redis.ask::<u64>(&["EXISTS", "authgate:layout"]), 0);
+    gateway.run(&["store", "verify", "--repair"]).done();
+    assert_eq!(redis.ask::<u64>(&["GET", "authgate:layout"]), 2);
+}
+
+#[test]
+fn either_a_file_or_a_store_is_gone_through() {
+    let (gateway, file) = gateway("");
+    gateway.register("ada");
+    back_up(&gateway, &file).done();
+    let said =
+        gateway.run(&["store", "verify", file.to_str().unwrap(), "--store", "redis://localhost"]);
+    assert_eq!(said.code, Some(2), "{said:?}");
+    assert!(said.stderr.contains("cannot be used with"), "{said:?}");
+}
