@@ -56,13 +56,13 @@ impl RedisStore {
     /// How far what is there can be used. Changes nothing; refuses a layout of a newer version.
     pub(super) async fn standing(&self) -> Result<Standing, StoreError> {
         let mut look = pipe();
-        look.get(keys::LAYOUT).exists(keys::NEXT_USER).get(keys::RESTORING);
-        let (found, holds_users, mark): (Option<u32>, bool, Option<Vec<u8>>) =
+        look.get(keys::LAYOUT).exists(keys::NEXT_USER).exists(keys::USERS).get(keys::RESTORING);
+        let (found, has_count, has_users, mark): (Option<u32>, bool, bool, Option<Vec<u8>>) =
             self.link.ask(Request::Batch(&look)).await?;
         refuse_newer(found)?;
         Ok(Standing {
             // Before the second version there was no mark.
-            is_older: found != Some(LAYOUT) && holds_users,
+            is_older: found != Some(LAYOUT) && (has_count || has_users),
             restoring: mark.as_deref().map(Restoring::read),
         })
     }
