@@ -160,14 +160,14 @@ fn refuse_foreign(path: &Path) -> Result<(), Trouble> {
         _ => {}
     }
     let db = open_unlocked(path)?;
+    // A process that was killed while it moved the log into the file has left that shorter than it
+    // says, and all that is missing in the log, which only an ordinary connection reads.
+    db.pragma_update(None, "writable_schema", true)?;
     if make::has_journal(path) {
         // Half changed, and only its first bytes can be read until that is taken back.
         let found: i32 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
         return if found == APPLICATION { Ok(()) } else { Err(Trouble::Foreign) };
     }
-    // A process that was killed while it moved the log into the file has left that shorter than it
-    // says, and all that is missing in the log, which only an ordinary connection reads.
-    db.pragma_update(None, "writable_schema", true)?;
     installed(&db).map(drop)
 }
 
