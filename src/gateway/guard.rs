@@ -239,12 +239,11 @@ impl<A: HttpServerApp + Send + Sync + 'static> Guarded<A> {
             _ = idle_ends.wait_for(|ends| *ends) => return None,
         };
         let mut session = ServerSession::new_http1(stream);
-        match kept {
-            Some(kept) => kept.apply_to_session(&mut session),
-            None => {
-                session.set_keepalive(Some(self.guard.patience().idle.as_secs().max(1)));
-                session.set_keepalive_reuses_remaining(self.options.keepalive_request_limit);
-            }
+        if let Some(kept) = kept {
+            kept.apply_to_session(&mut session);
+        } else {
+            session.set_keepalive(Some(self.guard.patience().idle.as_secs().max(1)));
+            session.set_keepalive_reuses_remaining(self.options.keepalive_request_limit);
         }
         let served = self.app.process_new_http(session, shutdown);
         WATCHED.scope(Arc::clone(&self.watched), served).await

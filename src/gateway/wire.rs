@@ -145,10 +145,10 @@ impl Peek for Wire {
     /// 3.4): an HTTP/1 client may send less than a whole one, and waits then. Without room, waits
     /// until there is something to read.
     async fn try_peek(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
+        const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
         if buffer.is_empty() && self.ahead.is_empty() {
             self.stream.get_ref().readable().await?;
         }
-        const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
         while self.ahead.len() < buffer.len() && PREFACE.starts_with(&self.ahead) {
             let wanted = buffer.len() - self.ahead.len();
             let mut arrived = [0; PREFACE.len()];

@@ -7,7 +7,7 @@
 use super::redis::RedisStore;
 use super::sqlite::archive::Archive;
 use super::sqlite::draft::Draft;
-use super::sqlite::{restore, stats, verify};
+use super::sqlite::{make, restore, stats, verify};
 use super::{Settings, StoreError};
 use crate::clock::Timestamp;
 use crate::model::event::Event;
@@ -104,7 +104,7 @@ impl Whole {
     pub async fn is_same(&self, other: &Self) -> Result<bool, StoreError> {
         match (self, other) {
             (Self::Redis(one), Self::Redis(other)) => one.is_same(other).await,
-            (Self::Sqlite(one), Self::Sqlite(other)) => Ok(restore::same_file(one, other)),
+            (Self::Sqlite(one), Self::Sqlite(other)) => Ok(make::same_file(one, other)),
             (Self::Redis(_), Self::Sqlite(_)) | (Self::Sqlite(_), Self::Redis(_)) => Ok(false),
         }
     }

@@ -51,7 +51,7 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
 }
 
 /// Whether two paths lead to the same file.
-pub(super) fn same_file(one: &Path, other: &Path) -> bool {
+pub(in crate::store) fn same_file(one: &Path, other: &Path) -> bool {
     let identity = |path: &Path| fs::metadata(path).map(|it| (it.dev(), it.ino())).ok();
     identity(one).is_some() && identity(one) == identity(other)
 }

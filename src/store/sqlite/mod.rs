@@ -19,7 +19,7 @@ mod items;
 mod limits;
 mod locks;
 mod log;
-mod make;
+pub(in crate::store) mod make;
 mod queue;
 mod readers;
 pub(in crate::store) mod restore;

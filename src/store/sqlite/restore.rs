@@ -48,13 +48,6 @@ pub(in crate::store) fn restore(
     })
 }
 
-/// Whether two paths lead to the same file.
-pub(in crate::store) fn same_file(one: &Path, other: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let identity = |path: &Path| std::fs::metadata(path).map(|it| (it.dev(), it.ino())).ok();
-    identity(one).is_some() && identity(one) == identity(other)
-}
-
 fn holds_something(db: &Connection) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM users)
                    OR EXISTS (SELECT 1 FROM items WHERE kind IN ('api_key', 'network', 'totp'))";
