@@ -221,8 +221,8 @@ impl<A: HttpServerApp + Send + Sync + 'static> Guarded<A> {
         }
     }
 
-    /// Until a request arrives there is no session, and nobody to serve it: they are most of what a
-    /// connection takes.
+    /// Until the first request arrives there is no session, and nobody to serve it: they are most of
+    /// what a connection takes. Later, what arrived along with the request before may be in what was kept.
     async fn serve_next(
         &self,
         mut stream: IoStream,
@@ -231,13 +231,15 @@ impl<A: HttpServerApp + Send + Sync + 'static> Guarded<A> {
     ) -> Option<ReusedHttpStream> {
         self.has_asked.store(true, Ordering::Relaxed);
         self.watched.expect_head(self.guard.patience());
-        let mut idle_ends = self.guard.idle_ends.subscribe();
-        tokio::select! {
-            // What has arrived is answered.
-            biased;
-            arrived = stream.try_peek(&mut []) => arrived.ok()?,
-            _ = idle_ends.wait_for(|ends| *ends) => return None,
-        };
+        if kept.is_none() {
+            let mut idle_ends = self.guard.idle_ends.subscribe();
+            tokio::select! {
+                // What has arrived is answered.
+                biased;
+                arrived = stream.try_peek(&mut []) => arrived.ok()?,
+                _ = idle_ends.wait_for(|ends| *ends) => return None,
+            };
+        }
         let mut session = ServerSession::new_http1(stream);
         if let Some(kept) = kept {
             kept.apply_to_session(&mut session);

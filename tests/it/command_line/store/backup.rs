@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::harness::command::{AUTHGATE, run};
+use crate::harness::eventually;
 use crate::harness::http::Request;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -16,6 +17,10 @@ fn a_backup_has_all_that_was_answered_before_and_is_a_store() {
         gateway.run(&["key", "create", "ada", "test", "--all-rights"]).done();
         gateway.run(&["limits", "allow", "192.0.2.0/24"]).done();
         gateway.login("bob");
+        // Events come a moment after what they tell of.
+        eventually("the login among the events", || {
+            gateway.run(&["events"]).done().says("login_succeeded").then_some(())
+        });
         let said = back_up(&gateway, &file).done();
         assert!(said.stdout.contains("2 users, 2 tokens, 2 items"), "{said:?}");
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);

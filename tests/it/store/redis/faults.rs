@@ -215,6 +215,7 @@ async fn a_spoilt_token_is_corrupt() {
 async fn a_full_server_takes_no_writes_but_answers() {
     let server = RedisServer::start();
     let store = open(&server);
+    store.make_newest().await.unwrap();
     let user = add_user(&store, "alice").await;
     store.issue_token(new_token(&user, "t")).await.unwrap();
     redis::cmd("CONFIG")
