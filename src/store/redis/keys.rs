@@ -173,19 +173,14 @@ pub(super) fn kind(key: &str) -> Option<&'static str> {
     KINDS.iter().find(is_one).copied().or_else(indexes).or_else(single)
 }
 
-/// What stands in braces at the end of a key.
-fn braced(key: &str) -> Option<&str> {
+/// What stands in braces at the end of a key, such as the name whose key it is.
+pub(super) fn braced(key: &str) -> Option<&str> {
     key.strip_suffix('}')?.split_once(":{").map(|(_, name)| name)
 }
 
 /// Whose key it is, of those that end with a user's number.
 pub(super) fn numbered(key: &str) -> Option<UserId> {
     braced(key)?.parse().ok().map(UserId)
-}
-
-/// The name whose key it is.
-pub(super) fn named(key: &str) -> Option<&str> {
-    braced(key)
 }
 
 /// What stands for a token in other keys and values: 43 characters of Base64.

@@ -16,7 +16,7 @@ const CHUNK: usize = 100;
 /// How many users are swept at once: most of the time goes to the way to Redis and back.
 const AT_ONCE: usize = 8;
 /// How long a token may be on a list before it must have a key: it is being written.
-const GRACE: Duration = Duration::from_mins(1);
+pub(super) const GRACE: Duration = Duration::from_mins(1);
 
 /// Whether there is a user, their epoch and whether they are active, and the tokens on their list:
 /// those past their end, and the others.

@@ -210,7 +210,7 @@ impl RedisStore {
         let reads: Vec<_> = names.iter().map(|key| Cmd::get(key.as_str())).collect();
         let owners: Vec<Option<Option<u64>>> = self.each_readable(&reads).await?;
         for (key, owner) in names.iter().zip(owners) {
-            let name = keys::named(key).unwrap_or_default();
+            let name = keys::braced(key).unwrap_or_default();
             let Some(owner) = owner else {
                 found.insert(
                     Finding::serious(format!("the owner of the name {name} cannot be read")),

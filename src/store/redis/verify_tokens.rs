@@ -3,6 +3,7 @@
 
 use super::record::{self, Entry, Fields};
 use super::request::Request;
+use super::sweep::GRACE;
 use super::verify::{Cure, Found};
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
@@ -12,10 +13,6 @@ use crate::store::whole::Finding;
 use crate::store::{Change, StoreError};
 use redis::{Cmd, pipe};
 use std::collections::HashMap;
-use std::time::Duration;
-
-/// How long a token may be on a list before it must have a key: it is being written.
-const GRACE: Duration = Duration::from_mins(1);
 
 impl RedisStore {
     pub(super) async fn look_at_tokens(
