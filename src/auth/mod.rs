@@ -28,6 +28,7 @@ mod refresh;
 mod register;
 mod series;
 mod shelf;
+mod sweeping;
 mod tombstones;
 mod watch;
 mod whole;

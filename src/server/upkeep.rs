@@ -4,17 +4,18 @@ use crate::auth::Auth;
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// Deletes expired tokens now and then. Nothing depends on it but the size of the store, and after an
-/// update in which orders users can be found.
+/// Deletes expired tokens now and then, by turns with the other gateways of the store. Nothing depends on
+/// it but the size of the store, and after an update in which orders users can be found.
 pub(super) async fn sweep(auth: &Auth) {
-    const PAUSE: Duration = Duration::from_mins(10);
+    /// How often one asks whether it is one's turn.
+    const PAUSE: Duration = Duration::from_mins(1);
     if is_wanted(auth).await {
         tracing::info!("the store makes its indexes, as after an update");
-        sweep_once(auth).await;
+        sweep_once(auth, true).await;
     }
     loop {
         sleep(PAUSE).await;
-        sweep_once(auth).await;
+        sweep_once(auth, false).await;
     }
 }
 
@@ -30,10 +31,10 @@ async fn is_wanted(auth: &Auth) -> bool {
     }
 }
 
-async fn sweep_once(auth: &Auth) {
-    match auth.sweep().await {
-        Ok(0) => {}
-        Ok(tokens) => tracing::info!(tokens, "expired tokens deleted"),
+async fn sweep_once(auth: &Auth, is_urgent: bool) {
+    match auth.sweep_in_turn(is_urgent).await {
+        Ok(None | Some(0)) => {}
+        Ok(Some(tokens)) => tracing::info!(tokens, "expired tokens deleted"),
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "not swept");
         }

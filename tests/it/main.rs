@@ -39,6 +39,7 @@ mod policy;
 mod process;
 mod store;
 mod streaming;
+mod sweeping;
 mod systemd;
 mod throttle;
 mod upstreams;
