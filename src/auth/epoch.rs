@@ -69,7 +69,7 @@ impl Auth {
             (Some(_), found) => {
                 self.epoch_has_changed();
                 let is_closed = found.as_ref().is_some_and(|found| found.is_closed);
-                if is_closed || self.store.has_operator(None).await? {
+                if is_closed || self.has_operator(None).await? {
                     self.epoch.adopt(found.map(|found| found.id));
                 } else {
                     self.leave_mark(item, true).await?;

@@ -3,9 +3,10 @@
 use super::issue::random_bytes;
 use super::{Auth, ManageError};
 use crate::model::event::Actor;
-use crate::model::user::{User, UserChange};
+use crate::model::user::{User, UserChange, UserId};
 use crate::store::{Lock, Spared, StoreError};
 use std::time::{Duration, Instant};
+use tokio::time::timeout;
 
 /// What the lock is called.
 const NAME: &str = "operators";
@@ -15,6 +16,8 @@ const LASTS: Duration = Duration::from_secs(30);
 const USABLE: Duration = Duration::from_secs(15);
 /// How long one waits for another to be done.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long whoever waits has all users looked at for an operator.
+pub(super) const LOOK_FOR: Duration = Duration::from_secs(5);
 /// How soon one looks again.
 const GLANCE: Duration = Duration::from_millis(20);
 
@@ -101,7 +104,7 @@ impl Auth {
         by: &Actor,
     ) -> Result<(User, usize), ManageError> {
         let now = self.store.user(user.id).await?.ok_or_else(|| gone(user))?;
-        if is_operator(&now) && !self.store.has_operator(Some(user.id)).await? {
+        if is_operator(&now) && !self.has_operator(Some(user.id)).await? {
             return Err(ManageError::LastOperator(user.username.to_string()));
         }
         // Keys end first: none is good again when the change is taken back. Those of a deleted user go
@@ -129,6 +132,14 @@ impl Auth {
                 .then_some(now),
         };
         Ok((parted.ok_or_else(|| gone(user))?, ended))
+    }
+
+    /// Whether somebody could sign in at the console, beside one user perhaps. An error if that cannot be
+    /// told while somebody waits.
+    pub(super) async fn has_operator(&self, beside: Option<UserId>) -> Result<bool, StoreError> {
+        let found = timeout(LOOK_FOR, self.store.has_operator(beside)).await;
+        let late = |_| Err(StoreError::unavailable("to look at all users takes too long"));
+        found.unwrap_or_else(late)
     }
 
     /// Waits until nobody else changes who is an operator.

@@ -68,6 +68,9 @@ pub struct Wire {
     ahead: Vec<u8>,
     arrivals: Arc<Arrivals>,
     digest: Arc<SocketDigest>,
+    /// Whether the last read took all that there was room for, so that the runtime takes it for granted
+    /// that there is more.
+    may_have_more: bool,
     stream: BufWriter<TcpStream>,
 }
 
@@ -81,7 +84,8 @@ impl Wire {
         // It is new, so it has none yet.
         let _ = digest.peer_addr.set(Some(PingoraAddress::Inet(client)));
         let stream = BufWriter::with_capacity(Self::WRITE_BUFFER, stream);
-        Self { ahead: Vec::new(), arrivals, digest: Arc::new(digest), stream }
+        let digest = Arc::new(digest);
+        Self { ahead: Vec::new(), arrivals, digest, may_have_more: false, stream }
     }
 
     fn pinned(self: Pin<&mut Self>) -> Pin<&mut BufWriter<TcpStream>> {
@@ -105,6 +109,7 @@ impl AsyncRead for Wire {
         let filled = buffer.filled().len();
         ready!(Pin::new(self.stream.get_mut()).poll_read(context, buffer))?;
         let read = buffer.filled().len() - filled;
+        self.may_have_more = buffer.remaining() == 0;
         Poll::Ready(if read > 0 { self.arrivals.note(read) } else { Ok(()) })
     }
 }
@@ -147,7 +152,12 @@ impl Peek for Wire {
     async fn try_peek(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
         const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
         if buffer.is_empty() && self.ahead.is_empty() {
-            self.stream.get_ref().readable().await?;
+            let socket = self.stream.get_ref();
+            if self.may_have_more {
+                socket.peek(&mut [0]).await?;
+            } else {
+                socket.readable().await?;
+            }
         }
         while self.ahead.len() < buffer.len() && PREFACE.starts_with(&self.ahead) {
             let wanted = buffer.len() - self.ahead.len();

@@ -1,6 +1,7 @@
 //! The first operator, made by whoever has the link that the gateway's log shows.
 
 use super::super::issue::random_bytes;
+use super::super::operators::LOOK_FOR;
 use super::super::register::{NewRights, RegisterError, Registration};
 use super::super::{Auth, AuthError, Lane, ManageError};
 use super::session::{SessionId, SessionSettings, Visitor};
@@ -38,7 +39,17 @@ impl Auth {
     /// A code by which the first operator can be made, if there is none. It is the only way to it, and
     /// each start of a gateway makes one of its own.
     pub async fn offer_setup(&self) -> Result<Option<SetupCode>, AuthError> {
+        let begun = self.clock.instant();
+        // Nobody waits for it.
         if self.store.has_operator(None).await? {
+            return Ok(None);
+        }
+        if self.clock.instant().saturating_duration_since(begun) > LOOK_FOR / 2 {
+            // Whoever opens a link waits until all users are looked at again.
+            tracing::error!(
+                "nobody may sign in at the console, and there are too many users for a link to it; \
+                 `authgate user create NAME --staff` makes the first operator"
+            );
             return Ok(None);
         }
         if self.is_setup_closed().await? {
@@ -64,7 +75,7 @@ impl Auth {
     pub async fn setup_is_open(&self, code: &SetupCode) -> Result<bool, AuthError> {
         Ok(self.is_offered(code).await?
             && !self.is_setup_closed().await?
-            && !self.store.has_operator(None).await?)
+            && !self.has_operator(None).await?)
     }
 
     async fn is_offered(&self, code: &SetupCode) -> Result<bool, AuthError> {

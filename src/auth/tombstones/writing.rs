@@ -136,7 +136,7 @@ impl Auth {
     /// others have been taken away meanwhile.
     async fn delete_again(&self, user: &User, ended: Ended) -> Result<bool, StoreError> {
         let may_go = ended.deleted == Some(user.joined)
-            && (!user.is_staff || self.store.has_operator(Some(user.id)).await?);
+            && (!user.is_staff || self.has_operator(Some(user.id)).await?);
         if !may_go {
             return Ok(false);
         }

@@ -3,7 +3,7 @@
 use super::address::{Access, Server, in_a_line};
 use super::fault::{Failure, Fault};
 use super::node::Node;
-use super::opinions::latest;
+use super::opinions::opinions;
 use super::request::{How, Request, key_of};
 use super::slots::{Slots, slot};
 use arc_swap::ArcSwapOption;
@@ -293,8 +293,13 @@ impl Cluster {
             let slots = Slots::read(&answer.0, &answer.1, server);
             slots.map_err(|fault| fault.in_place(&node.place()))
         });
-        // A primary that is cut off says so itself.
-        let best = latest(answers, usize::MAX, |slots| slots.epoch).await;
-        best.map_err(|failure| failure.unwrap_or_else(|| Fault::Silent.in_place(&self.place())))
+        // One is enough: a primary that is cut off says so itself.
+        let heard = opinions(answers, |heard| !heard.is_empty()).await;
+        let best = heard.map(|heard| heard.into_iter().max_by_key(|slots| slots.epoch));
+        match best {
+            Ok(Some(best)) => Ok(best),
+            Ok(None) | Err(None) => Err(Fault::Silent.in_place(&self.place())),
+            Err(Some(failure)) => Err(failure),
+        }
     }
 }

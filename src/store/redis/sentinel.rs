@@ -3,7 +3,7 @@
 use super::address::{Access, Server, in_a_line};
 use super::fault::{Failure, Fault};
 use super::node::Node;
-use super::opinions::latest;
+use super::opinions::opinions;
 use super::request::{How, Request};
 use redis::{FromRedisValue, pipe};
 use std::collections::HashMap;
@@ -16,11 +16,29 @@ const ASK_EVERY: Duration = Duration::from_millis(100);
 /// A primary and those who know where it is.
 pub(super) struct Sentinel {
     access: Access,
+    /// Why they did not tell where it is, when they were asked last.
+    asking: tokio::sync::Mutex<Option<(Instant, Failure)>>,
     current: Mutex<Option<Current>>,
     /// As it is written: the sentinels and the name.
     description: String,
     name: String,
     sentinels: Vec<Arc<Node>>,
+}
+
+/// What one sentinel says.
+struct Said {
+    epoch: u64,
+    /// How many others it knows.
+    others: usize,
+    server: Server,
+}
+
+/// What most of them say.
+struct Found {
+    epoch: u64,
+    /// Whether all have said so.
+    is_unanimous: bool,
+    server: Server,
 }
 
 struct Current {
@@ -43,7 +61,8 @@ impl Sentinel {
         let description = format!("{name} by sentinels {}", in_a_line(sentinels));
         let nodes = sentinels.iter().map(|server| of_sentinels.node(server).map(Arc::new));
         let sentinels = nodes.collect::<Result<_, _>>()?;
-        Ok(Self { access, current: Mutex::default(), description, name, sentinels })
+        let (asking, current) = (tokio::sync::Mutex::default(), Mutex::default());
+        Ok(Self { access, asking, current, description, name, sentinels })
     }
 
     /// What it is, for an operator.
@@ -58,23 +77,39 @@ impl Sentinel {
 
     /// The primary, as far as is known.
     pub(super) async fn primary(&self) -> Result<Arc<Node>, Failure> {
+        if let Some(node) = self.undoubted() {
+            return Ok(node);
+        }
+        // One asks for all, and what came of it holds for a while.
+        let mut failed = self.asking.lock().await;
+        if let Some(node) = self.undoubted() {
+            return Ok(node);
+        }
+        if let Some((at, failure)) = &*failed
+            && at.elapsed() < ASK_EVERY
         {
-            let current = self.current();
-            if let Some(current) = current.as_ref()
-                && (!current.is_doubted || current.asked.elapsed() < ASK_EVERY)
-            {
-                return Ok(Arc::clone(&current.node));
-            }
+            return Err(failure.clone());
         }
         let asked = Instant::now();
         let found = self.whereabouts().await;
+        *failed = found.as_ref().err().map(|failure| (Instant::now(), failure.clone()));
+        self.adopt(found?, asked)
+    }
+
+    /// The primary, unless it is doubted and it is time to ask again.
+    fn undoubted(&self) -> Option<Arc<Node>> {
+        let current = self.current();
+        let known = current.as_ref()?;
+        let holds = !known.is_doubted || known.asked.elapsed() < ASK_EVERY;
+        holds.then(|| Arc::clone(&known.node))
+    }
+
+    /// Takes what most sentinels say for the primary.
+    fn adopt(&self, found: Found, asked: Instant) -> Result<Arc<Node>, Failure> {
+        let Found { epoch, is_unanimous, server } = found;
         let mut current = self.current();
-        if let (Err(Failure { fault: Fault::Absent, .. }), Some(known)) = (&found, &*current) {
-            // Nobody is there who could have chosen another.
-            return Ok(Arc::clone(&known.node));
-        }
-        let (server, epoch) = found?;
-        if let Some(known) = current.as_mut().filter(|known| known.epoch > epoch) {
+        // If all of them say an earlier one, they have begun to count anew.
+        if let Some(known) = current.as_mut().filter(|known| known.epoch > epoch && !is_unanimous) {
             // Somebody else has heard of a later one meanwhile.
             known.asked = asked;
             return Ok(Arc::clone(&known.node));
@@ -98,24 +133,17 @@ impl Sentinel {
         }
     }
 
-    /// Whether the sentinels still name this primary; also true if none of them is there, who could
-    /// have chosen another.
+    /// Whether most sentinels still name this primary. An error if they are not heard.
     pub(super) async fn names(&self, node: &Arc<Node>) -> Result<bool, Failure> {
-        match self.whereabouts().await {
-            Ok((server, _)) => {
-                let current = self.current();
-                let is_same = |it: &Current| it.server == server && Arc::ptr_eq(&it.node, node);
-                Ok(current.as_ref().is_some_and(is_same))
-            }
-            Err(Failure { fault: Fault::Absent, .. }) => Ok(true),
-            Err(failure) => Err(failure),
-        }
+        let server = self.whereabouts().await?.server;
+        let current = self.current();
+        Ok(current.as_ref().is_some_and(|it| it.server == server && Arc::ptr_eq(&it.node, node)))
     }
 
-    /// What those sentinels say that have seen the latest change. Fails if so many are unheard that
-    /// they could have made another one. One that promotes a replica tells its place by the first
-    /// command and its epoch by the second.
-    async fn whereabouts(&self) -> Result<(Server, u64), Failure> {
+    /// What those sentinels say that have seen the latest change, of enough to know of each: those who
+    /// are not heard must be too few to have made another primary. One that promotes a replica tells its
+    /// place by the first command and its epoch by the second.
+    async fn whereabouts(&self) -> Result<Found, Failure> {
         let mut ask = pipe();
         ask.cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(&self.name);
         ask.cmd("SENTINEL").arg("MASTER").arg(&self.name);
@@ -123,16 +151,39 @@ impl Sentinel {
         let answers = self.sentinels.iter().map(|node| async move {
             let (place, about): (Option<(String, u16)>, HashMap<String, String>) =
                 node.ask_again(&Request::Batch(ask), How::default()).await?;
-            let epoch = about.get("config-epoch").and_then(|epoch| epoch.parse().ok());
-            let (Some((host, port)), Some(epoch)) = (place, epoch) else {
+            let number = |field| about.get(field).and_then(|text| text.parse::<u64>().ok());
+            let said = (place, number("config-epoch"), number("num-other-sentinels"));
+            let (Some((host, port)), Some(epoch), Some(others)) = said else {
                 let problem = "the sentinel does not say where the primary is".to_owned();
                 return Err(Fault::Corrupt(problem).in_place(&node.place()));
             };
-            Ok((Server { host, port }, epoch))
+            let others = usize::try_from(others).unwrap_or(usize::MAX);
+            Ok(Said { epoch, others, server: Server { host, port } })
         });
-        // Fewer than half of them elect nobody.
-        let latest = latest(answers, self.sentinels.len() / 2, |(_, epoch)| *epoch).await;
-        latest.map_err(|failure| failure.unwrap_or_else(|| Fault::Silent.in_place(self.place())))
+        let heard = opinions(answers, |heard| are_most(heard, self.voters(heard))).await;
+        let heard = heard.map_err(|failure| {
+            failure.unwrap_or_else(|| Fault::Unsuitable(self.too_few()).in_place(self.place()))
+        })?;
+        let is_unanimous = heard.len() == self.voters(&heard);
+        let latest = heard.into_iter().max_by_key(|said| said.epoch);
+        let Said { epoch, server, .. } =
+            latest.ok_or_else(|| Fault::Silent.in_place(self.place()))?;
+        Ok(Found { epoch, is_unanimous, server })
+    }
+
+    /// How many sentinels there are, as far as is known.
+    fn voters(&self, heard: &[Said]) -> usize {
+        let told = heard.iter().map(|said| said.others.saturating_add(1));
+        told.chain([self.sentinels.len()]).max().unwrap_or(0)
+    }
+
+    fn too_few(&self) -> String {
+        format!(
+            "store.url names {} sentinels, and {} has more: name all of them, or most, so that it is \
+             known which primary most of them have made",
+            self.sentinels.len(),
+            self.name
+        )
     }
 
     fn current(&self) -> MutexGuard<'_, Option<Current>> {
@@ -157,4 +208,9 @@ impl Sentinel {
         }
         self.primary().await?.ask(request, how).await
     }
+}
+
+/// Whether those who are not heard cannot elect anyone: that takes more than half of all.
+fn are_most(heard: &[Said], voters: usize) -> bool {
+    !heard.is_empty() && voters.saturating_sub(heard.len()) <= voters / 2
 }

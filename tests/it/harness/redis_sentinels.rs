@@ -84,11 +84,6 @@ impl RedisSentinels {
         self.sentinels.iter().map(|sentinel| sentinel.address).collect()
     }
 
-    /// Ends one of the sentinels.
-    pub(crate) fn end_sentinel(&mut self, number: usize) {
-        drop(self.sentinels.remove(number));
-    }
-
     /// Its address, by all sentinels.
     pub(crate) fn url(&self) -> String {
         Self::url_by(&self.places())

@@ -92,9 +92,16 @@ fn a_connection_that_was_served_and_is_idle_takes_little_memory() {
     let gateway = Gateway::start(&(upstream.settings() + ROUTES + many));
     let served = || {
         let mut connection = gateway.connect();
-        // Where a body ends, too, nothing is kept for what may follow.
+        // Where a body ends, too, nothing is kept for what may follow; nor where it comes by itself.
         connection.send(Request::post("/public").body("hello").bytes());
         assert_eq!(connection.answer().status, 200);
+        connection.send(
+            "POST /api/login/ HTTP/1.1\r\nHost: gate.test\r\nContent-Length: 2\r\n\
+             Content-Type: application/json\r\nExpect: 100-continue\r\n\r\n",
+        );
+        assert_eq!(connection.head().unwrap().status(), 100);
+        connection.send("{}");
+        assert_eq!(connection.answer().status, 400);
         connection
     };
     // What is made once is there.

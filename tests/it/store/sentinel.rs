@@ -5,7 +5,8 @@ use super::{Fixture, add, is_good, issue, until_it_answers};
 use crate::harness::redis_sentinels::RedisSentinels;
 use crate::harness::relay::Relay;
 use authgate::store::redis::RedisStore;
-use authgate::store::{Change, Store};
+use authgate::store::{Change, Store, StoreError};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 contract!(together);
@@ -89,16 +90,11 @@ async fn who_does_not_hear_most_of_the_sentinels_believes_neither_the_primary_no
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sentinels_that_have_ended_elect_nobody() {
-    let mut servers = RedisSentinels::start(0, 3);
-    let store = open(&servers);
-    let alice = add(&*store, "alice").await;
-    issue(&*store, &alice, "first").await;
-    let watched = Watched::begin(&store).await;
-    for left in [2, 1, 0] {
-        servers.end_sentinel(left);
-        watched.forget();
-        watched.until_told().await;
-        assert!(is_good(&*store, "first").await);
-    }
+async fn where_too_few_of_the_sentinels_are_named_the_store_says_so() {
+    let servers = RedisSentinels::start(0, 3);
+    let by = |places: &[SocketAddr]| RedisStore::open(&RedisSentinels::url_by(places)).unwrap();
+    let places = servers.places();
+    let error = by(&places[..1]).token(super::digest("none")).await.err().unwrap();
+    assert!(matches!(&error, StoreError::Unsuitable(why) if why.contains("names 1 sentinels")));
+    assert!(by(&places[1..]).token(super::digest("none")).await.is_ok());
 }
