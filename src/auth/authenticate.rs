@@ -70,7 +70,7 @@ impl Auth {
         if !user.is_active {
             return Err(AuthError::InactiveUser);
         }
-        if token.epoch != user.epoch {
+        if token.standing.has_ended() {
             return Err(AuthError::InvalidToken);
         }
         Ok((facts, now))

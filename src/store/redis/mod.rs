@@ -26,6 +26,7 @@ mod indexes;
 mod inspect;
 mod items;
 mod keys;
+mod kept;
 mod layout;
 mod layout_1;
 mod limits;
