@@ -28,6 +28,7 @@ mod refresh;
 mod register;
 mod series;
 mod shelf;
+mod store_clock;
 mod tombstones;
 mod watch;
 mod whole;
@@ -69,6 +70,7 @@ use self::networks::Networks;
 use self::outages::Outages;
 use self::refresh::Refreshes;
 use self::series::Untold;
+use self::store_clock::StoreClock;
 use self::tombstones::Tombstones;
 use crate::clock::{Clock, SystemClock};
 use crate::metrics::Metrics;
@@ -84,6 +86,7 @@ use std::time::Duration;
 /// Registers users, logs them in and out, tells who a token belongs to, and manages accounts.
 pub struct Auth {
     cache: Arc<Cache>,
+    /// The same as `time`.
     clock: Arc<dyn Clock>,
     /// What the password of someone who does not exist is compared with.
     decoy: PasswordHash,
@@ -100,6 +103,7 @@ pub struct Auth {
     refreshes: Refreshes,
     settings: ArcSwap<Settings>,
     store: Arc<dyn Store>,
+    time: Arc<StoreClock>,
     tombstones: Arc<Tombstones>,
     /// What was counted and is not in the store yet.
     untold: Mutex<Untold>,
@@ -124,6 +128,8 @@ impl Auth {
     /// Answers from memory only while [`Auth::follow_store`] runs.
     pub fn new(parts: Parts, settings: Settings) -> Result<Self, HashError> {
         let Parts { clock, hasher, metrics, store } = parts;
+        let time = Arc::new(StoreClock::new(clock));
+        let clock: Arc<dyn Clock> = Arc::<StoreClock>::clone(&time);
         let events = Arc::new(Events::new(Arc::clone(&metrics)));
         let networks = Arc::new(Networks::new(Arc::clone(&settings.limits.exceptions)));
         let limits = Limits::new(
@@ -154,6 +160,7 @@ impl Auth {
             refreshes: Refreshes::new(),
             settings: ArcSwap::from_pointee(settings),
             store,
+            time,
             tombstones: Arc::default(),
             untold: Mutex::default(),
             unreadable: Unreadable::default(),

@@ -110,13 +110,20 @@ impl SettingsFile {
 
     /// The accounts in the store that the settings name. Refused where they are half there.
     async fn accounts(&self) -> Result<Auth, Failure> {
-        let accounts = accounts_of(self.load(Flags::default())?)?;
-        accounts.refuse_half().await?;
-        Ok(accounts)
+        whole_accounts_of(self.load(Flags::default())?).await
     }
 }
 
 fn accounts_of(config: Config) -> Result<Auth, Failure> {
+/// The accounts in the store of these settings. Refused where they are half there.
+async fn whole_accounts_of(config: Config) -> Result<Auth, Failure> {
+    let accounts = accounts_of(config)?;
+    accounts.refuse_half().await?;
+    // As a gateway with this store does.
+    accounts.know_time().await.map_err(Failure::auth)?;
+    Ok(accounts)
+}
+
     log_to_terminal();
     Ok(Auth::open(crate::store::open(&config.store)?, Arc::default(), config.auth)?)
 }
