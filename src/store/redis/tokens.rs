@@ -181,7 +181,7 @@ impl RedisStore {
         let delete = Cmd::del(keys::token(&digest.key()));
         let is_deleted = self.link.end(Request::Command(&delete), false).await?;
         let entry = Entry::of(&token);
-        if self.unlist(token.user, &[entry.clone()]).await? == 0
+        if self.unlist(token.user, std::slice::from_ref(&entry)).await? == 0
             && let Some(user) = self.read_user(token.user).await?
         {
             // It may have stayed at a new password.
