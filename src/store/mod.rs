@@ -12,6 +12,7 @@ mod observed;
 pub mod redis;
 mod sound;
 pub mod sqlite;
+mod stop;
 pub mod whole;
 
 pub use self::counts::{Count, Series};

@@ -7,6 +7,7 @@ mod load;
 mod passed_over;
 mod restore;
 mod verify;
+mod stopped;
 
 use crate::harness::command::Outcome;
 use crate::harness::gateway::Gateway;
