@@ -4,10 +4,11 @@ mod backup;
 mod copy;
 mod half;
 mod load;
+mod no_room;
 mod passed_over;
 mod restore;
-mod verify;
 mod stopped;
+mod verify;
 
 use crate::harness::command::Outcome;
 use crate::harness::gateway::Gateway;
