@@ -63,6 +63,7 @@ fn a_backup_of_redis_that_is_stopped_leaves_nothing_behind_and_says_so() {
 #[test]
 fn a_backup_of_a_file_that_is_stopped_leaves_nothing_behind_and_says_so() {
     let (gateway, file) = gateway("");
+    gateway.register("ada");
     let sql = "WITH RECURSIVE n (i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE i < 15000)
                INSERT INTO users (id, username, email, password, is_active, is_staff, joined, epoch)
                SELECT i, 'user' || i, '', hex(zeroblob(400)), TRUE, FALSE, i, 0 FROM n";
