@@ -10,7 +10,7 @@ use super::tokens::{ATTEMPTS, Replaced};
 use super::{RedisStore, keys};
 use crate::model::token::TokenRecord;
 use crate::store::{PasswordChange, StoreError};
-use redis::pipe;
+use redis::Cmd;
 
 impl RedisStore {
     pub(super) async fn write_password(
@@ -56,13 +56,13 @@ impl RedisStore {
     /// Sees to it that a token's list has no earlier end than this; says whether it is on that.
     pub(super) async fn list_end(&self, token: &TokenRecord) -> Result<bool, StoreError> {
         let (key, entry) = (keys::user_tokens(token.user), Entry::of(token).bytes());
-        let mut list = pipe();
         if let Some(expires) = token.expires {
-            list.cmd("ZADD").arg(&key).arg("XX").arg("GT").arg(expires.micros()).arg(&entry);
-            list.ignore();
+            let mut list = redis::cmd("ZADD");
+            list.arg(&key).arg("XX").arg("GT").arg(expires.micros()).arg(&entry);
+            self.link.ask::<()>(Request::Command(&list)).await?;
         }
-        list.zscore(&key, &entry);
-        let (listed,): (Option<f64>,) = self.link.ask(Request::Batch(&list)).await?;
+        let look = Cmd::zscore(&key, &entry);
+        let listed: Option<String> = self.link.ask(Request::Command(&look)).await?;
         Ok(listed.is_some())
     }
 }
