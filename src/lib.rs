@@ -39,13 +39,14 @@
 //! | Identity headers are named and set | [`gateway::Identification`], in `gateway/identity_headers.rs` |
 //! | What a login does to the store | [`auth::Auth::login`]: reads the user, hashes outside, then [`store::Store::issue_token`], which adds the token only if the user has not changed meanwhile |
 //! | A password is hashed, or nobody waits for it | [`auth::HashPool`]; `auth/hash_queue.rs` says who is next |
-//! | A user changes their password | [`auth::Auth::change_password`], [`store::Store::replace_password`] |
+//! | A user changes their password | [`auth::Auth::change_password`], [`store::Store::replace_password`]; `store/redis/kept.rs` says which token has stayed |
 //! | What may end tokens | [`model::user::UserChange::ends_tokens`], [`store::Store::revoke_token`], [`store::Store::revoke_tokens_of`] |
 //! | What happens to accounts is told and kept | [`model::event::Event`]; `auth/events.rs` |
 //! | What the stores promise | [`store::Store`]; SQLite and Redis, alone, by Sentinel and in a Cluster, obey one suite, `tests/it/store.rs` |
 //! | Which Redis server is asked and followed | `store/redis/link.rs`, `cluster.rs`, `sentinel.rs`, `feed.rs` |
 //! | What a silent server costs | `store/redis/connecting.rs`; [`store::Observed`] bounds and counts each call |
 //! | Whether the store is well, and still the same | `auth/examine.rs`, `auth/epoch.rs` |
+//! | What time it is, where clocks differ | `auth/store_clock.rs` |
 //! | What stays ended although the store lost it | `auth/tombstones/`; no number of a user comes twice: `store/redis/scripts/next_user.lua` |
 //! | Settings are read, and every mistake is told | [`config::Config::load`]; `conf/authgate.toml` lists them all |
 //! | The console's pages | [`admin`], a file for each; who is let in: `auth/console/`; from the gateway it comes by [`gateway::Console`] |

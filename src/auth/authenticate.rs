@@ -52,7 +52,7 @@ impl Auth {
     /// What is known of a token, which may come from memory.
     async fn facts(&self, digest: TokenDigest) -> Result<Option<Facts>, AuthError> {
         let known = match self.cache.recall(&digest) {
-            Recall::Nothing => return Ok(self.look_up_or_recall(digest).await?),
+            Recall::Nothing => return self.look_up_or_recall(digest).await,
             Recall::Known(facts) => Some(facts),
             Recall::Nobodys => None,
         };
@@ -70,17 +70,18 @@ impl Auth {
         if !user.is_active {
             return Err(AuthError::InactiveUser);
         }
-        if token.epoch != user.epoch {
+        if token.standing.has_ended() {
             return Err(AuthError::InvalidToken);
         }
         Ok((facts, now))
     }
 
     /// Asks the store; where that is away, memory for as long as the settings grant.
-    async fn look_up_or_recall(&self, digest: TokenDigest) -> Result<Option<Facts>, StoreError> {
+    async fn look_up_or_recall(&self, digest: TokenDigest) -> Result<Option<Facts>, AuthError> {
         match self.look_up(digest).await {
             Ok(found) => {
                 self.cache.store_answers();
+                self.know_time().await?;
                 Ok(found)
             }
             Err(error) if error.is_away() => {
@@ -88,7 +89,7 @@ impl Auth {
                 self.metrics.grace_hit();
                 Ok(Some(known))
             }
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         }
     }
 

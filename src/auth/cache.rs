@@ -143,12 +143,17 @@ impl Cache {
         let Some(token) = self.tokens.get(&key) else {
             return self.recall_unknown(&key, now);
         };
-        self.with_user(token).map_or(Recall::Nothing, Recall::Known)
+        let Some(user) = self.users.get(&token.user) else { return Recall::Nothing };
+        if token.standing.is_of(user.epoch) {
+            return Recall::Known(Facts { token, user });
+        }
+        // The two were read at different times. What is there would not be put again.
+        self.tokens.remove(&key);
+        Recall::Nothing
     }
 
     fn with_user(&self, token: TokenFacts) -> Option<Facts> {
-        // Epochs only grow: a token of a later one is news of a change that is not told yet.
-        let user = self.users.get(&token.user).filter(|user| user.epoch >= token.epoch)?;
+        let user = self.users.get(&token.user).filter(|user| token.standing.is_of(user.epoch))?;
         Some(Facts { token, user })
     }
 
@@ -199,7 +204,7 @@ impl Cache {
             self.unknown.put(&key, Unknown(self.clock.instant() + UNKNOWN_FOR), read_at);
             return None;
         };
-        let facts = Facts { token: TokenFacts::of(&record), user: UserFacts::of(&user) };
+        let facts = Facts { token: TokenFacts::of(&record, &user), user: UserFacts::of(&user) };
         self.tokens.put(&key, facts.token, read_at);
         self.users.put(&user.id, facts.user.clone(), read_at);
         Some(facts)

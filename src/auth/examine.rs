@@ -42,8 +42,8 @@ impl Auth {
                 let is_back = is_up && !was_up;
                 was_up = is_up;
                 sleep(PAUSE).await;
-                if is_back {
-                    // It may have been started again with other settings.
+                // It may have been started again with other settings.
+                if is_back || self.time.was_set() {
                     break;
                 }
             }
@@ -106,14 +106,19 @@ impl Auth {
 
     /// By how many seconds the store's clock is ahead of this machine's: of many servers, that of the
     /// one that differs most.
-    async fn clock_skew(&self) -> Result<f64, StoreError> {
-        let before = self.clock.now();
+    ///
+    /// From then on what is judged here is judged by the store's clock where this machine's is far off.
+    pub(super) async fn clock_skew(&self) -> Result<f64, StoreError> {
+        let own = self.time.own();
+        let (before, begun) = (own.now(), own.instant());
         let clocks = self.store.clocks().await?;
-        let between = before.plus(self.clock.now().since(before) / 2);
-        let skews = clocks.into_iter().map(|clock| ahead(clock, between));
+        let half = own.instant().saturating_duration_since(begun) / 2;
+        let between = before.plus(half);
+        let skews = clocks.iter().map(|clock| ahead(*clock, between));
         let worst = skews.max_by(|one, other| one.abs().total_cmp(&other.abs()));
         let worst = worst.unwrap_or_default();
         self.metrics.clock_skew(worst);
+        self.time.learn(clocks, begun + half);
         Ok(worst)
     }
 }
@@ -121,8 +126,8 @@ impl Auth {
 fn skewed(seconds: f64) -> Option<String> {
     (seconds.abs() > SKEW.as_secs_f64()).then(|| {
         format!(
-            "the clocks of this machine and of the store differ by more than {} seconds: tokens and \
-             limits end early or late; set both by NTP",
+            "the clocks of this machine and of the store differ by more than {} seconds: tokens end early \
+             or late by up to 30 seconds, and by the store's clock beyond that; set both by NTP",
             SKEW.as_secs(),
         )
     })

@@ -17,18 +17,42 @@ pub(super) struct Facts {
 #[derive(Clone, Copy)]
 pub(super) struct TokenFacts {
     pub created: Timestamp,
-    pub epoch: u64,
     /// The last possible moment, if there is no end: half as long as an option.
     end: Timestamp,
+    pub standing: Standing,
     pub user: UserId,
+}
+
+/// The epoch of a token's user when the two were read together, and whether the token had ended by then:
+/// in one number, for there are many.
+#[derive(Clone, Copy)]
+pub(super) struct Standing(u64);
+
+impl Standing {
+    /// Epochs are counted in 63 bits.
+    fn of(token: &TokenRecord, user: &User) -> Self {
+        Self(user.epoch << 1 | u64::from(token.epoch != user.epoch))
+    }
+
+    /// Whether it was all that there is to know when the user had this epoch. Epochs only grow: a later
+    /// one may have ended the token, or it may have stayed when its user changed the password.
+    pub(super) fn is_of(self, epoch: u64) -> bool {
+        self.0 >> 1 == epoch
+    }
+
+    pub(super) fn has_ended(self) -> bool {
+        self.0 & 1 == 1
+    }
 }
 
 impl TokenFacts {
     const NEVER: Timestamp = Timestamp::from_micros(i64::MAX);
 
-    pub(super) fn of(token: &TokenRecord) -> Self {
-        let TokenRecord { created, epoch, expires, user, .. } = *token;
-        Self { created, epoch, end: expires.unwrap_or(Self::NEVER), user }
+    /// What is kept of a token that was read with its user.
+    pub(super) fn of(token: &TokenRecord, owner: &User) -> Self {
+        let TokenRecord { created, expires, user, .. } = *token;
+        let standing = Standing::of(token, owner);
+        Self { created, end: expires.unwrap_or(Self::NEVER), standing, user }
     }
 
     /// Until when it holds; `None` is forever.

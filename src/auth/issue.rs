@@ -62,6 +62,7 @@ impl Auth {
         terms: Terms,
     ) -> Result<Option<Issued>, AuthError> {
         self.settle(&user).await?;
+        self.know_time().await?;
         let token = random_token(&self.settings.load().tokens.prefix)?;
         let created = self.clock.now();
         let record = TokenRecord {

@@ -28,6 +28,7 @@ mod refresh;
 mod register;
 mod series;
 mod shelf;
+mod store_clock;
 mod sweeping;
 mod tombstones;
 mod watch;
@@ -70,6 +71,7 @@ use self::networks::Networks;
 use self::outages::Outages;
 use self::refresh::Refreshes;
 use self::series::Untold;
+use self::store_clock::StoreClock;
 use self::tombstones::Tombstones;
 use crate::clock::{Clock, SystemClock};
 use crate::metrics::Metrics;
@@ -85,6 +87,7 @@ use std::time::Duration;
 /// Registers users, logs them in and out, tells who a token belongs to, and manages accounts.
 pub struct Auth {
     cache: Arc<Cache>,
+    /// The same as `time`.
     clock: Arc<dyn Clock>,
     /// What the password of someone who does not exist is compared with.
     decoy: PasswordHash,
@@ -101,6 +104,7 @@ pub struct Auth {
     refreshes: Refreshes,
     settings: ArcSwap<Settings>,
     store: Arc<dyn Store>,
+    time: Arc<StoreClock>,
     tombstones: Arc<Tombstones>,
     /// What was counted and is not in the store yet.
     untold: Mutex<Untold>,
@@ -125,6 +129,8 @@ impl Auth {
     /// Answers from memory only while [`Auth::follow_store`] runs.
     pub fn new(parts: Parts, settings: Settings) -> Result<Self, HashError> {
         let Parts { clock, hasher, metrics, store } = parts;
+        let time = Arc::new(StoreClock::new(clock));
+        let clock: Arc<dyn Clock> = Arc::<StoreClock>::clone(&time);
         let events = Arc::new(Events::new(Arc::clone(&metrics)));
         let networks = Arc::new(Networks::new(Arc::clone(&settings.limits.exceptions)));
         let limits = Limits::new(
@@ -155,6 +161,7 @@ impl Auth {
             refreshes: Refreshes::new(),
             settings: ArcSwap::from_pointee(settings),
             store,
+            time,
             tombstones: Arc::default(),
             untold: Mutex::default(),
             unreadable: Unreadable::default(),

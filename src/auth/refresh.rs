@@ -49,7 +49,8 @@ impl Refreshes {
 impl Auth {
     /// Has a token prolonged that was used, if it is worth it.
     pub(super) fn refresh(&self, digest: TokenDigest, token: &TokenFacts, now: Timestamp) {
-        if refreshed(&self.settings.load().tokens, token, now).is_some() {
+        let (created, expires) = (token.created, token.expires());
+        if refreshed(&self.settings.load().tokens, created, expires, now).is_some() {
             self.refreshes.add(digest);
         }
     }
@@ -85,7 +86,8 @@ impl Auth {
         if record.has_expired(now) {
             return Ok(());
         }
-        let end = refreshed(&self.settings.load().tokens, &TokenFacts::of(&record), now);
+        let (created, expires) = (record.created, record.expires);
+        let end = refreshed(&self.settings.load().tokens, created, expires, now);
         if let Some(end) = end {
             self.store.extend_token(digest, end).await?;
         }
@@ -94,10 +96,15 @@ impl Auth {
 }
 
 /// The new end of a token, if it is to be prolonged: knox's rule.
-fn refreshed(settings: &TokenSettings, token: &TokenFacts, now: Timestamp) -> Option<Timestamp> {
-    let (refresh, lifetime, expires) = (settings.refresh?, settings.lifetime?, token.expires()?);
+fn refreshed(
+    settings: &TokenSettings,
+    created: Timestamp,
+    expires: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let (refresh, lifetime, expires) = (settings.refresh?, settings.lifetime?, expires?);
     let wanted = now.plus(lifetime);
-    let cap = refresh.max_lifetime.map(|most| token.created.plus(most));
+    let cap = refresh.max_lifetime.map(|most| created.plus(most));
     let end = cap.map_or(wanted, |cap| cap.min(wanted));
     (end > expires && end.since(expires) > refresh.min_interval).then_some(end)
 }
@@ -106,8 +113,6 @@ fn refreshed(settings: &TokenSettings, token: &TokenFacts, now: Timestamp) -> Op
 mod tests {
     use super::super::Refresh;
     use super::*;
-    use crate::model::token::TokenRecord;
-    use crate::model::user::UserId;
 
     const HOUR: Duration = Duration::from_hours(1);
 
@@ -120,38 +125,32 @@ mod tests {
         }
     }
 
-    fn token(expires: Option<Timestamp>) -> TokenFacts {
-        let digest = TokenDigest::new([0; 64]);
-        let user = UserId(1);
-        TokenFacts::of(&TokenRecord { created: at(0), digest, epoch: 0, expires, user })
-    }
-
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_micros(seconds * 1_000_000)
     }
 
     #[test]
     fn use_prolongs_a_token_by_its_lifetime() {
-        let end = refreshed(&settings(Duration::ZERO, None), &token(Some(at(3600))), at(600));
+        let end = refreshed(&settings(Duration::ZERO, None), at(0), Some(at(3600)), at(600));
         assert_eq!(end, Some(at(4200)));
     }
 
     #[test]
     fn a_gain_up_to_the_least_interval_is_not_worth_a_write() {
         let settings = settings(Duration::from_mins(1), None);
-        assert_eq!(refreshed(&settings, &token(Some(at(3600))), at(60)), None);
-        assert_eq!(refreshed(&settings, &token(Some(at(3600))), at(61)), Some(at(3661)));
+        assert_eq!(refreshed(&settings, at(0), Some(at(3600)), at(60)), None);
+        assert_eq!(refreshed(&settings, at(0), Some(at(3600)), at(61)), Some(at(3661)));
     }
 
     #[test]
     fn no_use_prolongs_a_token_beyond_its_longest_life() {
         let settings = settings(Duration::ZERO, Some(Duration::from_secs(4000)));
-        assert_eq!(refreshed(&settings, &token(Some(at(3600))), at(3000)), Some(at(4000)));
-        assert_eq!(refreshed(&settings, &token(Some(at(4000))), at(3900)), None);
+        assert_eq!(refreshed(&settings, at(0), Some(at(3600)), at(3000)), Some(at(4000)));
+        assert_eq!(refreshed(&settings, at(0), Some(at(4000)), at(3900)), None);
     }
 
     #[test]
     fn a_token_without_an_end_gets_none() {
-        assert_eq!(refreshed(&settings(Duration::ZERO, None), &token(None), at(5)), None);
+        assert_eq!(refreshed(&settings(Duration::ZERO, None), at(0), None, at(5)), None);
     }
 }

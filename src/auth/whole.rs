@@ -5,7 +5,7 @@ use super::Auth;
 use crate::clock::{Clock, SystemClock};
 use crate::model::event::{Actor, EventName};
 use crate::store::whole::{
-    Finding, Progress, Restore, Restored, Save, Saved, Stats, Whole as Store,
+    Finding, Progress, Restore, Restored, Save, Saved, Stats, Stop, Whole as Store,
 };
 use crate::store::{Settings, StoreError};
 use std::fmt;
@@ -24,14 +24,15 @@ impl WholeStore {
         Ok(Self { clock: SystemClock, store: Store::of(settings)? })
     }
 
-    /// Saves it to a file, which may take the place of one or not.
+    /// Saves it to a file, which may take the place of one or not. Told to stop, it leaves nothing of it.
     pub async fn save(
         &self,
         to: PathBuf,
         replaces: bool,
+        stop: Stop,
         progress: Progress<'_>,
     ) -> Result<Saved, StoreError> {
-        self.store.save(&Save { at: self.clock.now(), replaces, to }, progress).await
+        self.store.save(&Save { at: self.clock.now(), replaces, stop, to }, progress).await
     }
 
     /// Brings back what was saved to a file.
@@ -51,13 +52,14 @@ impl WholeStore {
         &self,
         other: &Self,
         replaces: bool,
+        stop: Stop,
         progress: Progress<'_>,
     ) -> Result<(Saved, Restored), StoreError> {
         if self.store.is_same(&other.store).await? {
             return Err(StoreError::Unsuitable("a store cannot be copied to itself".to_owned()));
         }
         let way = self.way_to(other)?;
-        let saved = self.save(way.path().to_owned(), true, progress).await?;
+        let saved = self.save(way.path().to_owned(), true, stop, progress).await?;
         let terms = RestoreTerms { keeps_tokens: true, replaces };
         let restored = other.restore(way.path().to_owned(), terms, progress).await?;
         Ok((saved, restored))

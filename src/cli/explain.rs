@@ -2,7 +2,7 @@
 
 use super::routes::{as_json, as_row, upstream_of};
 use super::user::read_line;
-use super::{Failure, SettingsFile, accounts_of, output};
+use super::{Failure, SettingsFile, output, whole_accounts_of};
 use crate::auth::Auth;
 use crate::config::Flags;
 use crate::gateway::{
@@ -69,8 +69,8 @@ impl Explain {
         let inquiry = self.inquiry(&gateway)?;
         let is_signed = inquiry.headers.contains_key(header::AUTHORIZATION);
         let who = match &self.sender.user {
-            Some(name) => Who::User(user(&accounts_of(config)?, name).await?),
-            None if is_signed => Who::Accounts(Box::new(accounts_of(config)?)),
+            Some(name) => Who::User(user(&whole_accounts_of(config).await?, name).await?),
+            None if is_signed => Who::Accounts(Box::new(whole_accounts_of(config).await?)),
             None => Who::Nobody,
         };
         let sender = match &who {

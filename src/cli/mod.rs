@@ -32,7 +32,8 @@ use std::sync::Arc;
 
 /// An authentication gateway: accounts, expiring tokens and a guarded backend.
 ///
-/// Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
+/// Exit codes: 0 done, 1 refused or failed, 2 wrong usage; of `store backup` and `store copy` 130 and 143
+/// where SIGINT or SIGTERM stopped them.
 #[derive(Parser)]
 #[command(name = "authgate", version, arg_required_else_help = true, max_term_width = 100)]
 struct Arguments {
@@ -108,12 +109,19 @@ impl SettingsFile {
         Config::load(&self.source(flags))
     }
 
-    /// The accounts in the store that the settings name. Refused where they are half there.
+    /// The accounts in the store that the settings name.
     async fn accounts(&self) -> Result<Auth, Failure> {
-        let accounts = accounts_of(self.load(Flags::default())?)?;
-        accounts.refuse_half().await?;
-        Ok(accounts)
+        whole_accounts_of(self.load(Flags::default())?).await
     }
+}
+
+/// The accounts in the store of these settings. Refused where they are half there.
+async fn whole_accounts_of(config: Config) -> Result<Auth, Failure> {
+    let accounts = accounts_of(config)?;
+    accounts.refuse_half().await?;
+    // As a gateway with this store does.
+    accounts.know_time().await.map_err(Failure::auth)?;
+    Ok(accounts)
 }
 
 fn accounts_of(config: Config) -> Result<Auth, Failure> {
@@ -144,6 +152,8 @@ enum Failure {
     Register(#[from] RegisterError),
     #[error(transparent)]
     Start(#[from] StartError),
+    #[error("stopped before it was done: {left}")]
+    Stopped { code: u8, left: String },
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("{path}", path = path.display())]
@@ -155,6 +165,13 @@ enum Failure {
 impl Failure {
     fn auth(error: AuthError) -> Self {
         Self::Manage(error.into())
+    }
+
+    fn code(&self) -> ExitCode {
+        match self {
+            Self::Stopped { code, .. } => ExitCode::from(*code),
+            _ => ExitCode::FAILURE,
+        }
     }
 
     fn system(doing: &'static str) -> impl FnOnce(std::io::Error) -> Self {
@@ -193,7 +210,7 @@ pub fn run() -> ExitCode {
         }
         Err(failure) => {
             eprintln!("error: {}", output::with_causes(&failure));
-            ExitCode::FAILURE
+            failure.code()
         }
     }
 }

@@ -22,6 +22,13 @@ impl Show {
         let config = self.settings.load(Flags::default())?;
         let certificates: Vec<_> = Certificates::of(&config.server).collect();
         let accounts = accounts_of(config)?;
+        // One that is away is among what needs attention.
+        if let Err(error) = accounts.refuse_half().await
+            && !error.is_away()
+        {
+            return Err(error.into());
+        }
+        drop(accounts.know_time().await);
         for (listener, certificates) in certificates {
             accounts.metrics().listener_shows(listener, certificates.shown_at(listener));
         }

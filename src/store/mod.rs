@@ -12,6 +12,7 @@ mod observed;
 pub mod redis;
 mod sound;
 pub mod sqlite;
+mod stop;
 pub mod whole;
 
 pub use self::counts::{Count, Series};
@@ -67,7 +68,8 @@ pub trait Store: Send + Sync {
     ) -> Result<Spared<User>, StoreError>;
     /// Replaces a user's password and ends their tokens, but one that is good; says the epoch that began
     /// with it. It does not if the user is gone or locked out, or if their password is not the one that was
-    /// verified. They need not choose another then. The token that stays may be refused while this goes on.
+    /// verified. They need not choose another then. All of it is one step: the token that stays is good at
+    /// every moment, and whether or not it is known that this happened.
     async fn replace_password(&self, change: PasswordChange) -> Result<Option<u64>, StoreError>;
     /// Deletes a user with all their tokens and items.
     async fn delete_user(&self, id: UserId) -> Result<bool, StoreError>;

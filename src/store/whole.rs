@@ -8,6 +8,7 @@ use super::redis::RedisStore;
 use super::sqlite::archive::Archive;
 use super::sqlite::draft::Draft;
 use super::sqlite::{make, restore, stats, verify};
+pub use super::stop::Stop;
 use super::{Settings, StoreError};
 use crate::clock::Timestamp;
 use crate::model::event::Event;
@@ -42,16 +43,17 @@ impl Whole {
     /// this began is in it, unless it ended meanwhile.
     pub async fn save(&self, order: &Save, progress: Progress<'_>) -> Result<Saved, StoreError> {
         let draft = Draft::beside(&order.to, order.replaces)?;
-        let mut warnings = Vec::new();
+        let (at, mut warnings) = (self.present(order.at).await, Vec::new());
         let (archive, from) = match self {
             Self::Redis(store) => {
                 let mut archive = draft.make()?;
-                warnings = store.export(&mut archive, order.at, progress).await?;
+                archive.stops_with(&order.stop)?;
+                warnings = store.export(&mut archive, at, progress).await?;
                 (archive, "redis")
             }
-            Self::Sqlite(path) => (draft.copy_of(path)?, "sqlite"),
+            Self::Sqlite(path) => (draft.copy_of(path, &order.stop)?, "sqlite"),
         };
-        archive.mark(order.at, from)?;
+        archive.mark(at, from)?;
         let contents = archive.contents()?;
         let bytes = archive.finish()?;
         Ok(Saved { bytes, contents, warnings })
@@ -65,7 +67,10 @@ impl Whole {
     ) -> Result<Restored, StoreError> {
         let source = Archive::open_whole(&order.from)?;
         match self {
-            Self::Redis(store) => store.import(&source, order, progress).await,
+            Self::Redis(store) => {
+                let order = Restore { at: self.present(order.at).await, ..order.clone() };
+                store.import(&source, &order, progress).await
+            }
             Self::Sqlite(path) => restore::restore(path, &source, order),
         }
     }
@@ -79,7 +84,7 @@ impl Whole {
         progress: Progress<'_>,
     ) -> Result<Vec<Finding>, StoreError> {
         match self {
-            Self::Redis(store) => store.verify(now, mends, progress).await,
+            Self::Redis(store) => store.verify(self.present(now).await, mends, progress).await,
             Self::Sqlite(path) => verify::verify(path, mends),
         }
     }
@@ -87,8 +92,16 @@ impl Whole {
     /// What there is, and how much room it takes.
     pub async fn stats(&self, now: Timestamp) -> Result<Stats, StoreError> {
         match self {
-            Self::Redis(store) => store.stats(now).await,
+            Self::Redis(store) => store.stats(self.present(now).await).await,
             Self::Sqlite(path) => stats::stats(path, now),
+        }
+    }
+
+    /// The present moment: by the clock of a store that has one, for tokens are swept by it, too.
+    async fn present(&self, own: Timestamp) -> Timestamp {
+        match self {
+            Self::Redis(store) => store.present(own).await,
+            Self::Sqlite(_) => own,
         }
     }
 
@@ -116,11 +129,14 @@ pub struct Save {
     pub at: Timestamp,
     /// Whether it may take the place of a file.
     pub replaces: bool,
+    /// Tells it to stop.
+    pub stop: Stop,
     /// The file.
     pub to: PathBuf,
 }
 
 /// What is to be brought back, and how.
+#[derive(Clone)]
 pub struct Restore {
     /// The moment.
     pub at: Timestamp,

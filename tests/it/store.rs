@@ -26,6 +26,7 @@ macro_rules! contract {
                 a_rehash_leaves_another_password_alone
                 an_owners_new_password_ends_all_tokens_but_the_one_that_is_kept
                 a_kept_token_is_prolonged_and_ended_as_before
+                a_kept_token_is_good_at_every_moment_of_many_changes
                 a_password_that_was_replaced_meanwhile_stays
                 of_owners_changes_at_once_one_is_made
                 a_token_that_has_ended_or_is_anothers_is_not_kept

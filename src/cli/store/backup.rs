@@ -2,6 +2,7 @@
 
 use super::super::{Failure, output};
 use super::progress::Meter;
+use super::unless_stopped::unless_stopped;
 use super::{Which, tell};
 use crate::model::event::EventName;
 use crate::store::whole::Contents;
@@ -24,11 +25,14 @@ impl Backup {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let config = self.which.load()?;
         let store = Which::open(&config)?;
-        let saved = {
+        let left = format!("{} is not made, nor replaced", self.file.display());
+        let (to, replaces) = (self.file.clone(), self.force);
+        let saved = unless_stopped(&left, move |stop| async move {
             let meter = Meter::new();
             let progress = |what: &str, count| meter.show(what, count);
-            store.save(self.file.clone(), self.force, &progress).await?
-        };
+            store.save(to, replaces, stop, &progress).await
+        });
+        let saved = saved.await?;
         for warning in &saved.warnings {
             eprintln!("warning: {}", output::plain(warning));
         }

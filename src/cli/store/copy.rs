@@ -4,6 +4,7 @@ use super::super::{Failure, output};
 use super::backup::words;
 use super::progress::Meter;
 use super::restore::{ask, say};
+use super::unless_stopped::unless_stopped;
 use super::{Which, tell};
 use crate::model::event::EventName;
 use clap::Args;
@@ -31,18 +32,15 @@ impl Copy {
             ask("All that is in the other store now will be replaced, but its events")?;
         }
         let (store, other) = (Which::open(&from)?, Which::open(&to)?);
-        let (saved, restored) = {
+        let left = "nothing is left on the way, and a Redis that has a part of it is refused by \
+                    gateways until this is done again";
+        let replaces = self.replace;
+        let copied = unless_stopped(left, move |stop| async move {
             let meter = Meter::new();
             let progress = |what: &str, count| meter.show(what, count);
-            tokio::select! {
-                biased;
-                copied = store.copy_to(&other, self.replace, &progress) => copied?,
-                // What is on its way is taken away with the attempt.
-                _ = tokio::signal::ctrl_c() => {
-                    return Err(Failure::Refused("stopped before it was done".to_owned()));
-                }
-            }
-        };
+            store.copy_to(&other, replaces, stop, &progress).await
+        });
+        let (saved, restored) = copied.await?;
         for warning in &saved.warnings {
             eprintln!("warning: {}", output::plain(warning));
         }

@@ -101,6 +101,8 @@ impl RedisStore {
             self.link.ask::<()>(Request::Command(&Cmd::zrem(keys::RECENT, gone))).await?;
         }
         let users = self.users_of(records.iter().flatten()).await?;
+        let epoch_of = |id| users.get(&id).map(|user: &User| user.epoch);
+        self.see_kept(records.iter_mut().flatten(), epoch_of).await?;
         let mut listed = Vec::with_capacity(records.len());
         for record in records {
             let good = record.and_then(|record| {

@@ -2,14 +2,14 @@
 //! until it is done a mark keeps them from starting.
 
 use super::before::{Before, Restoring};
-use super::node::Node;
 use super::patience::patiently;
-use super::request::{How, Request};
-use super::{RedisStore, keys};
+use super::request::Request;
+use super::{RedisStore, keys, record};
+use crate::model::event::Event;
 use crate::model::user::UserId;
 use crate::store::sqlite::archive::{Archive, KEPT};
 use crate::store::whole::{Portion, Progress, Restore, Restored};
-use crate::store::{Item, ItemKind, NewToken, StoreError};
+use crate::store::{Item, ItemKind, NewToken, OutageKind, StoreError};
 use futures_util::stream::{self, StreamExt};
 use redis::pipe;
 use std::collections::HashSet;
@@ -33,10 +33,34 @@ impl RedisStore {
         patiently(async || self.ask_version().await).await?;
         let earlier = patiently(async || self.standing().await).await?.restoring;
         self.refuse_import(order, earlier).await?;
-        self.close_to_gateways(earlier).await?;
+        let closed = self.close_to_gateways(earlier).await;
+        closed.map_err(|error| match &error {
+            StoreError::Unavailable(outage)
+                if earlier.is_none() && matches!(outage.kind, OutageKind::Unwritable(_)) =>
+            {
+                leaving(error, AS_IT_WAS)
+            }
+            _ => error,
+        })?;
+        let beside = Beside { earlier, events, items, last };
+        let restored = self.bring_back(source, order, beside, progress).await;
+        restored.map_err(|error| leaving(error, HALF))
+    }
+
+    /// Brings it back to where no gateway is.
+    async fn bring_back(
+        &self,
+        source: &Archive,
+        order: &Restore,
+        beside: Beside,
+        progress: Progress<'_>,
+    ) -> Result<Restored, StoreError> {
+        let Beside { earlier, events, items, last } = beside;
         let before = self.before(earlier).await?;
         self.clear().await?;
-        patiently(async || self.give_no_number_to(last).await).await?;
+        // Of a store that had nobody, the whole count is known.
+        let has_all = before.is_empty();
+        patiently(async || self.give_no_number_to(last, has_all).await).await?;
         let (mut restored, ended) = self.write_portions(source, order, &before, progress).await?;
         for item in &items {
             let has_ended = item.owner.is_some_and(|owner| ended.contains(&owner));
@@ -91,35 +115,6 @@ impl RedisStore {
         refusal
     }
 
-    /// Refuses while a gateway serves from this store: it is told of changes on a connection of its own.
-    async fn refuse_followed(&self) -> Result<(), StoreError> {
-        for node in self.link.primaries().await?.nodes {
-            let mut list = redis::cmd("CLIENT");
-            list.arg("LIST");
-            let clients = node.ask::<String>(&Request::Command(&list), How::default()).await;
-            let clients = match clients.map_err(StoreError::from) {
-                Ok(clients) => clients,
-                // It may tell in a moment.
-                Err(error) if error.is_away() => return Err(error),
-                Err(error) => {
-                    tracing::warn!(
-                        %error,
-                        "Redis does not tell whether a gateway serves from it; none should"
-                    );
-                    continue;
-                }
-            };
-            if clients.lines().any(|client| is_feed(client, &node)) {
-                return Err(StoreError::Unsuitable(
-                    "a gateway serves from this store: stop all of them first, for it is not whole \
-                     until this is done"
-                        .to_owned(),
-                ));
-            }
-        }
-        Ok(())
-    }
-
     async fn holds_something(&self) -> Result<bool, StoreError> {
         for prefix in [keys::USER_PREFIX, keys::TOKEN_PREFIX] {
             let mut pages = self.pages(&format!("{prefix}*")).await?;
@@ -155,10 +150,15 @@ impl RedisStore {
         patiently(async || self.link.ask(Request::Batch(&delete)).await).await
     }
 
-    /// Sees to it that no number up to this one is given to another user.
-    pub(super) async fn give_no_number_to(&self, last: u64) -> Result<(), StoreError> {
+    /// Sees to it that no number up to this one is given to another user. With `has_all`, and where there
+    /// is no count, none after it was given to anybody either.
+    pub(super) async fn give_no_number_to(
+        &self,
+        last: u64,
+        has_all: bool,
+    ) -> Result<(), StoreError> {
         let mut raise = self.scripts.raise.key(keys::NEXT_USER);
-        raise.arg(last);
+        raise.key(keys::NEXT_USER_BY).arg(last).arg(record::flag(has_all));
         self.link.ask(Request::Script(&raise)).await
     }
 
@@ -234,6 +234,27 @@ impl RedisStore {
     }
 }
 
+/// What is brought back beside users, and how far an earlier attempt has come.
+struct Beside {
+    earlier: Option<Restoring>,
+    events: Vec<Event>,
+    items: Vec<Item>,
+    /// The last number that was given to a user.
+    last: u64,
+}
+
+const AS_IT_WAS: &str = "nothing was changed";
+const HALF: &str = "what is there now is not whole, and nothing serves from it: once that is put \
+                    right, run `authgate store restore` again";
+
+/// Why it was not brought back, and what that leaves.
+fn leaving(error: StoreError, left: &str) -> StoreError {
+    match error {
+        StoreError::Unavailable(outage) => StoreError::Unsuitable(format!("{outage}; {left}")),
+        error => error,
+    }
+}
+
 /// The items that are brought back. One that was lost on the way would let in whoever it keeps out.
 fn saved_items(source: &Archive) -> Result<Vec<Item>, StoreError> {
     let mut all = Vec::new();
@@ -241,23 +262,6 @@ fn saved_items(source: &Archive) -> Result<Vec<Item>, StoreError> {
         all.extend(source.items(kind)?);
     }
     Ok(all)
-}
-
-/// Whether a client, in a line of `CLIENT LIST`, is a gateway that is told of changes in this database.
-/// One that may not say its name, or is of an older version, has none; others have names of their own.
-fn is_feed(client: &str, node: &Node) -> bool {
-    let field = |name: &str| {
-        let mut words = client.split(' ');
-        words.find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
-    };
-    let is_here =
-        field("db").and_then(|db| db.parse().ok()).is_none_or(|db: i64| db == node.database());
-    let flags = field("flags").unwrap_or_default();
-    let is_ours = match field("name").unwrap_or_default() {
-        "" => flags.contains('B'),
-        name => name == keys::FEED,
-    };
-    is_here && flags.contains('t') && is_ours
 }
 
 /// A user as they are to be: whoever has ended all their tokens since then has ended those that were

@@ -1,4 +1,8 @@
-//! A new password by its owner: two slots, and so two steps.
+//! A new password by its owner, and the token that stays.
+//!
+//! The token's key may be in another slot than its user, on another server. So it is the user's list that
+//! says whether a token has stayed: that changes together with the password. The key follows, and until it
+//! does, or should it never, whoever reads a token of an earlier epoch than its user's looks at the list.
 
 use super::record::Entry;
 use super::request::Request;
@@ -6,10 +10,9 @@ use super::tokens::{ATTEMPTS, Replaced};
 use super::{RedisStore, keys};
 use crate::model::token::TokenRecord;
 use crate::store::{PasswordChange, StoreError};
+use redis::Cmd;
 
 impl RedisStore {
-    /// The password comes first, and ends all tokens; the one to keep joins the new epoch then. A
-    /// crash in between ends that one too, and leaves no other.
     pub(super) async fn write_password(
         &self,
         change: &PasswordChange,
@@ -24,22 +27,21 @@ impl RedisStore {
             .arg(kept.as_ref().map_or_else(Vec::new, |token| Entry::of(token).bytes()));
         let done: Option<(u64, u8)> = self.link.end(Request::Script(&script), true).await?;
         let Some((epoch, is_kept)) = done else { return Ok(None) };
-        // One of an earlier epoch had ended before.
         if let Some(token) = kept.filter(|_| is_kept == 1)
             && let Err(error) = self.keep_token(token, epoch).await
         {
-            tracing::warn!(user = %change.user, %error, "a new password ended every token");
+            tracing::debug!(user = %change.user, %error, "a token is kept by its user's list alone");
         }
         Ok(Some(epoch))
     }
 
-    /// One that has ended meanwhile stays so. The list comes last, for an end that moved between
-    /// the two steps: it must not have an earlier one than the key.
+    /// One that has ended meanwhile stays so. The list comes last, for an end that an older gateway has
+    /// moved between the two steps: it must not have an earlier one than the key.
     async fn keep_token(&self, mut token: TokenRecord, epoch: u64) -> Result<(), StoreError> {
         for _ in 0..ATTEMPTS {
             let kept = TokenRecord { epoch, ..token.clone() };
             match self.replace_token(&token, &kept).await? {
-                Replaced::Done => return self.list_end(&kept).await,
+                Replaced::Done => return self.list_end(&kept).await.map(drop),
                 Replaced::Gone => return Ok(()),
                 Replaced::Not => {}
             }
@@ -51,11 +53,16 @@ impl RedisStore {
         Err(StoreError::unavailable("the token changes all the time"))
     }
 
-    async fn list_end(&self, token: &TokenRecord) -> Result<(), StoreError> {
-        let Some(expires) = token.expires else { return Ok(()) };
-        let mut list = redis::cmd("ZADD");
-        list.arg(keys::user_tokens(token.user)).arg("XX").arg("GT").arg(expires.micros());
-        list.arg(Entry::of(token).bytes());
-        self.link.ask(Request::Command(&list)).await
+    /// Sees to it that a token's list has no earlier end than this; says whether it is on that.
+    pub(super) async fn list_end(&self, token: &TokenRecord) -> Result<bool, StoreError> {
+        let (key, entry) = (keys::user_tokens(token.user), Entry::of(token).bytes());
+        if let Some(expires) = token.expires {
+            let mut list = redis::cmd("ZADD");
+            list.arg(&key).arg("XX").arg("GT").arg(expires.micros()).arg(&entry);
+            self.link.ask::<()>(Request::Command(&list)).await?;
+        }
+        let look = Cmd::zscore(&key, &entry);
+        let listed: Option<String> = self.link.ask(Request::Command(&look)).await?;
+        Ok(listed.is_some())
     }
 }

@@ -1,13 +1,15 @@
 //! Asking for as long as it takes. A client is answered within a second, whatever the store does; an
 //! operator who has all of it saved or brought back can wait for a server that is busy, or changes.
 
-use crate::store::StoreError;
+use crate::store::{OutageKind, StoreError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// How long a server may give no answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(200);
+/// What does not pass by itself: its memory is full.
+const FULL: OutageKind = OutageKind::Unwritable("memory");
 
 /// Does what may safely be done twice until the store answers.
 pub(super) async fn patiently<T>(
@@ -16,7 +18,11 @@ pub(super) async fn patiently<T>(
     let begun = Instant::now();
     loop {
         match attempt().await {
-            Err(StoreError::Unavailable(_)) if begun.elapsed() < PATIENCE => sleep(PAUSE).await,
+            Err(StoreError::Unavailable(outage))
+                if outage.kind != FULL && begun.elapsed() < PATIENCE =>
+            {
+                sleep(PAUSE).await;
+            }
             outcome => return outcome,
         }
     }
@@ -37,6 +43,9 @@ mod tests {
         let never = patiently(async || Err::<(), _>(StoreError::unavailable("gone")));
         assert!(matches!(never.await, Err(StoreError::Unavailable(_))));
         let unsuitable = || StoreError::Unsuitable("no".to_owned());
+        let full = patiently(async || Err::<(), _>(StoreError::out(FULL, "full")));
+        let begun = Instant::now();
+        assert!(full.await.is_err() && begun.elapsed() < PAUSE);
         let at_once = patiently(async || Err::<(), _>(unsuitable()));
         assert!(matches!(at_once.await, Err(StoreError::Unsuitable(_))));
     }

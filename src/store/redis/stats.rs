@@ -71,8 +71,9 @@ impl RedisStore {
             let Some(Change::Token(key)) = keys::change(name) else { return None };
             record::token(&key, &bytes??).ok()
         });
-        let records: Vec<_> = records.filter(|token| !token.has_expired(now)).collect();
+        let mut records: Vec<_> = records.filter(|token| !token.has_expired(now)).collect();
         let epochs = self.epochs_of(records.iter().map(|token| token.user)).await?;
+        self.see_kept(records.iter_mut(), |id| epochs.get(&id).copied().flatten()).await?;
         let is_good =
             |token: &&TokenRecord| epochs.get(&token.user).copied().flatten() == Some(token.epoch);
         Ok(u64::try_from(records.iter().filter(is_good).count()).unwrap_or(0))

@@ -8,7 +8,6 @@ use super::{RedisStore, keys};
 use crate::clock::Timestamp;
 use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{User, UserId};
-use crate::store::sound::sound;
 use crate::store::{Change, Issue, ListedToken, NewToken, OnLimit, StoreError};
 use redis::{Cmd, pipe};
 
@@ -92,9 +91,10 @@ impl RedisStore {
         &self,
         digest: TokenDigest,
     ) -> Result<Option<(TokenRecord, User)>, StoreError> {
-        let Some(token) = self.read_token(digest).await? else { return Ok(None) };
-        let user = self.read_user(token.user).await?;
-        user.map(|user| Ok((token, sound(user)?))).transpose()
+        match self.read_token(digest).await? {
+            Some(token) => self.with_user(token).await,
+            None => Ok(None),
+        }
     }
 
     pub(super) async fn list_tokens(
@@ -113,8 +113,13 @@ impl RedisStore {
             let found: Vec<Option<Vec<u8>>> = self.link.ask(Request::Batch(&read)).await?;
             for (entry, bytes) in chunk.iter().zip(found) {
                 let token = bytes.map(|bytes| record::token(&entry.key, &bytes)).transpose()?;
-                // A token that was added again has an entry of its former life.
-                tokens.extend(token.filter(|token| token.created == entry.created));
+                // A token that was added again has an entry of its former life. One that has stayed at a
+                // new password is of a later epoch here than its key may say.
+                let listed = token.filter(|token| token.created == entry.created);
+                tokens.extend(
+                    listed
+                        .map(|token| TokenRecord { epoch: token.epoch.max(entry.epoch), ..token }),
+                );
             }
         }
         tokens.retain(|token| token.epoch == user.epoch && !token.has_expired(now));
@@ -139,11 +144,10 @@ impl RedisStore {
             if token.expires.is_none_or(|end| end >= expires) {
                 return Ok(true);
             }
-            let mut list = redis::cmd("ZADD");
-            list.arg(keys::user_tokens(token.user)).arg("XX").arg("GT");
-            list.arg(expires.micros()).arg(Entry::of(&token).bytes());
-            self.link.ask::<()>(Request::Command(&list)).await?;
-            let next = TokenRecord { expires: Some(expires), ..token.clone() };
+            let mut next = TokenRecord { expires: Some(expires), ..token.clone() };
+            if !self.list_end(&next).await? && !self.list_end_of_kept(&mut next).await? {
+                continue;
+            }
             match self.replace_token(&token, &next).await? {
                 Replaced::Done => return Ok(true),
                 Replaced::Gone => return Ok(false),
@@ -176,7 +180,13 @@ impl RedisStore {
         let Some(token) = self.read_token(digest).await? else { return Ok(false) };
         let delete = Cmd::del(keys::token(&digest.key()));
         let is_deleted = self.link.end(Request::Command(&delete), false).await?;
-        self.unlist(token.user, &[Entry::of(&token)]).await?;
+        let entry = Entry::of(&token);
+        if self.unlist(token.user, std::slice::from_ref(&entry)).await? == 0
+            && let Some(user) = self.read_user(token.user).await?
+        {
+            // It may have stayed at a new password.
+            self.unlist(token.user, &[Entry { epoch: user.epoch, ..entry }]).await?;
+        }
         Ok(is_deleted)
     }
 
@@ -200,7 +210,7 @@ impl RedisStore {
         entries: &[Entry],
     ) -> Result<(), StoreError> {
         self.remove_keys(entries).await?;
-        self.unlist(user, entries).await
+        self.unlist(user, entries).await.map(drop)
     }
 
     async fn remove_keys(&self, entries: &[Entry]) -> Result<(), StoreError> {
@@ -218,7 +228,8 @@ impl RedisStore {
         Ok(())
     }
 
-    async fn unlist(&self, user: UserId, entries: &[Entry]) -> Result<(), StoreError> {
+    /// Says how many were on the list.
+    async fn unlist(&self, user: UserId, entries: &[Entry]) -> Result<i64, StoreError> {
         let mut removed = 0_i64;
         for chunk in entries.chunks(CHUNK) {
             let entries: Vec<Vec<u8>> = chunk.iter().map(Entry::bytes).collect();
@@ -231,7 +242,8 @@ impl RedisStore {
             later(user, self.link.ask_once(Request::Command(&fewer)).await);
         }
         let tokens: Vec<_> = entries.iter().map(|entry| keys::text(&entry.key)).collect();
-        self.drop_notes(user, &tokens).await
+        self.drop_notes(user, &tokens).await?;
+        Ok(removed)
     }
 }
 

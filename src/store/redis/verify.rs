@@ -93,7 +93,7 @@ impl RedisStore {
                 free.arg(owner.0);
                 self.link.ask(Request::Script(&free)).await
             }
-            Cure::RaiseCount(last) => self.give_no_number_to(*last).await,
+            Cure::RaiseCount(last) => self.give_no_number_to(*last, false).await,
         }
     }
 

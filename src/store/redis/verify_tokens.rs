@@ -37,6 +37,7 @@ impl RedisStore {
             }
         }
         let epochs = self.epochs_of(records.iter().map(|token| token.user)).await?;
+        self.see_kept(records.iter_mut(), |id| epochs.get(&id).copied().flatten()).await?;
         let mut good = Vec::new();
         for token in records {
             let key = token.digest.key();

@@ -7,7 +7,7 @@ use super::{events, file, items, rows, tokens};
 use crate::clock::Timestamp;
 use crate::model::event::Event;
 use crate::model::user::{User, UserId};
-use crate::store::whole::{Contents, Portion};
+use crate::store::whole::{Contents, Portion, Stop};
 use crate::store::{EventBounds, Item, ItemKind, NewToken, StoreError};
 use rusqlite::{Connection, params};
 use std::path::Path;
@@ -55,6 +55,11 @@ impl Archive {
             Some(older) => older.path().to_str(),
             None => self.db.path(),
         }
+    }
+
+    /// Has what is done with it broken off when it is told to stop.
+    pub(in crate::store) fn stops_with(&self, stop: &Stop) -> Result<(), StoreError> {
+        stop.holds_for(&self.db)
     }
 
     /// Adds users with everything of theirs.

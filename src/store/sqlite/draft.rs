@@ -4,6 +4,7 @@ use super::archive::Archive;
 use super::trouble::Trouble;
 use super::{file, make, verify};
 use crate::store::StoreError;
+use crate::store::whole::Stop;
 use rusqlite::Connection;
 use std::fs::{self, File};
 use std::io;
@@ -43,10 +44,15 @@ impl Draft {
     }
 
     /// Makes an archive of all that is in a file at this moment, while others write to it.
-    pub(in crate::store) fn copy_of(mut self, path: &Path) -> Result<Archive, StoreError> {
+    pub(in crate::store) fn copy_of(
+        mut self,
+        path: &Path,
+        stop: &Stop,
+    ) -> Result<Archive, StoreError> {
         refuse_place(&self.to, self.replaces, Some(path))?;
         self.source = Some(path.to_owned());
         let (source, _) = file::look(path)?;
+        stop.holds_for(&source)?;
         // The copy's indexes are made anew, and would hide what is wrong with it.
         refuse_damaged(&source, path)?;
         let place = self.file.path().to_str().ok_or_else(|| {
@@ -57,6 +63,7 @@ impl Draft {
             .map_err(|error| copying(path, &self.to, error))?;
         drop(source);
         let archive = self.make()?;
+        archive.stops_with(stop)?;
         // Neither do sessions end later because they were saved, nor does a code open the door again.
         let sql = "DELETE FROM items WHERE kind NOT IN ('api_key', 'network', 'totp')";
         archive.db.execute(sql, [])?;

@@ -1,6 +1,7 @@
 //! What a fault of SQLite is for whoever asked.
 
 use crate::store::{OutageKind, StoreError};
+use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 use rusqlite::{Error, ErrorCode};
 
 impl From<Error> for StoreError {
@@ -22,6 +23,10 @@ impl From<Error> for StoreError {
 
 /// In which way the file cannot be used.
 pub(super) fn kind(error: &Error) -> OutageKind {
+    // What readers and writers share needs room, too.
+    if error.sqlite_error().is_some_and(|it| it.extended_code == SQLITE_IOERR_SHMSIZE) {
+        return OutageKind::Unwritable("disk");
+    }
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => OutageKind::Silent,
         Some(ErrorCode::DiskFull) => OutageKind::Unwritable("disk"),

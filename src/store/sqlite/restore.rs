@@ -3,8 +3,8 @@
 
 use super::archive::{Archive, note_last_number};
 use super::{file, make, rows};
-use crate::store::StoreError;
 use crate::store::whole::{Contents, Restore, Restored};
+use crate::store::{OutageKind, StoreError};
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
 use std::time::Duration;
@@ -18,6 +18,10 @@ pub(in crate::store) fn restore(
     source: &Archive,
     order: &Restore,
 ) -> Result<Restored, StoreError> {
+    bring_back(path, source, order).map_err(|error| unless_full(error, path))
+}
+
+fn bring_back(path: &Path, source: &Archive, order: &Restore) -> Result<Restored, StoreError> {
     let mut db = file::open(path)?;
     db.busy_timeout(PATIENCE)?;
     let place = source.place().ok_or_else(|| {
@@ -46,6 +50,20 @@ pub(in crate::store) fn restore(
         contents: Contents { at: source.contents()?.at, ..restored.contents },
         ..restored
     })
+}
+
+/// A disk that is full has kept nothing of it.
+fn unless_full(error: StoreError, path: &Path) -> StoreError {
+    match &error {
+        StoreError::Unavailable(outage) if outage.kind == OutageKind::Unwritable("disk") => {
+            StoreError::Unsuitable(format!(
+                "cannot bring back to {}: the disk is full ({outage}). What is there is as it was: make \
+                 room for as much again as is saved, and try again",
+                path.display()
+            ))
+        }
+        _ => error,
+    }
 }
 
 fn holds_something(db: &Connection) -> Result<bool, StoreError> {

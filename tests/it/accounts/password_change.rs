@@ -4,6 +4,7 @@ use super::on_each_store;
 use crate::harness::eventually;
 use crate::harness::gateway::{Gateway, PASSWORD, ROUTES};
 use crate::harness::http::{Answer, Request};
+use crate::harness::redis_server::RedisServer;
 use crate::harness::upstream::Upstream;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,6 +29,41 @@ fn an_owner_changes_their_password_and_keeps_the_token_that_was_used() {
         assert_eq!(gateway.send(&Request::post("/api/logout/").token(&used)).status, 204);
         assert_eq!(gateway.status_of(&used), 401);
     });
+}
+
+#[test]
+fn a_change_of_which_no_replica_heard_ends_no_token_that_was_used() {
+    let (upstream, redis) = (Upstream::start(), RedisServer::start());
+    let settings = upstream.settings() + ROUTES + &redis.settings() + "replicas = 1\n" + ON;
+    let [gateway, other] = [(); 2].map(|()| Gateway::start(&settings));
+    let used = gateway.register("ada");
+    assert_eq!((gateway.status_of(&used), other.status_of(&used)), (200, 200));
+    let answer = change(&gateway, &used, PASSWORD, NEW);
+    assert_eq!(answer.status, 503);
+    // It may have been done: whoever asks again knows by which of the two they come in.
+    for _ in 0..20 {
+        assert_eq!((gateway.status_of(&used), other.status_of(&used)), (200, 200));
+    }
+}
+
+#[test]
+fn a_token_that_was_used_stays_though_its_own_key_takes_no_writes() {
+    let (upstream, redis) = (Upstream::start(), RedisServer::start());
+    let settings = upstream.settings() + ROUTES + &redis.settings() + ON;
+    let [gateway, other] = [(); 2].map(|()| Gateway::start(&settings));
+    let (used, ended) = (gateway.register("ada"), gateway.login("ada"));
+    for token in [&used, &ended] {
+        assert_eq!((gateway.status_of(token), other.status_of(token)), (200, 200));
+    }
+    // As in a Cluster, where it may be on another server than its user.
+    let keys = ["resetkeys", "%R~authgate:token:*", "~authgate:[^t]*", "~authgate:tokens:*"];
+    redis.ask::<()>(&[&["ACL", "SETUSER", "default"][..], &keys].concat());
+    assert_eq!(change(&gateway, &used, PASSWORD, NEW).status, 204);
+    for _ in 0..20 {
+        assert_eq!((gateway.status_of(&used), other.status_of(&used)), (200, 200));
+        assert_eq!(gateway.status_of(&ended), 401);
+    }
+    assert_eq!(Gateway::start(&settings).status_of(&used), 200);
 }
 
 #[test]

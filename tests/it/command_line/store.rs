@@ -4,8 +4,10 @@ mod backup;
 mod copy;
 mod half;
 mod load;
+mod no_room;
 mod passed_over;
 mod restore;
+mod stopped;
 mod verify;
 
 use crate::harness::command::Outcome;

@@ -4,6 +4,7 @@ use super::until_refused;
 use crate::harness::command::AUTHGATE;
 use crate::harness::eventually;
 use crate::harness::gateway::{Gateway, ROUTES};
+use crate::harness::http::{Connection, Request};
 use crate::harness::redis_server::RedisServer;
 use crate::harness::upstream::Upstream;
 use std::fs;
@@ -65,16 +66,78 @@ fn a_token_on_redis_ends_at_its_end_though_the_clock_of_its_gateway_is_set_back(
 }
 
 #[test]
-fn a_clock_that_is_set_forward_ends_tokens_at_that_gateway_alone() {
+fn on_redis_no_clock_of_a_gateway_that_is_far_off_ends_a_token_or_lets_it_live() {
     let (upstream, redis) = (Upstream::start(), RedisServer::start());
+    let tokens = "[tokens]\nlifetime = \"8s\"\n";
+    let settings = upstream.settings() + ROUTES + &redis.settings() + tokens;
+    for off in ["+1h", "-1h", "+1d"] {
+        let (right, hand) = (Gateway::start(&settings), Hand::new());
+        hand.set(off);
+        // From its start on.
+        let wrong = Gateway::start_by(hand.program(), &settings, &[]);
+        let both = [&right, &wrong];
+        let mut tokens = both.map(|one| one.register(&format!("user{off}{}", one.address.port())));
+        for token in &tokens {
+            assert_eq!(both.map(|gateway| gateway.status_of(token)), [200; 2], "{off}");
+        }
+        for gateway in both {
+            for token in &tokens {
+                until_ended(gateway, token);
+            }
+        }
+        // While it runs.
+        hand.set("+0");
+        tokens = both.map(|one| one.login(&format!("user{off}{}", one.address.port())));
+        assert_eq!(wrong.status_of(&tokens[0]), 200);
+        hand.set(off);
+        for token in &tokens {
+            assert_eq!(both.map(|gateway| gateway.status_of(token)), [200; 2], "{off}");
+        }
+        for token in &tokens {
+            until_ended(&wrong, token);
+            assert_eq!(right.status_of(token), 401);
+        }
+    }
+}
+
+/// Waits for the end of a token. What is under way at that moment is cut off with it.
+fn until_ended(gateway: &Gateway, token: &str) {
+    let request = Request::get("/app").token(token).bytes();
+    let status = eventually("the end", || {
+        let mut client = Connection::try_open(gateway.address).ok()?;
+        let answer = client.send(&request).try_answer().ok()?;
+        (answer.status != 200).then_some(answer.status)
+    });
+    assert_eq!(status, 401);
+}
+
+#[test]
+fn a_clock_that_is_far_ahead_is_judged_by_redis_also_where_that_came_up_later() {
+    let (upstream, mut redis) = (Upstream::start(), RedisServer::start());
     let settings = upstream.settings() + ROUTES + &redis.settings();
+    let token = Gateway::start(&settings).register("alice");
+    redis.kill();
     let hand = Hand::new();
-    let gateway = Gateway::start_by(hand.program(), &settings, &[]);
-    let other = Gateway::start(&settings);
-    let token = gateway.register("alice");
-    assert_eq!([&gateway, &other].map(|gateway| gateway.status_of(&token)), [200; 2]);
     hand.set("+1d");
-    assert_eq!([&gateway, &other].map(|gateway| gateway.status_of(&token)), [401, 200]);
+    let gateway = Gateway::start_by(hand.program(), &settings, &[]);
+    assert_eq!(gateway.status_of(&token), 503);
+    redis.restart();
+    let first = eventually("the store", || match gateway.status_of(&token) {
+        503 => None,
+        status => Some(status),
+    });
+    assert_eq!(first, 200);
+}
+
+#[test]
+fn with_sqlite_the_clock_of_the_machine_is_the_clock() {
+    let upstream = Upstream::start();
+    let hand = Hand::new();
+    let gateway = Gateway::start_by(hand.program(), &(upstream.settings() + ROUTES), &[]);
+    let token = gateway.register("alice");
+    assert_eq!(gateway.status_of(&token), 200);
+    hand.set("+1d");
+    assert_eq!(gateway.status_of(&token), 401);
     hand.set("+0");
     assert_eq!(gateway.status_of(&token), 200);
 }

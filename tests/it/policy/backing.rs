@@ -6,6 +6,7 @@ use std::process::Command;
 
 use crate::harness::command::AUTHGATE;
 use crate::harness::folder;
+use crate::harness::full_disk::FullDisk;
 use crate::harness::redis_cluster::RedisCluster;
 use crate::harness::redis_sentinels::RedisSentinels;
 use crate::harness::redis_server::RedisServer;
@@ -39,16 +40,17 @@ pub(super) enum Way {
     Relayed,
     /// Another server may take the place of one.
     Replicated,
-    /// The disk is small, and of no one else.
+    /// The disk is small, and of no one else; where no process may have one of its own, it says that it is
+    /// full.
     SmallDisk,
+    /// The disk can say that it is full.
+    FullDisk,
 }
 
 impl Backing {
     pub(super) fn start(place: Place, way: Way) -> Self {
         match (place, way) {
-            (Place::Sqlite, way) => {
-                Self::Sqlite(Disk { folder: folder(), is_small: way == Way::SmallDisk })
-            }
+            (Place::Sqlite, way) => Self::Sqlite(Disk::of(way)),
             (Place::Redis, Way::Relayed) => {
                 let server = RedisServer::start();
                 let relay = Relay::to(server.address());
@@ -86,13 +88,15 @@ impl Backing {
         let mut program = Command::new("sh");
         if let Self::Sqlite(disk) = self {
             let place = disk.folder.path().join("disk");
-            fs::create_dir_all(&place).unwrap();
-            if disk.is_small {
+            if disk.is_small() {
                 program = Command::new("unshare");
                 let mount = format!("mount -t tmpfs -o size=4m disk '{}'", place.display());
                 program.args(["--map-root-user", "--mount", "sh", "-c"]);
                 program.args([&format!("{mount} && {run}"), AUTHGATE]);
                 return program;
+            }
+            if let Room::Said(full) = &disk.room {
+                full.hold_for(&mut program);
             }
         }
         program.args(["-c", &run, AUTHGATE]);
@@ -163,10 +167,36 @@ impl Backing {
 /// Where a file of SQLite is.
 pub(super) struct Disk {
     folder: TempDir,
-    is_small: bool,
+    pub(super) room: Room,
+}
+
+/// How much fits on a disk.
+pub(super) enum Room {
+    /// Enough.
+    Enough,
+    /// Enough, until it says otherwise.
+    Said(FullDisk),
+    /// A little.
+    Small,
 }
 
 impl Disk {
+    fn of(way: Way) -> Self {
+        let folder = folder();
+        let place = folder.path().join("disk");
+        fs::create_dir_all(&place).unwrap();
+        let room = match way {
+            Way::SmallDisk if Self::may_be_small() => Room::Small,
+            Way::SmallDisk | Way::FullDisk => Room::Said(FullDisk::below(&place)),
+            Way::Direct | Way::Relayed | Way::Replicated => Room::Enough,
+        };
+        Self { folder, room }
+    }
+
+    fn is_small(&self) -> bool {
+        matches!(self.room, Room::Small)
+    }
+
     pub(super) fn file(&self) -> PathBuf {
         self.folder.path().join("disk/authgate.db")
     }
@@ -177,7 +207,7 @@ impl Disk {
     }
 
     /// Whether a process may have a disk of its own here.
-    pub(super) fn may_be_small() -> bool {
+    fn may_be_small() -> bool {
         let mut mount = Command::new("unshare");
         mount.args(["--map-root-user", "--mount", "mount", "-t", "tmpfs", "disk", "/tmp"]);
         mount.stderr(std::process::Stdio::null()).status().is_ok_and(|status| status.success())

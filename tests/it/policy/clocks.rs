@@ -3,10 +3,10 @@
 use std::fs;
 
 use super::backing::Place;
-use super::judge::check;
+use super::judge::{check, look_for_signs};
 use super::stage::{Stage, Terms};
 use super::stores::until_well;
-use super::table::{CLOCK_AHEAD, CLOCK_BEHIND, Row};
+use super::table::{CLOCK_AHEAD, CLOCK_BEHIND, CLOCK_IS_NOT_REDISS, Row};
 use crate::harness::eventually;
 
 const DAY: i64 = 24 * 60 * 60;
@@ -21,7 +21,7 @@ fn ahead_with_sqlite() {
 
 #[test]
 fn ahead_with_redis() {
-    keeps_the_policy(Place::Redis, DAY, &CLOCK_AHEAD);
+    keeps_the_policy(Place::Redis, DAY, &CLOCK_IS_NOT_REDISS);
 }
 
 #[test]
@@ -31,7 +31,17 @@ fn behind_with_sqlite() {
 
 #[test]
 fn behind_with_redis() {
-    keeps_the_policy(Place::Redis, -DAY, &CLOCK_BEHIND);
+    keeps_the_policy(Place::Redis, -DAY, &CLOCK_IS_NOT_REDISS);
+}
+
+#[test]
+fn ahead_with_a_cluster() {
+    keeps_the_policy(Place::Cluster, DAY, &CLOCK_IS_NOT_REDISS);
+}
+
+#[test]
+fn ahead_with_sentinel() {
+    keeps_the_policy(Place::Sentinel, DAY, &CLOCK_IS_NOT_REDISS);
 }
 
 fn keeps_the_policy(place: Place, jump: i64, row: &Row) {
@@ -52,6 +62,7 @@ fn keeps_the_policy(place: Place, jump: i64, row: &Row) {
         (!day.contains(&last[..10])).then_some(())
     });
     check(&mut stage, row);
+    look_for_signs(&stage, row);
     set(&stage, 0);
     until_well(&mut stage, &[]);
 }

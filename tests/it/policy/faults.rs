@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
-use super::backing::{Backing, Disk, Way};
+use super::backing::{Backing, Disk, Room, Way};
 use super::stage::Stage;
 use super::table::{self, Row};
 use crate::harness::eventually;
@@ -45,6 +45,8 @@ pub(super) enum Fault {
     OutOfMemory,
     /// Its disk is full.
     DiskFull,
+    /// Its disk says that it is full.
+    DiskSaysFull,
     /// Its disk takes no more writes.
     NoWrites,
     /// Another process writes, and does not end.
@@ -71,9 +73,11 @@ impl Fault {
             Self::Frozen | Self::Silent | Self::Mute => &table::STORE_SILENT,
             Self::TwoSeconds | Self::Drip => &table::STORE_SLOW,
             Self::FiftyMillis => &table::STORE_LATE,
-            Self::Replica | Self::FewReplicas | Self::CannotSave | Self::DiskFull => {
-                &table::STORE_REFUSES_WRITES
-            }
+            Self::Replica
+            | Self::FewReplicas
+            | Self::CannotSave
+            | Self::DiskFull
+            | Self::DiskSaysFull => &table::STORE_REFUSES_WRITES,
             Self::NoWrites => &table::DISK_FAILS,
             Self::Locked => &table::STORE_LOCKED,
             Self::OutOfMemory => &table::STORE_OUT_OF_MEMORY,
@@ -94,6 +98,7 @@ impl Fault {
             | Self::Drip
             | Self::FiftyMillis => Way::Relayed,
             Self::DiskFull => Way::SmallDisk,
+            Self::DiskSaysFull => Way::FullDisk,
             _ => Way::Direct,
         }
     }
@@ -121,7 +126,7 @@ impl Fault {
             Self::FewReplicas => backing.ask_all(&["CONFIG", "SET", "min-replicas-to-write", "1"]),
             Self::CannotSave => backing.servers().iter().for_each(keep_from_saving),
             Self::OutOfMemory => backing.ask_all(&["CONFIG", "SET", "maxmemory", "1"]),
-            Self::DiskFull => fill(backing.disk(), process),
+            Self::DiskFull | Self::DiskSaysFull => fill(backing.disk(), process),
             Self::NoWrites => {
                 let log = with(backing.disk(), "-wal");
                 limit_files(process, Some(fs::metadata(log).unwrap().len()));
@@ -165,7 +170,7 @@ impl Fault {
             Self::FewReplicas => backing.ask_all(&["CONFIG", "SET", "min-replicas-to-write", "0"]),
             Self::CannotSave => backing.ask_all(&["CONFIG", "SET", "save", ""]),
             Self::OutOfMemory => backing.ask_all(&["CONFIG", "SET", "maxmemory", "0"]),
-            Self::DiskFull => fs::remove_file(filler(backing.disk(), process)).unwrap(),
+            Self::DiskFull | Self::DiskSaysFull => make_room(backing.disk(), process),
             Self::NoWrites => limit_files(process, None),
             Self::Locked => stage.lock = None,
             // What is lost is lost.
@@ -204,8 +209,18 @@ fn filler(disk: &Disk, process: u32) -> std::path::PathBuf {
 }
 
 fn fill(disk: &Disk, process: u32) {
+    if let Room::Said(full) = &disk.room {
+        return full.fill();
+    }
     let full = fs::write(filler(disk, process), vec![0; 8 << 20]).unwrap_err();
     assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+}
+
+fn make_room(disk: &Disk, process: u32) {
+    match &disk.room {
+        Room::Said(full) => full.empty(),
+        Room::Enough | Room::Small => fs::remove_file(filler(disk, process)).unwrap(),
+    }
 }
 
 /// Has no file of the process grow beyond this.

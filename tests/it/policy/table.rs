@@ -225,12 +225,15 @@ rows! {
     LIMITER_ALONE: "the limits' store is away: each gateway allows its part",
         [Throttled, Unavailable, Unavailable, Unavailable, Unavailable, Unavailable, Unavailable, Unavailable, Unavailable],
         [Log("limiter degraded"), Counted("limiter_degraded_total")];
-    CLOCK_AHEAD: "the clock of the machine jumps forward by a day",
+    CLOCK_AHEAD: "with SQLite, the clock of the machine jumps forward by a day",
         [Served, Invalid, Invalid, Served, Served, SignIn, SignIn, Invalid, Invalid],
         [];
-    CLOCK_BEHIND: "the clock of the machine jumps back by a day",
+    CLOCK_BEHIND: "with SQLite, the clock of the machine jumps back by a day",
         [Served, Served, Served, Served, Served, Served, Served, Served, Served],
         [];
+    CLOCK_IS_NOT_REDISS: "with Redis, the clock of the machine jumps by a day, forward or back",
+        [Served, Served, Served, Served, Served, Served, Served, Served, Served],
+        [Log("the clocks of this machine and of the store differ")];
     APP_DOWN: "the app refuses connections",
         [BadGateway, BadGateway, BadGateway, OWN, OWN, OWN, OWN, OWN, OWN],
         [Counted("upstream_errors_total{kind=\"refused\"}")];

@@ -10,6 +10,7 @@ use authgate::model::token::TokenRecord;
 use authgate::model::user::{User, UserChange, UserId};
 use authgate::store::{Inserted, Issue, PasswordChange};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::task::JoinSet;
 
 pub(super) async fn a_new_user_is_active_and_reads_back(store: Arc<dyn Store>) {
@@ -214,6 +215,30 @@ pub(super) async fn a_kept_token_is_prolonged_and_ended_as_before(store: Arc<dyn
     assert_eq!(listed.iter().map(|token| token.expires).collect::<Vec<_>>(), [Some(end)]);
     assert!(store.revoke_token(digest("kept")).await.unwrap());
     assert!(digests(&*store, alice.id).await.is_empty());
+}
+
+pub(super) async fn a_kept_token_is_good_at_every_moment_of_many_changes(store: Arc<dyn Store>) {
+    let alice = add(&*store, "alice").await;
+    issue(&*store, &alice, "kept").await;
+    let (is_over, looking) = (Arc::new(AtomicBool::new(false)), Arc::clone(&store));
+    let over = Arc::clone(&is_over);
+    let mut watch = JoinSet::new();
+    watch.spawn(async move {
+        let mut looks = 0;
+        while !over.load(Ordering::SeqCst) {
+            assert!(is_good(&*looking, "kept").await, "after {looks} looks");
+            looks += 1;
+        }
+    });
+    let mut from = alice.password;
+    for number in 0..100 {
+        let to = hash(&format!("password{number}"));
+        let change = PasswordChange { from, keep: digest("kept"), to: to.clone(), user: alice.id };
+        assert!(store.replace_password(change).await.unwrap().is_some());
+        from = to;
+    }
+    is_over.store(true, Ordering::SeqCst);
+    watch.join_all().await;
 }
 
 pub(super) async fn a_password_that_was_replaced_meanwhile_stays(store: Arc<dyn Store>) {

@@ -1,22 +1,22 @@
--- Replaces a user's password if it is still the one that was verified, and ends their tokens: the one
--- to keep changes its entry of the list, and is good again once its key does the same.
+-- Replaces a user's password if it is still the one that was verified, and ends their tokens, but the one
+-- to keep: its entry of the list is of the new epoch then, and makes it good, whatever its key says.
 -- KEYS: the user, their tokens
--- ARGV: the hash that was verified, the new one, the entry of the token to keep ('' for none)
+-- ARGV: the hash that was verified, the new one, an entry of the token to keep, of any epoch ('' for none)
 -- Returns the new epoch, and whether the token to keep is of it; nothing if the user is not as they were.
 
 local user = redis.call('HMGET', KEYS[1], 'is_active', 'password', 'epoch')
 -- An entry is eight bytes of creation, the epoch in digits, and 32 bytes that tell which token it is.
-local seen = string.sub(ARGV[3], 9, -33)
 local function entry_of(epoch)
   return table.concat({string.sub(ARGV[3], 1, 8), epoch, string.sub(ARGV[3], -32)})
 end
-if user[1] == '1' and user[2] == ARGV[2] then
-  -- It was done before, but the answer was lost.
-  local is_kept = ARGV[3] ~= '' and redis.call('ZSCORE', KEYS[2], entry_of(user[3]))
-  return {user[3], is_kept and '1' or '0'}
-end
-if user[1] ~= '1' or user[2] ~= ARGV[1] then
+if user[1] ~= '1' or (user[2] ~= ARGV[1] and user[2] ~= ARGV[2]) then
   return false
+end
+-- One that has no entry of the present epoch had ended before.
+local expiry = ARGV[3] ~= '' and redis.call('ZSCORE', KEYS[2], entry_of(user[3]))
+if user[2] == ARGV[2] then
+  -- It was done before, but the answer was lost.
+  return {user[3], expiry and '1' or '0'}
 end
 
 -- A moment, as in end_tokens.lua. First, for nothing is undone where it fails.
@@ -28,9 +28,8 @@ end
 redis.call('HSET', KEYS[1], 'password', ARGV[2], 'must_change', '0')
 local epoch = redis.call('HGET', KEYS[1], 'epoch')
 
-local expiry = seen == user[3] and redis.call('ZSCORE', KEYS[2], ARGV[3])
 if expiry then
-  redis.call('ZREM', KEYS[2], ARGV[3])
+  redis.call('ZREM', KEYS[2], entry_of(user[3]))
   redis.call('ZADD', KEYS[2], expiry, entry_of(epoch))
 end
 return {epoch, expiry and '1' or '0'}

@@ -26,6 +26,53 @@ fn a_restore_beside_a_gateway_holds_at_its_next_request_and_ends_all_tokens() {
     assert!(gateway.run(&["events"]).done().says("store_restored"));
 }
 
+fn number_of(gateway: &Gateway, name: &str) -> u64 {
+    gateway.register(name);
+    gateway.run(&["user", "show", name, "--json"]).done().json()["id"].as_u64().unwrap()
+}
+
+#[test]
+fn in_a_store_that_was_empty_the_next_user_has_the_number_after_the_last() {
+    for (settings, redis) in stores() {
+        let (mut gateway, file) = gateway(&settings);
+        for name in ["ada", "bob", "eve"] {
+            gateway.register(name);
+        }
+        gateway.run(&["user", "delete", "eve"]).done();
+        back_up(&gateway, &file).done();
+        gateway.kill();
+        match &redis {
+            Some(redis) => redis.ask::<()>(&["FLUSHALL"]),
+            None => std::fs::remove_file(gateway.folder().join("authgate.db")).unwrap(),
+        }
+        for ending in ["-wal", "-shm"] {
+            let _ = std::fs::remove_file(gateway.folder().join(format!("authgate.db{ending}")));
+        }
+        restore(&gateway, &file, &[]).done();
+        gateway.restart();
+        assert_eq!([number_of(&gateway, "zoe"), number_of(&gateway, "yan")], [4, 5]);
+    }
+}
+
+#[test]
+fn numbers_given_out_after_a_backup_are_given_to_nobody_else_by_a_restore() {
+    let redis = RedisServer::start();
+    let (mut gateway, file) = gateway(&redis.settings());
+    gateway.register("ada");
+    back_up(&gateway, &file).done();
+    gateway.register("bob");
+    gateway.kill();
+    restore(&gateway, &file, &["--replace", "--yes"]).done();
+    gateway.restart();
+    assert_eq!(number_of(&gateway, "eve"), 3);
+    gateway.kill();
+    // Those of a server that is lost, too, which nobody here has seen.
+    redis.ask::<()>(&["SET", "authgate:next-user-by:{authgate:next-user}", "another"]);
+    restore(&gateway, &file, &["--replace", "--yes"]).done();
+    gateway.restart();
+    assert!(number_of(&gateway, "zoe") > 1000);
+}
+
 #[test]
 fn nothing_is_replaced_unless_that_is_said() {
     for (settings, _server) in stores() {

@@ -297,7 +297,7 @@ pub(super) fn new_password(user: &User) -> PasswordChange {
 }
 
 #[tokio::test]
-async fn a_crash_before_a_token_is_kept_ends_it_and_revives_no_other() {
+async fn a_token_is_kept_together_with_the_new_password_whatever_its_own_key_says() {
     let server = RedisServer::start();
     let store = open(&server);
     let alice = add_user(&store, "alice").await;
@@ -308,15 +308,45 @@ async fn a_crash_before_a_token_is_kept_ends_it_and_revives_no_other() {
     store.issue_token(new_token(&alice, "other")).await.unwrap();
     assert!(store.replace_password(new_password(&alice)).await.unwrap().is_some());
     assert!(is_live(&store, "kept").await);
-    raw.set(&key, before).await.unwrap();
+    // As a crash between the two steps leaves it.
+    raw.set(&key, &before).await.unwrap();
     for _ in 0..2 {
-        assert!(!is_live(&store, "kept").await && !is_live(&store, "other").await);
-        assert_eq!(live_tokens(&store, alice.id).await, 0);
+        assert!(is_live(&store, "kept").await && !is_live(&store, "other").await);
+        assert_eq!(live_tokens(&store, alice.id).await, 1);
+        let page = store.find_tokens(None, 10, SystemClock.now()).await.unwrap();
+        assert_eq!(page.tokens.len(), 1);
         store.sweep(SystemClock.now()).await.unwrap();
     }
     let after = store.user(alice.id).await.unwrap().unwrap();
-    store.issue_token(new_token(&after, "next")).await.unwrap();
-    assert_eq!(live_tokens(&store, alice.id).await, 1);
+    let again = PasswordChange { from: hash("second"), to: hash("third"), ..new_password(&after) };
+    assert!(store.replace_password(again).await.unwrap().is_some());
+    raw.set(&key, &before).await.unwrap();
+    assert!(is_live(&store, "kept").await);
+    let end = in_an_hour().plus(Duration::from_hours(1));
+    assert!(store.extend_token(digest("kept"), end).await.unwrap());
+    let listed = store.tokens_of(alice.id, SystemClock.now()).await.unwrap();
+    assert!(listed.iter().map(|token| token.record.expires).eq([Some(end)]));
+    raw.set(&key, before).await.unwrap();
+    assert!(store.revoke_token(digest("kept")).await.unwrap());
+    let list = format!("authgate:tokens:{{{}}}", alice.id);
+    assert_eq!(raw.zcard(list).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_kept_token_ends_with_all_others_whatever_its_own_key_says() {
+    let server = RedisServer::start();
+    let store = open(&server);
+    let alice = add_user(&store, "alice").await;
+    store.issue_token(new_token(&alice, "kept")).await.unwrap();
+    let mut raw = raw(&server).await;
+    let key = raw.keys("authgate:token:*").await.unwrap().pop().unwrap();
+    let before: Vec<u8> = redis::cmd("GET").arg(&key).query_async(&mut raw).await.unwrap();
+    assert!(store.replace_password(new_password(&alice)).await.unwrap().is_some());
+    raw.set(&key, &before).await.unwrap();
+    assert!(is_live(&store, "kept").await);
+    assert!(store.revoke_tokens_of(alice.id, 0).await.unwrap());
+    assert!(!is_live(&store, "kept").await);
+    assert_eq!(live_tokens(&store, alice.id).await, 0);
 }
 
 #[tokio::test]
