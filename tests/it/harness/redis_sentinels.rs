@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 /// The name by which the sentinels know the primary.
-const NAME: &str = "main";
+pub(crate) const NAME: &str = "main";
 
 /// A primary, its replicas, and those who choose another primary when it is lost.
 pub(crate) struct RedisSentinels {
@@ -23,10 +23,10 @@ pub(crate) struct RedisSentinels {
 impl RedisSentinels {
     /// Starts a primary with so many replicas, and so many sentinels.
     pub(crate) fn start(replicas: usize, sentinels: usize) -> Self {
-        let primary = RedisServer::start();
-        let follow = primary.address();
+        let primary = RedisServer::start_watched(None);
+        let follows = Some(primary.address());
         let mut servers = vec![primary];
-        servers.extend((0..replicas).map(|_| RedisServer::start_replica(follow)));
+        servers.extend((0..replicas).map(|_| RedisServer::start_watched(follows)));
         let quorum = sentinels / 2 + 1;
         let sentinels =
             (0..sentinels).map(|_| Sentinel::start(servers[0].address(), quorum)).collect();
@@ -71,7 +71,12 @@ impl RedisSentinels {
 
     /// Has the sentinels choose another primary although this one lives.
     pub(crate) fn replace_primary(&self) {
-        self.sentinels[0].ask::<()>(&["SENTINEL", "FAILOVER", NAME]);
+        self.try_replace_primary().unwrap();
+    }
+
+    /// The same, where they may be unable to.
+    pub(crate) fn try_replace_primary(&self) -> redis::RedisResult<()> {
+        self.sentinels[0].try_ask(&["SENTINEL", "FAILOVER", NAME])
     }
 
     /// Empties the primary.
@@ -79,9 +84,14 @@ impl RedisSentinels {
         self.servers[self.primary()].ask::<()>(&["FLUSHALL"]);
     }
 
+    /// Where the sentinels listen.
+    pub(crate) fn places(&self) -> Vec<SocketAddr> {
+        self.sentinels.iter().map(|sentinel| sentinel.address).collect()
+    }
+
     /// Its address, by all sentinels.
     pub(crate) fn url(&self) -> String {
-        let places: Vec<_> = self.sentinels.iter().map(|it| it.address.to_string()).collect();
+        let places: Vec<_> = self.places().iter().map(SocketAddr::to_string).collect();
         format!("redis+sentinel://{}/{NAME}", places.join(","))
     }
 
@@ -127,9 +137,13 @@ impl Sentinel {
     }
 
     fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
-        let client = redis::Client::open(format!("redis://{}", self.address)).unwrap();
+        self.try_ask(words).unwrap()
+    }
+
+    fn try_ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> redis::RedisResult<T> {
+        let client = redis::Client::open(format!("redis://{}", self.address))?;
         let (name, arguments) = words.split_first().unwrap();
-        redis::cmd(name).arg(arguments).query(&mut client.get_connection().unwrap()).unwrap()
+        redis::cmd(name).arg(arguments).query(&mut client.get_connection()?)
     }
 }
 
