@@ -12,6 +12,7 @@ mod kills;
 mod planted;
 mod record;
 mod scene;
+mod sessions;
 mod world;
 
 use self::chance::Chance;
@@ -106,7 +107,7 @@ fn one_run(kind: Kind, gateways: usize, seed: u64, lasts: Duration) {
         scope.spawn(move || watch.run(recorder, is_judged));
         for number in 0..VICTIMS {
             let (name, password) = (victim(number), PASSWORD.to_owned());
-            scene.ask(0, Act::Register { name, password });
+            scene.ask(0, &Act::Register { name, password });
         }
         let mut chance = Chance::new(seed);
         let keeper = Keeper { chance: chance.branch(), id: keeper, scene: &scene };
@@ -225,12 +226,12 @@ fn look_at_all(scene: &Scene<'_>, accounts: &[Account]) {
     for (number, account) in accounts.iter().enumerate() {
         for password in &account.passwords {
             let (name, password) = (account.name.clone(), password.clone());
-            scene.ask_at(number % gateways, Act::Login { name, password }, true);
+            scene.ask_at(number % gateways, &Act::Login { name, password }, true);
         }
     }
     // Of those who wanted a name one gets in, and nobody else.
     for (number, (name, password)) in wanted(scene.recorder).into_iter().enumerate() {
-        scene.ask_at(number % gateways, Act::Login { name, password }, true);
+        scene.ask_at(number % gateways, &Act::Login { name, password }, true);
     }
     for token in 0..scene.recorder.count() {
         for gateway in 0..gateways {

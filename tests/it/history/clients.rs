@@ -61,7 +61,7 @@ impl<'a> Client<'a> {
                 let tokens = &self.accounts[chosen].tokens;
                 if !tokens.is_empty() {
                     let token = *self.chance.pick(tokens);
-                    self.scene.ask(gateway, Act::Use { token });
+                    self.scene.ask(gateway, &Act::Use { token });
                 }
             }
             _ => {
@@ -70,7 +70,7 @@ impl<'a> Client<'a> {
                 let last = &shared[shared.len().saturating_sub(40)..];
                 if !last.is_empty() {
                     let token = *self.chance.pick(last);
-                    self.scene.ask(gateway, Act::Use { token });
+                    self.scene.ask(gateway, &Act::Use { token });
                 }
             }
         }
@@ -78,7 +78,7 @@ impl<'a> Client<'a> {
 
     fn register(&mut self, gateway: usize, name: String) {
         let act = Act::Register { name: name.clone(), password: PASSWORD.to_owned() };
-        let deed = self.scene.ask(gateway, act);
+        let deed = self.scene.ask(gateway, &act);
         let tokens = deed.issued.into_iter().collect();
         let (id, passwords) = (deed.who.map(|who| who.id), vec![PASSWORD.to_owned()]);
         self.accounts.push(Account { id, name, passwords, tokens });
@@ -90,13 +90,13 @@ impl<'a> Client<'a> {
         let back = u64::try_from(self.chance.below(8)).unwrap();
         let name = format!("wanted-{}", round.saturating_sub(back));
         let password = format!("pass-Word-of-{}", self.number);
-        self.scene.ask(gateway, Act::Register { name, password });
+        self.scene.ask(gateway, &Act::Register { name, password });
     }
 
     fn guess(&self, gateway: usize) {
         let turn = self.scene.recorder.now() / 4_000_000;
         let name = victim(usize::try_from(turn).unwrap() % VICTIMS);
-        self.scene.ask(gateway, Act::Guess { name });
+        self.scene.ask(gateway, &Act::Guess { name });
     }
 
     fn log_in(&mut self, gateway: usize, chosen: usize) {
@@ -105,7 +105,7 @@ impl<'a> Client<'a> {
         // Who does not know which it is tries one after the other.
         let turn = if account.passwords.len() > 1 { self.chance.below(2) } else { 0 };
         let password = account.passwords[account.passwords.len() - 1 - turn].clone();
-        let deed = self.scene.ask(gateway, Act::Login { name, password: password.clone() });
+        let deed = self.scene.ask(gateway, &Act::Login { name, password: password.clone() });
         if let Some(token) = deed.issued {
             account.tokens.push(token);
         }
@@ -119,7 +119,7 @@ impl<'a> Client<'a> {
         let new = format!("pass-Word-{}-{}", self.number, self.count);
         let name = account.name.clone();
         let deed =
-            self.scene.ask(gateway, Act::ChangePassword { name, new: new.clone(), old, token });
+            self.scene.ask(gateway, &Act::ChangePassword { name, new: new.clone(), old, token });
         match deed.status {
             204 | 0 | 500.. => account.passwords.push(new),
             _ => {}
@@ -133,23 +133,23 @@ impl<'a> Client<'a> {
         }
         let token = *self.chance.pick(&account.tokens);
         let act = if everywhere { Act::LogoutAll { token } } else { Act::Logout { token } };
-        self.scene.ask(gateway, act);
+        self.scene.ask(gateway, &act);
         // To see afterwards that it is refused.
         let again = self.chance.below(self.scene.gateways.len());
-        self.scene.ask(again, Act::Use { token });
+        self.scene.ask(again, &Act::Use { token });
     }
 
     /// Has an operator end all tokens of an account.
     fn have_tokens_ended(&self, gateway: usize, chosen: usize) {
         let Account { id: Some(id), name, .. } = &self.accounts[chosen] else { return };
-        self.scene.ask(gateway, Act::EndTokens { id: *id, name: name.clone() });
+        self.scene.ask(gateway, &Act::EndTokens { id: *id, name: name.clone() });
     }
 
     /// Has an operator delete an account. The name is free then, for another one.
     fn have_deleted(&mut self, gateway: usize, chosen: usize) {
         let Some(id) = self.accounts[chosen].id else { return };
         let name = self.accounts.remove(chosen).name;
-        let deed = self.scene.ask(gateway, Act::Delete { id, name: name.clone() });
+        let deed = self.scene.ask(gateway, &Act::Delete { id, name: name.clone() });
         if deed.status == 204 && self.chance.below(2) == 0 {
             let again = self.chance.below(self.scene.gateways.len());
             self.register(again, name);

@@ -1,5 +1,5 @@
-//! An operator who makes API keys, uses them at any gateway and ends them: at the command line one by
-//! one, and all by a program that ends all that is theirs.
+//! An operator who makes API keys and signs in to the console, uses both at any gateway and ends them:
+//! keys at the command line and sessions by signing out, one by one, and all by a program.
 
 use super::chance::Chance;
 use super::record::{Act, TokenNumber};
@@ -22,6 +22,7 @@ impl Keeper<'_> {
     /// Goes on until all is over.
     pub(super) fn run(mut self) {
         let mut keys: Vec<(TokenNumber, String)> = vec![];
+        let mut sessions: Vec<TokenNumber> = vec![];
         // Those that have ended are tried, too.
         let mut all: Vec<TokenNumber> = vec![];
         while !self.scene.is_over.load(Ordering::SeqCst) {
@@ -38,12 +39,22 @@ impl Keeper<'_> {
                 }
                 25..28 => {
                     let act = Act::EndTokens { id: self.id, name: KEEPER.to_owned() };
-                    if self.scene.ask(gateway, act).status == 204 {
+                    if self.scene.ask(gateway, &act).status == 204 {
                         keys.clear();
+                        sessions.clear();
                     }
                 }
+                28..38 => {
+                    let session = self.scene.sign_in(gateway);
+                    all.extend(session);
+                    sessions.extend(session);
+                }
+                38..46 if !sessions.is_empty() => {
+                    let session = sessions.swap_remove(self.chance.below(sessions.len()));
+                    self.scene.sign_out(gateway, session);
+                }
                 _ => {
-                    let last = &all[all.len().saturating_sub(8)..];
+                    let last = &all[all.len().saturating_sub(10)..];
                     if !last.is_empty() {
                         self.scene.look(gateway, *self.chance.pick(last), false);
                     }

@@ -56,10 +56,20 @@ pub(super) enum Act {
         name: String,
         password: String,
     },
+    /// At the console, in a browser: a session, which ends as tokens do.
+    SignIn {
+        name: String,
+    },
+    SignOut {
+        token: TokenNumber,
+    },
     Use {
         token: TokenNumber,
     },
     UseKey {
+        token: TokenNumber,
+    },
+    UseSession {
         token: TokenNumber,
     },
 }

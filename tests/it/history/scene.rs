@@ -9,7 +9,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// How long a client waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -33,56 +34,82 @@ pub(super) struct Scene<'a> {
 
 impl Scene<'_> {
     /// Does something, and notes it.
-    pub(super) fn ask(&self, gateway: usize, act: Act) -> Deed {
+    pub(super) fn ask(&self, gateway: usize, act: &Act) -> Deed {
         self.ask_at(gateway, act, false)
     }
 
-    pub(super) fn ask_at(&self, gateway: usize, act: Act, is_last: bool) -> Deed {
-        let request = self.request(&act);
-        let begin = self.recorder.now();
-        let answer = exchange(self.gateways[gateway], &request);
-        let end = self.recorder.now();
-        let status = answer.as_ref().map_or(0, |answer| answer.status);
-        let (mut issued, mut who) = (None, None);
-        if let (200, Ok(answer)) = (status, &answer) {
-            (issued, who) = self.read(&act, answer);
-        }
-        let fault = answer.err().map(|error| error.to_string());
-        let deed = Deed { act, begin, end, fault, gateway, is_last, issued, status, who };
-        self.recorder.note(Line::Deed(deed.clone()));
+    pub(super) fn ask_at(&self, gateway: usize, act: &Act, is_last: bool) -> Deed {
+        let deed = self.until_told(is_last, || self.ask_once(gateway, act));
         if let Some(token) = deed.issued {
             self.shared.lock().unwrap().push(token);
         }
         deed
     }
 
-    /// Looks whether a token, or an API key, is good.
-    pub(super) fn look(&self, gateway: usize, token: TokenNumber, is_last: bool) -> Deed {
-        let is_key = self.recorder.text(token).starts_with("agk_");
-        let act = if is_key { Act::UseKey { token } } else { Act::Use { token } };
-        self.ask_at(gateway, act, is_last)
+    /// Asks until there is an answer that tells, if all is over: a machine that is busy may take a while.
+    pub(super) fn until_told(&self, is_last: bool, ask: impl Fn() -> Deed) -> Deed {
+        let patience = Instant::now() + Duration::from_secs(2);
+        loop {
+            let mut deed = ask();
+            let is_told = ![0, 503].contains(&deed.status);
+            deed.is_last = is_last && (is_told || Instant::now() > patience);
+            self.recorder.note(Line::Deed(deed.clone()));
+            if deed.is_last == is_last {
+                return deed;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn ask_once(&self, gateway: usize, act: &Act) -> Deed {
+        let request = self.request(act);
+        let begin = self.recorder.now();
+        let answer = exchange(self.gateways[gateway], &request);
+        let end = self.recorder.now();
+        let status = answer.as_ref().map_or(0, |answer| answer.status);
+        let (mut issued, mut who) = (None, None);
+        if let (200, Ok(answer)) = (status, &answer) {
+            (issued, who) = self.read(act, answer);
+        }
+        let (fault, is_last) = (answer.err().map(|error| error.to_string()), false);
+        let act = act.clone();
+        Deed { act, begin, end, fault, gateway, is_last, issued, status, who }
+    }
+
+    /// Looks whether a token is good, an API key, or a session.
+    pub(super) fn look(&self, gateway: usize, token: TokenNumber, is_last: bool) {
+        let text = self.recorder.text(token);
+        if text.contains('=') {
+            self.use_session(gateway, token, is_last);
+        } else if text.starts_with("agk_") {
+            self.ask_at(gateway, &Act::UseKey { token }, is_last);
+        } else {
+            self.ask_at(gateway, &Act::Use { token }, is_last);
+        }
     }
 
     /// Makes an API key of an operator at the command line, beside a gateway; and what it is called.
     pub(super) fn make_key(&self, of: &str, gateway: usize) -> Option<(TokenNumber, String)> {
-        let begin = self.recorder.now();
+        let begun = (self.recorder.now(), COMMAND_LINE);
         let verb = ["key", "create", of, "kept", "--right", "users:read", "--json"];
         let made = self.run(&verb, gateway);
         let issued = made
             .as_ref()
             .map(|made| self.recorder.number(made["key"].as_str().unwrap().to_owned()));
         let status = if issued.is_some() { 200 } else { 0 };
-        let key = issued.map(|token| (token, of));
-        self.note(Act::MakeKey { name: of.to_owned() }, begin, status, key);
+        let key = (issued, issued.map(|_| of));
+        let deed = self.deed(Act::MakeKey { name: of.to_owned() }, begun, status, key);
+        self.recorder.note(Line::Deed(deed));
         Some((issued?, made?["id"].as_str().unwrap().to_owned()))
     }
 
     /// Ends one there.
     pub(super) fn end_key(&self, of: &str, (token, id): &(TokenNumber, String), gateway: usize) {
-        let begin = self.recorder.now();
+        let begun = (self.recorder.now(), COMMAND_LINE);
         let is_done = self.run(&["key", "revoke", of, id], gateway).is_some();
         let status = if is_done { 204 } else { 0 };
-        self.note(Act::EndKey { token: *token }, begin, status, None);
+        let deed = self.deed(Act::EndKey { token: *token }, begun, status, (None, None));
+        self.recorder.note(Line::Deed(deed));
     }
 
     /// What the command line says; `None` if it is not done.
@@ -126,7 +153,11 @@ impl Scene<'_> {
                 let key = bearer(&self.recorder.text(*token));
                 Request::get(&format!("{API}/key")).with("Authorization", &key)
             }
-            Act::EndKey { .. } | Act::MakeKey { .. } => unreachable!("the command line's"),
+            Act::EndKey { .. }
+            | Act::MakeKey { .. }
+            | Act::SignIn { .. }
+            | Act::SignOut { .. }
+            | Act::UseSession { .. } => unreachable!("not a single request"),
         }
     }
 
@@ -154,18 +185,22 @@ impl Scene<'_> {
         (issued, Some(Who { id: user["id"].as_u64().unwrap_or_default(), name }))
     }
 
-    /// Notes what the command line did, a key of whom it made if it made one.
-    fn note(&self, act: Act, begin: Moment, status: u16, made: Option<(TokenNumber, &str)>) {
-        let (end, gateway) = (self.recorder.now(), COMMAND_LINE);
-        let (fault, is_last) = (None, false);
-        let issued = made.map(|(token, _)| token);
-        let who = made.map(|(_, of)| Who { id: 0, name: of.to_owned() });
-        let deed = Deed { act, begin, end, fault, gateway, is_last, issued, status, who };
-        self.recorder.note(Line::Deed(deed));
+    /// What came of something else than a single request, whom it was for, and what it made if it made
+    /// something.
+    pub(super) fn deed(
+        &self,
+        act: Act,
+        (begin, gateway): (Moment, usize),
+        status: u16,
+        (issued, of): (Option<TokenNumber>, Option<&str>),
+    ) -> Deed {
+        let (end, fault, is_last) = (self.recorder.now(), None, false);
+        let who = of.map(|name| Who { id: 0, name: name.to_owned() });
+        Deed { act, begin, end, fault, gateway, is_last, issued, status, who }
     }
 }
 
-fn exchange(gateway: SocketAddr, request: &Request) -> io::Result<Answer> {
+pub(super) fn exchange(gateway: SocketAddr, request: &Request) -> io::Result<Answer> {
     let stream = TcpStream::connect_timeout(&gateway, PATIENCE)?;
     let mut connection = Connection::over(stream.try_clone()?);
     stream.set_read_timeout(Some(PATIENCE))?;

@@ -73,8 +73,11 @@ impl Account {
             | Act::Logout { .. }
             | Act::LogoutAll { .. }
             | Act::MakeKey { .. }
+            | Act::SignIn { .. }
+            | Act::SignOut { .. }
             | Act::Use { .. }
-            | Act::UseKey { .. } => None,
+            | Act::UseKey { .. }
+            | Act::UseSession { .. } => None,
         }
     }
 

@@ -20,9 +20,9 @@ fn statuses(history: &History<'_>, terms: Terms, wrong: &mut Vec<String>) {
             // A right password, but the user has changed meanwhile.
             Act::Login { .. } | Act::Register { .. } => &[200, 400],
             Act::Guess { .. } => &[400, 429],
-            Act::Logout { .. } | Act::LogoutAll { .. } => &[204, 401],
-            Act::MakeKey { .. } => &[200],
-            Act::Use { .. } | Act::UseKey { .. } => &[200, 401],
+            Act::Logout { .. } | Act::LogoutAll { .. } | Act::SignOut { .. } => &[204, 401],
+            Act::MakeKey { .. } | Act::SignIn { .. } => &[200],
+            Act::Use { .. } | Act::UseKey { .. } | Act::UseSession { .. } => &[200, 401],
         };
         let is_told = deed.is_last || ![0, 500, 503].contains(&deed.status);
         let is_cut_off = || is_cut_off(&issues, terms, deed);

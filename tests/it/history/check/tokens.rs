@@ -1,4 +1,4 @@
-//! Whether tokens and API keys pass while they are good, and no longer.
+//! Whether tokens, API keys and sessions of the console pass while they are good, and no longer.
 
 mod life;
 
@@ -45,15 +45,18 @@ fn used(deed: &Deed) -> Option<TokenNumber> {
         Act::ChangePassword { token, .. }
         | Act::Logout { token }
         | Act::LogoutAll { token }
+        | Act::SignOut { token }
         | Act::Use { token }
-        | Act::UseKey { token } => Some(token),
+        | Act::UseKey { token }
+        | Act::UseSession { token } => Some(token),
         Act::Delete { .. }
         | Act::EndKey { .. }
         | Act::EndTokens { .. }
         | Act::Guess { .. }
         | Act::Login { .. }
         | Act::MakeKey { .. }
-        | Act::Register { .. } => None,
+        | Act::Register { .. }
+        | Act::SignIn { .. } => None,
     }
 }
 
@@ -67,7 +70,7 @@ fn note_end(lives: &mut BTreeMap<TokenNumber, Life<'_>>, deed: &Deed) {
     };
     let end = || End { asked: deed.begin, told: deed.end, gateway: deed.gateway, is_sure };
     match &deed.act {
-        Act::Logout { token } | Act::EndKey { token } => {
+        Act::EndKey { token } | Act::Logout { token } | Act::SignOut { token } => {
             lives.get_mut(token).unwrap().ends.push(end());
         }
         Act::LogoutAll { token } => {
@@ -90,8 +93,10 @@ fn note_end(lives: &mut BTreeMap<TokenNumber, Life<'_>>, deed: &Deed) {
         | Act::Login { .. }
         | Act::MakeKey { .. }
         | Act::Register { .. }
+        | Act::SignIn { .. }
         | Act::Use { .. }
-        | Act::UseKey { .. } => {}
+        | Act::UseKey { .. }
+        | Act::UseSession { .. } => {}
     }
 }
 

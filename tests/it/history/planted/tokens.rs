@@ -229,3 +229,25 @@ fn a_token_is_prolonged_up_to_its_longest_life() {
     assert!(wrong.iter().all(|it| it.contains("has run out")), "{wrong:?}");
     assert_eq!(wrong.len(), 1);
 }
+
+#[test]
+fn a_session_of_the_console_is_good_until_one_signs_out_and_then_no_more() {
+    let signed_in = || {
+        let mut story = Story::default();
+        let session = story.issue(Act::SignIn { name: "keeper".to_owned() }, 0, "keeper");
+        story.now += 100_000_000;
+        (story, session)
+    };
+    for (ends, status) in [(false, 200), (false, 401), (true, 200), (true, 401)] {
+        let (mut story, token) = signed_in();
+        if ends {
+            story.deed(Act::SignOut { token }, 204);
+        }
+        story.deed(Act::UseSession { token }, status);
+        match (ends, status) {
+            (false, 401) => story.is_wrong("401 for a token that is good"),
+            (true, 200) => story.is_wrong("passes that has ended"),
+            _ => story.is_right(),
+        }
+    }
+}

@@ -43,15 +43,15 @@ impl<'a> Life<'a> {
             matches!(deed.status, 200 | 204) && self.lost.is_some_and(|until| deed.begin > until)
         };
         self.seen = self.uses.iter().filter(is_proof).map(|deed| deed.end).min();
-        self.good_until = (!self.is_key()).then(|| {
+        self.good_until = (!self.is_operators()).then(|| {
             let first = self.issue.begin + terms.holds;
             terms.prolongs.map_or(first, |prolongs| self.prolonged(history, terms, prolongs))
         });
     }
 
-    /// API keys hold for days.
-    fn is_key(&self) -> bool {
-        matches!(self.issue.act, Act::MakeKey { .. })
+    /// What operators have holds for hours, and longer.
+    fn is_operators(&self) -> bool {
+        matches!(self.issue.act, Act::MakeKey { .. } | Act::SignIn { .. })
     }
 
     /// Until when it holds at least, prolonged by the uses at which nothing was in the way.
@@ -79,7 +79,7 @@ impl<'a> Life<'a> {
             let last = uses.map(|deed| deed.end + LATE + terms.holds).max();
             first.max(last.unwrap_or(0)).min(self.issue.end + prolongs.most)
         });
-        !self.is_key() && until < now
+        !self.is_operators() && until < now
     }
 
     pub(super) fn may_run_out(&self, by: Moment) -> bool {
