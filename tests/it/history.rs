@@ -24,7 +24,7 @@ use self::scene::Scene;
 use self::world::{Kind, World};
 use crate::harness::gateway::PASSWORD;
 use crate::harness::is_long;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -198,6 +198,7 @@ fn judge(kind: Kind, seed: u64, lines: &[Line], terms: Terms) {
         doubts.deeds,
         wrong.len()
     );
+    println!("{store}: done were {:?}", done(lines));
     if doubts.time > IN_DOUBT {
         wrong.push(format!("it judges too little: {doubts:?}"));
     }
@@ -206,6 +207,20 @@ fn judge(kind: Kind, seed: u64, lines: &[Line], terms: Terms) {
         let shown: Vec<_> = wrong.iter().take(8).collect();
         panic!("AUTHGATE_SEED={seed}, {}: {shown:#?}", path.display());
     }
+}
+
+/// How often what was done.
+fn done(lines: &[Line]) -> BTreeMap<String, usize> {
+    let mut done = BTreeMap::new();
+    for line in lines {
+        if let Line::Deed(deed) = line
+            && [200, 204].contains(&deed.status)
+        {
+            let name = format!("{:?}", deed.act).split(' ').next().unwrap_or_default().to_owned();
+            *done.entry(name).or_default() += 1;
+        }
+    }
+    done
 }
 
 /// Tells clients to stop, when it goes.

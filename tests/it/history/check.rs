@@ -1,15 +1,15 @@
 //! Judges a history. It knows nothing of how a gateway works, only what it promises:
 //!
 //! - a token names its own user, whatever else goes wrong, and a number is one user's for ever;
-//! - a token or an API key that has ended, or run out, is refused: at once by the gateway that ended
-//!   it, and elsewhere within a bound;
+//! - a token, an API key or a session that has ended, or run out, is refused: at once by the gateway
+//!   that ended it, and elsewhere within a bound;
 //! - a token that is good all the while is never 401, and one in use is prolonged;
 //! - what was acknowledged is there: accounts, passwords, ends;
 //! - of many who want a name one gets it, and a name that nobody has is free;
 //! - no more guesses are judged than a limit allows.
 //!
 //! What a store may lose when another server becomes the primary is what it had not passed on: accounts,
-//! tokens and API keys of that moment, but no end that was acknowledged, nor a new password. What was
+//! tokens, API keys and sessions of that moment, but no end that was acknowledged, nor a new password. What was
 //! seen afterwards was not lost, and is there from then on.
 
 mod accounts;
