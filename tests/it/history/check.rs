@@ -9,8 +9,8 @@
 //! - no more guesses are judged than a limit allows.
 //!
 //! What a store may lose when another server becomes the primary is what it had not passed on: accounts,
-//! tokens, API keys and sessions of that moment, but no end that was acknowledged, nor a new password. What was
-//! seen afterwards was not lost, and is there from then on.
+//! tokens, API keys and sessions of that moment, but no end that was acknowledged, nor a new password.
+//! What was seen afterwards was not lost, and is there from then on.
 
 mod accounts;
 mod limits;
