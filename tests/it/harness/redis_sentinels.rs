@@ -3,6 +3,7 @@
 use super::redis_server::{RedisServer, answers};
 use super::relay::Relay;
 use super::{eventually, folder, free_address};
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
@@ -67,6 +68,17 @@ impl RedisSentinels {
     /// Waits until the replicas have all that the primary has.
     pub(crate) fn wait_until_replicas_have_all(&self) {
         self.servers[self.primary()].wait_for_replicas();
+    }
+
+    /// Whether all sentinels know one primary, and are about to choose no other.
+    pub(crate) fn are_settled(&self) -> bool {
+        let about = |sentinel: &Sentinel| {
+            let about: Vec<String> = sentinel.try_ask(&["SENTINEL", "MASTER", NAME]).ok()?;
+            let of = |name: &str| about.chunks(2).find(|it| it[0] == name).map(|it| it[1].clone());
+            (of("flags")? == "master").then(|| (of("ip"), of("port")))
+        };
+        let all: Option<BTreeSet<_>> = self.sentinels.iter().map(about).collect();
+        all.is_some_and(|all| all.len() == 1)
     }
 
     /// Has the sentinels choose another primary although this one lives.

@@ -74,7 +74,9 @@ pub(super) fn excused(lines: &[Line]) -> Excused {
     let deeds: Vec<_> = history.deeds.iter().filter(|deed| !deed.is_last).collect();
     let all = deeds.iter().map(|deed| deed.end).max().unwrap_or(0);
     let (mut lost, mut seen) = (0, 0);
-    for loss in &history.losses {
+    let mut losses = history.losses.clone();
+    losses.sort_unstable_by_key(|loss| loss.begin);
+    for loss in losses {
         let (begin, end) = (loss.begin.max(seen), loss.end.min(all));
         lost += end.saturating_sub(begin);
         seen = seen.max(end);
@@ -89,7 +91,6 @@ struct History<'a> {
     deeds: Vec<&'a Deed>,
     /// When there was no answer, or none that tells: in order.
     failures: Vec<Moment>,
-    /// In order.
     losses: Vec<Loss>,
     troubles: Vec<&'a Trouble>,
 }
@@ -115,16 +116,23 @@ impl<'a> History<'a> {
         let mut failures: Vec<_> = deeds.iter().filter(failed).map(|deed| deed.end).collect();
         failures.sort_unstable();
         let losses = promotions.into_iter().filter_map(|it| Loss::by(it, &troubles));
-        let mut losses: Vec<_> = losses.collect();
-        losses.sort_unstable_by_key(|loss| loss.begin);
+        let losses = losses.collect();
         Self { deeds, failures, losses, troubles }
     }
 
     /// Until when what was acknowledged then, and needs no replica, may turn out to be lost; `None` if
     /// it cannot be.
     fn may_be_lost(&self, deed: &Deed) -> Option<Moment> {
-        let of_it = |loss: &&Loss| loss.begin <= deed.end && loss.end >= deed.begin;
-        self.losses.iter().filter(of_it).map(|loss| loss.end).max()
+        let lost_by = |begin: Moment, end: Moment| {
+            let of_it = |loss: &&Loss| loss.begin <= end && loss.end >= begin;
+            self.losses.iter().filter(of_it).map(|loss| loss.end).max()
+        };
+        let mut until = lost_by(deed.begin, deed.end)?;
+        // What a promotion left may be lost by the next one, if that comes before all have it.
+        while let Some(later) = lost_by(until, until).filter(|later| *later > until) {
+            until = later;
+        }
+        Some(until)
     }
 
     /// From when on it is decided whether something is done that was not acknowledged.

@@ -47,6 +47,24 @@ fn an_account_that_was_entered_after_a_failover_was_not_lost_by_it() {
 }
 
 #[test]
+fn what_one_failover_left_may_be_lost_by_another_that_comes_into_it() {
+    let lost_by = |after| {
+        let mut story = Story::default();
+        story.register("ada", 1);
+        story.fails_over();
+        story.now += after;
+        story.fails_over();
+        // By the primary of between.
+        story.logs_in("p");
+        story.now += LONG;
+        story.deed(login("ada", "p"), 400);
+        story
+    };
+    lost_by(2_500_000).is_right();
+    lost_by(LONG).is_wrong("a right password is refused");
+}
+
+#[test]
 fn an_account_that_was_lost_does_not_come_again() {
     let mut story = Story::default();
     story.register("ada", 1);

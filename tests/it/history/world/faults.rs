@@ -115,7 +115,7 @@ fn strike_sentinel(sentinels: &mut RedisSentinels, fault: Fault, chance: &mut Ch
         // They may be at it already, or know of nobody who could be.
         _ => drop(sentinels.try_replace_primary()),
     }
-    until_all_follow(&sentinels.servers, 1);
+    until_all_follow(&sentinels.servers, 1, || sentinels.are_settled());
 }
 
 fn strike_cluster(cluster: &mut RedisCluster, fault: Fault, chance: &mut Chance) {
@@ -154,7 +154,7 @@ fn strike_cluster(cluster: &mut RedisCluster, fault: Fault, chance: &mut Chance)
             }
         }
     }
-    until_all_follow(&cluster.servers, 3);
+    until_all_follow(&cluster.servers, 3, || true);
 }
 
 fn is_primary(server: &RedisServer) -> bool {
@@ -162,14 +162,14 @@ fn is_primary(server: &RedisServer) -> bool {
     about.is_ok_and(|about| about.contains("role:master"))
 }
 
-/// Waits until there are so many primaries, and the others have what those have.
-fn until_all_follow(servers: &[RedisServer], primaries: usize) {
+/// Waits until there are so many primaries, the others have what those have, and no other becomes one.
+fn until_all_follow(servers: &[RedisServer], primaries: usize, are_settled: impl Fn() -> bool) {
     /// Sentinels take ten seconds to have an old primary follow a new one.
     const PATIENCE: Duration = Duration::from_secs(40);
     // What a sentinel or a node decides takes a while to begin.
     thread::sleep(Duration::from_millis(300));
     let deadline = Instant::now() + PATIENCE;
-    while count_primaries(servers) != Some(primaries) {
+    while !are_settled() || count_primaries(servers) != Some(primaries) {
         assert!(Instant::now() < deadline, "the servers do not become whole");
         thread::sleep(Duration::from_millis(50));
     }
