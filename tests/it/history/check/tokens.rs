@@ -146,6 +146,9 @@ fn judge(
             if life.is_over(terms, deed.begin) {
                 return Some("a token passes that has run out");
             }
+            if life.gone.is_some_and(|gone| gone < deed.begin) {
+                return Some("a token passes again that was lost");
+            }
             life.ends.iter().any(has_ended).then_some("a token passes that has ended")
         }
         401 => {

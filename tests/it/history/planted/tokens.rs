@@ -113,6 +113,21 @@ fn a_token_that_was_seen_after_a_failover_was_not_lost_by_it() {
 }
 
 #[test]
+fn a_token_that_was_lost_does_not_come_again() {
+    let mut story = Story::default();
+    let token = story.register("ada", 1);
+    story.fails_over();
+    // Another gateway may still ask the last primary.
+    story.uses(token, 401, 0, "");
+    story.uses(token, 200, 1, "ada");
+    story.now += LONG;
+    story.uses(token, 401, 0, "");
+    story.is_right();
+    story.uses(token, 200, 1, "ada");
+    story.is_wrong("passes again that was lost");
+}
+
+#[test]
 fn where_no_other_is_the_primary_nothing_is_lost() {
     let (mut story, token) = story();
     story.breaks();

@@ -14,6 +14,8 @@ pub(super) struct Life<'a> {
     pub(super) pauses: Vec<(Moment, Moment)>,
     /// All that was asked by it, in order.
     pub(super) uses: Vec<&'a Deed>,
+    /// When it was seen that it is lost.
+    pub(super) gone: Option<Moment>,
     /// Until when it holds at least; for ever if that is unknown.
     good_until: Option<Moment>,
     /// Until when it may turn out to be lost.
@@ -33,7 +35,8 @@ pub(super) struct End {
 impl<'a> Life<'a> {
     pub(super) fn new(issue: &'a Deed) -> Self {
         let (ends, pauses, uses) = (vec![], vec![], vec![]);
-        Self { ends, issue, pauses, uses, good_until: None, lost: None, seen: None }
+        let (gone, good_until, lost, seen) = (None, None, None, None);
+        Self { ends, issue, pauses, uses, gone, good_until, lost, seen }
     }
 
     /// What its uses say of how long it holds.
@@ -43,6 +46,15 @@ impl<'a> Life<'a> {
             matches!(deed.status, 200 | 204) && self.lost.is_some_and(|until| deed.begin > until)
         };
         self.seen = self.uses.iter().filter(is_proof).map(|deed| deed.end).min();
+        // Nothing else may be why it is refused.
+        let is_loss = |deed: &&&Deed| {
+            let is_decided = self.lost.is_some_and(|until| deed.begin > until);
+            let runs_out = deed.end >= self.issue.begin + terms.holds;
+            deed.status == 401 && is_decided && !runs_out
+        };
+        let losses = self.uses.iter().filter(is_loss).map(|deed| deed.end);
+        let is_whole = self.ends.is_empty() && self.pauses.is_empty();
+        self.gone = losses.min().filter(|_| is_whole);
         self.good_until = (!self.is_operators()).then(|| {
             let first = self.issue.begin + terms.holds;
             terms.prolongs.map_or(first, |prolongs| self.prolonged(history, terms, prolongs))
