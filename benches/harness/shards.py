@@ -14,32 +14,33 @@ FIRST_PORT = 17180  # a server each from here on; their bus is 10,000 ports up
 SLOTS = 16384
 BATCH = 500
 NODE_TIMEOUT = 1000  # milliseconds until a Cluster takes a server for lost
-# Users and what is noted of tokens in the compact form: docs/scaling.md.
-COMPACT = ["--hash-max-listpack-value", "256"]
+# Users and what is noted of tokens in the compact form: docs/scaling.md. By the name that Redis 6.2 knows, too.
+COMPACT = ["--hash-max-ziplist-value", "256"]
 
 
 class Shards:
     """One server, or the masters of a Cluster and a replica of each."""
 
-    def __init__(self, stage, masters, with_replicas=False, is_compact=True):
-        count = masters * (2 if with_replicas else 1)
+    def __init__(self, stage, options):
+        masters = options.masters
+        count = masters * (2 if options.replicas else 1)
         self.ports = [FIRST_PORT + number for number in range(count)]
         self.masters = self.ports[:masters]
         self.is_cluster = masters > 1
-        self.programs = [self.start(stage, port, is_compact) for port in self.ports]
+        self.programs = [self.start(stage, port, options) for port in self.ports]
         if self.is_cluster:
             self.join()
 
-    def start(self, stage, port, is_compact):
+    def start(self, stage, port, options):
         folder = places.RUN / f"redis-{port}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         cluster = ["--cluster-enabled", "yes", "--cluster-node-timeout", NODE_TIMEOUT,
                    "--cluster-require-full-coverage", "no"]
         return stage.start(f"redis-{port}", [
-            "redis-server", "--port", port, "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "no",
+            options.redis, "--port", port, "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "no",
             "--loglevel", "warning", "--repl-diskless-sync-delay", 0,
-            *(COMPACT if is_compact else []), *(cluster if self.is_cluster else [])], None, port)
+            *([] if options.plain else COMPACT), *(cluster if self.is_cluster else [])], None, port)
 
     def join(self):
         """Makes a Cluster of the servers."""
@@ -65,6 +66,19 @@ class Shards:
     def used(self):
         """Bytes of memory that the masters use for what they hold."""
         return sum(int(field(port, "memory", "used_memory")) for port in self.masters)
+
+    def version(self):
+        """What they are, and whose allocator they use."""
+        info = ask(self.ports[0], "INFO", "server"), ask(self.ports[0], "INFO", "memory")
+        fields = dict(line.split(":", 1) for part in info for line in part.splitlines() if ":" in line)
+        return f"Redis {fields['redis_version']}, {fields['mem_allocator']}"
+
+    def settle(self):
+        """Waits until the tables have grown: each is there twice meanwhile."""
+        before, now = 0, self.used()
+        while abs(now - before) > now / 10_000:
+            time.sleep(5)
+            before, now = now, self.used()
 
     def owner(self, key):
         """The port of the master that was given the key."""

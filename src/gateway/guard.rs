@@ -4,34 +4,30 @@
 //! Pingora's own deadlines are for each read, so a byte a minute would hold a connection for as long
 //! as it likes; and a WebSocket or a long answer would outlive the token that opened it.
 
+mod guarded;
+mod kept;
 mod streams;
 mod watch;
 
+pub use self::guarded::Guarded;
 pub use self::streams::StreamLimits;
 pub use self::watch::Patience;
 
 use self::streams::{Stream, Streams};
 use self::watch::{Alarm, Watched};
-use super::wire::Arrivals;
 use super::{Gateway, Settings};
 use crate::auth::AuthError;
 use crate::model::token::TokenDigest;
 use arc_swap::ArcSwap;
-use async_trait::async_trait;
-use pingora::apps::{HttpPersistentSettings, HttpServerApp, HttpServerOptions, ReusedHttpStream};
-use pingora::protocols::Stream as IoStream;
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::http::v2::server::{H2Options, default_h2_options};
 use pingora::protocols::l4::socket::SocketAddr as PingoraAddress;
-use pingora::server::ShutdownWatch;
 use std::future::poll_fn;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::sync::{Notify, watch as told};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
 
 /// What may be read of a body, or of the next request, along with a head.
 const READ_AHEAD: usize = 64 << 10;
@@ -39,8 +35,6 @@ const READ_AHEAD: usize = 64 << 10;
 /// Cuts off what must not go on. One for all connections.
 pub struct Guard {
     gateway: Gateway,
-    /// Whether connections that are idle are to end.
-    idle_ends: told::Sender<bool>,
     limits: ArcSwap<StreamLimits>,
     /// Tells the connection that has been idle for longest to end.
     room: Notify,
@@ -53,13 +47,7 @@ impl Guard {
 
     /// Guards by the settings of this gateway.
     pub fn new(gateway: Gateway) -> Self {
-        Self {
-            gateway,
-            idle_ends: told::channel(false).0,
-            limits: ArcSwap::default(),
-            room: Notify::new(),
-            streams: Arc::default(),
-        }
+        Self { gateway, limits: ArcSwap::default(), room: Notify::new(), streams: Arc::default() }
     }
 
     /// Bounds the requests over HTTP/2 that begin from now on.
@@ -96,11 +84,6 @@ impl Guard {
     /// next that will be.
     pub fn make_room(&self) {
         self.room.notify_one();
-    }
-
-    /// Ends the connections that are idle, and from now on those that become so.
-    pub fn end_idle(&self) {
-        self.idle_ends.send_replace(true);
     }
 
     /// Returns when the request or the connection must end; otherwise never.
@@ -150,124 +133,6 @@ impl Guard {
     }
 }
 
-/// Serves one connection with an app that many share.
-pub struct Guarded<A> {
-    app: Arc<A>,
-    arrivals: Arc<Arrivals>,
-    guard: Arc<Guard>,
-    has_asked: AtomicBool,
-    /// How many requests over HTTP/2 it serves.
-    serves: AtomicUsize,
-    options: HttpServerOptions,
-    speaks_http2: AtomicBool,
-    /// Over HTTP/2 each request has one of its own.
-    watched: Arc<Watched>,
-}
-
-impl<A> Guarded<A> {
-    /// Serves a connection over which this arrives.
-    pub fn new(
-        app: Arc<A>,
-        arrivals: Arc<Arrivals>,
-        guard: Arc<Guard>,
-        options: HttpServerOptions,
-    ) -> Self {
-        let watched = Arc::new(Watched::new(Arc::clone(&arrivals), guard.patience()));
-        let (has_asked, speaks_http2) = (AtomicBool::default(), AtomicBool::default());
-        let serves = AtomicUsize::default();
-        Self { app, arrivals, guard, has_asked, serves, options, speaks_http2, watched }
-    }
-
-    /// Whether a request was begun; over HTTP/1, whether one is waited for.
-    pub fn has_asked(&self) -> bool {
-        self.has_asked.load(Ordering::Relaxed)
-    }
-
-    /// Returns when a connection of HTTP/2, which may serve none for a while, must make room for
-    /// others.
-    pub async fn makes_room(&self) {
-        /// No shorter time counts as idle.
-        const GLANCE: Duration = Duration::from_secs(1);
-        let is_idle = || {
-            self.speaks_http2.load(Ordering::Relaxed) && self.serves.load(Ordering::Relaxed) == 0
-        };
-        loop {
-            sleep(GLANCE).await;
-            if !is_idle() {
-                continue;
-            }
-            self.guard.room.notified().await;
-            if is_idle() {
-                self.guard.gateway.metrics.connection_made_room();
-                return;
-            }
-            self.guard.make_room();
-        }
-    }
-}
-
-impl<A: HttpServerApp + Send + Sync + 'static> Guarded<A> {
-    /// Serves a connection over which HTTP/1 is spoken until it ends.
-    pub async fn serve_http1(self: &Arc<Self>, mut stream: IoStream, shutdown: &ShutdownWatch) {
-        let mut kept = None;
-        loop {
-            let served = tokio::select! {
-                biased;
-                served = self.serve_next(stream, kept, shutdown) => served,
-                () = self.guard.must_end(&self.watched) => None,
-            };
-            let Some(reused) = served else { return };
-            (stream, kept) = reused.consume();
-        }
-    }
-
-    /// Until the first request arrives there is no session, and nobody to serve it: they are most of
-    /// what a connection takes. Later, what arrived along with the request before may be in what was kept.
-    async fn serve_next(
-        &self,
-        mut stream: IoStream,
-        kept: Option<HttpPersistentSettings>,
-        shutdown: &ShutdownWatch,
-    ) -> Option<ReusedHttpStream> {
-        self.has_asked.store(true, Ordering::Relaxed);
-        self.watched.expect_head(self.guard.patience());
-        if kept.is_none() {
-            let mut idle_ends = self.guard.idle_ends.subscribe();
-            tokio::select! {
-                // What has arrived is answered.
-                biased;
-                arrived = stream.try_peek(&mut []) => arrived.ok()?,
-                _ = idle_ends.wait_for(|ends| *ends) => return None,
-            };
-        }
-        let mut session = ServerSession::new_http1(stream);
-        if let Some(kept) = kept {
-            kept.apply_to_session(&mut session);
-        } else {
-            session.set_keepalive(Some(self.guard.patience().idle.as_secs().max(1)));
-            session.set_keepalive_reuses_remaining(self.options.keepalive_request_limit);
-        }
-        let served = self.app.process_new_http(session, shutdown);
-        WATCHED.scope(Arc::clone(&self.watched), served).await
-    }
-}
-
-/// A request over HTTP/2 of a connection, until it is dropped.
-struct Busy<'a>(&'a AtomicUsize);
-
-impl<'a> Busy<'a> {
-    fn new(serves: &'a AtomicUsize) -> Self {
-        serves.fetch_add(1, Ordering::Relaxed);
-        Self(serves)
-    }
-}
-
-impl Drop for Busy<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 tokio::task_local! {
     /// What the guard watches of the task that reads this: Pingora has no other way through from the
     /// app's phases to whoever runs them.
@@ -294,52 +159,4 @@ pub(super) fn is_surplus() -> bool {
 /// off up to half a second later.
 pub(super) fn cut_at(deadline: std::time::Instant) {
     let _ = WATCHED.try_with(|watched| watched.must_end_by(deadline.into()));
-}
-
-#[async_trait]
-impl<A> HttpServerApp for Guarded<A>
-where
-    A: HttpServerApp + Send + Sync + 'static,
-{
-    // Not an async function: a session is kilobytes, and would be moved into its future and out.
-    fn process_new_http<'s, 'w, 'f>(
-        self: &'s Arc<Self>,
-        session: ServerSession,
-        shutdown: &'w ShutdownWatch,
-    ) -> Pin<Box<dyn Future<Output = Option<ReusedHttpStream>> + Send + 'f>>
-    where
-        's: 'f,
-        'w: 'f,
-    {
-        let patience = self.guard.patience();
-        self.has_asked.store(true, Ordering::Relaxed);
-        let (stream, watched) = if session.is_http2() {
-            self.speaks_http2.store(true, Ordering::Relaxed);
-            let stream = self.guard.enter(&session);
-            let watched = Watched::new(Arc::clone(&self.arrivals), patience);
-            let watched = if stream.is_none() { watched.of_surplus() } else { watched };
-            (Some((stream, Busy::new(&self.serves))), Arc::new(watched))
-        } else {
-            self.watched.expect_head(patience);
-            (None, Arc::clone(&self.watched))
-        };
-        let served = self.app.process_new_http(session, shutdown);
-        let served = WATCHED.scope(Arc::clone(&watched), served);
-        Box::pin(async move {
-            let _counted = stream;
-            tokio::select! {
-                biased;
-                served = served => served,
-                () = self.guard.must_end(&watched) => None,
-            }
-        })
-    }
-
-    fn h2_options(&self) -> Option<H2Options> {
-        Some(self.guard.h2_options())
-    }
-
-    fn server_options(&self) -> Option<&HttpServerOptions> {
-        Some(&self.options)
-    }
 }

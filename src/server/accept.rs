@@ -133,8 +133,8 @@ fn hand_over(
     let place = reception.connections.enter(&reception.metrics);
     let (listener, reception) = (Arc::clone(listener), Arc::clone(reception));
     let proxy = worker.proxy(listener.how().settings.face);
+    let arrived = connection::Arrived { idle_ends: worker.idle_ends(), peer, place, stream };
     worker.handle.spawn(async move {
-        let arrived = connection::Arrived { peer, place, stream };
         connection::serve(arrived, &listener, &reception, proxy).await;
     });
 }

@@ -15,13 +15,23 @@ use pingora::protocols::{ALPN, IO, Stream};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 /// A connection that was accepted.
 pub(super) struct Arrived {
+    /// Turns true when connections that are idle must end.
+    pub idle_ends: watch::Receiver<bool>,
     pub peer: SocketAddr,
     pub place: Place,
     pub stream: std::net::TcpStream,
+}
+
+/// A connection over which HTTP may be spoken.
+struct Opened {
+    arrivals: Arc<Arrivals>,
+    idle_ends: watch::Receiver<bool>,
+    stream: Stream,
 }
 
 /// Serves a connection until it ends.
@@ -33,7 +43,7 @@ pub(super) async fn serve(
 ) {
     let how = listener.how();
     let limits = reception.limits.load_full();
-    let Arrived { peer, mut place, stream } = arrived;
+    let Arrived { idle_ends, peer, mut place, stream } = arrived;
     let arrivals = Arc::new(Arrivals::default());
     // Kilobytes, which a connection that is open and idle need not keep.
     let opened = Box::pin(open(stream, peer, &how, Arc::clone(&arrivals), |client| {
@@ -45,11 +55,12 @@ pub(super) async fn serve(
         Ok(Err(turned)) => return reception.metrics.connection_turned_away(turned),
         Err(_) => return reception.metrics.connection_turned_away(Turned::Late),
     };
+    let opened = Opened { arrivals, idle_ends, stream };
     match how.settings.redirect {
-        None => drive(stream, proxy, arrivals, &how, reception).await,
+        None => drive(opened, proxy, &how, reception).await,
         Some(redirect) => {
             let elsewhere = Arc::new(HttpServer::new_app(Elsewhere(redirect)));
-            drive(stream, elsewhere, arrivals, &how, reception).await;
+            drive(opened, elsewhere, &how, reception).await;
         }
     }
 }
@@ -93,21 +104,17 @@ fn is_http2(stream: &dyn IO) -> bool {
 }
 
 /// Speaks HTTP until either end has had enough.
-async fn drive<A>(
-    stream: Stream,
-    app: Arc<A>,
-    arrivals: Arc<Arrivals>,
-    how: &How,
-    reception: &Arc<Reception>,
-) where
+async fn drive<A>(opened: Opened, app: Arc<A>, how: &How, reception: &Arc<Reception>)
+where
     A: HttpServerApp + Send + Sync + 'static,
 {
+    let Opened { arrivals, idle_ends, stream } = opened;
     let mut options = HttpServerOptions::default();
     options.h2c = how.settings.h2c;
     options.h2_idle_timeout = Some(reception.guard.patience().idle);
     let may_be_http2 = options.h2c || is_http2(&*stream);
     let guard = Arc::clone(&reception.guard);
-    let guarded = Arc::new(Guarded::new(app, arrivals, guard, options));
+    let guarded = Arc::new(Guarded::new(app, arrivals, idle_ends, guard, options));
     if may_be_http2 {
         let served = guarded.process_new(stream, &reception.stopping);
         // HTTP/1 counts from here by itself; what comes before the first request of HTTP/2 does not.

@@ -75,8 +75,8 @@ const LAST_REQUESTS: Duration = Duration::from_millis(100);
 const FAREWELL: Duration = Duration::from_millis(250);
 
 async fn end_idle(reception: &Reception) {
-    reception.guard.end_idle();
     for worker in reception.workers.iter() {
+        worker.end_idle();
         for face in [Face::Console, Face::Public] {
             worker.proxy(face).http_cleanup().await;
         }

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use tokio::runtime::{Builder, Handle};
+use tokio::sync::watch;
 
 /// The proxy of one worker, with connections to the apps of its own.
 pub(super) type Proxy = HttpProxy<Gateway>;
@@ -19,6 +20,8 @@ pub(super) type Proxy = HttpProxy<Gateway>;
 pub(super) struct Worker {
     /// Where to run what it serves.
     pub handle: Handle,
+    /// Its own, so that no worker waits for another.
+    idle_ends: watch::Sender<bool>,
     /// What it serves with where only the console is.
     console: Arc<Proxy>,
     /// What it serves with.
@@ -26,6 +29,16 @@ pub(super) struct Worker {
 }
 
 impl Worker {
+    /// Ends those of its connections that are idle, and from now on those that become so.
+    pub(super) fn end_idle(&self) {
+        self.idle_ends.send_replace(true);
+    }
+
+    /// Turns true when connections that are idle must end.
+    pub(super) fn idle_ends(&self) -> watch::Receiver<bool> {
+        self.idle_ends.subscribe()
+    }
+
     /// What it serves with on a listener.
     pub(super) fn proxy(&self, face: Face) -> Arc<Proxy> {
         Arc::clone(match face {
@@ -48,7 +61,8 @@ impl Workers {
         let workers = (0..count).map(|number| {
             let [console, public] = [Face::Console, Face::Public]
                 .map(|face| Arc::new(http_proxy(&settings, gateway.showing(face))));
-            Ok(Worker { console, handle: start_thread(number)?, public })
+            let idle_ends = watch::Sender::new(false);
+            Ok(Worker { console, handle: start_thread(number)?, idle_ends, public })
         });
         Ok(Self { next: AtomicUsize::new(0), workers: workers.collect::<io::Result<_>>()? })
     }

@@ -194,7 +194,7 @@ calls! {
     LIST news_of_events(place: Option<&Cursor>, limit: usize) -> EventNews;
     LONG sweep_events(bounds: EventBounds) -> ();
     LIST find_users(query: &UserQuery, now: Timestamp) -> UserPage;
-    LIST has_operator(beside: Option<UserId>) -> bool;
+    LONG has_operator(beside: Option<UserId>) -> bool;
     LIST find_tokens(after: Option<&Cursor>, limit: usize, now: Timestamp) -> TokenPage;
     LIST note_uses(uses: &[TokenUse]) -> ();
     LIST census(now: Timestamp) -> Census;

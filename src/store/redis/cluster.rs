@@ -293,7 +293,8 @@ impl Cluster {
             let slots = Slots::read(&answer.0, &answer.1, server);
             slots.map_err(|fault| fault.in_place(&node.place()))
         });
-        let best = latest(answers, |slots| slots.epoch).await;
+        // A primary that is cut off says so itself.
+        let best = latest(answers, usize::MAX, |slots| slots.epoch).await;
         best.map_err(|failure| failure.unwrap_or_else(|| Fault::Silent.in_place(&self.place())))
     }
 }

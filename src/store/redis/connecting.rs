@@ -151,7 +151,7 @@ impl Work {
 
 async fn connect(client: &Client, reply_within: Duration) -> Result<MultiplexedConnection, Fault> {
     match connect_once(client, reply_within).await {
-        Err(Fault::Lost(_)) => {
+        Err(Fault::Absent | Fault::Lost(_)) => {
             sleep(SECOND_ATTEMPT_AFTER).await;
             connect_once(client, reply_within).await
         }

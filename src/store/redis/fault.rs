@@ -12,6 +12,8 @@ use std::error::Error;
 /// words shown as they are: a server may repeat a password in them.
 #[derive(Clone, Debug)]
 pub(super) enum Fault {
+    /// Nobody listens there, as its machine says.
+    Absent,
     /// The key is on its way to that server, which has it already; nothing was done.
     Asked(Server),
     /// It answered with something that a store would not have written.
@@ -46,7 +48,7 @@ impl Fault {
     /// Whether the connection is of no more use.
     pub(super) fn ends_connection(&self) -> bool {
         match self {
-            Self::Lost(_) | Self::Silent => true,
+            Self::Absent | Self::Lost(_) | Self::Silent => true,
             Self::Asked(_)
             | Self::Corrupt(_)
             | Self::CutOff
@@ -66,7 +68,12 @@ impl Fault {
     pub(super) fn doubts_primary(&self) -> bool {
         matches!(
             self,
-            Self::CutOff | Self::Lost(_) | Self::ReadOnly | Self::Silent | Self::Unreached
+            Self::Absent
+                | Self::CutOff
+                | Self::Lost(_)
+                | Self::ReadOnly
+                | Self::Silent
+                | Self::Unreached
         )
     }
 
@@ -91,7 +98,7 @@ impl Fault {
     /// In which way the store cannot be used then.
     fn kind(&self) -> OutageKind {
         match self {
-            Self::CutOff | Self::Loading | Self::Lost(_) => OutageKind::Gone,
+            Self::Absent | Self::CutOff | Self::Loading | Self::Lost(_) => OutageKind::Gone,
             Self::ReadOnly => OutageKind::Unwritable("replica"),
             Self::Silent | Self::Unreached => OutageKind::Silent,
             Self::Unreplicated { .. } => OutageKind::Unwritable("replicas"),
@@ -128,6 +135,7 @@ impl From<Failure> for StoreError {
             Fault::Asked(_) | Fault::Moved(_) => {
                 "it is a node of a Redis Cluster: write redis+cluster:// in its address".to_owned()
             }
+            Fault::Absent => "nobody listens there".to_owned(),
             Fault::CutOff => "its cluster is down: not all of its slots have a primary".to_owned(),
             Fault::OnTheWay => "its keys are on their way to another server".to_owned(),
             Fault::Loading => "it is still loading its data".to_owned(),
@@ -155,6 +163,7 @@ impl From<RedisError> for Fault {
                 Self::Corrupt("the answer is not of the expected kind".to_owned())
             }
             _ if error.is_timeout() => Self::Silent,
+            ErrorKind::Io if error.is_connection_refusal() => Self::Absent,
             ErrorKind::Io => Self::Lost(innermost(&error)),
             kind => Self::Refused(format!("{kind:?}")),
         }

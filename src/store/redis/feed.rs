@@ -92,7 +92,7 @@ impl RedisStore {
             // What a server told before its answer was sent before its answer.
             let proofs = sources.iter().map(|source| source.prove(is_cluster, beat));
             let epochs: Vec<u64> = try_join_all(proofs).await?;
-            if !self.link.are_primaries(&nodes, &epochs).await {
+            if !self.link.are_primaries(&nodes, &epochs).await? {
                 return Err(have_changed());
             }
             watcher.told_until(asked);

@@ -115,8 +115,12 @@ impl Link {
     }
 
     /// Whether these are still all that answer for keys, as those say who decide on it.
-    pub(super) async fn are_primaries(&self, nodes: &[Arc<Node>], epochs: &[u64]) -> bool {
-        match &self.servers {
+    pub(super) async fn are_primaries(
+        &self,
+        nodes: &[Arc<Node>],
+        epochs: &[u64],
+    ) -> Result<bool, StoreError> {
+        Ok(match &self.servers {
             Servers::Cluster(cluster) => {
                 let is_known = cluster.epoch() >= epochs.iter().max().copied();
                 is_known || {
@@ -127,10 +131,10 @@ impl Link {
             }
             Servers::One(_) => true,
             Servers::Sentinel(sentinel) => match nodes {
-                [node] => sentinel.names(node).await,
+                [node] => sentinel.names(node).await?,
                 _ => false,
             },
-        }
+        })
     }
 
     /// Has it asked anew who answers for keys: those that were did not do as they should.

@@ -108,7 +108,9 @@ impl Node {
         how: How,
     ) -> Result<T, Failure> {
         match self.ask(request, how).await {
-            Err(Failure { fault: Fault::Lost(_), .. }) => self.ask(request, how).await,
+            Err(Failure { fault: Fault::Absent | Fault::Lost(_), .. }) => {
+                self.ask(request, how).await
+            }
             answer => answer,
         }
     }

@@ -67,8 +67,13 @@ impl Sentinel {
             }
         }
         let asked = Instant::now();
-        let (server, epoch) = self.whereabouts().await?;
+        let found = self.whereabouts().await;
         let mut current = self.current();
+        if let (Err(Failure { fault: Fault::Absent, .. }), Some(known)) = (&found, &*current) {
+            // Nobody is there who could have chosen another.
+            return Ok(Arc::clone(&known.node));
+        }
+        let (server, epoch) = found?;
         if let Some(known) = current.as_mut().filter(|known| known.epoch > epoch) {
             // Somebody else has heard of a later one meanwhile.
             known.asked = asked;
@@ -93,15 +98,23 @@ impl Sentinel {
         }
     }
 
-    /// Whether the sentinels still name this primary; true if none of them answers.
-    pub(super) async fn names(&self, node: &Arc<Node>) -> bool {
-        let Ok((server, _)) = self.whereabouts().await else { return true };
-        let current = self.current();
-        current.as_ref().is_some_and(|it| it.server == server && Arc::ptr_eq(&it.node, node))
+    /// Whether the sentinels still name this primary; also true if none of them is there, who could
+    /// have chosen another.
+    pub(super) async fn names(&self, node: &Arc<Node>) -> Result<bool, Failure> {
+        match self.whereabouts().await {
+            Ok((server, _)) => {
+                let current = self.current();
+                let is_same = |it: &Current| it.server == server && Arc::ptr_eq(&it.node, node);
+                Ok(current.as_ref().is_some_and(is_same))
+            }
+            Err(Failure { fault: Fault::Absent, .. }) => Ok(true),
+            Err(failure) => Err(failure),
+        }
     }
 
-    /// What those sentinels say that have seen the latest change. One that promotes a replica tells
-    /// its place by the first command and its epoch by the second.
+    /// What those sentinels say that have seen the latest change. Fails if so many are unheard that
+    /// they could have made another one. One that promotes a replica tells its place by the first
+    /// command and its epoch by the second.
     async fn whereabouts(&self) -> Result<(Server, u64), Failure> {
         let mut ask = pipe();
         ask.cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(&self.name);
@@ -109,7 +122,7 @@ impl Sentinel {
         let ask = &ask;
         let answers = self.sentinels.iter().map(|node| async move {
             let (place, about): (Option<(String, u16)>, HashMap<String, String>) =
-                node.ask(&Request::Batch(ask), How::default()).await?;
+                node.ask_again(&Request::Batch(ask), How::default()).await?;
             let epoch = about.get("config-epoch").and_then(|epoch| epoch.parse().ok());
             let (Some((host, port)), Some(epoch)) = (place, epoch) else {
                 let problem = "the sentinel does not say where the primary is".to_owned();
@@ -117,7 +130,8 @@ impl Sentinel {
             };
             Ok((Server { host, port }, epoch))
         });
-        let latest = latest(answers, |(_, epoch)| *epoch).await;
+        // Fewer than half of them elect nobody.
+        let latest = latest(answers, self.sentinels.len() / 2, |(_, epoch)| *epoch).await;
         latest.map_err(|failure| failure.unwrap_or_else(|| Fault::Silent.in_place(self.place())))
     }
 

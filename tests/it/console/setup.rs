@@ -5,9 +5,11 @@ use super::{Browser, between, make_operator, on_each_store};
 use crate::harness::gateway::{Gateway, PASSWORD};
 use crate::harness::http::Request;
 use crate::harness::redis_server::RedisServer;
+use crate::harness::relay::Relay;
 use crate::harness::{eventually, free_address};
 use rusqlite::Connection;
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// The path of the link in a gateway's log.
 fn link(gateway: &Gateway) -> String {
@@ -189,6 +191,27 @@ fn without_a_console_there_is_no_link() {
     // It is a path like any other.
     assert_eq!(gateway.send(&Request::get("/admin/setup/")).status, 401);
     assert!(!gateway.log().contains("/setup/?code="));
+}
+
+#[test]
+fn there_is_a_link_however_long_it_takes_to_look_at_all_users() {
+    /// So many that on a slow way to Redis it takes longer than operators wait for a page.
+    const USERS: usize = 20_000;
+    let redis = RedisServer::start();
+    let numbers: Vec<_> = (1..=USERS).map(|number| number.to_string()).collect();
+    for some in numbers.chunks(1_000) {
+        let mut command = vec!["ZADD", "authgate:users"];
+        command.extend(some.iter().flat_map(|number| [number.as_str(), number]));
+        redis.ask::<u64>(&command);
+    }
+    let way = Relay::slow(redis.address(), Duration::from_millis(40));
+    let gateway = Gateway::start(&format!("[store]\nurl = \"redis://{}/0\"\n", way.address));
+    let begun = Instant::now();
+    while !gateway.log().contains("/setup/?code=") {
+        assert!(begun.elapsed() < Duration::from_mins(1), "{}", gateway.log());
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert!(begun.elapsed() > Duration::from_secs(5), "it was not long enough to be a test");
 }
 
 #[test]

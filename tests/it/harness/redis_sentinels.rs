@@ -96,14 +96,24 @@ impl RedisSentinels {
         self.servers[self.primary()].ask::<()>(&["FLUSHALL"]);
     }
 
-    /// Where the sentinels listen.
+    /// Where the sentinels are.
     pub(crate) fn places(&self) -> Vec<SocketAddr> {
         self.sentinels.iter().map(|sentinel| sentinel.address).collect()
     }
 
+    /// Ends one of the sentinels.
+    pub(crate) fn end_sentinel(&mut self, number: usize) {
+        drop(self.sentinels.remove(number));
+    }
+
     /// Its address, by all sentinels.
     pub(crate) fn url(&self) -> String {
-        let places: Vec<_> = self.places().iter().map(SocketAddr::to_string).collect();
+        Self::url_by(&self.places())
+    }
+
+    /// Its address, where the sentinels are reached at these places.
+    pub(crate) fn url_by(places: &[SocketAddr]) -> String {
+        let places: Vec<_> = places.iter().map(ToString::to_string).collect();
         format!("redis+sentinel://{}/{NAME}", places.join(","))
     }
 

@@ -83,3 +83,28 @@ fn a_trusted_proxy_has_as_many_connections_as_it_likes() {
     let mut all = [(); 5].map(|()| gateway.connect());
     assert!(all.iter_mut().all(is_kept));
 }
+
+#[test]
+fn a_connection_that_was_served_and_is_idle_takes_little_memory() {
+    const COUNT: u64 = 400;
+    let upstream = Upstream::answering(Script::Echo(""));
+    let many = "[server]\nmax_connections_per_address = 0\n";
+    let gateway = Gateway::start(&(upstream.settings() + ROUTES + many));
+    let served = || {
+        let mut connection = gateway.connect();
+        // Where a body ends, too, nothing is kept for what may follow.
+        connection.send(Request::post("/public").body("hello").bytes());
+        assert_eq!(connection.answer().status, 200);
+        connection
+    };
+    // What is made once is there.
+    let _first: Vec<_> = (0..COUNT / 4).map(|_| served()).collect();
+    let before = gateway.memory_kib("RssAnon:");
+    let mut held: Vec<_> = (0..COUNT).map(|_| served()).collect();
+    let each = gateway.memory_kib("RssAnon:").saturating_sub(before) / COUNT;
+    assert!(each < 16, "{each} KiB for each");
+    for connection in &mut held {
+        connection.send(Request::get("/public").bytes());
+        assert_eq!(connection.answer().status, 200);
+    }
+}

@@ -3,6 +3,7 @@
 use super::feed::Watched;
 use super::{Fixture, add, is_good, issue, until_it_answers};
 use crate::harness::redis_sentinels::RedisSentinels;
+use crate::harness::relay::Relay;
 use authgate::store::redis::RedisStore;
 use authgate::store::{Change, Store};
 use std::sync::{Arc, Mutex};
@@ -63,4 +64,41 @@ async fn a_primary_that_is_replaced_while_it_lives_is_followed_no_longer() {
     assert_ne!(servers.primary(), 0);
     until_it_answers(async || store.revoke_tokens_of(alice.id, 0).await).await;
     assert!(!is_good(&*store, "first").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_hear_most_of_the_sentinels_believes_neither_the_primary_nor_memory() {
+    let servers = RedisSentinels::start(0, 3);
+    let lines: Vec<_> = servers.places().into_iter().map(Relay::to).collect();
+    let places: Vec<_> = lines.iter().map(|line| line.address).collect();
+    let store: Arc<dyn Store> =
+        Arc::new(RedisStore::open(&RedisSentinels::url_by(&places)).unwrap());
+    let alice = add(&*store, "alice").await;
+    issue(&*store, &alice, "first").await;
+    let mut watched = Watched::begin(&store).await;
+    lines[2].fall_silent();
+    watched.until_told().await;
+    assert!(is_good(&*store, "first").await);
+    // The two could have made another primary, of which this one hears nothing.
+    lines[1].fall_silent();
+    watched.until_it_ends().await;
+    assert!(store.token(super::digest("first")).await.is_err());
+    lines[1].heal();
+    until_it_answers(async || store.token(super::digest("first")).await).await;
+    Watched::begin_again(&store).await.until_told().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sentinels_that_have_ended_elect_nobody() {
+    let mut servers = RedisSentinels::start(0, 3);
+    let store = open(&servers);
+    let alice = add(&*store, "alice").await;
+    issue(&*store, &alice, "first").await;
+    let watched = Watched::begin(&store).await;
+    for left in [2, 1, 0] {
+        servers.end_sentinel(left);
+        watched.forget();
+        watched.until_told().await;
+        assert!(is_good(&*store, "first").await);
+    }
 }
