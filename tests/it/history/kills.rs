@@ -108,7 +108,7 @@ fn write(gateway: SocketAddr, name: String, written: &Mutex<Written>) {
     let request = Request::post("/api/register/").json(&account);
     let Some(answer) = ask(gateway, &request).filter(|(status, _)| *status == 200) else {
         // Each of them is looked at afterwards: hundreds that all say the same take minutes in the end.
-        thread::sleep(Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(100));
         return written.lock().unwrap().unknown.push(name);
     };
     let token = answer.1["token"].as_str().unwrap().to_owned();
