@@ -77,7 +77,7 @@ impl RedisCluster {
     }
 
     /// Where clients reach the servers.
-    fn places(&self) -> Vec<SocketAddr> {
+    pub(crate) fn places(&self) -> Vec<SocketAddr> {
         let mut places: Vec<_> = self.servers.iter().map(RedisServer::address).collect();
         places.iter_mut().zip(&self.relays).for_each(|(place, relay)| *place = relay.address);
         places

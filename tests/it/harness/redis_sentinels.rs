@@ -3,13 +3,14 @@
 use super::redis_server::{RedisServer, answers};
 use super::relay::Relay;
 use super::{eventually, folder, free_address};
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 /// The name by which the sentinels know the primary.
-const NAME: &str = "main";
+pub(crate) const NAME: &str = "main";
 
 /// A primary, its replicas, and those who choose another primary when it is lost.
 pub(crate) struct RedisSentinels {
@@ -23,10 +24,10 @@ pub(crate) struct RedisSentinels {
 impl RedisSentinels {
     /// Starts a primary with so many replicas, and so many sentinels.
     pub(crate) fn start(replicas: usize, sentinels: usize) -> Self {
-        let primary = RedisServer::start();
-        let follow = primary.address();
+        let primary = RedisServer::start_watched(None);
+        let follows = Some(primary.address());
         let mut servers = vec![primary];
-        servers.extend((0..replicas).map(|_| RedisServer::start_replica(follow)));
+        servers.extend((0..replicas).map(|_| RedisServer::start_watched(follows)));
         let quorum = sentinels / 2 + 1;
         let sentinels =
             (0..sentinels).map(|_| Sentinel::start(servers[0].address(), quorum)).collect();
@@ -69,9 +70,25 @@ impl RedisSentinels {
         self.servers[self.primary()].wait_for_replicas();
     }
 
+    /// Whether all sentinels know one primary, and are about to choose no other.
+    pub(crate) fn are_settled(&self) -> bool {
+        let about = |sentinel: &Sentinel| {
+            let about: Vec<String> = sentinel.try_ask(&["SENTINEL", "MASTER", NAME]).ok()?;
+            let of = |name: &str| about.chunks(2).find(|it| it[0] == name).map(|it| it[1].clone());
+            (of("flags")? == "master").then(|| (of("ip"), of("port")))
+        };
+        let all: Option<BTreeSet<_>> = self.sentinels.iter().map(about).collect();
+        all.is_some_and(|all| all.len() == 1)
+    }
+
     /// Has the sentinels choose another primary although this one lives.
     pub(crate) fn replace_primary(&self) {
-        self.sentinels[0].ask::<()>(&["SENTINEL", "FAILOVER", NAME]);
+        self.try_replace_primary().unwrap();
+    }
+
+    /// The same, where they may be unable to.
+    pub(crate) fn try_replace_primary(&self) -> redis::RedisResult<()> {
+        self.sentinels[0].try_ask(&["SENTINEL", "FAILOVER", NAME])
     }
 
     /// Empties the primary.
@@ -137,9 +154,13 @@ impl Sentinel {
     }
 
     fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
-        let client = redis::Client::open(format!("redis://{}", self.address)).unwrap();
+        self.try_ask(words).unwrap()
+    }
+
+    fn try_ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> redis::RedisResult<T> {
+        let client = redis::Client::open(format!("redis://{}", self.address))?;
         let (name, arguments) = words.split_first().unwrap();
-        redis::cmd(name).arg(arguments).query(&mut client.get_connection().unwrap()).unwrap()
+        redis::cmd(name).arg(arguments).query(&mut client.get_connection()?)
     }
 }
 

@@ -1,9 +1,10 @@
 //! A Redis server of a test's own, that can be killed, frozen and started again.
 
 use super::{eventually, folder, free_address};
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -37,12 +38,14 @@ impl RedisServer {
         Self::stopped_with(&[])
     }
 
-    /// Starts a replica of the server at that address.
-    pub(super) fn start_replica(of: SocketAddr) -> Self {
+    /// Starts a server whose place sentinels know, a replica of the one at that address if there is
+    /// one. What the sentinels make of it holds after a restart, too.
+    pub(super) fn start_watched(follows: Option<SocketAddr>) -> Self {
         let mut server = Self::stopped();
-        let (ip, of) = (server.address.ip().to_string(), format!("{} {}", of.ip(), of.port()));
-        let more = ["--replicaof", &of, "--replica-announce-ip", &ip];
-        server.arguments.extend(more.map(ToOwned::to_owned));
+        let follows = follows.map(|it| format!("replicaof {} {}\n", it.ip(), it.port()));
+        fs::write(server.settings_file(), follows.unwrap_or_default()).unwrap();
+        let announce = ["--replica-announce-ip".to_owned(), server.address.ip().to_string()];
+        server.arguments.extend(announce);
         server.restart();
         server
     }
@@ -164,7 +167,9 @@ impl RedisServer {
     /// Starts it on its port with its data, and waits until it answers.
     pub(crate) fn restart(&mut self) {
         self.kill();
+        let settings = Some(self.settings_file()).filter(|file| file.exists());
         let child = Command::new("redis-server")
+            .args(settings)
             .args(["--port", &self.address.port().to_string()])
             .args(["--bind", &self.address.ip().to_string(), "--dir"])
             .arg(self.data.path())
@@ -173,6 +178,11 @@ impl RedisServer {
             .spawn();
         self.child = Some(child.expect("redis-server should be installed"));
         self.wait_until_it_answers();
+    }
+
+    /// Where it keeps what it is told to be, if it does.
+    fn settings_file(&self) -> PathBuf {
+        self.data.path().join("redis.conf")
     }
 
     fn wait_until_it_answers(&self) {

@@ -1,21 +1,24 @@
 //! Judges a history. It knows nothing of how a gateway works, only what it promises:
 //!
 //! - a token names its own user, whatever else goes wrong, and a number is one user's for ever;
-//! - a token that has ended, or run out, is refused: at once by the gateway that ended it, and
-//!   elsewhere within a bound;
-//! - a token that is good all the while is never 401;
+//! - a token, an API key or a session that has ended, or run out, is refused: at once by the gateway
+//!   that ended it, and elsewhere within a bound;
+//! - a token that is good all the while is never 401, and one in use is prolonged;
 //! - what was acknowledged is there: accounts, passwords, ends;
 //! - of many who want a name one gets it, and a name that nobody has is free;
 //! - no more guesses are judged than a limit allows.
 //!
-//! What a store may lose in a failover is what it had not passed on: accounts, passwords and tokens of
-//! that moment, but no end that was acknowledged.
+//! What a store may lose when another server becomes the primary is what it had not passed on: accounts,
+//! tokens, API keys and sessions of that moment, but no end that was acknowledged, nor a new password.
+//! What was seen afterwards was not lost, and is there from then on.
 
 mod accounts;
+mod limits;
+mod names;
 mod tokens;
 
-use super::record::{Act, Deed, Line, Moment, Trouble, Who};
-use std::collections::{BTreeMap, BTreeSet};
+use super::record::{Act, Deed, Line, Moment, Promotion, TokenNumber, Trouble};
+use std::collections::BTreeMap;
 
 /// What is promised.
 #[derive(Clone, Copy, Debug)]
@@ -24,55 +27,129 @@ pub(super) struct Terms {
     pub(super) bound: Moment,
     /// The most guesses of one account.
     pub(super) guesses: usize,
+    /// How many more may be judged for each promotion: two primaries count for a moment, each for
+    /// itself.
+    pub(super) guesses_lost: usize,
     /// How long a token holds.
     pub(super) holds: Moment,
-    /// How many more may be judged for each failover: two primaries count for a moment, each for itself.
-    pub(super) guesses_lost: usize,
+    pub(super) prolongs: Option<Prolongs>,
 }
 
-/// How long after an end that was not acknowledged a token may have been given out at another gateway,
-/// and yet end with it: their clocks may differ.
-const SKEW: Moment = 2_000_000;
-/// How long before a failover something may have been written that no replica has.
-const TAIL: Moment = 1_000_000;
-/// How long after it what is no primary any more may still take something.
-const REST: Moment = 2_000_000;
+/// How a token is prolonged by its use.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Prolongs {
+    /// The least gain that is worth it.
+    pub(super) interval: Moment,
+    /// The longest life of one.
+    pub(super) most: Moment,
+}
+
+/// How long before a promotion something may have been written that no replica has.
+pub(super) const TAIL: Moment = 1_000_000;
+/// How long after it a gateway may still write to the last primary: each asks several times a second
+/// which one it is.
+pub(super) const REST: Moment = 2_000_000;
 
 /// All that is wrong with a history.
 pub(super) fn check(lines: &[Line], terms: Terms) -> Vec<String> {
     let history = History::of(lines);
     let mut wrong = vec![];
-    names(&history, &mut wrong);
-    statuses(&history, terms, &mut wrong);
-    guesses(&history, terms, &mut wrong);
+    names::check(&history, &mut wrong);
+    limits::check(&history, terms, &mut wrong);
     tokens::check(&history, terms, &mut wrong);
     accounts::check(&history, &mut wrong);
     wrong
 }
 
+/// How many in a hundred of the deeds, and of the time, a history may have lost: of those nothing can
+/// be told but by what is seen later.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Excused {
+    pub(super) deeds: u64,
+    pub(super) time: u64,
+}
+
+pub(super) fn excused(lines: &[Line]) -> Excused {
+    let history = History::of(lines);
+    let deeds: Vec<_> = history.deeds.iter().filter(|deed| !deed.is_last).collect();
+    let all = deeds.iter().map(|deed| deed.end).max().unwrap_or(0);
+    let (mut lost, mut seen) = (0, 0);
+    let mut losses = history.losses.clone();
+    losses.sort_unstable_by_key(|loss| loss.begin);
+    for loss in losses {
+        let (begin, end) = (loss.begin.max(seen), loss.end.min(all));
+        lost += end.saturating_sub(begin);
+        seen = seen.max(end);
+    }
+    let in_doubt = deeds.iter().filter(|deed| history.may_be_lost(deed).is_some()).count();
+    let share = |part: u64, whole: u64| 100 * part / whole.max(1);
+    let count = |number: usize| u64::try_from(number).unwrap();
+    Excused { deeds: share(count(in_doubt), count(deeds.len())), time: share(lost, all) }
+}
+
 struct History<'a> {
     deeds: Vec<&'a Deed>,
+    /// When there was no answer, or none that tells: in order.
+    failures: Vec<Moment>,
+    losses: Vec<Loss>,
     troubles: Vec<&'a Trouble>,
+}
+
+/// A time of which another primary may not have everything.
+#[derive(Clone, Copy)]
+struct Loss {
+    begin: Moment,
+    end: Moment,
 }
 
 impl<'a> History<'a> {
     fn of(lines: &'a [Line]) -> Self {
-        let (mut deeds, mut troubles) = (vec![], vec![]);
+        let (mut deeds, mut promotions, mut troubles) = (vec![], vec![], vec![]);
         for line in lines {
             match line {
                 Line::Deed(deed) => deeds.push(deed),
+                Line::Promotion(promotion) => promotions.push(promotion),
                 Line::Trouble(trouble) => troubles.push(trouble),
             }
         }
-        Self { deeds, troubles }
+        let failed = |deed: &&&Deed| deed.status == 0 || deed.status >= 500;
+        let mut failures: Vec<_> = deeds.iter().filter(failed).map(|deed| deed.end).collect();
+        failures.sort_unstable();
+        let losses = promotions.into_iter().filter_map(|it| Loss::by(it, &troubles));
+        let losses = losses.collect();
+        Self { deeds, failures, losses, troubles }
     }
 
-    /// Whether what was acknowledged then, and needs no replica, may be lost.
-    fn may_be_lost(&self, begin: Moment, end: Moment) -> bool {
-        self.troubles
-            .iter()
-            .filter(|it| it.may_lose)
-            .any(|trouble| begin <= trouble.end + REST && end + TAIL >= trouble.begin)
+    /// Until when what was acknowledged then, and needs no replica, may turn out to be lost; `None` if
+    /// it cannot be.
+    fn may_be_lost(&self, deed: &Deed) -> Option<Moment> {
+        let lost_by = |begin: Moment, end: Moment| {
+            let of_it = |loss: &&Loss| loss.begin <= end && loss.end >= begin;
+            self.losses.iter().filter(of_it).map(|loss| loss.end).max()
+        };
+        let mut until = lost_by(deed.begin, deed.end)?;
+        // What a promotion left may be lost by the next one, if that comes before all have it.
+        while let Some(later) = lost_by(until, until).filter(|later| *later > until) {
+            until = later;
+        }
+        Some(until)
+    }
+
+    /// From when on it is decided whether something is done that was not acknowledged.
+    fn settles(&self, deed: &Deed) -> Moment {
+        let until = deed.end + REST;
+        let of_it = |it: &&&Trouble| it.begin <= until && it.end + REST >= deed.begin;
+        let troubles = self.troubles.iter().filter(of_it).map(|trouble| trouble.end + REST);
+        troubles.chain(self.may_be_lost(deed)).fold(until, Moment::max)
+    }
+
+    /// Whether nothing was broken then, nor too slow.
+    fn is_calm(&self, begin: Moment, end: Moment) -> bool {
+        let next = self.failures.partition_point(|failure| *failure < begin);
+        let fails = self.failures.get(next).is_some_and(|failure| *failure <= end);
+        let is_lost = self.losses.iter().any(|it| it.begin <= end && it.end >= begin);
+        let is_broken = self.troubles.iter().any(|it| it.begin <= end && it.end >= begin);
+        !fails && !is_lost && !is_broken
     }
 
     /// Whether a gateway was killed in between.
@@ -81,72 +158,40 @@ impl<'a> History<'a> {
         self.troubles.iter().filter(of_it).any(|it| it.begin <= until && it.end >= since)
     }
 
-    /// When a name was registered for good, in order.
-    fn registrations(&self, name: &str) -> impl Iterator<Item = &&'a Deed> {
-        self.deeds.iter().filter(move |deed| {
-            let is_it = matches!(&deed.act, Act::Register { name: it, .. } if it == name);
-            is_it && deed.status == 200
-        })
+    /// By what each token came to be.
+    fn issues(&self) -> BTreeMap<TokenNumber, &'a Deed> {
+        self.deeds.iter().filter_map(|deed| Some((deed.issued?, *deed))).collect()
+    }
+
+    /// All who wanted a name, in order.
+    fn registrations(&self, wanted: &str) -> Vec<&'a Deed> {
+        let is_it =
+            |deed: &&Deed| matches!(&deed.act, Act::Register { name, .. } if name == wanted);
+        self.deeds.iter().copied().filter(is_it).collect()
     }
 }
 
-/// No number is given to two users, nor a name.
-fn names(history: &History<'_>, wrong: &mut Vec<String>) {
-    let (mut names, mut ids) = (BTreeMap::new(), BTreeMap::new());
-    for Who { id, name } in history.deeds.iter().filter_map(|deed| deed.who.as_ref()) {
-        if *id == 0 {
-            continue;
+impl Loss {
+    /// What a promotion may have lost: what the last primary took shortly before it broke, if it did,
+    /// and until nobody asks it any more.
+    fn by(promotion: &Promotion, troubles: &[&Trouble]) -> Option<Self> {
+        let at = promotion.at;
+        let of_it = |it: &&&Trouble| it.begin <= at && at <= it.end + REST && it.is_of_store;
+        let troubles: Vec<_> = troubles.iter().filter(of_it).collect();
+        if troubles.iter().any(|trouble| trouble.hands_over) {
+            return None;
         }
-        names.entry(*id).or_insert_with(BTreeSet::new).insert(name);
-        ids.entry(name).or_insert_with(BTreeSet::new).insert(*id);
-    }
-    let several = names.iter().filter(|(_, names)| names.len() > 1);
-    wrong.extend(several.map(|(id, names)| format!("the number {id} is of {names:?}")));
-    for (name, ids) in ids.iter().filter(|(_, ids)| ids.len() > 1) {
-        let all: Vec<_> = history.registrations(name).collect();
-        let lost = all.iter().filter(|deed| history.may_be_lost(deed.begin, deed.end)).count();
-        if lost + 1 < ids.len() {
-            wrong.push(format!("the name {name} is of {ids:?}: {all:?}"));
-        }
+        let begin = troubles.iter().map(|trouble| trouble.begin).fold(at, Moment::min);
+        Some(Self { begin: begin.saturating_sub(TAIL), end: at + REST })
     }
 }
 
-fn statuses(history: &History<'_>, terms: Terms, wrong: &mut Vec<String>) {
-    // A request that its token's end comes upon is cut off.
-    let is_cut_off = |deed: &Deed| {
-        let mut issues = history.deeds.iter().filter(|it| it.issued.is_some());
-        let issue =
-            issues.find(|it| matches!(deed.act, Act::Use { token } if it.issued == Some(token)));
-        deed.status == 0 && issue.is_some_and(|it| it.begin + terms.holds <= deed.end)
-    };
-    for deed in &history.deeds {
-        let expected: &[u16] = match deed.act {
-            Act::ChangePassword { .. } => &[204, 400, 401],
-            // A right password, but the user has changed meanwhile.
-            Act::Login { .. } | Act::Register { .. } => &[200, 400],
-            Act::Guess { .. } => &[400, 429],
-            Act::Logout { .. } | Act::LogoutAll { .. } => &[204, 401],
-            Act::Use { .. } => &[200, 401],
-        };
-        let is_told = deed.is_last || ![0, 500, 503].contains(&deed.status);
-        if is_told && !expected.contains(&deed.status) && !is_cut_off(deed) {
-            wrong.push(format!("an answer that is none: {deed:?}"));
-        }
-        if deed.status == 500 {
-            wrong.push(format!("a panic: {deed:?}"));
-        }
-    }
+/// Whether nobody can tell if it was done.
+fn is_unknown(deed: &Deed) -> bool {
+    deed.status == 0 || deed.status >= 500
 }
 
-fn guesses(history: &History<'_>, terms: Terms, wrong: &mut Vec<String>) {
-    let mut judged = BTreeMap::new();
-    for deed in &history.deeds {
-        if let (Act::Guess { name }, 400) = (&deed.act, deed.status) {
-            *judged.entry(name).or_insert(0) += 1;
-        }
-    }
-    let failovers = history.troubles.iter().filter(|trouble| trouble.may_lose).count();
-    let most = terms.guesses + terms.guesses_lost * failovers;
-    let over = judged.iter().filter(|(_, count)| **count > most);
-    wrong.extend(over.map(|(name, count)| format!("{count} guesses of {name}, of {most} at most")));
+/// Whether it is one client's account, and no name that many want at once, or guess at.
+fn is_ones_own(name: &str) -> bool {
+    !name.starts_with("wanted") && !name.starts_with("victim")
 }

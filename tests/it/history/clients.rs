@@ -1,34 +1,18 @@
-//! Clients that register, log in, change passwords, use tokens at any gateway and end them.
+//! Clients that register, log in, change passwords, use tokens at any gateway and end them, by
+//! themselves or by an operator.
 
 use super::chance::Chance;
-use super::record::{Act, Deed, Line, Recorder, TokenNumber, Who};
+use super::record::{Act, TokenNumber};
+use super::scene::Scene;
 use crate::harness::gateway::PASSWORD;
-use crate::harness::http::{Answer, Connection, Request};
-use serde_json::json;
-use std::io;
-use std::net::{SocketAddr, TcpStream};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::Duration;
-
-/// How long a client waits for an answer.
-const PATIENCE: Duration = Duration::from_secs(3);
-
-/// Where clients ask, and what they share.
-pub(super) struct Scene<'a> {
-    pub(super) gateways: Vec<SocketAddr>,
-    pub(super) recorder: &'a Recorder,
-    pub(super) is_over: AtomicBool,
-    /// Tokens that anyone may use, though only their owner ends them.
-    pub(super) shared: Mutex<Vec<TokenNumber>>,
-}
 
 /// An account of a client's own.
 pub(super) struct Account {
+    /// Its number, if anyone was told.
+    id: Option<u64>,
     pub(super) name: String,
-    /// Whether anyone has ever got in.
-    is_known: bool,
     /// All that it may be, the likeliest last.
     pub(super) passwords: Vec<String>,
     pub(super) tokens: Vec<TokenNumber>,
@@ -60,21 +44,24 @@ impl<'a> Client<'a> {
         let gateway = self.chance.below(self.scene.gateways.len());
         let dice = self.chance.below(100);
         if self.accounts.is_empty() || dice < 8 {
-            return self.register(gateway);
+            self.count += 1;
+            return self.register(gateway, format!("user{}-{}", self.number, self.count));
         }
         let chosen = self.chance.below(self.accounts.len());
         match dice {
             8..20 => self.log_in(gateway, chosen),
             20..24 => self.change_password(gateway, chosen),
             24..34 => self.log_out(gateway, chosen, false),
-            34..37 => self.log_out(gateway, chosen, true),
-            37..40 => drop(self.scene.ask(gateway, Act::Guess { name: "victim".to_owned() })),
-            40..44 => self.want(gateway),
-            44..70 => {
+            34..36 => self.log_out(gateway, chosen, true),
+            36 => self.have_tokens_ended(gateway, chosen),
+            37 => self.have_deleted(gateway, chosen),
+            38..42 => self.guess(gateway),
+            42..46 => self.want(gateway),
+            46..70 => {
                 let tokens = &self.accounts[chosen].tokens;
                 if !tokens.is_empty() {
                     let token = *self.chance.pick(tokens);
-                    self.scene.ask(gateway, Act::Use { token });
+                    self.scene.ask(gateway, &Act::Use { token });
                 }
             }
             _ => {
@@ -83,28 +70,33 @@ impl<'a> Client<'a> {
                 let last = &shared[shared.len().saturating_sub(40)..];
                 if !last.is_empty() {
                     let token = *self.chance.pick(last);
-                    self.scene.ask(gateway, Act::Use { token });
+                    self.scene.ask(gateway, &Act::Use { token });
                 }
             }
         }
     }
 
-    fn register(&mut self, gateway: usize) {
-        self.count += 1;
-        let name = format!("user{}-{}", self.number, self.count);
+    fn register(&mut self, gateway: usize, name: String) {
         let act = Act::Register { name: name.clone(), password: PASSWORD.to_owned() };
-        let deed = self.scene.ask(gateway, act);
-        let tokens: Vec<_> = deed.issued.into_iter().collect();
-        let (is_known, passwords) = (deed.status == 200, vec![PASSWORD.to_owned()]);
-        self.accounts.push(Account { name, is_known, passwords, tokens });
+        let deed = self.scene.ask(gateway, &act);
+        let tokens = deed.issued.into_iter().collect();
+        let (id, passwords) = (deed.who.map(|who| who.id), vec![PASSWORD.to_owned()]);
+        self.accounts.push(Account { id, name, passwords, tokens });
     }
 
-    /// Wants a name that others want at the same time.
+    /// Wants a name that others want at the same time, or wanted lately.
     fn want(&mut self, gateway: usize) {
         let round = self.scene.recorder.now() / 500_000;
-        let name = format!("wanted-{round}");
+        let back = u64::try_from(self.chance.below(8)).unwrap();
+        let name = format!("wanted-{}", round.saturating_sub(back));
         let password = format!("pass-Word-of-{}", self.number);
-        self.scene.ask(gateway, Act::Register { name, password });
+        self.scene.ask(gateway, &Act::Register { name, password });
+    }
+
+    fn guess(&self, gateway: usize) {
+        let turn = self.scene.recorder.now() / 4_000_000;
+        let name = victim(usize::try_from(turn).unwrap() % VICTIMS);
+        self.scene.ask(gateway, &Act::Guess { name });
     }
 
     fn log_in(&mut self, gateway: usize, chosen: usize) {
@@ -113,9 +105,8 @@ impl<'a> Client<'a> {
         // Who does not know which it is tries one after the other.
         let turn = if account.passwords.len() > 1 { self.chance.below(2) } else { 0 };
         let password = account.passwords[account.passwords.len() - 1 - turn].clone();
-        let deed = self.scene.ask(gateway, Act::Login { name, password: password.clone() });
+        let deed = self.scene.ask(gateway, &Act::Login { name, password: password.clone() });
         if let Some(token) = deed.issued {
-            account.is_known = true;
             account.tokens.push(token);
         }
     }
@@ -128,7 +119,7 @@ impl<'a> Client<'a> {
         let new = format!("pass-Word-{}-{}", self.number, self.count);
         let name = account.name.clone();
         let deed =
-            self.scene.ask(gateway, Act::ChangePassword { name, new: new.clone(), old, token });
+            self.scene.ask(gateway, &Act::ChangePassword { name, new: new.clone(), old, token });
         match deed.status {
             204 | 0 | 500.. => account.passwords.push(new),
             _ => {}
@@ -142,87 +133,33 @@ impl<'a> Client<'a> {
         }
         let token = *self.chance.pick(&account.tokens);
         let act = if everywhere { Act::LogoutAll { token } } else { Act::Logout { token } };
-        self.scene.ask(gateway, act);
+        self.scene.ask(gateway, &act);
         // To see afterwards that it is refused.
         let again = self.chance.below(self.scene.gateways.len());
-        self.scene.ask(again, Act::Use { token });
+        self.scene.ask(again, &Act::Use { token });
+    }
+
+    /// Has an operator end all tokens of an account.
+    fn have_tokens_ended(&self, gateway: usize, chosen: usize) {
+        let Account { id: Some(id), name, .. } = &self.accounts[chosen] else { return };
+        self.scene.ask(gateway, &Act::EndTokens { id: *id, name: name.clone() });
+    }
+
+    /// Has an operator delete an account. The name is free then, for another one.
+    fn have_deleted(&mut self, gateway: usize, chosen: usize) {
+        let Some(id) = self.accounts[chosen].id else { return };
+        let name = self.accounts.remove(chosen).name;
+        let deed = self.scene.ask(gateway, &Act::Delete { id, name: name.clone() });
+        if deed.status == 204 && self.chance.below(2) == 0 {
+            let again = self.chance.below(self.scene.gateways.len());
+            self.register(again, name);
+        }
     }
 }
 
-impl Scene<'_> {
-    /// Does something, and notes it.
-    pub(super) fn ask(&self, gateway: usize, act: Act) -> Deed {
-        self.ask_at(gateway, act, false)
-    }
+/// How many accounts are guessed at, one after the other.
+pub(super) const VICTIMS: usize = 16;
 
-    pub(super) fn ask_at(&self, gateway: usize, act: Act, is_last: bool) -> Deed {
-        let request = self.request(&act);
-        let begin = self.recorder.now();
-        let answer = exchange(self.gateways[gateway], &request);
-        let end = self.recorder.now();
-        let status = answer.as_ref().map_or(0, |answer| answer.status);
-        let (mut issued, mut who) = (None, None);
-        if let (200, Ok(answer)) = (status, &answer) {
-            (issued, who) = self.read(&act, answer);
-        }
-        let fault = answer.err().map(|error| error.to_string());
-        let deed = Deed { act, begin, end, fault, gateway, is_last, issued, status, who };
-        self.recorder.note(Line::Deed(deed.clone()));
-        if let Some(token) = deed.issued {
-            self.shared.lock().unwrap().push(token);
-        }
-        deed
-    }
-
-    fn request(&self, act: &Act) -> Request {
-        let login = |name: &str, password: &str| json!({ "username": name, "password": password });
-        match act {
-            Act::ChangePassword { new, old, token, .. } => {
-                let body = json!({ "old_password": old, "new_password": new });
-                let request = Request::post("/api/password/change/");
-                request.token(&self.recorder.text(*token)).json(&body)
-            }
-            Act::Guess { name } => {
-                Request::post("/api/login/").json(&login(name, "quite-wrong-Word-1"))
-            }
-            Act::Login { name, password } => {
-                Request::post("/api/login/").json(&login(name, password))
-            }
-            Act::Logout { token } => {
-                Request::post("/api/logout/").token(&self.recorder.text(*token))
-            }
-            Act::LogoutAll { token } => {
-                Request::post("/api/logoutall/").token(&self.recorder.text(*token))
-            }
-            Act::Register { name, password } => {
-                Request::post("/api/register/").json(&login(name, password))
-            }
-            Act::Use { token } => Request::get("/app").token(&self.recorder.text(*token)),
-        }
-    }
-
-    fn read(&self, act: &Act, answer: &Answer) -> (Option<TokenNumber>, Option<Who>) {
-        let said = answer.json();
-        let text = |name: &str| said[name].as_str().map(str::to_owned);
-        if let Act::Use { .. } = act {
-            let id = text("id").and_then(|id| id.parse().ok()).unwrap_or_default();
-            return (None, Some(Who { id, name: text("user").unwrap_or_default() }));
-        }
-        let issued = text("token").map(|token| self.recorder.number(token));
-        if let Act::Login { name, .. } = act {
-            // The answer to a login does not say whose it is.
-            return (issued, Some(Who { id: 0, name: name.clone() }));
-        }
-        let user = &said["user"];
-        let name = user["username"].as_str().unwrap_or_default().to_owned();
-        (issued, Some(Who { id: user["id"].as_u64().unwrap_or_default(), name }))
-    }
-}
-
-fn exchange(gateway: SocketAddr, request: &Request) -> io::Result<Answer> {
-    let stream = TcpStream::connect_timeout(&gateway, PATIENCE)?;
-    let mut connection = Connection::over(stream.try_clone()?);
-    stream.set_read_timeout(Some(PATIENCE))?;
-    connection.try_send(&request.bytes())?;
-    connection.try_answer()
+pub(super) fn victim(number: usize) -> String {
+    format!("victim-{number}")
 }

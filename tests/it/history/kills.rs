@@ -59,6 +59,7 @@ fn rounds(mut round: impl FnMut(&mut Chance, usize)) {
     let mut chance = Chance::new(seed);
     let count = if is_long() { 200 } else { 10 };
     (0..count).for_each(|number| round(&mut chance, number));
+    println!("{count} rounds");
 }
 
 /// What clients were told, and what they were not.
@@ -106,7 +107,8 @@ fn write(gateway: SocketAddr, name: String, written: &Mutex<Written>) {
     let account = json!({ "username": name, "password": PASSWORD });
     let request = Request::post("/api/register/").json(&account);
     let Some(answer) = ask(gateway, &request).filter(|(status, _)| *status == 200) else {
-        thread::sleep(Duration::from_millis(2));
+        // Each of them is looked at afterwards: hundreds that all say the same take minutes in the end.
+        thread::sleep(Duration::from_millis(100));
         return written.lock().unwrap().unknown.push(name);
     };
     let token = answer.1["token"].as_str().unwrap().to_owned();

@@ -20,6 +20,20 @@ pub(super) enum Act {
         old: String,
         token: TokenNumber,
     },
+    /// An operator's, by an API key, of the user of that number.
+    Delete {
+        id: u64,
+        name: String,
+    },
+    /// At the command line, beside the gateways.
+    EndKey {
+        token: TokenNumber,
+    },
+    /// An operator's, by an API key: all tokens of the user of that number.
+    EndTokens {
+        id: u64,
+        name: String,
+    },
     /// A login by a password that nobody ever had.
     Guess {
         name: String,
@@ -34,11 +48,28 @@ pub(super) enum Act {
     LogoutAll {
         token: TokenNumber,
     },
+    /// Of an operator, at the command line: an API key, which ends as tokens do.
+    MakeKey {
+        name: String,
+    },
     Register {
         name: String,
         password: String,
     },
+    /// At the console, in a browser: a session, which ends as tokens do.
+    SignIn {
+        name: String,
+    },
+    SignOut {
+        token: TokenNumber,
+    },
     Use {
+        token: TokenNumber,
+    },
+    UseKey {
+        token: TokenNumber,
+    },
+    UseSession {
         token: TokenNumber,
     },
 }
@@ -74,16 +105,27 @@ pub(super) struct Deed {
 pub(super) struct Trouble {
     pub(super) begin: Moment,
     pub(super) end: Moment,
+    /// Whether another server that becomes the primary in it has all that the last one has: one that
+    /// hands over only then.
+    pub(super) hands_over: bool,
+    /// Whether servers of a store broke, so that another may become the primary by it.
+    pub(super) is_of_store: bool,
     /// The gateway that was killed, and with it what it remembered.
     pub(super) killed: Option<usize>,
-    /// Whether another server may be the primary since, without what the last one had not passed on.
-    pub(super) may_lose: bool,
     pub(super) what: String,
+}
+
+/// Another server was the primary from then on, as those say first who decide on it.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Promotion {
+    pub(super) at: Moment,
+    pub(super) of: String,
 }
 
 #[derive(Clone, Debug, Serialize)]
 pub(super) enum Line {
     Deed(Deed),
+    Promotion(Promotion),
     Trouble(Trouble),
 }
 
@@ -118,6 +160,15 @@ impl Recorder {
         self.tokens.lock().unwrap()[token].clone()
     }
 
+    /// When another server was the primary last.
+    pub(super) fn last_promotion(&self) -> Option<Moment> {
+        let lines = self.lines.lock().unwrap();
+        lines.iter().rev().find_map(|line| match line {
+            Line::Promotion(promotion) => Some(promotion.at),
+            Line::Deed(_) | Line::Trouble(_) => None,
+        })
+    }
+
     pub(super) fn count(&self) -> TokenNumber {
         self.tokens.lock().unwrap().len()
     }
@@ -127,6 +178,7 @@ impl Recorder {
         let mut lines = self.lines.lock().unwrap().clone();
         lines.sort_by_key(|line| match line {
             Line::Deed(deed) => deed.begin,
+            Line::Promotion(promotion) => promotion.at,
             Line::Trouble(trouble) => trouble.begin,
         });
         lines

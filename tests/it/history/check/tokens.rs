@@ -1,47 +1,62 @@
-//! Whether tokens pass while they are good, and no longer.
+//! Whether tokens, API keys and sessions of the console pass while they are good, and no longer.
 
+mod life;
+
+use self::life::{End, Life};
 use super::super::record::{Act, Deed, Moment, TokenNumber};
-use super::{History, SKEW, Terms};
+use super::{History, Terms};
 use std::collections::BTreeMap;
 
-/// What is known of a token.
-struct Life<'a> {
-    ends: Vec<End>,
-    issue: &'a Deed,
-    /// When it may be refused although it is good.
-    pauses: Vec<(Moment, Moment)>,
-}
-
-struct End {
-    asked: Moment,
-    told: Moment,
-    gateway: usize,
-    /// Whether it was acknowledged.
-    is_sure: bool,
-}
+/// How long after an end that was not acknowledged a token may have been given out at another gateway,
+/// and yet end with it: their clocks may differ.
+const SKEW: Moment = 2_000_000;
 
 pub(super) fn check(history: &History<'_>, terms: Terms, wrong: &mut Vec<String>) {
-    let mut lives = BTreeMap::new();
-    for deed in &history.deeds {
-        if let Some(token) = deed.issued {
-            lives.insert(token, Life { ends: vec![], issue: deed, pauses: vec![] });
-        }
-    }
+    let issues = history.issues();
+    let mut lives: BTreeMap<_, _> =
+        issues.iter().map(|(token, issue)| (*token, Life::new(issue))).collect();
     for deed in &history.deeds {
         note_end(&mut lives, deed);
-    }
-    for deed in &history.deeds {
-        let token = match deed.act {
-            Act::ChangePassword { token, .. }
-            | Act::Logout { token }
-            | Act::LogoutAll { token }
-            | Act::Use { token } => token,
-            Act::Guess { .. } | Act::Login { .. } | Act::Register { .. } => continue,
-        };
-        let life = &lives[&token];
-        if let Some(why) = judge(history, terms, life, deed) {
-            wrong.push(format!("{why}: {deed:?}, issued by {:?}", life.issue));
+        if let Some(life) = used(deed).and_then(|token| lives.get_mut(&token)) {
+            life.uses.push(deed);
         }
+    }
+    for life in lives.values_mut() {
+        life.look_at_uses(history, terms);
+    }
+    for life in lives.values() {
+        for deed in &life.uses {
+            if let Some(why) = judge(history, terms, life, deed) {
+                wrong.push(format!("{why}: {deed:?}, issued by {:?}", life.issue));
+            }
+        }
+    }
+}
+
+/// Whether a request had no answer because its token ran out under it.
+pub(super) fn is_cut_off(issues: &BTreeMap<TokenNumber, &Deed>, terms: Terms, deed: &Deed) -> bool {
+    let issue = used(deed).and_then(|token| issues.get(&token));
+    deed.status == 0 && issue.is_some_and(|issue| issue.begin + terms.holds <= deed.end)
+}
+
+/// The token by which something was asked.
+fn used(deed: &Deed) -> Option<TokenNumber> {
+    match deed.act {
+        Act::ChangePassword { token, .. }
+        | Act::Logout { token }
+        | Act::LogoutAll { token }
+        | Act::SignOut { token }
+        | Act::Use { token }
+        | Act::UseKey { token }
+        | Act::UseSession { token } => Some(token),
+        Act::Delete { .. }
+        | Act::EndKey { .. }
+        | Act::EndTokens { .. }
+        | Act::Guess { .. }
+        | Act::Login { .. }
+        | Act::MakeKey { .. }
+        | Act::Register { .. }
+        | Act::SignIn { .. } => None,
     }
 }
 
@@ -55,12 +70,18 @@ fn note_end(lives: &mut BTreeMap<TokenNumber, Life<'_>>, deed: &Deed) {
     };
     let end = || End { asked: deed.begin, told: deed.end, gateway: deed.gateway, is_sure };
     match &deed.act {
-        Act::Logout { token } => lives.get_mut(token).unwrap().ends.push(end()),
-        Act::LogoutAll { token } => {
-            end_others(lives, *token, None, deed, is_sure);
+        Act::EndKey { token } | Act::Logout { token } | Act::SignOut { token } => {
+            lives.get_mut(token).unwrap().ends.push(end());
         }
-        Act::ChangePassword { token, .. } => {
-            end_others(lives, *token, Some(*token), deed, is_sure);
+        Act::LogoutAll { token } => {
+            let owner = owner(lives[token].issue).map(str::to_owned);
+            end_others(lives, owner.as_deref(), None, deed);
+        }
+        Act::Delete { name, .. } | Act::EndTokens { name, .. } => {
+            end_others(lives, Some(name), None, deed);
+        }
+        Act::ChangePassword { name, token, .. } => {
+            end_others(lives, Some(name), Some(*token), deed);
             let kept = lives.get_mut(token).unwrap();
             kept.pauses.push((deed.begin, deed.end));
             if !is_sure {
@@ -68,20 +89,26 @@ fn note_end(lives: &mut BTreeMap<TokenNumber, Life<'_>>, deed: &Deed) {
                 kept.ends.push(end());
             }
         }
-        Act::Guess { .. } | Act::Login { .. } | Act::Register { .. } | Act::Use { .. } => {}
+        Act::Guess { .. }
+        | Act::Login { .. }
+        | Act::MakeKey { .. }
+        | Act::Register { .. }
+        | Act::SignIn { .. }
+        | Act::Use { .. }
+        | Act::UseKey { .. }
+        | Act::UseSession { .. } => {}
     }
 }
 
 fn end_others(
     lives: &mut BTreeMap<TokenNumber, Life<'_>>,
-    by: TokenNumber,
+    of: Option<&str>,
     kept: Option<TokenNumber>,
     deed: &Deed,
-    is_sure: bool,
 ) {
-    let owner = name(lives[&by].issue).map(str::to_owned);
+    let is_sure = deed.status == 204;
     for (token, life) in lives.iter_mut() {
-        if name(life.issue) != owner.as_deref() {
+        if owner(life.issue) != of {
             continue;
         }
         // One that is issued only then may be of before, or of after.
@@ -95,7 +122,7 @@ fn end_others(
     }
 }
 
-fn name(deed: &Deed) -> Option<&str> {
+fn owner(deed: &Deed) -> Option<&str> {
     deed.who.as_ref().map(|who| who.name.as_str())
 }
 
@@ -107,7 +134,7 @@ fn judge(
 ) -> Option<&'static str> {
     match deed.status {
         200 | 204 => {
-            if deed.who.is_some() && name(deed) != name(life.issue) {
+            if deed.who.is_some() && owner(deed) != owner(life.issue) {
                 return Some("a token names another user than its own");
             }
             let has_ended = |end: &End| {
@@ -116,8 +143,11 @@ fn judge(
                 let since = if is_here { end.told } else { end.told + terms.bound };
                 end.is_sure && since < deed.begin
             };
-            if life.issue.end + terms.holds < deed.begin {
+            if life.is_over(terms, deed.begin) {
                 return Some("a token passes that has run out");
+            }
+            if life.gone.is_some_and(|gone| gone < deed.begin) {
+                return Some("a token passes again that was lost");
             }
             life.ends.iter().any(has_ended).then_some("a token passes that has ended")
         }
@@ -125,9 +155,9 @@ fn judge(
             let may_have_ended = life.ends.iter().any(|end| end.asked < deed.end);
             let pauses = |(begin, end): &(Moment, Moment)| *begin < deed.end && *end > deed.begin;
             let is_excused = may_have_ended
-                || life.issue.begin + terms.holds <= deed.end
+                || life.may_run_out(deed.end)
                 || life.pauses.iter().any(pauses)
-                || history.may_be_lost(life.issue.begin, life.issue.end);
+                || life.may_be_lost(deed.begin);
             (!is_excused && life.issue.end < deed.begin).then_some("401 for a token that is good")
         }
         _ => None,
