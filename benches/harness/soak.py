@@ -5,7 +5,7 @@ the middle; the settings are read again all the while. Every `--every` seconds t
 files and threads are noted. Of the second half the slope an hour is told with its 95 % interval, by least squares;
 neighbours in time are no independent samples, so the error is widened by their correlation. The goal is that the
 interval holds 0, or that the slope is below 1 % of the mean an hour. Tokens live for two minutes, so that the store
-reaches its size in the first half.
+reaches its size in the first half; so does memory for tokens and users, of which there is little (`--cache-size`).
 """
 
 import json
@@ -23,6 +23,7 @@ from harness.processes import Stage
 
 PORT = 17194
 CONTROL = "soak.control"
+SMALL = "4MiB"  # with users who come and never come again, more would be full after hours only
 
 
 def add_options(parser):
@@ -49,7 +50,7 @@ def run(options):
         more = ('[tokens]\nlifetime = "2m"\n[limits]\nenabled = false\n'
                 '[passwords]\nargon2 = { memory = "64KiB", iterations = 1, parallelism = 1 }\n')
         program = gateway.start_authgate(stage, options.authgate, "authgate", PORT, store, core=None, threads=0,
-                                         cache_size=options.cache_size, control=control, more=more)
+                                         cache_size=options.cache_size or SMALL, control=control, more=more)
         looks, failed = watch(options, program, control)
     tell(options, looks, failed)
 
