@@ -85,6 +85,15 @@ impl Auth {
         Ok(mark.is_some_and(|mark| mark.is_closed))
     }
 
+    /// Succeeds if the store answers and lets itself be read: one that permits too little serves nobody.
+    pub async fn is_ready(&self) -> Result<(), StoreError> {
+        self.ping().await?;
+        match self.found_mark().await {
+            Err(error @ StoreError::Unavailable(_)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     async fn found_mark(&self) -> Result<(Option<Item>, Option<Mark>), StoreError> {
         let item = self.store.item(ItemKind::Mark, KEY, self.clock.now()).await?;
         let mark = item.as_ref().map(Mark::read).transpose()?;

@@ -87,3 +87,22 @@ impl UserFacts {
         Self { epoch, is_active, is_staff, must_change, names: Names::of(user) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::token::TokenDigest;
+
+    #[test]
+    fn a_token_is_good_until_its_end_and_not_at_it() {
+        let at = Timestamp::from_micros;
+        let (digest, user) = (TokenDigest::new([0; 64]), UserId(1));
+        let ending = |expires| {
+            TokenFacts::of(&TokenRecord { created: at(0), digest, epoch: 0, expires, user })
+        };
+        let ends = [999_999, 1_000_000, 1_000_001].map(at);
+        let expired = ends.map(|now| ending(Some(at(1_000_000))).has_expired(now));
+        assert_eq!(expired, [false, true, true]);
+        assert!(!ending(None).has_expired(at(i64::MAX - 1)));
+    }
+}

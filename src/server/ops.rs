@@ -22,7 +22,7 @@ impl Ops {
     async fn answer(&self, path: &str) -> (StatusCode, String) {
         match path {
             "/healthz" => (StatusCode::OK, "ok\n".to_owned()),
-            "/readyz" => match self.auth.ping().await {
+            "/readyz" => match self.auth.is_ready().await {
                 Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
                 Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")),
             },

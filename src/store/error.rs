@@ -136,6 +136,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_store_that_answers_whatever_it_says_is_not_away() {
+        let out = |kind| StoreError::out(kind, "down");
+        let kinds = [OutageKind::Gone, OutageKind::Silent];
+        assert_eq!(kinds.map(|kind| out(kind).is_away()), [true; 2]);
+        let kinds = [OutageKind::Refused, OutageKind::Unwritable("disk")];
+        assert_eq!(kinds.map(|kind| out(kind).is_away()), [false; 2]);
+        let corrupt = StoreError::Corrupt { what: "user", problem: "it is junk".to_owned() };
+        assert!(!corrupt.is_away() && !StoreError::Unsuitable("old".to_owned()).is_away());
+    }
+
+    #[test]
     fn of_a_record_that_cannot_be_read_its_kind_and_a_digest_of_its_key_are_told() {
         let corrupt = |what| StoreError::Corrupt { what, problem: "it is junk".to_owned() };
         assert_eq!(

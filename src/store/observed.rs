@@ -213,3 +213,22 @@ calls! {
     STEP refuse_half() -> ();
     LIST inspect() -> Inspection;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::redis::RedisStore;
+    use super::*;
+    use std::future::pending;
+
+    #[tokio::test]
+    async fn a_call_that_is_not_answered_ends_in_its_time() {
+        const SOON: Duration = Duration::from_secs(1);
+        let nobody = RedisStore::open("redis://127.0.0.1:1/0").unwrap();
+        let observed = Observed::new(Arc::new(nobody), Arc::default());
+        for patience in [READ, STEP] {
+            let call = observed.call::<()>(patience, pending());
+            let late = timeout(SOON, call).await.expect("an end").unwrap_err();
+            assert_eq!(late.kind(), "timeout");
+        }
+    }
+}

@@ -11,6 +11,7 @@ mod moves;
 mod page;
 mod process;
 mod stage;
+mod starts;
 mod stores;
 mod table;
 mod torn;

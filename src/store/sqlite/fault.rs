@@ -35,3 +35,25 @@ pub(super) fn kind(error: &Error) -> OutageKind {
         _ => OutageKind::Refused,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::ffi;
+
+    #[test]
+    fn a_fault_is_of_the_kind_that_operators_are_told() {
+        for (code, wanted) in [
+            (ffi::SQLITE_BUSY, "timeout"),
+            (ffi::SQLITE_CANTOPEN, "unavailable"),
+            (ffi::SQLITE_CORRUPT, "corrupt"),
+            (ffi::SQLITE_FULL, "write_refused"),
+            (ffi::SQLITE_IOERR, "unavailable"),
+            (ffi::SQLITE_READONLY, "write_refused"),
+            (ffi::SQLITE_MISUSE, "refused"),
+        ] {
+            let error = Error::SqliteFailure(ffi::Error::new(code), None);
+            assert_eq!(StoreError::from(error).kind(), wanted, "{code}");
+        }
+    }
+}

@@ -135,12 +135,17 @@ impl RedisCluster {
 
     /// Moves all keys of a slot.
     pub(crate) fn move_keys(&self, slot: &str, from: usize, to: usize) {
-        let (address, source) = (self.servers[to].address(), &self.servers[from]);
-        let (ip, port) = (address.ip().to_string(), address.port().to_string());
-        let keys: Vec<String> = source.ask(&["CLUSTER", "GETKEYSINSLOT", slot, "1000"]);
-        for key in keys {
-            source.ask::<()>(&["MIGRATE", &ip, &port, &key, "0", "5000"]);
+        let keys: Vec<String> = self.servers[from].ask(&["CLUSTER", "GETKEYSINSLOT", slot, "1000"]);
+        for key in &keys {
+            self.move_key(key, from, to);
         }
+    }
+
+    /// Moves one key of a slot.
+    pub(crate) fn move_key(&self, key: &str, from: usize, to: usize) {
+        let address = self.servers[to].address();
+        let (ip, port) = (address.ip().to_string(), address.port().to_string());
+        self.servers[from].ask::<()>(&["MIGRATE", &ip, &port, key, "0", "5000"]);
     }
 
     /// Ends the move of a slot.

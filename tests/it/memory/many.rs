@@ -17,18 +17,21 @@ fn of_many_first_uses_at_once_each_is_told_as_its_own_user() {
     let maker = Gateway::start(&settings);
     let tokens: Vec<_> =
         (0..USERS).map(|number| maker.register(&format!("user{number}"))).collect();
-    let gateway = Gateway::start(&settings);
+    let gateway = Gateway::metered(&settings);
+    gateway.until_told();
+    let is_told_apart = |number: usize| {
+        let answer = gateway.send(&Request::get("/app").token(&tokens[number]));
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.json()["user"], format!("user{number}"));
+    };
     thread::scope(|scope| {
         for turn in 0..4 * USERS {
-            let (number, gateway) = (turn % USERS, &gateway);
-            let request = Request::get("/app").token(&tokens[number]);
-            scope.spawn(move || {
-                let answer = gateway.send(&request);
-                assert_eq!(answer.status, 200);
-                assert_eq!(answer.json()["user"], format!("user{number}"));
-            });
+            let is_told_apart = &is_told_apart;
+            scope.spawn(move || is_told_apart(turn % USERS));
         }
     });
+    // Nor are they mixed up in memory.
+    (0..2 * USERS).for_each(|turn| is_told_apart(turn % USERS));
 }
 
 #[test]

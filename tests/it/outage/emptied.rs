@@ -74,6 +74,23 @@ fn a_store_that_an_empty_one_took_the_place_of_is_noticed_too() {
 }
 
 #[test]
+fn what_was_in_memory_is_asked_for_again_once_the_store_is_another_one() {
+    let redis = RedisServer::start();
+    let (_upstream, gateway) = on(&redis);
+    let token = gateway.register("alice");
+    until_known(&redis);
+    gateway.until_told();
+    assert_eq!(gateway.status_of(&token), 200);
+    let misses = || gateway.meter("cache_misses_total");
+    let before = misses();
+    // Nothing else tells of this.
+    redis.ask::<()>(&["DEL", "authgate:items:{mark}"]);
+    until_metered(&gateway, "store_epoch_changes_total", |number| number > 0.0);
+    assert_eq!(gateway.status_of(&token), 200);
+    assert!(misses() > before);
+}
+
+#[test]
 fn a_store_that_goes_away_and_comes_back_is_the_same() {
     let mut redis = RedisServer::start();
     let (_upstream, gateway) = on(&redis);

@@ -38,4 +38,6 @@ fn breaks_off() {
 fn keeps_the_policy(stage: &mut Stage, row: &Row) {
     check(stage, row);
     look_for_signs(stage, row);
+    // Whose a token is, is still asked first.
+    assert_eq!(stage.gateway.status_of("none"), 401);
 }

@@ -103,6 +103,11 @@ impl Backing {
         program
     }
 
+    /// Whether commands see the same, and not a disk of their own.
+    pub(super) fn is_seen_by_commands(&self) -> bool {
+        !matches!(self, Self::Sqlite(Disk { is_small: true, .. }))
+    }
+
     pub(super) fn disk(&self) -> &Disk {
         let Self::Sqlite(disk) = self else { panic!("no file") };
         disk

@@ -249,15 +249,15 @@ fn empty(backing: &mut Backing) {
     }
 }
 
-/// Alice, and eve by her number.
+/// Alice and dan, who ask, and eve by her number.
 fn spoil_users(backing: &mut Backing, is_type: bool, eve: &str) {
     if let Backing::Sqlite(disk) = backing {
         let damage = if is_type { "email = CAST(x'ff' AS TEXT)" } else { "epoch = -1" };
-        let which = format!("username = 'alice' OR id = {eve}");
+        let which = format!("username IN ('alice', 'dan') OR id = {eve}");
         disk.open().execute(&format!("UPDATE users SET {damage} WHERE {which}"), []).unwrap();
         return;
     }
-    for id in [&number_of_alice(backing), eve] {
+    for id in numbers(backing, eve) {
         let (key, kept) = (format!("authgate:user:{{{id}}}"), format!("kept:{{{id}}}"));
         backing.ask_of::<redis::Value>(&key, &["COPY", &key, &kept]);
         if is_type {
@@ -273,15 +273,18 @@ fn mend_users(backing: &mut Backing, eve: &str) {
         disk.open().execute("UPDATE users SET email = '', epoch = abs(epoch)", []).unwrap();
         return;
     }
-    for id in [&number_of_alice(backing), eve] {
+    for id in numbers(backing, eve) {
         let (key, kept) = (format!("authgate:user:{{{id}}}"), format!("kept:{{{id}}}"));
         backing.ask_of::<redis::Value>(&key, &["RENAME", &kept, &key]);
     }
 }
 
-fn number_of_alice(backing: &mut Backing) -> String {
-    let name = "authgate:name:{alice}";
-    backing.ask_of(name, &["GET", name])
+fn numbers(backing: &mut Backing, eve: &str) -> [String; 3] {
+    let [alice, dan] = ["alice", "dan"].map(|name| {
+        let name = format!("authgate:name:{{{name}}}");
+        backing.ask_of(&name, &["GET", &name])
+    });
+    [alice, dan, eve.to_owned()]
 }
 
 fn spoil_tokens(backing: &mut Backing, is_type: bool) {

@@ -1,6 +1,10 @@
 //! Another server takes the place of one, or a part of its keys.
 
+use std::thread;
+use std::time::Duration;
+
 use super::backing::{Backing, Place, Way};
+use super::faults::Fault;
 use super::judge::{check, look_for_signs};
 use super::stage::{Stage, Terms};
 use super::stores::until_well;
@@ -56,6 +60,15 @@ fn keeps_the_policy(place: Place) {
     });
 }
 
+/// What a replica tells may be late.
+#[test]
+fn a_server_that_is_no_primary_any_more_is_not_followed() {
+    let mut stage = Stage::set(Place::Redis, &Terms::default());
+    assert!(stage.gateway.meter("feed_up") > 0.5);
+    Fault::Replica.begin(&mut stage);
+    eventually("the end of its feed", || (stage.gateway.meter("feed_up") < 0.5).then_some(()));
+}
+
 /// The number of the server that has a user's record, and of its replica.
 fn pair_of(backing: &mut Backing, user: &str) -> (usize, usize) {
     let name = format!("authgate:name:{{{user}}}");
@@ -94,4 +107,25 @@ fn a_slot_that_moves() {
     let Backing::Cluster(cluster) = &stage.backing else { panic!() };
     cluster.end_move(&slot, to);
     until_well(&mut stage, &[]);
+}
+
+#[test]
+fn keys_that_are_on_their_way_are_waited_for() {
+    let mut stage = Stage::set(Place::Cluster, &Terms::default());
+    let name = "authgate:name:{alice}";
+    let id: String = stage.backing.ask_of(name, &["GET", name]);
+    let Backing::Cluster(cluster) = &stage.backing else { panic!() };
+    let key = format!("authgate:user:{{{id}}}");
+    let to = (cluster.owner(&key) + 1) % 3;
+    let (slot, from) = cluster.begin_to_move(&key, to);
+    // A token is written down where its user and the list of their tokens are, both at once.
+    cluster.move_key(&format!("authgate:tokens:{{{id}}}"), from, to);
+    let gateway = &stage.gateway;
+    thread::scope(|scope| {
+        let login = scope.spawn(|| gateway.try_login("alice").status);
+        // As long as a request may wait, and not longer.
+        thread::sleep(Duration::from_millis(300));
+        cluster.move_keys(&slot, from, to);
+        assert_eq!(login.join().unwrap(), 200);
+    });
 }

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::backing::{Backing, Place, Way};
-use super::table::Kind;
+use super::judge::amount;
+use super::table::{Kind, ROWS, Sign};
 use crate::console::Browser;
 use crate::console::setup::by_the_link;
 use crate::harness::gateway::{Gateway, PASSWORD, ROUTES};
@@ -46,20 +47,22 @@ pub(super) struct Stage {
     pub(super) pages: [&'static str; 2],
     /// What another process has of the store's file.
     pub(super) lock: Option<rusqlite::Connection>,
+    /// What there was of each sign before the fault.
+    before: Vec<(Sign, f64)>,
     console: Console,
     /// How many have tried to register.
     registered: usize,
 }
 
-/// The tokens of alice.
+/// Tokens, of alice but for one.
 pub(super) struct Tokens {
-    /// In memory; it stays.
+    /// In memory; it stays until all end.
     pub(super) remembered: String,
     /// Never seen by this gateway.
     pub(super) fresh: String,
-    /// In memory, to be ended.
+    /// In memory, to be ended: dan's, so that it does not end with all of hers.
     pub(super) ended: String,
-    /// In memory, to be ended with all others.
+    /// In memory, to be ended with all others of hers.
     pub(super) last: String,
 }
 
@@ -96,7 +99,7 @@ impl Stage {
         let mut browser = Browser::of(&gateway);
         by_the_link(&gateway, &mut browser, "ada");
         gateway.register("eve");
-        let tokens = Tokens::of_alice(&gateway);
+        let tokens = Tokens::of(&gateway);
         let page = browser.get("/admin/users/?q=eve").text();
         let user = page.split("/admin/users/").find_map(|rest| {
             let number = rest.split('/').next()?;
@@ -107,13 +110,26 @@ impl Stage {
         assert_eq!(form.status, 200, "{}", form.text());
         let console = Console { browser, user, is_locked: false };
         let pages = ["/public", "/app"];
-        let (lock, registered) = (None, 0);
-        let stage = Self { upstream, gateway, backing, tokens, pages, lock, console, registered };
+        let (before, lock, registered) = (vec![], None, 0);
+        let mut stage =
+            Self { upstream, gateway, backing, tokens, pages, lock, before, console, registered };
         stage.remember();
+        stage.take_stock();
         stage
     }
 
-    /// Brings alice's tokens into memory, but the fresh one.
+    /// Notes what there is of each sign: of what the fault brings there must be more.
+    pub(super) fn take_stock(&mut self) {
+        let signs = ROWS.iter().flat_map(|row| row.signs);
+        self.before = signs.map(|sign| (*sign, amount(self, *sign))).collect();
+    }
+
+    /// How much there was of a sign before the fault.
+    pub(super) fn before(&self, sign: Sign) -> f64 {
+        self.before.iter().find(|(known, _)| *known == sign).unwrap().1
+    }
+
+    /// Brings the tokens into memory, but the fresh one.
     pub(super) fn remember(&self) {
         let Tokens { remembered, ended, last, .. } = &self.tokens;
         let misses = || self.gateway.meter("cache_misses_total");
@@ -175,31 +191,42 @@ impl Stage {
         client.send(Request::get(path).bytes()).answer().status
     }
 
-    /// The numbers of the users whose records a test spoils: the one who asks, and the one who is
-    /// changed.
+    /// The number of the user who is changed, whose record a test spoils.
     pub(super) fn eve(&self) -> &str {
         &self.console.user
     }
 
-    /// Puts alice in again, and the operator if they were signed out.
+    /// Whether eve is locked out, as far as the console has said so.
+    pub(super) fn is_eve_locked(&self) -> bool {
+        self.console.is_locked
+    }
+
+    /// How many passwords were hashed.
+    pub(super) fn hashes(&self) -> f64 {
+        self.gateway.meter("hash_seconds_count")
+    }
+
+    /// Has alice and dan log in again.
     pub(super) fn begin_anew(&mut self) {
-        self.tokens = Tokens::of_alice(&self.gateway);
+        self.tokens = Tokens::of(&self.gateway);
         self.remember();
     }
 }
 
 impl Tokens {
-    fn of_alice(gateway: &Gateway) -> Self {
-        eventually("alice", || {
-            [200, 400].contains(&gateway.try_register("alice").status).then_some(())
-        });
+    fn of(gateway: &Gateway) -> Self {
+        for name in ["alice", "dan"] {
+            eventually(name, || {
+                [200, 400].contains(&gateway.try_register(name).status).then_some(())
+            });
+        }
         // A clock that has just been set back leaves one at a time.
-        let login = || {
-            let answer = gateway.try_login("alice");
-            answer.json()["token"].as_str().map(str::to_owned)
+        let login = |name| {
+            let login = || gateway.try_login(name).json()["token"].as_str().map(str::to_owned);
+            eventually("a login", login)
         };
-        let [remembered, fresh, ended, last] = [(); 4].map(|()| eventually("a login", login));
-        Self { remembered, fresh, ended, last }
+        let [remembered, fresh, last] = [(); 3].map(|()| login("alice"));
+        Self { remembered, fresh, ended: login("dan"), last }
     }
 }
 

@@ -4,13 +4,17 @@ use std::time::{Duration, Instant};
 
 use super::backing::Place;
 use super::faults::Fault;
-use super::judge::{check, judge, look_for_signs, tell};
+use super::judge::{check, ended_by, judge, look_for_signs, tell};
 use super::stage::{Stage, Terms};
-use super::table::{Cell, Kind, Row};
+use super::table::{self, Cell, Kind, Row};
 use crate::harness::eventually;
+use crate::harness::gateway::Gateway;
+use crate::harness::http::Request;
 
 /// `store.feed_timeout`, as it is by default.
 const FEED_TIMEOUT: Duration = Duration::from_secs(1);
+/// A part of it, for a machine that is busy with other tests.
+const SURELY: Duration = Duration::from_millis(200);
 
 /// A test for each way to fail of each store.
 macro_rules! on_stores {
@@ -61,11 +65,19 @@ on_stores! {
 fn keeps_the_policy(fault: Fault, place: Place) {
     let row = fault.row();
     let mut stage = Stage::set(place, &Terms { way: fault.way(), ..Terms::default() });
+    stage.gateway.until_told();
     let begun = Instant::now();
     fault.begin(&mut stage);
     until_felt(&mut stage, row, begun);
     check(&mut stage, row);
+    if row.cell(Kind::Login) == Cell::Unavailable {
+        // Where guesses cannot be counted none is judged.
+        assert_eq!(guess(&stage.gateway), 503);
+    }
     look_for_signs(&stage, row);
+    if fault == Fault::Emptied {
+        opens_no_setup(&mut stage);
+    }
     let held: Vec<_> = [Kind::Logout, Kind::LogoutAll]
         .into_iter()
         .filter(|kind| row.cell(*kind) == Cell::Held)
@@ -82,11 +94,14 @@ fn until_felt(stage: &mut Stage, row: &Row, begun: Instant) {
         Cell::ServedThen503 | Cell::Unavailable => (begun + FEED_TIMEOUT, Cell::Unavailable),
         _ => return,
     };
+    // Memory was told right before that it may answer: so it does for a part of that time at least.
+    let surely = (row.cell(Kind::Remembered) == Cell::ServedThen503).then_some(begun + SURELY);
     loop {
         let start = Instant::now();
         let asked = stage.ask(Kind::Remembered);
         let found = judge(Kind::Remembered, after, &asked);
         if found.is_ok() {
+            assert!(surely.is_none_or(|surely| start > surely), "it is not served from memory");
             return;
         }
         let is_trusted = start < before && judge(Kind::Remembered, Cell::Served, &asked).is_ok();
@@ -97,12 +112,80 @@ fn until_felt(stage: &mut Stage, row: &Row, begun: Instant) {
     }
 }
 
+/// What a login with a wrong password is told.
+fn guess(gateway: &Gateway) -> u16 {
+    let guess = serde_json::json!({ "username": "alice", "password": "not-their-Passw0rd" });
+    gateway.send(&Request::post("/api/login/").json(&guess)).status
+}
+
+/// Whoever could empty a store and read a log would be an operator.
+fn opens_no_setup(stage: &mut Stage) {
+    let links = |stage: &Stage| stage.gateway.log().matches("/setup/?code=").count();
+    let before = links(stage);
+    eventually("the event, kept", || {
+        let told = stage.gateway.run(&["events", "--name", "store_epoch_changed"]);
+        told.stdout.contains("store_epoch_changed").then_some(())
+    });
+    stage.gateway.restart();
+    eventually("the refusal", || {
+        stage.gateway.log().contains("nobody gets a link to it").then_some(())
+    });
+    assert_eq!(links(stage), before);
+}
+
+#[test]
+fn nothing_is_given_out_that_sqlite_did_not_take() {
+    gives_nothing_out(Fault::NoWrites, Place::Sqlite);
+}
+
+#[test]
+fn nothing_is_given_out_that_redis_did_not_take() {
+    gives_nothing_out(Fault::FewReplicas, Place::Redis);
+}
+
+#[test]
+fn nothing_is_given_out_that_the_primary_of_sentinels_did_not_take() {
+    gives_nothing_out(Fault::FewReplicas, Place::Sentinel);
+}
+
+#[test]
+fn nothing_is_given_out_that_a_cluster_did_not_take() {
+    gives_nothing_out(Fault::FewReplicas, Place::Cluster);
+}
+
+/// Without limits, which write before anything else does, and fail first.
+fn gives_nothing_out(fault: Fault, place: Place) {
+    let settings = "[limits]\nenabled = false\n";
+    let mut stage = Stage::set(place, &Terms { settings, ..Terms::default() });
+    fault.begin(&mut stage);
+    let kinds = [Kind::Login, Kind::Register];
+    let wrong = kinds.map(|kind| judge(kind, Cell::Unavailable, &stage.ask(kind)).err());
+    tell(&table::STORE_REFUSES_WRITES, &wrong.into_iter().flatten().collect::<Vec<_>>());
+    fault.end(&mut stage);
+    until_well(&mut stage, &[]);
+}
+
+/// How many good tokens the store has of a user, if it tells.
+fn good_tokens(gateway: &Gateway, name: &str) -> Option<usize> {
+    let listed = gateway.run(&["token", "list", name, "--json"]);
+    let is_told = listed.code == Some(0);
+    is_told.then(|| listed.json().as_array().unwrap().len())
+}
+
 /// Waits until everything is served again; what was to end has ended.
 pub(super) fn until_well(stage: &mut Stage, held: &[Kind]) {
     eventually("readiness", || (stage.status_of_ops("/readyz") == 200).then_some(()));
     for kind in held {
-        let token = if *kind == Kind::Logout { &stage.tokens.ended } else { &stage.tokens.last };
-        eventually("the end of a token", || (stage.gateway.status_of(token) == 401).then_some(()));
+        for token in ended_by(*kind, &stage.tokens) {
+            let has_ended = || (stage.gateway.status_of(token) == 401).then_some(());
+            eventually(&format!("the end of a token by {}", kind.words()), has_ended);
+        }
+        if stage.backing.is_seen_by_commands() {
+            // Not only here: it is written.
+            let (name, left) = if *kind == Kind::Logout { ("dan", 1) } else { ("alice", 0) };
+            let written = || (good_tokens(&stage.gateway, name) == Some(left)).then_some(());
+            eventually(&format!("the end of a token by {}, written", kind.words()), written);
+        }
     }
     stage.begin_anew();
     for kind in [Kind::Public, Kind::Remembered, Kind::Fresh, Kind::Login, Kind::Register] {

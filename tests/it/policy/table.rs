@@ -179,10 +179,10 @@ rows! {
         [NotReady, Log("store_unavailable"), Log("store_lost"), Log("no revocation feed"), Zero("store_up"), Zero("feed_up")];
     STORE_SILENT: "the store takes requests and says nothing: it is frozen, or packets are swallowed on the way there or back",
         [Served, ServedThen503, Unavailable, Unavailable, Unavailable, Unavailable, Unavailable, Held, Held],
-        [NotReady, Log("store_timeout"), Log("store_lost"), Log("no revocation feed"), Zero("store_up"), Zero("feed_up")];
+        [NotReady, Log("store_timeout"), Counted("store_errors_total{kind=\"timeout\"}"), Counted("breaker_state"), Log("store_lost"), Log("no revocation feed"), Zero("store_up"), Zero("feed_up")];
     STORE_SLOW: "the store takes seconds for an answer, or sends a byte a second",
         [Served, ServedThen503, Unavailable, Unavailable, Unavailable, Unavailable, Unavailable, Held, Held],
-        [NotReady, Log("store_timeout"), Log("store_lost"), Log("no revocation feed"), Zero("store_up"), Zero("feed_up")];
+        [NotReady, Log("store_timeout"), Counted("store_errors_total{kind=\"timeout\"}"), Log("store_lost"), Log("no revocation feed"), Zero("store_up"), Zero("feed_up")];
     STORE_LATE: "every answer of the store takes 50 ms",
         [Served, Served, Served, Served, Served, Served, Served, Served, Served],
         [];

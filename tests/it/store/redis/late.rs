@@ -7,6 +7,7 @@ use crate::harness::redis_sentinels::RedisSentinels;
 use crate::harness::relay::Relay;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 /// What is in the request that writes a token, and in no other.
@@ -70,4 +71,31 @@ async fn in_a_cluster_writes_of_many_that_are_late_are_not_sent_again() {
     eventually("the late write", || (calls() > before).then_some(()));
     sleep(Duration::from_millis(50)).await;
     assert_eq!(calls() - before, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_driven_out_before_it_is_written_is_not_good() {
+    let server = RedisServer::start();
+    let relay = Relay::to(server.address());
+    let behind = RedisStore::open(&format!("redis://{}/0", relay.address)).unwrap();
+    let (behind, other) = (Arc::new(behind), open(&server));
+    // On a machine that is busy the write may be given up meanwhile: then nobody has that token.
+    for round in 0..10 {
+        let alice = add_user(&behind, &format!("alice{round}")).await;
+        let token =
+            |text: &str| limited(&alice, &format!("{text}{round}"), 1, OnLimit::EvictOldest);
+        relay.hold(WRITES_TOKEN);
+        let (store, first) = (Arc::clone(&behind), token("first"));
+        let mut call = JoinSet::new();
+        call.spawn(async move { store.issue_token(first).await });
+        eventually("the write", || relay.holds().then_some(()));
+        assert_eq!(other.issue_token(token("second")).await.unwrap(), Issue::Done);
+        relay.deliver();
+        if call.join_all().await.iter().all(Result::is_ok) {
+            assert!(!is_live(&other, &format!("first{round}")).await);
+            assert!(is_live(&other, &format!("second{round}")).await);
+            return;
+        }
+    }
+    panic!("no write was answered in time");
 }
