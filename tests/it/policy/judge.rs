@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::stage::{Asked, Stage, Tokens};
-use super::table::{CLOCK_BEHIND, Cell, Kind, Row, Sign};
+use super::table::{Cell, Kind, Row, Sign};
 use crate::harness::eventually;
 use crate::harness::http::Answer;
 
