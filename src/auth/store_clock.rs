@@ -43,11 +43,18 @@ impl StoreClock {
         &*self.own
     }
 
-    /// Takes in what the clocks of the store's servers said at an instant.
+    /// Takes in what the clocks of the store's servers said at an instant. Nothing changes if none of them
+    /// agrees with this machine's, and that does with what they said before: they are wrong, or others.
     pub(super) fn learn(&self, mut clocks: Vec<Timestamp>, at: Instant) {
         clocks.sort_unstable();
+        let own = self.own.now();
+        let agrees = clocks.iter().find(|there| !are_apart(**there, own));
+        if agrees.is_none() && self.by_store().is_some_and(|before| !are_apart(before, own)) {
+            return;
+        }
         // Of several, one that is off by itself counts for nothing.
-        let Some(there) = clocks.get(clocks.len() / 2) else { return self.has_none() };
+        let there = agrees.or_else(|| clocks.get(clocks.len() / 2));
+        let Some(there) = there else { return self.has_none() };
         let start = there.micros().saturating_sub(micros(at.saturating_duration_since(self.born)));
         self.start.store(start, Ordering::SeqCst);
         self.seen.store(self.ahead().unwrap_or(0), Ordering::SeqCst);
@@ -80,13 +87,15 @@ impl StoreClock {
     }
 }
 
+/// Whether two clocks do not tell the same time.
+fn are_apart(one: Timestamp, other: Timestamp) -> bool {
+    one.since(other) > TRUSTED_WITHIN || other.since(one) > TRUSTED_WITHIN
+}
+
 impl Clock for StoreClock {
     fn now(&self) -> Timestamp {
         let own = self.own.now();
-        let is_far = |there: &Timestamp| {
-            own.since(*there) > TRUSTED_WITHIN || there.since(own) > TRUSTED_WITHIN
-        };
-        self.by_store().filter(is_far).unwrap_or(own)
+        self.by_store().filter(|there| are_apart(*there, own)).unwrap_or(own)
     }
 
     fn instant(&self) -> Instant {
@@ -175,10 +184,25 @@ mod tests {
 
     #[test]
     fn of_many_servers_one_that_is_off_changes_nothing() {
-        let (own, clock) = rig(0);
         let wrong = NOON.plus(Duration::from_hours(5));
+        for clocks in [vec![wrong, NOON, NOON], vec![NOON, wrong], vec![NOON, wrong, wrong]] {
+            let (own, clock) = rig(0);
+            clock.learn(clocks, own.instant());
+            assert_eq!(clock.now(), NOON);
+        }
+        let (own, clock) = rig(HOUR);
         clock.learn(vec![wrong, NOON, NOON], own.instant());
         assert_eq!(clock.now(), NOON);
+    }
+
+    #[test]
+    fn a_store_whose_clock_is_another_all_at_once_is_not_believed() {
+        let (own, clock) = rig(0);
+        clock.learn(vec![NOON], own.instant());
+        for off in [-HOUR, HOUR] {
+            clock.learn(vec![Timestamp::from_micros(NOON.micros() + off)], own.instant());
+            assert_eq!(clock.now(), NOON);
+        }
     }
 
     #[test]

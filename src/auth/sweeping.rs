@@ -27,39 +27,58 @@ impl Auth {
     pub async fn sweep_in_turn(&self, is_urgent: bool) -> Result<Option<u64>, AuthError> {
         let holder = hex::encode(random_bytes::<16>()?);
         let sweep = Lock { holder: holder.clone(), lasts: LEFT_BEHIND, name: SWEEP };
-        let mut rest = Lock { holder, lasts: LONGEST_REST, name: REST };
-        if !is_urgent && !self.take(&rest).await? {
-            return Ok(None);
-        }
-        if !self.take(&sweep).await? {
+        let rest = Lock { holder, lasts: LONGEST_REST, name: REST };
+        let taken = self.take_both(&sweep, &rest, is_urgent).await;
+        if !matches!(taken, Ok(true)) {
+            // Whether it was taken need not be known.
             self.store.release_lock(&rest).await?;
-            return Ok(None);
+            return Ok(taken.map(|_| None)?);
         }
         let begun = self.clock.instant();
         let swept = tokio::select! {
+            biased;
+            kept = self.keep(&sweep, &rest) => match kept {},
             swept = self.sweep() => swept,
-            kept = self.keep(&sweep) => match kept {},
         };
         let took = self.clock.instant().saturating_duration_since(begun);
-        rest.lasts = (took * REST_TO_SWEEP).clamp(SHORTEST_REST, LONGEST_REST);
-        self.store.release_lock(&rest).await?;
-        self.take(&rest).await?;
+        let lasts = match &swept {
+            Ok(_) => (took * REST_TO_SWEEP).clamp(SHORTEST_REST, LONGEST_REST),
+            Err(_) => LEFT_BEHIND,
+        };
+        self.take_anew(&Lock { lasts, ..rest }).await?;
         self.store.release_lock(&sweep).await?;
         Ok(Some(swept?))
+    }
+
+    /// Asks for a rest of any length: a lock that is asked for caps the one that is there.
+    async fn take_both(
+        &self,
+        sweep: &Lock,
+        rest: &Lock,
+        is_urgent: bool,
+    ) -> Result<bool, StoreError> {
+        Ok((is_urgent || self.take(rest).await?) && self.take(sweep).await?)
     }
 
     async fn take(&self, lock: &Lock) -> Result<bool, StoreError> {
         self.store.take_lock(lock, self.clock.now()).await
     }
 
-    /// Has the lock last. Should another get it, both sweep: that does no harm.
-    async fn keep(&self, lock: &Lock) -> Infallible {
+    /// Has a lock end by another time. Should another get it in between, both sweep: that does no harm.
+    async fn take_anew(&self, lock: &Lock) -> Result<(), StoreError> {
+        self.store.release_lock(lock).await?;
+        self.take(lock).await.map(drop)
+    }
+
+    /// Has the locks last for as long as this process lives, and not much longer.
+    async fn keep(&self, sweep: &Lock, rest: &Lock) -> Infallible {
+        let rest = Lock { lasts: LEFT_BEHIND, ..rest.clone() };
         loop {
-            sleep(AGAIN_EVERY).await;
-            if self.store.release_lock(lock).await.is_ok() {
+            for lock in [&rest, sweep] {
                 // If the store is away, so is what is swept.
-                let _ = self.take(lock).await;
+                let _ = self.take_anew(lock).await;
             }
+            sleep(AGAIN_EVERY).await;
         }
     }
 }

@@ -15,7 +15,9 @@ pub(super) async fn sweep(auth: &Auth) {
     }
     loop {
         sleep(PAUSE).await;
-        sweep_once(auth, false).await;
+        // Whoever was to make the indexes may have been stopped.
+        let is_urgent = auth.wants_sweep().await.unwrap_or(false);
+        sweep_once(auth, is_urgent).await;
     }
 }
 

@@ -8,6 +8,7 @@ use authgate::clock::{Clock, ManualClock, SystemClock};
 use authgate::store::redis::RedisStore;
 use authgate::store::sqlite::SqliteStore;
 use authgate::store::{Lock, Store};
+use rusqlite::Connection;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,4 +51,19 @@ async fn what_is_urgent_waits_for_no_rest_but_for_whoever_sweeps() {
     assert!(second.sweep_in_turn(true).await.unwrap().is_none());
     store.release_lock(&lock).await.unwrap();
     assert!(second.sweep_in_turn(true).await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sweep_that_failed_is_done_again_soon() {
+    let folder = folder();
+    let clock = Arc::new(ManualClock::at(SystemClock.now()));
+    let store = Arc::new(SqliteStore::open(&folder.path().join("authgate.db")).unwrap());
+    let auth = accounts(store, Arc::clone(&clock) as Arc<dyn Clock>);
+    let db = Connection::open(folder.path().join("authgate.db")).unwrap();
+    db.execute_batch("ALTER TABLE events RENAME TO elsewhere").unwrap();
+    assert!(auth.sweep_in_turn(false).await.is_err());
+    db.execute_batch("ALTER TABLE elsewhere RENAME TO events").unwrap();
+    assert!(!sweeps(&auth).await);
+    clock.advance(minutes(6));
+    assert!(sweeps(&auth).await);
 }

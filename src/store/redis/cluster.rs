@@ -55,7 +55,8 @@ impl Cluster {
         // First, for what changes in between must be told.
         let changed = self.changed.subscribe();
         let slots = self.slots().await?;
-        let nodes: Result<_, _> = slots.servers().map(|server| self.node(server)).collect();
+        let servers: BTreeSet<&Server> = slots.servers().collect();
+        let nodes: Result<_, _> = servers.into_iter().map(|server| self.node(server)).collect();
         Ok((nodes?, changed))
     }
 
