@@ -28,7 +28,7 @@ def add_options(parser):
     """The options of `benches/run recovery`."""
     parser.add_argument("--away", type=float, default=60, metavar="SECONDS", help="how long Redis is away")
     parser.add_argument("--rate", type=int, default=1_000, help="requests a second")
-    parser.add_argument("--clients", type=int, default=20)
+    parser.add_argument("--clients", type=int, default=150, help="so many that the rate is kept while answers take their time")
     parser.add_argument("--goal", type=float, default=2, metavar="SECONDS", help="until all is well")
 
 

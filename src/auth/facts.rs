@@ -91,14 +91,13 @@ impl UserFacts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::token::TokenDigest;
 
     #[test]
     fn a_token_is_good_until_its_end_and_not_at_it() {
         let at = Timestamp::from_micros;
-        let (digest, user) = (TokenDigest::new([0; 64]), UserId(1));
-        let ending = |expires| {
-            TokenFacts::of(&TokenRecord { created: at(0), digest, epoch: 0, expires, user })
+        let ending = |expires: Option<Timestamp>| {
+            let end = expires.unwrap_or(TokenFacts::NEVER);
+            TokenFacts { created: at(0), end, standing: Standing(0), user: UserId(1) }
         };
         let ends = [999_999, 1_000_000, 1_000_001].map(at);
         let expired = ends.map(|now| ending(Some(at(1_000_000))).has_expired(now));

@@ -105,7 +105,7 @@ impl Backing {
 
     /// Whether commands see the same, and not a disk of their own.
     pub(super) fn is_seen_by_commands(&self) -> bool {
-        !matches!(self, Self::Sqlite(Disk { is_small: true, .. }))
+        !matches!(self, Self::Sqlite(disk) if disk.is_small())
     }
 
     pub(super) fn disk(&self) -> &Disk {
