@@ -1,7 +1,7 @@
 //! Token → identity: runs for every request that is not public.
 
 use super::cache::Recall;
-use super::facts::Facts;
+use super::facts::{Facts, TokenFacts};
 use super::{Auth, AuthError};
 use crate::clock::Timestamp;
 use crate::model::identity::Identity;
@@ -85,12 +85,20 @@ impl Auth {
                 Ok(found)
             }
             Err(error) if error.is_away() => {
-                let known = self.cache.recall_in_outage(&digest).ok_or(error)?;
+                let known = self.cache.recall_in_outage(&digest);
+                let known = known.filter(|known| !self.may_have_expired(&known.token));
+                let known = known.ok_or(error)?;
                 self.metrics.grace_hit();
                 Ok(Some(known))
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Whether this machine's clock alone says that a token has run out: it may have slept since the store
+    /// was asked for the time.
+    fn may_have_expired(&self, token: &TokenFacts) -> bool {
+        token.has_expired(self.time.own().now()) && !token.has_expired(self.clock.now())
     }
 
     /// Asks the store. While the feed is alive, all who ask for one token at once share one read.

@@ -1,12 +1,12 @@
 //! A gateway whose clock is set while it runs.
 
-use super::until_refused;
+use super::{remembered, until_refused};
 use crate::harness::command::AUTHGATE;
-use crate::harness::eventually;
 use crate::harness::gateway::{Gateway, ROUTES};
 use crate::harness::http::{Connection, Request};
 use crate::harness::redis_server::RedisServer;
 use crate::harness::upstream::Upstream;
+use crate::harness::{eventually, free_address};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -127,6 +127,25 @@ fn a_clock_that_is_far_ahead_is_judged_by_redis_also_where_that_came_up_later() 
         status => Some(status),
     });
     assert_eq!(first, 200);
+}
+
+#[test]
+fn while_redis_is_away_a_machine_that_has_slept_takes_no_token_that_has_run_out_meanwhile() {
+    let (upstream, mut redis, hand) = (Upstream::start(), RedisServer::start(), Hand::new());
+    let more = format!(
+        "outage_grace = \"20s\"\n[tokens]\nlifetime = \"30m\"\n[ops]\nlisten = \"{}\"\n",
+        free_address()
+    );
+    let settings = upstream.settings() + ROUTES + &redis.settings() + &more;
+    let gateway = Gateway::start_by(hand.program(), &settings, &[]);
+    gateway.until_told();
+    let token = remembered(&gateway, "alice");
+    redis.kill();
+    assert_eq!(gateway.status_of(&token), 200);
+    hand.set("+1h");
+    assert_eq!(gateway.status_of(&token), 503);
+    hand.set("+10m");
+    assert_eq!(gateway.status_of(&token), 200);
 }
 
 #[test]
