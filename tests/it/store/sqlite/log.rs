@@ -232,7 +232,7 @@ fn half_changed() -> TempDir {
     let other = crate::harness::folder();
     let db = Connection::open(&path).unwrap();
     // Whoever was killed or dropped may hold it for a moment yet.
-    db.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+    db.busy_timeout(Duration::from_secs(5)).unwrap();
     // What does not fit into the memory of a page or two goes into the file before it is committed.
     db.execute_batch(
         "PRAGMA wal_checkpoint(truncate); PRAGMA journal_mode = delete; PRAGMA cache_size = 2;
