@@ -4,7 +4,7 @@ Clients register, log in, use tokens on kept and on fresh connections, log out, 
 the middle; the settings are read again all the while. Every `--every` seconds the gateway's memory (VmRSS), open
 files and threads are noted. Of the second half the slope an hour is told with its 95 % interval, by least squares;
 neighbours in time are no independent samples, so the error is widened by their correlation. The goal is that the
-interval holds 0, or that the slope is below 1 % of the mean an hour. Tokens live for two minutes, so that the store
+interval begins below 1 % of the mean an hour. Tokens live for two minutes, so that the store
 reaches its size in the first half; so does memory for tokens and users, of which there is little (`--cache-size`).
 """
 
