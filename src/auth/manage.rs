@@ -178,18 +178,6 @@ impl Auth {
         Ok(())
     }
 
-    /// Deletes what is of no more use, such as expired tokens and old events, and says how many
-    /// tokens.
-    pub async fn sweep(&self) -> Result<u64, StoreError> {
-        self.store.sweep_events(self.event_bounds()).await?;
-        self.store.sweep(self.clock.now()).await
-    }
-
-    /// Whether a sweep should come soon. An error if the store could not tell.
-    pub async fn wants_sweep(&self) -> Result<bool, StoreError> {
-        self.store.wants_sweep().await
-    }
-
     async fn change(
         &self,
         user: &User,

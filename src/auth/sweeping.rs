@@ -22,6 +22,18 @@ const SHORTEST_REST: Duration = Duration::from_mins(10);
 const LONGEST_REST: Duration = Duration::from_hours(24);
 
 impl Auth {
+    /// Deletes what is of no more use, such as expired tokens and old events, and says how many
+    /// tokens.
+    pub async fn sweep(&self) -> Result<u64, StoreError> {
+        self.store.sweep_events(self.event_bounds()).await?;
+        self.store.sweep(self.clock.now()).await
+    }
+
+    /// Whether a sweep should come soon. An error if the store could not tell.
+    pub async fn wants_sweep(&self) -> Result<bool, StoreError> {
+        self.store.wants_sweep().await
+    }
+
     /// Sweeps, unless another gateway does or has done so lately; that does not count if it is urgent.
     /// How many tokens were deleted, if it did.
     pub async fn sweep_in_turn(&self, is_urgent: bool) -> Result<Option<u64>, AuthError> {

@@ -55,8 +55,8 @@ impl Cluster {
         // First, for what changes in between must be told.
         let changed = self.changed.subscribe();
         let slots = self.slots().await?;
-        let servers: BTreeSet<&Server> = slots.servers().collect();
-        let nodes: Result<_, _> = servers.into_iter().map(|server| self.node(server)).collect();
+        let servers = slots.servers().into_iter();
+        let nodes: Result<_, _> = servers.map(|server| self.node(server)).collect();
         Ok((nodes?, changed))
     }
 
@@ -68,9 +68,8 @@ impl Cluster {
     /// How many of its servers that answer for keys are silent.
     pub(super) fn open_circuits(&self) -> usize {
         let Some(slots) = self.slots.load_full() else { return 0 };
-        let answering: BTreeSet<&Server> = slots.servers().collect();
         let nodes = self.nodes();
-        let nodes = answering.into_iter().filter_map(|server| nodes.get(server));
+        let nodes = slots.servers().into_iter().filter_map(|server| nodes.get(server));
         nodes.filter(|node| node.is_open_circuit()).count()
     }
 
@@ -269,12 +268,8 @@ impl Cluster {
         }
         let before = self.slots.swap(Some(Arc::new(slots)));
         let now = self.slots.load();
-        let (before, now) = (before.as_deref(), now.as_deref());
-        let servers = |slots: Option<&Slots>| -> BTreeSet<Server> {
-            slots.into_iter().flat_map(Slots::servers).cloned().collect()
-        };
-        let there = servers(now);
-        if before.is_some() && servers(before) != there {
+        let there = now.as_deref().map(Slots::servers).unwrap_or_default();
+        if before.is_some_and(|before| before.servers() != there) {
             self.nodes().retain(|server, _| there.contains(server) || self.seeds.contains(server));
             self.changed.send_replace(());
         }

@@ -5,6 +5,7 @@ use super::fault::Fault;
 use super::inspect::Info;
 use crc::{CRC_16_XMODEM, Crc};
 use redis::{Value, from_redis_value_ref};
+use std::collections::BTreeSet;
 
 /// How many slots there are.
 const SLOTS: u16 = 16_384;
@@ -67,19 +68,19 @@ impl Slots {
         (slot <= span.last).then_some(&span.primary)
     }
 
-    /// The servers that answer for keys, some of them more than once.
-    pub(super) fn servers(&self) -> impl Iterator<Item = &Server> {
-        self.spans.iter().map(|span| &span.primary).chain(&self.strays)
+    /// The servers that answer for keys, each once.
+    pub(super) fn servers(&self) -> BTreeSet<&Server> {
+        self.spans.iter().map(|span| &span.primary).chain(&self.strays).collect()
     }
 
     /// Whether a server answers for keys, as far as is known.
     pub(super) fn names(&self, server: &Server) -> bool {
-        self.servers().any(|known| known == server)
+        self.servers().contains(server)
     }
 
     /// Those and their replicas.
     pub(super) fn everyone(&self) -> impl Iterator<Item = &Server> {
-        self.servers().chain(self.spans.iter().flat_map(|span| &span.replicas))
+        self.servers().into_iter().chain(self.spans.iter().flat_map(|span| &span.replicas))
     }
 
     /// The same with one more server that answers for keys.
