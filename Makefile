@@ -20,9 +20,11 @@ build:            ## target/release/authgate, quickly built
 	@tests/setup build
 	cargo build --release --locked
 
-# The same bytes wherever it is built: no folder of this machine is in the program.
+# The same bytes wherever and whenever it is built: no folder of this machine is in the program, and not
+# the time either, which C code asks for.
 CARGO_HOME ?= $(HOME)/.cargo
 dist: export RUSTFLAGS = --remap-path-prefix=$(CURDIR)=/authgate --remap-path-prefix=$(CARGO_HOME)=/cargo
+dist: export SOURCE_DATE_EPOCH = 0
 dist: export CFLAGS = -ffile-prefix-map=$(CURDIR)=/authgate -ffile-prefix-map=$(CARGO_HOME)=/cargo
 dist:             ## target/dist/authgate, slowly built: what packages and benchmarks use
 	@tests/setup build
