@@ -11,6 +11,7 @@ mod lock;
 mod observed;
 pub mod redis;
 mod sound;
+pub mod staging;
 pub mod sqlite;
 mod stop;
 pub mod whole;
