@@ -1,5 +1,11 @@
 //! Hashing passwords.
 
+mod encoded;
+mod kind;
+mod recipe;
+
+pub use self::kind::{HashKind, HashTrouble, hash_kind};
+
 use super::issue::random_bytes;
 use crate::model::password::{Password, PasswordHash};
 use argon2::password_hash::phc::{self, Output, Salt};

@@ -5,7 +5,6 @@ mod copy;
 mod progress;
 mod restore;
 mod stats;
-mod unless_stopped;
 mod verify;
 
 use super::{Failure, SettingsFile, accounts_of, output};

@@ -1,8 +1,8 @@
 //! `authgate store backup`
 
+use super::super::unless_stopped::unless_stopped;
 use super::super::{Failure, output};
 use super::progress::Meter;
-use super::unless_stopped::unless_stopped;
 use super::{Which, tell};
 use crate::model::event::EventName;
 use crate::store::whole::Contents;

@@ -1,10 +1,10 @@
 //! `authgate store copy`
 
+use super::super::unless_stopped::unless_stopped;
 use super::super::{Failure, output};
 use super::backup::words;
 use super::progress::Meter;
 use super::restore::{ask, say};
-use super::unless_stopped::unless_stopped;
 use super::{Which, tell};
 use crate::model::event::EventName;
 use clap::Args;

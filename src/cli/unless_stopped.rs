@@ -1,7 +1,6 @@
 //! What takes long, and may be stopped by a signal.
 
-use super::super::Failure;
-use crate::store::StoreError;
+use super::Failure;
 use crate::store::whole::Stop;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -11,13 +10,14 @@ use tokio::time::timeout;
 
 /// Does something that takes long. On SIGINT and SIGTERM it is told to stop, and clears up after itself;
 /// `left` says what is left then.
-pub(super) async fn unless_stopped<T, W>(
+pub(super) async fn unless_stopped<T, E, W>(
     left: &str,
     work: impl FnOnce(Stop) -> W + Send + 'static,
 ) -> Result<T, Failure>
 where
     T: Send + 'static,
-    W: Future<Output = Result<T, StoreError>>,
+    E: Into<Failure> + Send + 'static,
+    W: Future<Output = Result<T, E>>,
 {
     const AGAIN: Duration = Duration::from_millis(50);
     let listen = |kind| signal(kind).map_err(Failure::system("cannot listen for signals"));

@@ -1,0 +1,201 @@
+//! Where a Django has its users and tokens: what `dumpdata` writes, or its database.
+
+mod dump;
+mod elements;
+mod model;
+mod mysql;
+mod postgres;
+mod schema;
+mod sqlite;
+mod tls;
+
+pub use self::elements::Broken;
+pub use self::model::{Model, NotAModel};
+pub use self::schema::SchemaError;
+
+use self::schema::Table;
+use super::ReadError;
+use super::address::{Address, DatabaseKind};
+use super::batch::{Batch, Closed, Rows, Sink, Unreadable};
+use super::input::Input;
+use super::progress::Progress;
+use super::row::{GroupRow, KeyRow, TokenRow, UserRow};
+use super::scheme::Knox;
+use super::value::{Misfit, Value};
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Where it is.
+pub enum Place {
+    /// In a database on a server.
+    Database(Address),
+    /// In what `dumpdata` wrote.
+    Dump(Input),
+    /// In a file of SQLite.
+    Sqlite(PathBuf),
+}
+
+impl Place {
+    /// Where a text says: the address of a database, a file, or `-` for standard input.
+    pub fn of(text: &str) -> Result<Self, ReadError> {
+        if DatabaseKind::of(text).is_some() {
+            return Ok(Self::Database(text.parse()?));
+        }
+        let input = Input::of(text);
+        Ok(match input {
+            Input::File(path) if is_sqlite(&path) => Self::Sqlite(path),
+            input => Self::Dump(input),
+        })
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Database(address) => address.fmt(f),
+            Self::Dump(input) => input.fmt(f),
+            Self::Sqlite(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// Whether a file says that it is a database. One that cannot be read is found out about later.
+fn is_sqlite(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(16).read_to_end(&mut head));
+    read.is_ok() && head == b"SQLite format 3\0"
+}
+
+/// What is known of it.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    /// How its knox made digests.
+    pub knox: Knox,
+    /// Its user model, if that is not Django's own.
+    pub user_model: Option<Model>,
+}
+
+/// Reads all of it that is of use here.
+pub(super) fn read(
+    place: &Place,
+    terms: &Terms,
+    progress: &Progress,
+    sink: Sink<'_>,
+) -> Result<(), ReadError> {
+    let mut reading = Reading { place: 0, rows: Rows::into(sink), terms };
+    match place {
+        Place::Dump(input) => dump::read(input.open(progress)?, &mut reading)?,
+        Place::Sqlite(path) => sqlite::read(path, progress, &mut reading)?,
+        Place::Database(address) => match address.kind() {
+            DatabaseKind::MySql => mysql::read(address, progress, &mut reading)?,
+            DatabaseKind::Postgres => postgres::read(address, progress, &mut reading)?,
+        },
+    }
+    Ok(reading.rows.finish()?)
+}
+
+/// Rows on their way from wherever they are.
+struct Reading<'a> {
+    /// Which row it is, from 1.
+    place: u64,
+    rows: Rows<'a>,
+    terms: &'a Terms,
+}
+
+impl Reading<'_> {
+    /// Takes a row of a database, cell by cell.
+    fn row<'v>(
+        &mut self,
+        table: Table,
+        name: &str,
+        cell: impl FnMut(usize) -> Value<'v>,
+    ) -> Result<(), Closed> {
+        self.place += 1;
+        match table {
+            Table::Groups => {
+                let [pk, name] = std::array::from_fn(cell);
+                self.group(GroupRow { pk, name })
+            }
+            Table::Users => self.user(name, user_of(cell)),
+            Table::Tokens => {
+                let [digest, token_key, user, created, expiry, salt] = std::array::from_fn(cell);
+                let row = TokenRow { digest, token_key, user, created, expiry, salt };
+                self.token(name, row)
+            }
+            Table::Keys => {
+                let [key, user, created] = std::array::from_fn(cell);
+                self.key(name, KeyRow { key, user, created })
+            }
+        }
+    }
+
+    fn group(&mut self, row: GroupRow<'_>) -> Result<(), Closed> {
+        self.take("auth.group", row.staged(), |batch, group| batch.groups.extend(group))
+    }
+
+    fn user(&mut self, name: &str, row: UserRow<'_>) -> Result<(), Closed> {
+        let what = row.pk.number().map(|id| format!("{name} {id}"));
+        let staged = row.staged(self.place);
+        self.take(what.as_deref().unwrap_or(name), staged, |batch, user| batch.users.push(user))
+    }
+
+    fn token(&mut self, name: &str, row: TokenRow<'_>) -> Result<(), Closed> {
+        let staged = row.staged(self.place, self.terms.knox);
+        self.take(name, staged, |batch, token| batch.tokens.push(token))
+    }
+
+    fn key(&mut self, name: &str, row: KeyRow<'_>) -> Result<(), Closed> {
+        let staged = row.staged(self.place);
+        self.take(name, staged, |batch, token| batch.tokens.push(token))
+    }
+
+    fn take<T>(
+        &mut self,
+        what: &str,
+        staged: Result<T, Misfit>,
+        add: impl FnOnce(&mut Batch, T),
+    ) -> Result<(), Closed> {
+        match staged {
+            Ok(row) => self.rows.add(|batch| add(batch, row)),
+            Err(misfit) => self.unreadable(what, misfit),
+        }
+    }
+
+    fn unreadable(&mut self, what: &str, Misfit(why): Misfit) -> Result<(), Closed> {
+        let row = Unreadable { place: self.place, what: what.to_owned(), why };
+        self.rows.add(|batch| batch.unreadable.push(row))
+    }
+}
+
+fn user_of<'v>(cell: impl FnMut(usize) -> Value<'v>) -> UserRow<'v> {
+    let [
+        pk,
+        username,
+        email,
+        password,
+        is_active,
+        is_staff,
+        is_superuser,
+        first_name,
+        last_name,
+        date_joined,
+        last_login,
+        groups,
+    ] = std::array::from_fn(cell);
+    UserRow {
+        pk,
+        username,
+        email,
+        password,
+        is_active,
+        is_staff,
+        is_superuser,
+        first_name,
+        last_name,
+        date_joined,
+        last_login,
+        groups,
+    }
+}
