@@ -116,7 +116,7 @@ fn asked(django: &Django) -> (Known, Verdicts) {
     let known = django.populate();
     let wanted = django.verdicts(&known);
     let good = |verdicts: &[Option<u64>]| verdicts.iter().flatten().count();
-    assert!(good(&wanted.logins) > 20 && good(&wanted.tokens) > 10, "{wanted:?}");
+    assert!(good(&wanted.logins) > 20 && good(&wanted.tokens) >= 10, "{wanted:?}");
     (known, wanted)
 }
 
