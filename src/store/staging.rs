@@ -5,6 +5,7 @@
 //! lost with it: whoever is stopped reads the source again.
 
 mod landing;
+mod look_alike;
 mod read;
 mod refusal;
 mod settle;
@@ -12,6 +13,7 @@ mod staged;
 mod verdict;
 
 pub use self::landing::{Landed, Landing, OnConflict};
+pub use self::look_alike::LookAlike;
 pub use self::read::{KindCount, RefusedToken, RefusedUser, Row, SchemeCount, TroubledUser};
 pub use self::refusal::Refusal;
 pub use self::staged::{GroupRef, OwnerRef, StagedToken, StagedUser};
