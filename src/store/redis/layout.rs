@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 
 /// The layout that this program reads and writes. One that an older program would misread gets the next
 /// number, and says here what a store of the number before needs.
-pub(super) const LAYOUT: u32 = 2;
+pub(super) const LAYOUT: u32 = 3;
 
 /// After which time without a sign nobody brings it up to date any more.
 const LEFT_BEHIND: Duration = Duration::from_secs(30);

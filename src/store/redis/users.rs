@@ -304,6 +304,7 @@ fn with_id(id: UserId, new: NewUser) -> User {
         last_login: None,
         must_change: new.must_change,
         password: new.password,
+        profile: new.profile,
         username: new.username,
     }
 }

@@ -183,8 +183,9 @@ fn add_one(db: &Connection, portion: &Portion) -> Result<(), StoreError> {
     let sql = "DELETE FROM users WHERE username = ?1 OR id = ?2";
     rows::execute(db, sql, params![user.username.as_str(), user.id])?;
     let sql = "INSERT INTO users (id, username, email, password, is_active, is_staff, joined,
-                                  last_login, epoch, must_change)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+                                  last_login, epoch, must_change, first_name, last_name,
+                                  is_superuser, group_names)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
     let columns = params![
         user.id,
         user.username.as_str(),
@@ -196,6 +197,10 @@ fn add_one(db: &Connection, portion: &Portion) -> Result<(), StoreError> {
         user.last_login,
         rows::integer(user.epoch),
         user.must_change,
+        user.profile.first_name,
+        user.profile.last_name,
+        user.profile.is_superuser,
+        rows::group_names(&user.profile),
     ];
     rows::execute(db, sql, columns)?;
     for (record, about) in found {
