@@ -117,7 +117,11 @@ impl FromStr for Address {
                 "host" | "socket" => address.host = value.into_owned(),
                 "sslmode" => mode = Some(value),
                 "sslrootcert" => address.authorities = Some(PathBuf::from(value.as_ref())),
-                _ => return Err(bad("has more than sslmode, sslrootcert and host or socket after ?")),
+                _ => {
+                    return Err(bad(
+                        "has more than sslmode, sslrootcert and host or socket after ?",
+                    ));
+                }
             }
         }
         address.is_tls = match mode.as_deref() {

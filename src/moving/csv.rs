@@ -136,3 +136,56 @@ fn groups(cell: &str) -> Value<'_> {
     let name = |name: &str| Value::List(vec![Value::text(name.trim().to_owned())]);
     Value::List(cell.split(';').map(name).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::moving::gather::{file, gather};
+    use crate::moving::{Batch, Origin};
+    use crate::store::staging::GroupRef;
+
+    const BCRYPT: &str = "$2b$12$UYmHrjX5VSVXDcJ47JHmmu/UEwFVwYYqmq21jqiFSKsfCSl6f2iyC";
+    const ARGON2: &str = "$argon2id$v=19$m=512,t=2,p=2$c2FsdHNhbHQ$hw4HtuQ4rvWqS/2da5AYVw";
+
+    fn read(text: &str) -> Result<Batch, String> {
+        let (input, _file) = file(text);
+        gather(&Origin::Csv(input))
+    }
+
+    #[test]
+    fn the_first_line_names_the_columns_in_any_order() {
+        let text = format!(
+            "\u{feff}Email,name,hash,is_staff,groups\nada@example.com,ada,\"{ARGON2}\",1,editors; poets\n\
+             ,bob,{BCRYPT},,\n"
+        );
+        let users = read(&text).unwrap().users;
+        let [ada, bob] = users.as_slice() else { panic!() };
+        assert_eq!((ada.username.as_str(), ada.email.as_str()), ("ada", "ada@example.com"));
+        assert!(ada.is_staff && ada.is_active && ada.password == ARGON2 && ada.trouble.is_none());
+        let names = ["editors", "poets"].map(|name| GroupRef::Name(name.to_owned()));
+        assert_eq!(ada.groups, names);
+        assert_eq!((bob.id, bob.place, bob.is_staff), (None, 3, false));
+        assert_eq!(bob.password, format!("bcrypt${BCRYPT}"));
+    }
+
+    #[test]
+    fn a_broken_line_is_told_and_the_others_are_read() {
+        let batch = read("name,hash,is_staff\nada,!\nbob,!,perhaps\neve,!,1\n,!,0\n").unwrap();
+        assert_eq!(batch.users.len(), 1);
+        let told: Vec<_> = batch.unreadable.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "2, a line: has 2 cells; the first line has 3",
+                "3, a line: is_staff: is a text; true or false is right",
+                "5, a line: username: is missing; nobody could sign in without it",
+            ]
+        );
+    }
+
+    #[test]
+    fn columns_that_are_missing_or_unknown_are_told_before_anything_is_read() {
+        assert!(read("name,emial,hash\n").err().unwrap().contains("is not known"));
+        assert!(read("name,email\n").err().unwrap().contains("needs one column `hash`"));
+        assert!(read("name,hash,password\n").err().unwrap().contains("one column `hash`"));
+    }
+}

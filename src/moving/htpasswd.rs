@@ -67,3 +67,29 @@ fn as_kept(hash: &str) -> (String, Option<&'static str>) {
     let known = kinds.iter().chain(&more).find(|(head, _)| hash.starts_with(head));
     (UNUSABLE.to_owned(), Some(known.map_or("crypt or clear text", |(_, kind)| kind)))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::moving::Origin;
+    use crate::moving::gather::{file, gather};
+
+    const BCRYPT: &str = "$2y$05$UYmHrjX5VSVXDcJ47JHmmu/UEwFVwYYqmq21jqiFSKsfCSl6f2iyC";
+
+    #[test]
+    fn bcrypt_and_argon2_are_taken_and_of_all_else_nothing_is_kept() {
+        let lines = format!(
+            "# staff\nada:{BCRYPT}\n\nbob:$apr1$x$y\r\neve:{{SHA}}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n\
+             zoe:secret\nno colon\n:x\n"
+        );
+        let (input, _file) = file(lines);
+        let batch = gather(&Origin::Htpasswd(input)).unwrap();
+        let users: Vec<_> = batch.users.iter().map(|user| (&*user.username, &*user.kind)).collect();
+        let kinds = [("ada", "bcrypt, cost 5"), ("bob", "apr1"), ("eve", "{SHA}")];
+        assert_eq!(users[..3], kinds);
+        assert_eq!(users[3], ("zoe", "crypt or clear text"));
+        assert_eq!(batch.users[0].password, format!("bcrypt${BCRYPT}"));
+        assert!(batch.users[1..].iter().all(|user| user.password == "!" && user.trouble.is_some()));
+        let told: Vec<_> = batch.unreadable.iter().map(ToString::to_string).collect();
+        assert_eq!(told, ["7, a line: is not like name:hash", "8, a line: is not like name:hash"]);
+    }
+}

@@ -45,7 +45,8 @@ impl Input {
         let mut head = Vec::new();
         from.by_ref().take(8).read_to_end(&mut head).map_err(failed)?;
         if let Some((_, unpack)) = COMPRESSED.iter().find(|(magic, _)| head.starts_with(magic)) {
-            let words = format!("{self} is compressed; unpack it first: `{unpack} FILE | authgate …`");
+            let words =
+                format!("{self} is compressed; unpack it first: `{unpack} FILE | authgate …`");
             return Err(ReadError::Unusable(words));
         }
         let is_packed = head.starts_with(b"\x1f\x8b");

@@ -29,7 +29,7 @@ mod whole_file;
 pub use self::address::{Address, BadAddress, DatabaseKind};
 pub use self::batch::{Batch, Closed, Sink, Unreadable};
 pub use self::django::{Broken, Model, NotAModel, Place, SchemaError, Terms};
-pub use self::export::{Export, ExportError, Exported};
+pub use self::export::{Export, ExportError, Exported, ForDjango};
 pub use self::input::Input;
 pub use self::progress::Progress;
 pub use self::report::{Report, ReportError};
@@ -137,5 +137,38 @@ pub enum ReadError {
 impl ReadError {
     fn database(place: impl fmt::Display, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Database { place: place.to_string(), source: source.into() }
+    }
+}
+
+#[cfg(test)]
+mod gather {
+    use super::{Batch, Input, Origin, Progress};
+    use std::io::Write;
+
+    /// All that is read of an origin, in one batch.
+    pub(super) fn gather(origin: &Origin) -> Result<Batch, String> {
+        let mut all = Batch::default();
+        let mut sink = |batch: Batch| {
+            let Batch { groups, tokens, others, unreadable, users } = batch;
+            all.groups.extend(groups);
+            all.tokens.extend(tokens);
+            all.others.extend(others);
+            all.unreadable.extend(unreadable);
+            all.users.extend(users);
+            Ok(())
+        };
+        let words = |error| {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            format!("{error}: {}", cause.unwrap_or_default())
+        };
+        origin.read(&Progress::default(), &mut sink).map_err(words)?;
+        Ok(all)
+    }
+
+    /// A file with this in it.
+    pub(super) fn file(text: impl AsRef<[u8]>) -> (Input, tempfile::NamedTempFile) {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_ref()).unwrap();
+        (Input::File(file.path().to_owned()), file)
     }
 }

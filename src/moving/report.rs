@@ -73,19 +73,31 @@ impl Report {
         // The lists go on where the numbers end.
         to.file.write_all(numbers.strip_suffix('}').unwrap_or_default().as_bytes())?;
         let unit = tally.unit;
-        to.list("operators", |after| staging.staff(after, PAGE), |(row, name)| (*row, json!(name)))?;
-        to.list("look_alikes", |after| staging.look_alikes(after, PAGE), |alike| {
-            (alike.row, json!(alike.names))
-        })?;
-        to.list("passwords_that_will_not_work", |after| staging.troubled(after, PAGE), |user| {
-            (user.row, of_troubled(user, unit))
-        })?;
-        to.list("users_not_taken", |after| staging.refused(after, PAGE), |user| {
-            (user.row, of_refused(user, unit))
-        })?;
-        to.list("tokens_not_taken", |after| staging.refused_tokens(after, PAGE), |token| {
-            (token.row, of_token(token, unit))
-        })?;
+        to.list(
+            "operators",
+            |after| staging.staff(after, PAGE),
+            |(row, name)| (*row, json!(name)),
+        )?;
+        to.list(
+            "look_alikes",
+            |after| staging.look_alikes(after, PAGE),
+            |alike| (alike.row, json!(alike.names)),
+        )?;
+        to.list(
+            "passwords_that_will_not_work",
+            |after| staging.troubled(after, PAGE),
+            |user| (user.row, of_troubled(user, unit)),
+        )?;
+        to.list(
+            "users_not_taken",
+            |after| staging.refused(after, PAGE),
+            |user| (user.row, of_refused(user, unit)),
+        )?;
+        to.list(
+            "tokens_not_taken",
+            |after| staging.refused_tokens(after, PAGE),
+            |token| (token.row, of_token(token, unit)),
+        )?;
         to.begin("unreadable")?;
         for (index, line) in tally.lines()?.enumerate() {
             to.item(index == 0, &line?)?;
@@ -95,12 +107,8 @@ impl Report {
     }
 
     fn numbers(&self, tally: &Tally) -> Value {
-        let kind = |kind: &KindCount| {
-            json!({ "kind": kind.kind, "users": kind.users, "will_not_work": kind.troubled })
-        };
-        let scheme = |scheme: &SchemeCount| {
-            json!({ "scheme": scheme.scheme.to_string(), "tokens": scheme.tokens })
-        };
+        let kind = |kind: &KindCount| json!({ "kind": kind.kind, "users": kind.users, "will_not_work": kind.troubled });
+        let scheme = |scheme: &SchemeCount| json!({ "scheme": scheme.scheme.to_string(), "tokens": scheme.tokens });
         let refused = |refused: &BTreeMap<Refusal, u64>| -> Value {
             refused.iter().map(|(why, count)| (why.name().to_owned(), json!(count))).collect()
         };

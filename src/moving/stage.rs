@@ -39,8 +39,13 @@ pub enum StageError {
 /// How many batches may wait: enough that neither thread waits for long, and little memory.
 const WAITING: usize = 4;
 
-/// Reads all of a source. It blocks until that is done.
-pub fn stage(origin: Origin, progress: Arc<Progress>, stop: &Stop) -> Result<Staged, StageError> {
+/// Reads all of a source. It blocks until that is done; how far it has come is told on the way.
+pub fn stage(
+    origin: Origin,
+    progress: Arc<Progress>,
+    stop: &Stop,
+    told: &dyn Fn(),
+) -> Result<Staged, StageError> {
     let (staging, mut tally) = (Staging::new()?, Tally::new(origin.unit())?);
     let (send, batches) = sync_channel(WAITING);
     // Not waited for where it is stopped: a silent source would keep it.
@@ -56,8 +61,10 @@ pub fn stage(origin: Origin, progress: Arc<Progress>, stop: &Stop) -> Result<Sta
         staging.add_users(&batch.users)?;
         staging.add_tokens(&batch.tokens)?;
         tally.add(&batch)?;
+        told();
     }
     reader.join().map_err(|_| io::Error::other("the reader has failed"))??;
     staging.settle()?;
+    staging.find_look_alikes()?;
     Ok(Staged { staging, tally })
 }

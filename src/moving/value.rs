@@ -93,15 +93,13 @@ impl<'a> Value<'a> {
             Self::Text(text) => text,
             _ => return Err(self.misfit(field, "a moment such as 2026-11-24T06:13:53Z is right")),
         };
-        let micros = match text.parse::<Timestamp>() {
-            Ok(moment) => return Ok(Some(moment)),
-            Err(_) => text
-                .parse::<jiff::civil::DateTime>()
-                .and_then(|moment| moment.to_zoned(jiff::tz::TimeZone::UTC))
-                .map(|moment| moment.timestamp().as_microsecond()),
-        };
+        let moment = text.parse::<Timestamp>().or_else(|_| {
+            let moment = text.parse::<jiff::civil::DateTime>()?;
+            let moment = jiff::tz::Offset::UTC.to_timestamp(moment)?;
+            Ok::<_, jiff::Error>(Timestamp::from_micros(moment.as_microsecond()))
+        });
         let words = "is not a moment such as 2026-11-24T06:13:53Z";
-        micros.map(|micros| Some(Timestamp::from_micros(micros))).map_err(|_| Misfit::new(field, words))
+        moment.map(Some).map_err(|_| Misfit::new(field, words))
     }
 
     /// Whom a natural key names: `["ada"]`.

@@ -7,7 +7,8 @@
 use super::redis::RedisStore;
 use super::sqlite::archive::Archive;
 use super::sqlite::draft::Draft;
-use super::sqlite::{make, restore, stats, verify};
+use super::sqlite::{land, make, restore, stats, verify};
+pub use super::staging::{Landed, Landing, OnConflict, Staging};
 pub use super::stop::Stop;
 use super::{Settings, StoreError};
 use crate::clock::Timestamp;
@@ -75,6 +76,22 @@ impl Whole {
         }
     }
 
+    /// Takes over users and tokens of a source that is settled. Whoever is stopped in between does it again.
+    pub async fn land(
+        &self,
+        staging: &Staging,
+        order: &Landing,
+        progress: Progress<'_>,
+    ) -> Result<Landed, StoreError> {
+        match self {
+            Self::Redis(store) => {
+                let order = Landing { at: self.present(order.at).await, ..order.clone() };
+                store.land(staging, &order, progress).await
+            }
+            Self::Sqlite(path) => land::land(path, staging, order, progress),
+        }
+    }
+
     /// What is wrong with it. With `mends`, what can be mended is, but nothing that was out of reach is
     /// brought within it.
     pub async fn verify(
@@ -87,6 +104,16 @@ impl Whole {
             Self::Redis(store) => store.verify(self.present(now).await, mends, progress).await,
             Self::Sqlite(path) => verify::verify(path, mends),
         }
+    }
+
+    /// SEAM
+    pub async fn land(
+        &self,
+        _: &super::staging::Staging,
+        _: &super::staging::Landing,
+        _: Progress<'_>,
+    ) -> Result<super::staging::Landed, StoreError> {
+        Ok(super::staging::Landed::default())
     }
 
     /// What there is, and how much room it takes.

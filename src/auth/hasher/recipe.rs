@@ -59,6 +59,16 @@ impl Recipe {
         }
     }
 
+    /// How much memory it takes, in KiB.
+    pub(super) fn memory_kib(self) -> u64 {
+        match self {
+            Self::Argon2 { cost, .. } => cost.memory_kib.into(),
+            Self::Bcrypt { .. } | Self::Pbkdf2 { .. } => 0,
+            // Blocks of 128 bytes.
+            Self::Scrypt { n, r, p } => n.saturating_add(p).saturating_mul(r) / 8,
+        }
+    }
+
     /// What people call it.
     pub(super) fn algorithm(self) -> &'static str {
         match self {

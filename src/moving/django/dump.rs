@@ -2,9 +2,9 @@
 
 use super::Reading;
 use super::elements::Elements;
+use crate::moving::ReadError;
 use crate::moving::row::{GroupRow, KeyRow, TokenRow, UserRow};
 use crate::moving::value::{Misfit, Value};
-use crate::moving::ReadError;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;

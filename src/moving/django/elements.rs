@@ -177,7 +177,9 @@ impl<R: Read> Elements<R> {
             }
             seen = self.filled - self.start;
             if seen > Self::LONGEST {
-                return Err(self.broken(format!("the object is longer than {} bytes", Self::LONGEST)));
+                return Err(
+                    self.broken(format!("the object is longer than {} bytes", Self::LONGEST))
+                );
             }
             if !self.fill()? {
                 return Err(self.broken("it ends within an object: the file was cut short"));
@@ -276,14 +278,18 @@ mod tests {
 
     #[test]
     fn a_list_is_cut_into_its_objects() {
-        let found = elements(b" [ {\"a\": {\"b\": [1]}} ,\n{}, {\"x\":\"}\\\"{\\\\\"}] \n").unwrap();
+        let found =
+            elements(b" [ {\"a\": {\"b\": [1]}} ,\n{}, {\"x\":\"}\\\"{\\\\\"}] \n").unwrap();
         assert_eq!(found, ["{\"a\": {\"b\": [1]}}", "{}", "{\"x\":\"}\\\"{\\\\\"}"]);
         assert_eq!(elements(b"[]").unwrap(), [""; 0]);
     }
 
     #[test]
     fn objects_may_follow_each_other_line_by_line() {
-        assert_eq!(elements(b"{\"a\":1}\n{}\n\n{\"b\":2}\n").unwrap(), ["{\"a\":1}", "{}", "{\"b\":2}"]);
+        assert_eq!(
+            elements(b"{\"a\":1}\n{}\n\n{\"b\":2}\n").unwrap(),
+            ["{\"a\":1}", "{}", "{\"b\":2}"]
+        );
     }
 
     #[test]

@@ -7,6 +7,8 @@ mod mysql;
 mod postgres;
 mod schema;
 mod sqlite;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 pub use self::elements::Broken;

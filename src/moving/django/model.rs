@@ -11,7 +11,7 @@ pub struct Model {
 
 impl Model {
     /// As a dump names it.
-    pub(super) fn label(&self) -> &str {
+    pub(in crate::moving) fn label(&self) -> &str {
         &self.label
     }
 

@@ -2,10 +2,10 @@
 
 use super::Reading;
 use super::schema::{Dialect, Query, Tables, queries};
-use crate::moving::value::Value;
 use crate::moving::ReadError;
 use crate::moving::address::Address;
 use crate::moving::progress::Progress;
+use crate::moving::value::Value;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error, Opts, OptsBuilder, Row, SslOpts, Value as Cell};
 use std::time::Duration;
@@ -78,7 +78,9 @@ fn value_of(cell: &Cell) -> Value<'_> {
             Err(_) => Value::Other("no Unicode"),
         },
         Cell::Int(number) => Value::Number(*number),
-        Cell::UInt(number) => i64::try_from(*number).map_or(Value::Other("too large"), Value::Number),
+        Cell::UInt(number) => {
+            i64::try_from(*number).map_or(Value::Other("too large"), Value::Number)
+        }
         // Not by a query of text, where all is bytes.
         Cell::Date(..) | Cell::Double(_) | Cell::Float(_) | Cell::Time(..) => Value::Other("odd"),
     }

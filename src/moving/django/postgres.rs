@@ -3,10 +3,10 @@
 use super::Reading;
 use super::schema::{Dialect, Query, Tables, queries};
 use super::tls;
-use crate::moving::value::Value;
 use crate::moving::ReadError;
 use crate::moving::address::Address;
 use crate::moving::progress::Progress;
+use crate::moving::value::Value;
 use futures_util::TryStreamExt;
 use std::pin::pin;
 use std::time::Duration;
@@ -59,7 +59,7 @@ async fn rows(
     let queries = queries(&tables, reading.terms.user_model.as_ref(), Dialect::Postgres)?;
     for query in &queries {
         let count: i64 = client.query_one(&query.count, &[]).await.map_err(failed)?.get(0);
-        progress.expect(u64::try_from(count).unwrap_or(0));
+        progress.expect(count.cast_unsigned());
     }
     for query in &queries {
         let messages = client.simple_query_raw(&query.sql).await.map_err(failed)?;

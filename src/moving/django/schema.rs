@@ -42,7 +42,9 @@ pub enum SchemaError {
     #[error("there is no table {0} with the columns of users (id, password, username or email)")]
     NoSuchTable(String),
     /// No table has the columns.
-    #[error("no table has the columns of a Django's users (id, password, last_login, username or email)")]
+    #[error(
+        "no table has the columns of a Django's users (id, password, last_login, username or email)"
+    )]
     NoUsers,
     /// Several tables have them.
     #[error("several tables may be the users: {}; --user-model APP.MODEL says which", .0.join(", "))]
@@ -88,10 +90,7 @@ pub(super) fn queries(
     Ok(queries)
 }
 
-fn users_among<'a>(
-    tables: &'a Tables,
-    model: Option<&Model>,
-) -> Result<&'a str, SchemaError> {
+fn users_among<'a>(tables: &'a Tables, model: Option<&Model>) -> Result<&'a str, SchemaError> {
     let is_named = |name: &str| has(tables, name, &["username"]) || has(tables, name, &["email"]);
     let are_users = |name: &str| has(tables, name, &["id", "password"]) && is_named(name);
     if let Some(model) = model {
@@ -228,7 +227,11 @@ mod tests {
     fn what_a_table_does_not_have_is_asked_for_as_nothing() {
         let old = ("knox_authtoken", "digest token_key user_id created expires salt");
         let found = queries(&tables(&[USERS, old]), None, Dialect::MySql).unwrap();
-        assert!(found[0].sql.contains("t.`password`, NULL, t.`is_staff`, NULL"), "{}", found[0].sql);
+        assert!(
+            found[0].sql.contains("t.`password`, NULL, t.`is_staff`, NULL"),
+            "{}",
+            found[0].sql
+        );
         assert!(found[1].sql.ends_with("t.`expires`, t.`salt` FROM `knox_authtoken` t"));
     }
 

@@ -2,9 +2,9 @@
 
 use super::Reading;
 use super::schema::{Dialect, Query, Tables, queries};
-use crate::moving::value::Value;
 use crate::moving::ReadError;
 use crate::moving::progress::Progress;
+use crate::moving::value::Value;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Row};
 use std::path::Path;
@@ -23,8 +23,8 @@ pub(super) fn read(
     let tables = tables(&db).map_err(failed)?;
     let queries = queries(&tables, reading.terms.user_model.as_ref(), Dialect::Sqlite)?;
     for query in &queries {
-        let count = db.query_row(&query.count, [], |row| row.get(0)).map_err(failed)?;
-        progress.expect(count);
+        let count: i64 = db.query_row(&query.count, [], |row| row.get(0)).map_err(failed)?;
+        progress.expect(count.cast_unsigned());
     }
     for query in &queries {
         let mut statement = db.prepare(&query.sql).map_err(failed)?;

@@ -2,10 +2,11 @@
 //! of a token, and an index of those. A token is written before what is kept of it here.
 
 use super::request::Request;
-use super::{RedisStore, keys};
+use super::{RedisStore, keys, record};
+use crate::clock::Timestamp;
 use crate::model::token::{KnoxKey, OldDigest, TokenDigest};
 use crate::store::StoreError;
-use redis::Cmd;
+use redis::{Cmd, Pipeline};
 
 impl RedisStore {
     pub(super) async fn find_old_digests(
@@ -22,8 +23,17 @@ impl RedisStore {
     }
 }
 
+/// Keeps one of a token with this end, in place of what was kept of that.
+pub(super) fn write(to: &mut Pipeline, old: &OldDigest, expires: Option<Timestamp>) {
+    let key = keys::old_digests(&old.knox_key);
+    to.hset(&key, old.digest.as_bytes().as_slice(), how(old)).ignore();
+    // To the last end of all tokens that begin like this.
+    to.cmd("ZADD").arg(keys::OLD_DIGESTS).arg("GT").arg(record::score(expires));
+    to.arg(old.knox_key.as_str()).ignore();
+}
+
 /// How one was made: `SCHEME SALT`, the salt in hex.
-pub(super) fn how(old: &OldDigest) -> String {
+fn how(old: &OldDigest) -> String {
     format!("{} {}", old.scheme, hex::encode(&old.salt))
 }
 
