@@ -106,16 +106,6 @@ impl Whole {
         }
     }
 
-    /// SEAM
-    pub async fn land(
-        &self,
-        _: &super::staging::Staging,
-        _: &super::staging::Landing,
-        _: Progress<'_>,
-    ) -> Result<super::staging::Landed, StoreError> {
-        Ok(super::staging::Landed::default())
-    }
-
     /// What there is, and how much room it takes.
     pub async fn stats(&self, now: Timestamp) -> Result<Stats, StoreError> {
         match self {
