@@ -11,8 +11,8 @@ mod lock;
 mod observed;
 pub mod redis;
 mod sound;
-pub mod staging;
 pub mod sqlite;
+pub mod staging;
 mod stop;
 pub mod whole;
 
