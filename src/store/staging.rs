@@ -4,6 +4,7 @@
 //! It is a file of SQLite without a name, so that memory stays as it is however much there is. Nothing is
 //! lost with it: whoever is stopped reads the source again.
 
+mod arrivals;
 mod landing;
 mod read;
 mod refusal;
@@ -11,6 +12,7 @@ mod settle;
 mod staged;
 mod verdict;
 
+pub(super) use self::arrivals::{Arrival, ArrivingToken};
 pub use self::landing::{Landed, Landing, OnConflict};
 pub use self::read::{KindCount, RefusedToken, RefusedUser, Row, SchemeCount, TroubledUser};
 pub use self::refusal::Refusal;
@@ -23,11 +25,17 @@ use rusqlite::{Connection, params};
 use std::cell::Cell;
 use tempfile::NamedTempFile;
 
+/// The row after which those of users come who have no number: far below zero, in the order in which they
+/// are added.
+pub(super) const NUMBERLESS: i64 = -(1 << 53);
+
 /// Users and tokens of a source.
 pub struct Staging {
     pub(super) db: Connection,
-    /// The last number that was given to a user who has none.
-    nameless: Cell<i64>,
+    /// Whether it was taken over before, or might have been.
+    has_landed: Cell<bool>,
+    /// The last row of a user who has no number.
+    numberless: Cell<i64>,
     file: NamedTempFile,
 }
 
@@ -42,7 +50,7 @@ impl Staging {
             "PRAGMA journal_mode = off; PRAGMA synchronous = off; PRAGMA cache_size = -16000;",
         )?;
         db.execute_batch(include_str!("staging/schema.sql"))?;
-        Ok(Self { db, nameless: Cell::new(0), file })
+        Ok(Self { db, has_landed: Cell::new(false), numberless: Cell::new(NUMBERLESS), file })
     }
 
     /// Where another connection finds it.
@@ -70,11 +78,11 @@ impl Staging {
     fn add_user(&self, user: &StagedUser) -> rusqlite::Result<()> {
         let (number, refusal) = match user.number() {
             Ok(Some(number)) => (number, None),
-            Ok(None) => (self.next_nameless(), None),
-            Err(refusal) => (self.next_nameless(), Some(refusal)),
+            Ok(None) => (self.next_numberless(), None),
+            Err(refusal) => (self.next_numberless(), Some(refusal)),
         };
         if self.insert_user(number, user, refusal)? == 0 {
-            self.insert_user(self.next_nameless(), user, Some(Refusal::NumberTwice))?;
+            self.insert_user(self.next_numberless(), user, Some(Refusal::NumberTwice))?;
         }
         Ok(())
     }
@@ -110,9 +118,16 @@ impl Staging {
         ])
     }
 
-    fn next_nameless(&self) -> i64 {
-        self.nameless.set(self.nameless.get() - 1);
-        self.nameless.get()
+    fn next_numberless(&self) -> i64 {
+        self.numberless.set(self.numberless.get() + 1);
+        self.numberless.get()
+    }
+
+    /// The highest number of a user; 0 if none has one.
+    pub(super) fn highest_number(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT max(0, ifnull(max(row), 0)) FROM users";
+        let highest: i64 = self.db.query_row(sql, [], |row| row.get(0))?;
+        Ok(highest.cast_unsigned())
     }
 
     /// Adds tokens.

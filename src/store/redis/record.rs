@@ -85,11 +85,13 @@ pub(super) fn user(id: UserId, fields: &Fields) -> Result<Option<User>, StoreErr
 
 fn profile(fields: &Fields) -> Result<Profile, StoreError> {
     let kept = |field| fields.get(field).cloned().unwrap_or_default();
-    let groups = fields.get("groups").map(|text| serde_json::from_str(text)).transpose();
+    // What became empty may have stayed as an empty field.
+    let groups = fields.get("groups").filter(|text| !text.is_empty());
+    let groups = groups.map(|text| serde_json::from_str(text)).transpose();
     Ok(Profile {
         first_name: kept("first_name"),
         groups: groups.map_err(|_| bad_field("groups"))?.unwrap_or_default(),
-        is_superuser: optional_number::<u8>(fields, "is_superuser")? == Some(1),
+        is_superuser: kept("is_superuser") == flag(true),
         last_name: kept("last_name"),
     })
 }

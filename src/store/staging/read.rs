@@ -184,7 +184,7 @@ impl Staging {
     }
 }
 
-fn user(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+pub(super) fn user(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     let number: i64 = row.get("row")?;
     let groups: String = row.get("group_names")?;
     let moment = |column| {

@@ -10,13 +10,14 @@ impl Staging {
         self.refuse_names_that_are_there_twice()?;
         self.db.execute_batch(GROUPS)?;
         self.db.execute_batch(OWNERS)?;
-        let missing = "UPDATE tokens SET refusal = ?1
-                       WHERE refusal IS NULL AND (owner IS NULL OR owner NOT IN (SELECT row FROM users))";
-        self.db.execute(missing, [Refusal::OwnerMissing.name()])?;
-        let refused = "UPDATE tokens SET refusal = ?1
-                       WHERE refusal IS NULL
-                         AND owner IN (SELECT row FROM users WHERE refusal IS NOT NULL)";
-        self.db.execute(refused, [Refusal::OwnerRefused.name()])?;
+        let nobodys = "UPDATE tokens SET refusal = ?1 WHERE refusal IS NULL AND (
+                           owner IS NULL OR owner NOT IN (SELECT row FROM users WHERE refusal IS NULL))";
+        if self.db.execute(nobodys, [Refusal::OwnerMissing.name()])? > 0 {
+            let known = "UPDATE tokens SET refusal = ?2
+                         WHERE refusal = ?1 AND owner IN (SELECT row FROM users)";
+            let names = [Refusal::OwnerMissing, Refusal::OwnerRefused].map(Refusal::name);
+            self.db.execute(known, names)?;
+        }
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use crate::clock::Timestamp;
 use crate::model::email::Email;
 use crate::model::password::PasswordHash;
 use crate::model::user::{User, UserChange, UserId, Username};
+use crate::store::StoreError;
 
 /// What becomes of a user of a source.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -25,6 +26,14 @@ pub(in crate::store) enum Verdict {
 }
 
 impl Verdict {
+    /// Why they are not taken, if so.
+    pub(in crate::store) fn refusal(self) -> Option<Refusal> {
+        match self {
+            Self::Refuse(refusal) => Some(refusal),
+            Self::Add | Self::Keep | Self::Same | Self::Update => None,
+        }
+    }
+
     /// Whether it is something that [`OnConflict::Fail`] fails for.
     pub(in crate::store) fn is_conflict(self) -> bool {
         match self {
@@ -110,6 +119,18 @@ impl Row {
             profile: self.profile.clone(),
             username: Username::stored(self.username.clone()),
         }
+    }
+
+    /// Why nothing is taken over because of them.
+    pub(in crate::store) fn conflict(&self, verdict: Verdict) -> StoreError {
+        let why = match verdict {
+            Verdict::Refuse(refusal) => refusal.to_string(),
+            _ => "they are here already, and not as the source says".to_owned(),
+        };
+        StoreError::Unsuitable(format!(
+            "nothing was taken over, for there is a conflict: {} (entry {} of the source): {why}",
+            self.username, self.place
+        ))
     }
 
     /// What becomes of who is here, of the same epoch. What the source does not know stays as it is.
