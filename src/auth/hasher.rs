@@ -5,16 +5,18 @@ mod encoded;
 mod kind;
 mod recipe;
 mod room;
+mod stand_in;
 
 pub use self::kind::{HashKind, HashTrouble, hash_kind};
+pub(super) use self::recipe::Recipe;
 
 use self::encoded::Encoded;
-use self::recipe::Recipe;
 use self::room::Room;
 use super::issue::random_bytes;
 use crate::model::password::{Password, PasswordHash};
 use argon2::password_hash::phc::{self, Output, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use subtle::ConstantTimeEq;
 
@@ -25,6 +27,11 @@ pub trait PasswordHasher: Send + Sync {
     fn hash(&self, password: &Password) -> Result<PasswordHash, HashError>;
     /// Compares a password with a stored hash. What cannot be read never matches.
     fn verify(&self, password: &Password, against: &PasswordHash) -> Verdict;
+    /// Whether a password could match this hash: it can be read, and costs no more than one may. Takes
+    /// no time.
+    fn can_verify(&self, _against: &PasswordHash) -> bool {
+        true
+    }
     /// Gives back what it keeps for the next password; a second time, all of it to the system.
     fn rest(&self) {}
 }
@@ -74,6 +81,13 @@ impl HashCost {
     }
 }
 
+impl fmt::Display for HashCost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { iterations, memory_kib, parallelism } = self;
+        write!(f, "m={memory_kib} t={iterations} p={parallelism}")
+    }
+}
+
 impl From<&Params> for HashCost {
     fn from(params: &Params) -> Self {
         Self {
@@ -97,8 +111,8 @@ pub struct Argon2Hasher {
 }
 
 impl Argon2Hasher {
-    /// How much memory in KiB older hashes may take together, unless that is set.
-    pub const ROOM_KIB: u64 = 256 << 10;
+    /// How many bytes older hashes may take together, unless that is set.
+    pub const ROOM: u64 = 256 << 20;
 
     /// A hasher of that cost. Fails if Argon2 knows no such cost, or if it is beyond bearing.
     pub fn new(cost: HashCost) -> Result<Self, HashError> {
@@ -106,14 +120,14 @@ impl Argon2Hasher {
             return Err(HashError("a hash may not cost so much".to_owned()));
         }
         params(cost, None)?;
-        Ok(Self { cost, memory: Mutex::default(), room: Room::new(Self::ROOM_KIB) })
+        Ok(Self { cost, memory: Mutex::default(), room: Room::new(Self::ROOM / 1024) })
     }
 
-    /// Lets older hashes that take more memory than new ones take so much together, in KiB: beyond that
+    /// Lets older hashes that take more memory than new ones take so many bytes together: beyond that
     /// one waits for another.
     #[must_use]
-    pub fn with_room(self, kib: u64) -> Self {
-        Self { room: Room::new(kib), ..self }
+    pub fn with_room(self, bytes: u64) -> Self {
+        Self { room: Room::new(bytes / 1024), ..self }
     }
 
     fn recipe(&self) -> Recipe {
@@ -195,6 +209,10 @@ impl PasswordHasher for Argon2Hasher {
         // As it is written here, too: Django writes a name before it.
         let is_own = against.expose().starts_with('$') && hash.recipe == self.recipe();
         if is_own { Verdict::Match } else { Verdict::MatchOutdated }
+    }
+
+    fn can_verify(&self, against: &PasswordHash) -> bool {
+        Encoded::read(against.expose()).is_ok()
     }
 
     fn rest(&self) {

@@ -27,7 +27,8 @@ pub(in crate::auth) struct Unfit {
 
 /// The most bytes of a stored hash. The longest that Django writes has 134.
 const LONGEST: usize = 512;
-const BCRYPT_64: GeneralPurpose = GeneralPurpose::new(&BCRYPT, NO_PAD);
+/// As bcrypt writes bytes.
+pub(super) const BCRYPT_64: GeneralPurpose = GeneralPurpose::new(&BCRYPT, NO_PAD);
 
 impl Encoded {
     /// Reads a stored hash. Nothing is computed.

@@ -84,10 +84,7 @@ impl Recipe {
     /// What it costs, in the terms of its kind.
     pub(super) fn cost(self) -> String {
         match self {
-            Self::Argon2 { cost, .. } => {
-                let HashCost { iterations, memory_kib, parallelism } = cost;
-                format!("m={memory_kib} t={iterations} p={parallelism}")
-            }
+            Self::Argon2 { cost, .. } => cost.to_string(),
             Self::Bcrypt { cost, .. } => format!("cost {cost}"),
             Self::Pbkdf2 { iterations, .. } => format!("{iterations} iterations"),
             Self::Scrypt { n, r, p } => format!("N={n} r={r} p={p}"),

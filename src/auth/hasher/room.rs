@@ -19,8 +19,8 @@ impl Room {
     pub(super) fn take(&self, wanted: u64) -> Taken<'_> {
         let amount = wanted.min(self.most);
         let is_full = |taken: &mut u64| *taken + amount > self.most;
-        let waited = self.freed.wait_while(self.taken(), is_full);
-        *waited.unwrap_or_else(PoisonError::into_inner) += amount;
+        let free = self.freed.wait_while(self.taken(), is_full);
+        *free.unwrap_or_else(PoisonError::into_inner) += amount;
         Taken { amount, room: self }
     }
 
