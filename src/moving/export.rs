@@ -66,7 +66,8 @@ impl Export {
             Self::Jsonl => {
                 each(accounts, |portion| {
                     jsonl::write(&portion, to, &mut done)?;
-                    Ok(told(done.users))
+                    told(done.users);
+                    Ok(())
                 })
                 .await?;
             }
@@ -76,7 +77,8 @@ impl Export {
                 dump.groups(&groups)?;
                 each(accounts, |portion| {
                     dump.portion(&portion, &mut done)?;
-                    Ok(told(done.users))
+                    told(done.users);
+                    Ok(())
                 })
                 .await?;
                 dump.end()?;

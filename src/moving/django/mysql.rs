@@ -2,6 +2,7 @@
 
 use super::Reading;
 use super::schema::{Dialect, Query, Tables, queries};
+use crate::model::password::Password;
 use crate::moving::ReadError;
 use crate::moving::address::Address;
 use crate::moving::progress::Progress;
@@ -94,7 +95,7 @@ fn options(address: &Address) -> Opts {
     OptsBuilder::default()
         .db_name(Some(&address.database))
         .ip_or_hostname(if address.is_socket() { "localhost" } else { &address.host })
-        .pass(address.password.as_ref().map(|password| password.expose()))
+        .pass(address.password.as_ref().map(Password::expose))
         .prefer_socket(false)
         .socket(address.is_socket().then_some(&address.host))
         .ssl_opts(tls)

@@ -133,17 +133,17 @@ struct Sql<'a> {
 
 impl Sql<'_> {
     fn select(&self, name: &str, table: Table, columns: &[&str]) -> Query {
-        let columns = columns.iter().map(|column| self.column(name, column)).collect();
-        self.query(name, table, columns)
+        let columns: Vec<_> = columns.iter().map(|column| self.column(name, column)).collect();
+        self.query(name, table, &columns)
     }
 
     fn users(&self, name: &str) -> Query {
         let mut columns: Vec<_> = USERS.iter().map(|column| self.column(name, column)).collect();
         columns.push(self.groups_of(name));
-        self.query(name, Table::Users, columns)
+        self.query(name, Table::Users, &columns)
     }
 
-    fn query(&self, name: &str, table: Table, columns: Vec<String>) -> Query {
+    fn query(&self, name: &str, table: Table, columns: &[String]) -> Query {
         let from = self.quoted(name);
         Query {
             count: format!("SELECT count(*) FROM {from}"),

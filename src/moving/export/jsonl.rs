@@ -2,7 +2,7 @@
 
 use super::Exported;
 use crate::auth::Portion;
-use crate::model::token::{DigestScheme, OldDigest};
+use crate::model::token::{DigestScheme, KnoxKey, OldDigest};
 use crate::store::ListedToken;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -14,6 +14,7 @@ enum Line<'a> {
     User(User<'a>),
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of its own")]
 #[derive(Serialize)]
 struct User<'a> {
     id: u64,
@@ -92,7 +93,7 @@ fn token<'a>(listed: &'a ListedToken, old: Option<&OldDigest>) -> Token<'a> {
         digest: hex::encode(digest.copied().collect::<Vec<_>>()),
         scheme: scheme.to_string(),
         salt: old.filter(|old| !old.salt.is_empty()).map(|old| hex::encode(&old.salt)),
-        key: record.knox_key.as_ref().map(|key| key.as_str()),
+        key: record.knox_key.as_ref().map(KnoxKey::as_str),
         created: record.created.to_string(),
         expires: record.expires.map(|end| end.to_string()),
         name: about.name.as_deref(),

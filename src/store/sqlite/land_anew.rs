@@ -57,8 +57,7 @@ fn land_all(
     step.execute(OLD_DIGESTS, [])?;
     progress("tokens", landed.tokens_added);
     secondary.make(&step, |name| name == BY_USER)?;
-    let numbered = named_params! { ":at": order.at };
-    landed.added = changed(step.execute(USERS, numbered)?);
+    landed.added = changed(step.execute(USERS, named_params! { ":at": order.at })?);
     landed.added += changed(step.execute(USERS_WITHOUT_NUMBER, given)?);
     progress("users", landed.added);
     secondary.make(&step, |name| name != BY_USER)?;
