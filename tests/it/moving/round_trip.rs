@@ -47,7 +47,7 @@ fn a_user_model_of_the_apps_own_takes_its_people_back() {
     let wanted = django.verdicts(&known);
     let mut here = Here::on(Store::Sqlite);
     let model = ["--user-model", "people.person"];
-    here.import(text(&django.dump(&[])), &model);
+    here.import(&django.database(), &model);
     let back = Django::with(PAIR, &own);
     back.load(&exported(&here, &model));
     assert_eq!(back.state(), django.state());
@@ -87,9 +87,10 @@ fn use_all(here: &Here, known: &mut Known) -> (usize, usize) {
     (known.tokens.len() - 1, known.logins.len() - 1)
 }
 
+/// From the database, which knows moments to the microsecond; a dump does not.
 fn moved(django: &Django, store: Store) -> Here {
     let mut here = Here::on(store);
-    here.import(text(&django.dump(&[])), &[]);
+    here.import(&django.database(), &[]);
     here
 }
 
