@@ -133,7 +133,7 @@ impl RedisStore {
                     self.land_over(crossing, &arrival, &here, &mut landed).await?;
                 }
                 (Verdict::Same, Some(here)) if updates => {
-                    self.land_tokens(crossing, &here, &arrival.tokens, &mut landed).await?;
+                    self.land_tokens(crossing, &here, &arrival, &mut landed).await?;
                 }
                 (Verdict::Same | Verdict::Keep, _) => {
                     landed.tokens_kept_out += u64::try_from(arrival.tokens.len()).unwrap_or(0);
