@@ -14,7 +14,7 @@ mod settle;
 mod staged;
 mod verdict;
 
-pub(super) use self::arrivals::{Arrival, ArrivingToken};
+pub(super) use self::arrivals::{Arrival, ArrivingToken, Round};
 pub use self::landing::{Landed, Landing, OnConflict};
 pub use self::look_alike::LookAlike;
 pub use self::read::{KindCount, RefusedToken, RefusedUser, Row, SchemeCount, TroubledUser};

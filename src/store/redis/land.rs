@@ -10,7 +10,9 @@ use super::patience::patiently;
 use super::request::Request;
 use super::{RedisStore, keys};
 use crate::store::StoreError;
-use crate::store::staging::{Arrival, Landed, Landing, OnConflict, Refusal, Staging, Verdict};
+use crate::store::staging::{
+    Arrival, Landed, Landing, OnConflict, Refusal, Round, Staging, Verdict,
+};
 use crate::store::whole::Progress;
 use futures_util::stream::{self, StreamExt};
 use redis::{Cmd, pipe};
@@ -90,24 +92,35 @@ impl RedisStore {
         let mut round = crossing.staging.round()?;
         loop {
             let before = landed.renamed;
-            let mut arrivals = round.begin()?;
-            let some = || match arrivals.next(CHUNK) {
-                Ok(some) if some.is_empty() => None,
-                some => Some(some),
-            };
-            // While Redis does some, the next are made ready.
-            let parts = stream::iter(iter::from_fn(some))
-                .map(|some| async move { self.land_some(crossing, some?).await });
-            let mut parts = pin!(parts.buffer_unordered(AT_ONCE));
-            while let Some(part) = parts.next().await {
-                landed.add(&part?);
-                progress("users", landed.users());
-            }
+            self.go_round(crossing, &mut round, progress, &mut landed).await?;
             if landed.renamed == before {
                 return Ok(landed);
             }
             round = crossing.staging.round_of_namesakes()?;
         }
+    }
+
+    async fn go_round(
+        &self,
+        crossing: &Crossing<'_>,
+        round: &mut Round<'_>,
+        progress: Progress<'_>,
+        landed: &mut Landed,
+    ) -> Result<(), StoreError> {
+        let mut arrivals = round.begin()?;
+        let some = || match arrivals.next(CHUNK) {
+            Ok(some) if some.is_empty() => None,
+            some => Some(some),
+        };
+        // While Redis does some, the next are made ready.
+        let parts = stream::iter(iter::from_fn(some))
+            .map(|some| async move { self.land_some(crossing, some?).await });
+        let mut parts = pin!(parts.buffer_unordered(AT_ONCE));
+        while let Some(part) = parts.next().await {
+            landed.add(&part?);
+            progress("users", landed.users());
+        }
+        Ok(())
     }
 
     async fn land_some(
