@@ -58,6 +58,7 @@
 //! | Small things of the console are kept | [`store::Item`]: sessions, keys, second factors |
 //! | A store is saved, brought back, gone through and measured | [`store::whole`], by [`auth::WholeStore`]; `store/sqlite/archive.rs` is what a backup is, `store/redis/export.rs` and `import.rs` the ways between, `before.rs` what a restore that was stopped must still know |
 //! | A damaged file is refused | `store/sqlite/check.rs`, and `log.rs` for its log |
+//! | Accounts of other programs are read, and written for them | [`moving`]: a row of whatever source becomes what is staged in `moving/row.rs`; [`store::staging`] keeps it until all is there |
 //! | The command line | [`cli`], a file for each verb; it manages accounts by `auth/manage.rs` |
 //! | Attempts are counted, and refused | `auth/limits/`; what a limit allows is [`model::limit::Rule`] |
 //! | A request is judged, for the proxy and for `authgate explain` | `gateway/judge.rs` |
@@ -74,8 +75,8 @@
 //!
 //! # Who may use whom
 //!
-//! `main > cli > server > config > admin > gateway > api > auth > store > model > clock`; `policy` needs
-//! `model` alone and `metrics` nobody. `tests/layers.rs` holds everyone to it, and only `gateway`,
+//! `main > cli > server > config > admin > gateway > api > auth > store > model > clock`; `moving` stands
+//! on `auth`, and only `cli` on it; `policy` needs `model` alone and `metrics` nobody. `tests/layers.rs` holds everyone to it, and only `gateway`,
 //! `server` and `cli` know Pingora. No part below `config` knows that a file exists: each has a
 //! `Settings` of its own.
 

@@ -14,6 +14,8 @@ mod batch;
 mod csv;
 mod django;
 mod export;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod hash;
 mod htpasswd;
 mod input;

@@ -7,3 +7,4 @@ mod differential;
 mod here;
 mod reference;
 mod round_trip;
+mod sources;

@@ -113,6 +113,14 @@ pub(super) fn read(
     reading.finish()
 }
 
+/// Reads a dump that comes from elsewhere than a file.
+#[cfg(fuzzing)]
+pub(super) fn read_dump(from: impl Read, terms: &Terms, sink: Sink<'_>) -> Result<(), ReadError> {
+    let mut reading = Reading::by(terms, Rows::into(sink));
+    dump::read(from, &mut reading)?;
+    reading.finish()
+}
+
 /// Rows on their way from wherever they are.
 struct Reading<'a> {
     /// What is neither user nor token.
