@@ -57,6 +57,7 @@
 //! | Programs do what the console does | `admin/api/`: one table of operations makes the router and the document of it |
 //! | Small things of the console are kept | [`store::Item`]: sessions, keys, second factors |
 //! | A store is saved, brought back, gone through and measured | [`store::whole`], by [`auth::WholeStore`]; `store/sqlite/archive.rs` is what a backup is, `store/redis/export.rs` and `import.rs` the ways between, `before.rs` what a restore that was stopped must still know |
+//! | A source is kept, and taken over | `store/staging.rs`; who is the same person: `store/staging/verdict.rs`; how: `store/sqlite/land.rs`, `store/redis/land.rs` |
 //! | A damaged file is refused | `store/sqlite/check.rs`, and `log.rs` for its log |
 //! | Accounts of other programs are read, and written for them | [`moving`]: a row of whatever source becomes what is staged in `moving/row.rs`; [`store::staging`] keeps it until all is there |
 //! | The command line | [`cli`], a file for each verb; it manages accounts by `auth/manage.rs` |

@@ -150,15 +150,18 @@ impl RedisStore {
         Ok(fields.len() == 1 && name == Some(user.username.as_str()))
     }
 
-    /// Ends what an earlier attempt has written that is not in the source any more.
+    /// Ends what an earlier attempt has written that is not in the source any more. The rest is listed anew:
+    /// by an entry of another epoch a sweep would take the token.
     async fn drop_others(&self, newcomer: &Newcomer) -> Result<(), StoreError> {
         let id = newcomer.user.id;
-        let mut others = patiently(async || self.entries(id, "-inf").await).await?;
+        let listed = patiently(async || self.entries(id, "-inf").await).await?;
         let is_wanted = |entry: &Entry| {
             newcomer.tokens.iter().any(|token| token.record.digest.key() == entry.key)
         };
-        others.retain(|entry| !is_wanted(entry));
-        patiently(async || self.remove_entries(id, &others).await).await
+        let others: Vec<_> = listed.into_iter().filter(|entry| !is_wanted(entry)).collect();
+        patiently(async || self.remove_entries(id, &others).await).await?;
+        let forget = Cmd::del(keys::user_tokens(id));
+        patiently(async || self.link.ask::<()>(Request::Command(&forget)).await).await
     }
 
     /// From now on they are there, unless somebody has taken a name since it was looked at.

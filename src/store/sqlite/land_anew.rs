@@ -61,9 +61,8 @@ fn land_all(
     landed.added += changed(step.execute(USERS_WITHOUT_NUMBER, given)?);
     progress("users", landed.added);
     secondary.make(&step, |name| name != BY_USER)?;
-    let last: i64 =
-        step.query_row("SELECT ifnull(max(id), 0) FROM main.users", [], |row| row.get(0))?;
-    archive::note_last_number(&step, last)?;
+    // Nobody gets the number either of one who was not taken.
+    archive::note_last_number(&step, archive::last_number(&step)?.max(last))?;
     step.commit()?;
     Ok(Some(landed))
 }

@@ -4,6 +4,7 @@ mod crash;
 mod damage;
 mod log;
 mod many;
+mod old_digests;
 mod operators;
 mod update;
 
