@@ -88,6 +88,7 @@ pub mod config;
 pub mod gateway;
 pub mod metrics;
 pub mod model;
+pub mod moving;
 pub mod policy;
 pub mod server;
 pub mod store;
