@@ -12,8 +12,9 @@ use std::path::PathBuf;
 
 #[derive(Subcommand)]
 pub(super) enum Export {
-    /// Users, groups and live tokens as JSON for `manage.py loaddata`. What is not known here, such as
-    /// permissions, a Django that has it keeps
+    /// Users, groups and live tokens as JSON for `manage.py loaddata`. Permissions, of which nothing is
+    /// known here, a Django that has them keeps; other fields of a user model of its own become their
+    /// defaults: there, load it into an empty table, or take over username and password alone
     Django(Django),
     /// Users and live tokens, an object of JSON a line, with all that is kept of them
     Jsonl(Jsonl),
@@ -45,6 +46,9 @@ pub(super) struct Django {
     /// What knox's `SECURE_HASH_ALGORITHM` is
     #[arg(long, value_name = "HASH", default_value = "sha512")]
     digest: DigestHash,
+    /// Leave tokens out, for a Django that has no knox
+    #[arg(long, conflicts_with_all = ["knox", "digest"])]
+    no_tokens: bool,
 }
 
 #[derive(Args)]
@@ -74,6 +78,7 @@ impl Export {
                     Version::FourOne => DigestOver::BytesAndSalt,
                 };
                 let scheme = DigestScheme { hash: verb.digest, over };
+                let scheme = (!verb.no_tokens).then_some(scheme);
                 let terms = ForDjango { scheme, user_model: verb.user_model };
                 verb.order.write(moving::Export::Django(terms), "for Django").await
             }
@@ -84,24 +89,19 @@ impl Export {
 impl Order {
     async fn write(self, export: moving::Export, what: &'static str) -> Result<(), Failure> {
         let Self { which, file, force } = self;
-        if let Some(file) = file.as_ref().filter(|file| !force && file.exists()) {
-            return Err(Failure::Refused(format!(
-                "{} is there; --force replaces it",
-                file.display()
-            )));
-        }
-        let accounts = whole_accounts_of(which.load()?).await?;
-        let left = "no file is made, nor replaced";
+        let config = which.load()?;
+        let io = |error| Failure::from(ExportError::Io(error));
+        let mut to = WholeFile::at(file.as_deref(), force).map_err(io)?;
+        let accounts = whole_accounts_of(config).await?;
+        let left = || "no file is made, nor replaced".to_owned();
         let done = unless_stopped(left, move |_| async move {
             accounts.tell_of_export(EventName::UsersExported, what, Actor::CommandLine);
-            let io = |error| Failure::from(ExportError::Io(error));
-            let mut to = WholeFile::at(file.as_deref()).map_err(io)?;
-            let bar = Bar::of("");
+            accounts.until_kept().await;
+            let bar = Bar::of("rows");
             let whole = accounts.census().await?.users;
             let told = |users| bar.show("users", users, Some(whole));
             let done = export.write(&accounts, &mut to, &told).await?;
             to.finish().map_err(io)?;
-            accounts.until_kept().await;
             Ok::<_, Failure>(done)
         });
         say(&done.await?);
@@ -111,15 +111,25 @@ impl Order {
 
 /// On standard error: the export itself may be on standard output.
 fn say(done: &Exported) {
-    eprintln!("{} users and {} live tokens.", done.users, done.tokens);
-    if done.keyless > 0 {
-        let words = "tokens are left out: the beginning of their text, by which knox finds a token, is \
-                     not known. Their users log in again.";
-        eprintln!("{} {words}", done.keyless);
-    }
-    if done.of_other_schemes > 0 {
-        let words = "tokens are left out: their digests are of another version of knox or another \
-                     hash (--knox, --digest).";
-        eprintln!("{} {words}", done.of_other_schemes);
+    let Exported { keyless, must_change, of_other_schemes, tokens, users } = done;
+    eprintln!("users: {users}, live tokens: {tokens}");
+    let told = [
+        (
+            keyless,
+            "tokens left out, because the beginning of their text, by which knox finds a token, is not \
+             known: their users log in again",
+        ),
+        (
+            of_other_schemes,
+            "tokens left out, because their digests are of another version of knox or another hash \
+             (--knox, --digest)",
+        ),
+        (
+            must_change,
+            "users who are to choose another password here, of which Django knows nothing",
+        ),
+    ];
+    for (count, words) in told.into_iter().filter(|(count, _)| **count > 0) {
+        eprintln!("{words}: {count}");
     }
 }

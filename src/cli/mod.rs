@@ -37,7 +37,7 @@ use std::sync::Arc;
 /// An authentication gateway: accounts, expiring tokens and a guarded backend.
 ///
 /// Exit codes: 0 done, 1 refused or failed, 2 wrong usage; of what takes long, such as `store backup` and
-/// `import`, 130 and 143 where SIGINT or SIGTERM stopped it.
+/// `import`, 130, 143 and 129 where SIGINT, SIGTERM or SIGHUP stopped it.
 #[derive(Parser)]
 #[command(name = "authgate", version, arg_required_else_help = true, max_term_width = 100)]
 struct Arguments {
@@ -230,7 +230,10 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
         Err(failure) => {
-            eprintln!("error: {}", output::with_causes(&failure));
+            // A server's words may be among them.
+            let words = output::with_causes(&failure);
+            let lines: Vec<_> = words.lines().map(output::plain).collect();
+            eprintln!("error: {}", lines.join("\n"));
             failure.code()
         }
     }

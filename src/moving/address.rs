@@ -43,9 +43,10 @@ pub struct BadAddress(String);
 impl DatabaseKind {
     /// What an address is of; `None` if it is not of a database.
     pub fn of(text: &str) -> Option<Self> {
-        match text.split_once("://")?.0 {
-            "mariadb" | "mysql" => Some(Self::MySql),
-            "postgres" | "postgresql" => Some(Self::Postgres),
+        match text.split_once("://")?.0.to_lowercase().as_str() {
+            // As dj-database-url has them, too.
+            "mariadb" | "mysql" | "mysql-connector" | "mysql2" | "mysqlgis" => Some(Self::MySql),
+            "pgsql" | "postgis" | "postgres" | "postgresql" => Some(Self::Postgres),
             _ => None,
         }
     }

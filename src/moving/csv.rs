@@ -2,10 +2,15 @@
 
 use super::ReadError;
 use super::batch::{Rows, Sink, Unreadable};
-use super::row::UserRow;
-use super::value::Value;
-use ::csv::{ErrorKind, Reader, StringRecord};
-use std::io::Read;
+use super::row::{Remarks, UserRow};
+use super::text::first_line;
+use super::value::{Misfit, Value};
+use crate::auth::{HashTrouble, hash_kind};
+use crate::store::staging::{Says, StagedUser};
+use ::csv::{ErrorKind, Position, ReaderBuilder, StringRecord};
+use std::cell::Cell;
+use std::io::{self, Read};
+use std::rc::Rc;
 
 /// A column, by its names.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -50,37 +55,97 @@ impl Column {
 
 /// Reads all lines.
 pub(super) fn read(from: impl Read, sink: Sink<'_>) -> Result<(), ReadError> {
-    let mut rows = Rows::into(sink);
-    let mut lines = Reader::from_reader(from);
+    let (head, from) = first_line(from)?;
+    let read = Rc::new(Cell::new(0));
+    let bounded = Bounded { from, read: Rc::clone(&read) };
+    let mut lines = ReaderBuilder::new().delimiter(delimiter(&head)).from_reader(bounded);
     let columns = columns(lines.headers().map_err(broken)?)?;
+    let (mut rows, mut remarks) = (Rows::into(sink), Remarks::default());
     let mut record = StringRecord::new();
     loop {
-        let place = lines.position().line();
-        let why = match lines.read_record(&mut record) {
+        read.set(0);
+        let begin = lines.position().line();
+        let taken = match lines.read_record(&mut record) {
             Ok(false) => break,
-            Ok(true) => {
-                let place = record.position().map_or(place, ::csv::Position::line);
-                match user_of(&columns, &record).staged(place) {
-                    Ok(user) => {
-                        rows.add(|batch| batch.users.push(user))?;
-                        continue;
-                    }
-                    Err(misfit) => misfit.0,
-                }
-            }
-            Err(error) => match error.kind() {
-                ErrorKind::UnequalLengths { expected_len, len, .. } => {
-                    format!("has {len} cells; the first line has {expected_len}")
-                }
-                ErrorKind::Utf8 { .. } => "is not UTF-8".to_owned(),
-                _ => return Err(broken(error)),
-            },
+            Ok(true) => Ok(&record),
+            Err(error) => Err(misfit(error)?),
         };
-        let place = record.position().map_or(place, ::csv::Position::line);
-        let row = Unreadable { place, what: "a line".to_owned(), why };
-        rows.add(|batch| batch.unreadable.push(row))?;
+        let place = record.position().map_or(begin, Position::line);
+        let staged = taken
+            .and_then(|record| user_of(&columns, record).staged(place, &mut remarks))
+            .map(forget_unknown);
+        match staged {
+            Ok(user) => rows.user(user)?,
+            Err(Misfit(why)) => {
+                rows.unreadable(Unreadable { place, what: "a line".to_owned(), why })?;
+            }
+        }
     }
-    Ok(rows.finish()?)
+    rows.remark(Remarks::NAIVE, remarks.naive);
+    rows.remark(Remarks::UNKNOWN, remarks.unknown);
+    Ok(rows.finish(says(&columns), [])?)
+}
+
+/// What spreadsheets put between cells: the one of these that the first line has most of.
+fn delimiter(head: &[u8]) -> u8 {
+    let count = |delimiter: &u8| memchr::memchr_iter(*delimiter, head).count();
+    // The last of equals.
+    [b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',')
+}
+
+/// Of what a table says anything.
+fn says(columns: &[Column]) -> Says {
+    let has = |column| columns.contains(&column);
+    Says {
+        active: has(Column::Active),
+        email: has(Column::Email),
+        groups: has(Column::Groups),
+        names: has(Column::FirstName) || has(Column::LastName),
+        staff: has(Column::Staff),
+        superuser: has(Column::Superuser),
+        tokens: false,
+    }
+}
+
+/// What is wrong with a line; an error if nothing can be read after it.
+fn misfit(error: ::csv::Error) -> Result<Misfit, ReadError> {
+    match error.kind() {
+        ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            Ok(Misfit(format!("has {len} cells; the first line has {expected_len}")))
+        }
+        ErrorKind::Utf8 { .. } => Ok(Misfit("is not UTF-8".to_owned())),
+        _ => Err(broken(error)),
+    }
+}
+
+/// A hash of a kind that nobody knows is none: it may be a password.
+fn forget_unknown(mut user: StagedUser) -> StagedUser {
+    if hash_kind(&user.password).trouble == Some(HashTrouble::Unknown) {
+        super::hash::UNUSABLE.clone_into(&mut user.password);
+    }
+    user
+}
+
+/// Ends where a line is longer than any is: a quote that is never closed makes the rest of the file one.
+struct Bounded<R> {
+    from: R,
+    /// How much was read for this line.
+    read: Rc<Cell<usize>>,
+}
+
+impl<R> Bounded<R> {
+    const LONGEST: usize = 64 << 10;
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        if self.read.get() > Self::LONGEST {
+            return Err(io::Error::other("a line is longer than 64 KiB: is a quote left open?"));
+        }
+        let count = self.from.read(room)?;
+        self.read.set(self.read.get() + count);
+        Ok(count)
+    }
 }
 
 fn broken(error: ::csv::Error) -> ReadError {
@@ -141,7 +206,7 @@ fn groups(cell: &str) -> Value<'_> {
 mod tests {
     use crate::moving::gather::{file, gather};
     use crate::moving::{Batch, Origin};
-    use crate::store::staging::GroupRef;
+    use crate::store::staging::{GroupRef, Says};
 
     const BCRYPT: &str = "$2b$12$UYmHrjX5VSVXDcJ47JHmmu/UEwFVwYYqmq21jqiFSKsfCSl6f2iyC";
     const ARGON2: &str = "$argon2id$v=19$m=512,t=2,p=2$c2FsdHNhbHQ$hw4HtuQ4rvWqS/2da5AYVw";
@@ -180,6 +245,37 @@ mod tests {
                 "5, a line: username: is missing; nobody could sign in without it",
             ]
         );
+    }
+
+    #[test]
+    fn what_may_be_a_password_is_not_kept() {
+        let batch = read("name,hash\nada,pass-Word-123\nbob,md5$salt$5b46babb\n").unwrap();
+        let kept: Vec<_> = batch.users.iter().map(|user| (&*user.password, &*user.kind)).collect();
+        assert_eq!(kept, [("!", "unknown"), ("!", "md5")]);
+        assert!(batch.users.iter().all(|user| user.trouble.is_some()));
+    }
+
+    #[test]
+    fn a_table_may_have_semicolons_or_tabs() {
+        for text in [
+            "name;hash;email\nada;!;a,b@example.com\n",
+            "name\thash\temail\nada\t!\ta,b@example.com\n",
+        ] {
+            assert_eq!(read(text).unwrap().users[0].email, "a,b@example.com");
+        }
+    }
+
+    #[test]
+    fn of_what_has_no_column_nothing_is_said() {
+        let says = read("name,hash,is_staff\n").unwrap().says.unwrap();
+        assert_eq!(says, Says { staff: true, ..Says::NOTHING });
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_does_not_swallow_the_rest() {
+        let text = format!("name,hash\nada,\"!\n{}", "bob,!\n".repeat(50_000));
+        let said = read(&text).err().unwrap();
+        assert!(said.contains("a line is longer than 64 KiB"), "{said}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod jsonl;
 use super::django::Model;
 use super::whole_file::WholeFile;
 use crate::auth::{Auth, ManageError, Portion};
-use crate::model::token::DigestScheme;
+use crate::model::token::{DigestScheme, KnoxKey, OldDigest, TokenRecord};
 use std::io;
 
 /// As what accounts are written.
@@ -19,10 +19,21 @@ pub enum Export {
 
 /// What is known of the Django that is to read it.
 pub struct ForDjango {
-    /// How its knox makes digests. Tokens of another scheme are left out.
-    pub scheme: DigestScheme,
+    /// How its knox makes digests, tokens of other schemes being left out; `None` if it has no knox.
+    pub scheme: Option<DigestScheme>,
     /// Its user model, if that is not Django's own.
     pub user_model: Option<Model>,
+}
+
+/// How a token's digest was made, as far as that is known. One whose beginning is as short as those that
+/// knox 4 kept was not made as they are made here, even if it has become so meanwhile.
+fn scheme_of(record: &TokenRecord, old: Option<&OldDigest>) -> Option<DigestScheme> {
+    let is_short = |key: &KnoxKey| key.as_str().len() < KnoxKey::OF_KNOX_5;
+    match old {
+        Some(old) => Some(old.scheme),
+        None if record.knox_key.as_ref().is_some_and(is_short) => None,
+        None => Some(DigestScheme::NATIVE),
+    }
 }
 
 /// What was written.
@@ -30,6 +41,8 @@ pub struct ForDjango {
 pub struct Exported {
     /// Tokens that were left out because Django could not find them: nothing of their text is known.
     pub keyless: u64,
+    /// Users who are to choose another password, of which Django knows nothing.
+    pub must_change: u64,
     /// Tokens that were left out because their digests are of another scheme.
     pub of_other_schemes: u64,
     /// Tokens.

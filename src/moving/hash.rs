@@ -1,5 +1,8 @@
 //! Hashes as other programs write them, as Django and this one do.
 
+/// No password matches it.
+pub(super) const UNUSABLE: &str = "!";
+
 /// A hash as stores keep it; `None` if it is of a kind that they know nothing of.
 ///
 /// Argon2 is the same everywhere; before bcrypt Django puts its name.

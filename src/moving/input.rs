@@ -38,6 +38,7 @@ impl Input {
             Self::Stdin => Box::new(io::stdin()),
             Self::File(path) => {
                 let file = File::open(path).map_err(failed)?;
+                // Of a pipe nobody knows.
                 progress.expect(file.metadata().map_err(failed)?.len());
                 Box::new(file)
             }

@@ -23,6 +23,7 @@ mod row;
 mod scheme;
 mod stage;
 mod tally;
+mod text;
 mod value;
 mod whole_file;
 
@@ -120,6 +121,12 @@ pub enum ReadError {
         /// Why.
         source: io::Error,
     },
+    /// It has tokens, and nobody whose they are.
+    #[error(
+        "the source has tokens and no users: --user-model APP.MODEL says which users they are of, and a \
+         dump needs both"
+    )]
+    NoUsers,
     /// It has no users of Django's own, but of another model.
     #[error("the dump has no users of auth.user, but {0} looks like users: --user-model {0}")]
     OtherUsers(String),
@@ -135,6 +142,10 @@ pub enum ReadError {
 }
 
 impl ReadError {
+    fn silent(place: impl fmt::Display) -> Self {
+        Self::database(place, "does not answer in time")
+    }
+
     fn database(place: impl fmt::Display, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Database { place: place.to_string(), source: source.into() }
     }
@@ -149,7 +160,9 @@ mod gather {
     pub(super) fn gather(origin: &Origin) -> Result<Batch, String> {
         let mut all = Batch::default();
         let mut sink = |batch: Batch| {
-            let Batch { groups, tokens, others, unreadable, users } = batch;
+            let Batch { groups, tokens, others, remarks, says, unreadable, users } = batch;
+            all.remarks.extend(remarks.into_iter().filter(|(_, count)| *count > 0));
+            all.says = says.or(all.says);
             all.groups.extend(groups);
             all.tokens.extend(tokens);
             all.others.extend(others);

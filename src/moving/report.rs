@@ -60,6 +60,12 @@ impl Report {
         Ok(Self { dry_run, kinds, landed, schemes, source, staff, tokens, users })
     }
 
+    /// Whether there was something, and nothing of it was taken or is here.
+    pub fn is_vain(&self) -> bool {
+        let Landed { added, kept, unchanged, updated, .. } = self.landed;
+        self.users + self.tokens > 0 && added + kept + unchanged + updated == 0
+    }
+
     /// How many users have a password that will never verify.
     pub fn troubled(&self) -> u64 {
         self.kinds.iter().map(|kind| kind.troubled).sum()
@@ -137,6 +143,7 @@ impl Report {
             "digest_schemes": self.schemes.iter().map(scheme).collect::<Vec<_>>(),
             "unreadable_rows": tally.unreadable,
             "other_models": tally.others,
+            "remarks": tally.remarks,
         })
     }
 }

@@ -1,11 +1,13 @@
 //! A row of Django's, from whatever source, becomes what is staged.
 
 use super::scheme::Knox;
-use super::value::{Misfit, Value};
+use super::value::{Misfit, Moment, Value};
 use crate::auth::hash_kind;
 use crate::clock::Timestamp;
+use crate::model::email::Email;
 use crate::model::token::{DigestScheme, KnoxKey, Token};
-use crate::store::staging::{GroupRef, OwnerRef, StagedToken, StagedUser};
+use crate::model::user::Username;
+use crate::store::staging::{GroupRef, OwnerRef, Says, StagedToken, StagedUser};
 use serde::Deserialize;
 
 /// What is read of a user. Another name of a field that is no secret helps whoever has a model of their
@@ -65,19 +67,50 @@ pub(super) struct GroupRow<'a> {
     pub(super) name: Value<'a>,
 }
 
+/// What is taken otherwise than it is written, and how often.
+#[derive(Debug, Default)]
+pub(super) struct Remarks {
+    pub(super) naive: u64,
+    pub(super) unknown: u64,
+}
+
+impl Remarks {
+    pub(super) const NAIVE: &'static str = "moments without a time zone, taken as UTC";
+    pub(super) const UNKNOWN: &'static str = "moments that are none, taken as not known";
+
+    /// A moment that decides something.
+    fn moment(&mut self, value: &Value<'_>, field: &str) -> Result<Option<Timestamp>, Misfit> {
+        let moment = value.moment(field)?;
+        self.naive += u64::from(moment.is_some_and(|moment| moment.is_naive));
+        Ok(moment.map(|moment| moment.at))
+    }
+
+    /// A moment that decides nothing: it need not be one.
+    fn perhaps(&mut self, value: &Value<'_>) -> Option<Timestamp> {
+        let moment = self.moment(value, "").unwrap_or_else(|_| {
+            self.unknown += 1;
+            None
+        });
+        moment.filter(|at| *at != Moment::FOREVER)
+    }
+}
+
 impl UserRow<'_> {
-    pub(super) fn staged(self, place: u64) -> Result<StagedUser, Misfit> {
+    /// The most characters of a hash: many more than any that can be verified has.
+    const LONGEST_HASH: usize = 1_024;
+
+    pub(super) fn staged(self, place: u64, remarks: &mut Remarks) -> Result<StagedUser, Misfit> {
         let id = number(&self.pk, "pk")?;
-        let email = self.email.into_text("email")?;
+        let email = self.email.into_text("email", Email::MAX_CHARS)?;
         // A model without `username` is one whose users sign in with their address.
-        let username = match self.username.into_text("username")? {
+        let username = match self.username.into_text("username", Username::MAX_CHARS)? {
             name if name.is_empty() => email.clone(),
             name => name,
         };
         if username.is_empty() {
             return Err(Misfit::new("username", "is missing; nobody could sign in without it"));
         }
-        let password = self.password.into_text("password")?;
+        let password = self.password.into_text("password", Self::LONGEST_HASH)?;
         let kind = hash_kind(&password);
         Ok(StagedUser {
             place,
@@ -90,34 +123,67 @@ impl UserRow<'_> {
             is_active: self.is_active.flag("is_active", true)?,
             is_staff: self.is_staff.flag("is_staff", false)?,
             is_superuser: self.is_superuser.flag("is_superuser", false)?,
-            first_name: self.first_name.into_text("first_name")?,
-            last_name: self.last_name.into_text("last_name")?,
+            first_name: self.first_name.into_text("first_name", LONGEST_NAME)?,
+            last_name: self.last_name.into_text("last_name", LONGEST_NAME)?,
             groups: groups(&self.groups)?,
-            joined: self.date_joined.moment("date_joined")?,
-            last_login: self.last_login.moment("last_login")?,
+            joined: remarks.perhaps(&self.date_joined),
+            last_login: remarks.perhaps(&self.last_login),
         })
+    }
+
+    /// Of what this row says anything.
+    pub(super) fn says(&self) -> Says {
+        let is_there = |value: &Value<'_>| *value != Value::Null;
+        Says {
+            active: is_there(&self.is_active),
+            email: is_there(&self.email),
+            groups: is_there(&self.groups),
+            names: is_there(&self.first_name) || is_there(&self.last_name),
+            staff: is_there(&self.is_staff),
+            superuser: is_there(&self.is_superuser),
+            tokens: false,
+        }
     }
 }
 
+/// The most characters of a first or last name, and of a group's.
+const LONGEST_NAME: usize = 150;
+
 impl TokenRow<'_> {
-    pub(super) fn staged(self, place: u64, knox: Knox) -> Result<StagedToken, Misfit> {
-        let knox_key = self.token_key.into_text("token_key")?;
-        let salt = hex_of(self.salt.into_text("salt")?, "salt")?;
+    /// The most characters of a salt or a key: more than any version of knox makes.
+    const LONGEST: usize = 128;
+
+    pub(super) fn staged(
+        self,
+        place: u64,
+        knox: Knox,
+        remarks: &mut Remarks,
+    ) -> Result<StagedToken, Misfit> {
+        let knox_key = self.token_key.into_text("token_key", Self::LONGEST)?;
+        let salt = hex_of(&self.salt.into_text("salt", Self::LONGEST)?, "salt")?;
         let scheme = knox.scheme_of(&knox_key, &salt);
-        let digest = hex_of(self.digest.into_text("digest")?, "digest")?;
+        let digest = hex_of(&self.digest.into_text("digest", Self::LONGEST)?, "digest")?;
         fits(&digest, scheme)?;
-        let (created, expires) = (self.created.moment("created")?, self.expiry.moment("expiry")?);
-        let owner = owner(&self.user)?;
+        let expires = remarks.moment(&self.expiry, "expiry")?;
+        let expires = expires.filter(|at| *at != Moment::FOREVER);
+        let (created, owner) = (remarks.perhaps(&self.created), owner(&self.user)?);
         Ok(StagedToken { place, owner, digest, scheme, salt, knox_key, created, expires })
+    }
+
+    /// Whether an object of a model of the app's own has what a token of knox has.
+    pub(super) fn is_likely(&self) -> bool {
+        let is_text = |value: &Value<'_>| matches!(value, Value::Text(_));
+        let is_digest = matches!(&self.digest, Value::Text(text) if text.len() >= 64);
+        is_digest && is_text(&self.token_key) && self.user != Value::Null
     }
 }
 
 impl KeyRow<'_> {
     /// Of the key only the digest goes on.
-    pub(super) fn staged(self, place: u64) -> Result<StagedToken, Misfit> {
+    pub(super) fn staged(self, place: u64, remarks: &mut Remarks) -> Result<StagedToken, Misfit> {
         let owner = owner(&self.user)?;
-        let created = self.created.moment("created")?;
-        let key = Token::new(self.key.into_text("key")?);
+        let created = remarks.perhaps(&self.created);
+        let key = Token::new(self.key.into_text("key", TokenRow::LONGEST)?);
         if key.expose().is_empty() {
             return Err(Misfit::new("key", "is missing"));
         }
@@ -130,7 +196,7 @@ impl KeyRow<'_> {
             salt: Vec::new(),
             knox_key: knox_key.map(|key| key.as_str().to_owned()).unwrap_or_default(),
             created,
-            expires: None::<Timestamp>,
+            expires: None,
         })
     }
 }
@@ -138,9 +204,8 @@ impl KeyRow<'_> {
 impl GroupRow<'_> {
     /// `None` for one that others name by its name.
     pub(super) fn staged(self) -> Result<Option<(i64, String)>, Misfit> {
-        let name = self.name.into_text("name")?;
-        let number = number(&self.pk, "pk")?;
-        let number = number.map(i64::try_from).transpose();
+        let name = self.name.into_text("name", LONGEST_NAME)?;
+        let number = number(&self.pk, "pk")?.map(i64::try_from).transpose();
         Ok(number.map_err(|_| Misfit::new("pk", "is too large"))?.map(|number| (number, name)))
     }
 }
@@ -151,7 +216,9 @@ fn number(pk: &Value<'_>, field: &str) -> Result<Option<u64>, Misfit> {
         (Value::Null, _) => Ok(None),
         (_, Some(number)) => Ok(Some(number)),
         (Value::Text(_), None) => {
-            Err(Misfit::new(field, "is a text, such as a UUID; users here have numbers"))
+            let words = "is a text, such as a UUID, and users here have numbers; in a dump with \
+                         --natural-primary --natural-foreign they have none, and get new ones";
+            Err(Misfit::new(field, words))
         }
         (_, None) => Err(Misfit::new(field, "is no number, or not one of a row")),
     }
@@ -172,7 +239,8 @@ fn groups(groups: &Value<'_>) -> Result<Vec<GroupRef>, Misfit> {
         number.map(GroupRef::Number)
     };
     let of = |group: &Value<'_>| {
-        let name = group.natural_key().map(|name| GroupRef::Name(name.to_owned()));
+        let name = group.natural_key().filter(|name| name.chars().nth(LONGEST_NAME).is_none());
+        let name = name.map(|name| GroupRef::Name(name.to_owned()));
         let words = "has something that is neither a number nor a name such as [\"editors\"]";
         name.or_else(|| of_number(group)).ok_or_else(|| Misfit::new("groups", words))
     };
@@ -185,7 +253,7 @@ fn groups(groups: &Value<'_>) -> Result<Vec<GroupRef>, Misfit> {
     }
 }
 
-fn hex_of(text: String, field: &str) -> Result<Vec<u8>, Misfit> {
+fn hex_of(text: &str, field: &str) -> Result<Vec<u8>, Misfit> {
     hex::decode(text).map_err(|_| Misfit::new(field, "is not hex"))
 }
 

@@ -8,8 +8,9 @@ use crate::store::staging::Staging;
 use crate::store::whole::Stop;
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 /// What was read of a source, and is not yet taken over.
 pub struct Staged {
@@ -38,6 +39,8 @@ pub enum StageError {
 
 /// How many batches may wait: enough that neither thread waits for long, and little memory.
 const WAITING: usize = 4;
+/// How long nothing may come until it is looked whether to stop.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Reads all of a source. It blocks until that is done; how far it has come is told on the way.
 pub fn stage(
@@ -53,15 +56,23 @@ pub fn stage(
         let mut hand_on = |batch: Batch| send.send(batch).map_err(|_| Closed);
         origin.read(&progress, &mut hand_on)
     })?;
-    for batch in batches {
+    loop {
+        // A source may be silent for long.
+        let batch = batches.recv_timeout(PATIENCE);
         if stop.is_told() {
             return Err(StageError::Stopped);
         }
+        told();
+        let batch = match batch {
+            Ok(batch) => batch,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
         staging.add_groups(&batch.groups)?;
         staging.add_users(&batch.users)?;
         staging.add_tokens(&batch.tokens)?;
+        batch.says.into_iter().for_each(|says| staging.note_says(says));
         tally.add(&batch)?;
-        told();
     }
     reader.join().map_err(|_| io::Error::other("the reader has failed"))??;
     staging.settle()?;

@@ -11,6 +11,8 @@ use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
 pub struct Tally {
     /// How many objects there are of other models.
     pub others: BTreeMap<String, u64>,
+    /// What was taken otherwise than it was written, and how often.
+    pub remarks: BTreeMap<&'static str, u64>,
     /// What the places of rows count: `object`, `row` or `line`.
     pub unit: &'static str,
     /// How many rows cannot be read.
@@ -25,13 +27,16 @@ impl Tally {
 
     pub(super) fn new(unit: &'static str) -> io::Result<Self> {
         let lines = BufWriter::new(tempfile::tempfile()?);
-        let (others, first) = (BTreeMap::new(), Vec::new());
-        Ok(Self { others, unit, unreadable: 0, first, lines })
+        let (others, remarks, first) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        Ok(Self { others, remarks, unit, unreadable: 0, first, lines })
     }
 
     pub(super) fn add(&mut self, batch: &Batch) -> io::Result<()> {
         for (model, count) in &batch.others {
             *self.others.entry(model.clone()).or_default() += count;
+        }
+        for (remark, count) in batch.remarks.iter().filter(|(_, count)| **count > 0) {
+            *self.remarks.entry(remark).or_default() += count;
         }
         for row in &batch.unreadable {
             self.unreadable += 1;

@@ -19,6 +19,19 @@ pub(super) enum Value<'a> {
     Other(&'static str),
 }
 
+/// A moment of a source.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Moment {
+    pub(super) at: Timestamp,
+    /// Whether the source does not say in which time zone.
+    pub(super) is_naive: bool,
+}
+
+impl Moment {
+    /// So late that it is never.
+    pub(super) const FOREVER: Timestamp = Timestamp::from_micros(i64::MAX);
+}
+
 /// Why a row cannot be taken: which field, what it is, what would be right. Never its value, which may
 /// be a secret.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -51,10 +64,14 @@ impl<'a> Value<'a> {
         Misfit::new(field, format_args!("is {}; {right}", self.kind()))
     }
 
-    /// A text; empty if it is not there.
-    pub(super) fn into_text(self, field: &str) -> Result<String, Misfit> {
+    /// A text of at most so many characters, which is what Django's column has room for; empty if it is
+    /// not there.
+    pub(super) fn into_text(self, field: &str, most: usize) -> Result<String, Misfit> {
         match self {
-            Self::Text(text) => Ok(text.into_owned()),
+            Self::Text(text) if text.chars().nth(most).is_none() => Ok(text.into_owned()),
+            Self::Text(_) => {
+                Err(Misfit::new(field, format_args!("is longer than {most} characters")))
+            }
             Self::Null => Ok(String::new()),
             _ => Err(self.misfit(field, "a text is right")),
         }
@@ -86,20 +103,25 @@ impl<'a> Value<'a> {
     }
 
     /// A moment. One without a time zone is in UTC, as Django keeps them with `USE_TZ`.
-    pub(super) fn moment(&self, field: &str) -> Result<Option<Timestamp>, Misfit> {
+    pub(super) fn moment(&self, field: &str) -> Result<Option<Moment>, Misfit> {
         let text = match self {
             Self::Null => return Ok(None),
             Self::Text(text) if text.is_empty() => return Ok(None),
             Self::Text(text) => text,
             _ => return Err(self.misfit(field, "a moment such as 2026-11-24T06:13:53Z is right")),
         };
-        let moment = text.parse::<Timestamp>().or_else(|_| {
-            let moment = text.parse::<jiff::civil::DateTime>()?;
-            let moment = jiff::tz::Offset::UTC.to_timestamp(moment)?;
-            Ok::<_, jiff::Error>(Timestamp::from_micros(moment.as_microsecond()))
-        });
+        if let Ok(at) = text.parse() {
+            return Ok(Some(Moment { at, is_naive: false }));
+        }
+        // The last days that Python knows are none that can be reckoned with.
+        if text.starts_with("9999-12-3") {
+            return Ok(Some(Moment { at: Moment::FOREVER, is_naive: false }));
+        }
+        let moment = text.parse::<jiff::civil::DateTime>();
+        let moment = moment.and_then(|moment| jiff::tz::Offset::UTC.to_timestamp(moment));
+        let at = moment.map(|moment| Timestamp::from_micros(moment.as_microsecond()));
         let words = "is not a moment such as 2026-11-24T06:13:53Z";
-        moment.map(Some).map_err(|_| Misfit::new(field, words))
+        Ok(Some(Moment { at: at.map_err(|_| Misfit::new(field, words))?, is_naive: true }))
     }
 
     /// Whom a natural key names: `["ada"]`.
@@ -194,7 +216,7 @@ mod tests {
     fn a_misfit_names_the_field_and_what_is_right_but_not_the_value() {
         let misfit = value("\"pass-Word-123\"").flag("is_staff", false).unwrap_err();
         assert_eq!(misfit.0, "is_staff: is a text; true or false is right");
-        let misfit = value("{\"a\": 1}").into_text("username").unwrap_err();
+        let misfit = value("{\"a\": 1}").into_text("username", 150).unwrap_err();
         assert_eq!(misfit.0, "username: is an object; a text is right");
         let misfit = value("\"pass-Word-123\"").moment("expiry").unwrap_err();
         assert_eq!(misfit.0, "expiry: is not a moment such as 2026-11-24T06:13:53Z");
@@ -210,9 +232,17 @@ mod tests {
             "2026-11-24 06:13:53.524+00",
         ] {
             let moment = Value::text(text).moment("created").unwrap().unwrap();
-            assert_eq!(moment.to_string(), "2026-11-24T06:13:53.524000Z", "{text}");
+            assert_eq!(moment.at.to_string(), "2026-11-24T06:13:53.524000Z", "{text}");
+            assert_eq!(moment.is_naive, !text.ends_with('Z') && !text.contains('+'), "{text}");
         }
         assert_eq!(Value::Null.moment("expiry"), Ok(None));
+    }
+
+    #[test]
+    fn a_text_is_as_long_as_djangos_column_at_most() {
+        assert!(Value::text("é".repeat(150)).into_text("username", 150).is_ok());
+        let misfit = Value::text("é".repeat(151)).into_text("username", 150).unwrap_err();
+        assert_eq!(misfit.0, "username: is longer than 150 characters");
     }
 
     #[test]

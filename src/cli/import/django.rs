@@ -18,6 +18,9 @@ pub(in crate::cli) struct Django {
     /// The user model, if it is not Django's own
     #[arg(long, value_name = "APP.MODEL")]
     user_model: Option<Model>,
+    /// The field by which users sign in, if it is not `username`: the model's `USERNAME_FIELD`
+    #[arg(long, value_name = "FIELD")]
+    username_field: Option<String>,
     /// The version of knox; without it each token tells
     #[arg(long, value_name = "VERSION", default_value = "auto")]
     knox: Version,
@@ -64,7 +67,8 @@ impl Django {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let place = self.place()?;
         let knox = Knox { hash: self.digest, over: self.knox.over() };
-        let terms = Terms { knox, user_model: self.user_model };
+        let (user_model, username_field) = (self.user_model, self.username_field);
+        let terms = Terms { knox, user_model, username_field };
         self.order.land(Origin::Django { place, terms }).await
     }
 

@@ -5,10 +5,13 @@ use std::fmt;
 use std::io::{self, Read};
 
 /// Finds the objects of a dump, as `dumpdata` writes them: a list, or, by `--format jsonl`, one after
-/// another. It looks no further into one than to find its end; memory holds one object at a time.
+/// another. It looks no further into one than to find its end; memory holds one object at a time, and of
+/// one that is very long its beginning.
 pub(super) struct Elements<R> {
     from: R,
     buffer: Vec<u8>,
+    /// The beginning of the last object that was too long.
+    head: Vec<u8>,
     /// Where in the buffer the next thing begins.
     start: usize,
     /// How much of the buffer has been read.
@@ -20,6 +23,14 @@ pub(super) struct Elements<R> {
     /// How many objects have been found.
     number: u64,
     shape: Shape,
+}
+
+/// An object of a dump.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) enum Element<'a> {
+    /// The beginning of one that is too long.
+    TooLong(&'a [u8]),
+    Whole(&'a [u8]),
 }
 
 /// How objects follow each other.
@@ -55,27 +66,37 @@ pub enum Broken {
 }
 
 impl<R: Read> Elements<R> {
-    /// The longest object: a row of a database that holds a file, say.
-    const LONGEST: usize = 64 << 20;
+    /// The longest object that is held. A row that holds a file is longer; a user is not.
+    const LONGEST: usize = 1 << 20;
     const AT_ONCE: usize = 256 << 10;
+    /// How much is looked at of one that is longer.
+    const HEAD: usize = 4 << 10;
 
     pub(super) fn of(from: R) -> Self {
-        let (buffer, shape) = (vec![0; Self::AT_ONCE], Shape::Unknown);
-        Self { from, buffer, start: 0, filled: 0, passed: 0, last: 0, number: 0, shape }
+        let (buffer, head, shape) = (vec![0; Self::AT_ONCE], Vec::new(), Shape::Unknown);
+        Self { from, buffer, head, start: 0, filled: 0, passed: 0, last: 0, number: 0, shape }
     }
 
     /// The next object; `None` after the last.
-    pub(super) fn next(&mut self) -> Result<Option<&[u8]>, Broken> {
+    pub(super) fn next(&mut self) -> Result<Option<Element<'_>>, Broken> {
         if self.shape == Shape::Unknown {
             self.begin()?;
         }
         if !self.has_another()? {
             return Ok(None);
         }
-        let end = self.end_of_object()?;
+        let mut scan = Scan::default();
+        let end = self.end_of_object(&mut scan)?;
         self.last = std::mem::replace(&mut self.start, end);
         self.number += 1;
-        Ok(self.buffer.get(self.last..end))
+        if scan.is_over {
+            return Ok(self.buffer.get(self.last..end).map(Element::Whole));
+        }
+        let head = self.buffer.get(self.last..self.last + Self::HEAD).unwrap_or_default();
+        self.head.clear();
+        self.head.extend_from_slice(head);
+        self.pass_over(scan)?;
+        Ok(Some(Element::TooLong(&self.head)))
     }
 
     /// The object that was found last is not as JSON has it.
@@ -167,23 +188,38 @@ impl<R: Read> Elements<R> {
         }
     }
 
-    /// Where the object ends that begins here.
-    fn end_of_object(&mut self) -> Result<usize, Broken> {
-        let (mut scan, mut seen) = (Scan::default(), 0);
+    /// Where the object ends that begins here, or as much of it as is held.
+    fn end_of_object(&mut self, scan: &mut Scan) -> Result<usize, Broken> {
+        let mut seen = 0;
         loop {
             let fresh = self.buffer.get(self.start + seen..self.filled).unwrap_or_default();
             if let Some(end) = scan.end_in(fresh) {
                 return Ok(self.start + seen + end);
             }
             seen = self.filled - self.start;
-            if seen > Self::LONGEST {
-                return Err(
-                    self.broken(format!("the object is longer than {} bytes", Self::LONGEST))
-                );
+            if seen >= Self::LONGEST {
+                return Ok(self.filled);
             }
             if !self.fill()? {
-                return Err(self.broken("it ends within an object: the file was cut short"));
+                return Err(self.broken(Self::CUT));
             }
+        }
+    }
+
+    const CUT: &str = "it ends within an object: the file was cut short";
+
+    /// Goes to the end of an object of which this is the beginning.
+    fn pass_over(&mut self, mut scan: Scan) -> Result<(), Broken> {
+        loop {
+            if !self.fill()? {
+                return Err(self.broken(Self::CUT));
+            }
+            let fresh = self.buffer.get(self.start..self.filled).unwrap_or_default();
+            if let Some(end) = scan.end_in(fresh) {
+                self.start += end;
+                return Ok(());
+            }
+            self.start = self.filled;
         }
     }
 
@@ -215,6 +251,7 @@ impl<R: Read> Elements<R> {
 struct Scan {
     depth: u32,
     is_escaped: bool,
+    is_over: bool,
     is_text: bool,
 }
 
@@ -239,6 +276,7 @@ impl Scan {
                     _ => {}
                 }
                 if self.depth == 0 {
+                    self.is_over = true;
                     return Some(at + 1);
                 }
             }
@@ -265,7 +303,8 @@ mod tests {
     fn elements(text: &[u8]) -> Result<Vec<String>, String> {
         let collect = |mut elements: Elements<&mut dyn Read>| {
             let mut found = Vec::new();
-            while let Some(text) = elements.next().map_err(|error| error.to_string())? {
+            while let Some(element) = elements.next().map_err(|error| error.to_string())? {
+                let (Element::Whole(text) | Element::TooLong(text)) = element;
                 found.push(String::from_utf8(text.to_vec()).unwrap());
             }
             Ok(found)
@@ -302,6 +341,16 @@ mod tests {
         let long = format!("[{{\"a\":\"{}\"}},{{}}]", "x".repeat(600_000));
         let found = elements(long.as_bytes()).unwrap();
         assert_eq!((found.len(), found[0].len()), (2, 600_008));
+    }
+
+    #[test]
+    fn of_one_that_is_very_long_the_beginning_is_told_and_it_is_passed_over() {
+        let long = format!("[{{\"a\":\"{}\"}},{{}}]", "x".repeat(3_000_000));
+        let mut elements = Elements::of(long.as_bytes());
+        let Some(Element::TooLong(head)) = elements.next().unwrap() else { panic!() };
+        assert!(head.len() == 4_096 && head.starts_with(b"{\"a\":\"xxx"));
+        assert_eq!(elements.next().unwrap(), Some(Element::Whole(b"{}")));
+        assert_eq!(elements.next().unwrap(), None);
     }
 
     #[test]

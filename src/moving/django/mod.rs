@@ -18,12 +18,14 @@ pub use self::schema::SchemaError;
 use self::schema::Table;
 use super::ReadError;
 use super::address::{Address, DatabaseKind};
-use super::batch::{Batch, Closed, Rows, Sink, Unreadable};
+use super::batch::{Closed, Rows, Sink, Unreadable};
 use super::input::Input;
 use super::progress::Progress;
-use super::row::{GroupRow, KeyRow, TokenRow, UserRow};
+use super::row::{GroupRow, KeyRow, Remarks, TokenRow, UserRow};
 use super::scheme::Knox;
 use super::value::{Misfit, Value};
+use crate::store::staging::Says;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
@@ -42,7 +44,10 @@ pub enum Place {
 impl Place {
     /// Where a text says: the address of a database, a file, or `-` for standard input.
     pub fn of(text: &str) -> Result<Self, ReadError> {
-        if DatabaseKind::of(text).is_some() {
+        if let Some(path) = sqlite_url(text) {
+            return Ok(Self::Sqlite(path));
+        }
+        if text.contains("://") {
             return Ok(Self::Database(text.parse()?));
         }
         let input = Input::of(text);
@@ -51,6 +56,13 @@ impl Place {
             input => Self::Dump(input),
         })
     }
+}
+
+/// The file of `sqlite:FILE` and `sqlite:///FILE`.
+fn sqlite_url(text: &str) -> Option<PathBuf> {
+    let (scheme, path) = text.split_once(':')?;
+    let is_sqlite = ["spatialite", "sqlite", "sqlite3"].contains(&scheme.to_lowercase().as_str());
+    is_sqlite.then(|| PathBuf::from(path.strip_prefix("///").unwrap_or(path)))
 }
 
 impl fmt::Display for Place {
@@ -63,11 +75,12 @@ impl fmt::Display for Place {
     }
 }
 
-/// Whether a file says that it is a database. One that cannot be read is found out about later.
+/// Whether a file says that it is a database. One that cannot be read is found out about later, and what
+/// is no file, such as a pipe, can be read once only.
 fn is_sqlite(path: &Path) -> bool {
     let mut head = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(16).read_to_end(&mut head));
-    read.is_ok() && head == b"SQLite format 3\0"
+    let mut read = || File::open(path).and_then(|file| file.take(16).read_to_end(&mut head));
+    path.is_file() && read().is_ok() && head == b"SQLite format 3\0"
 }
 
 /// What is known of it.
@@ -77,6 +90,8 @@ pub struct Terms {
     pub knox: Knox,
     /// Its user model, if that is not Django's own.
     pub user_model: Option<Model>,
+    /// By what its users sign in, if that is not `username`.
+    pub username_field: Option<String>,
 }
 
 /// Reads all of it that is of use here.
@@ -86,7 +101,7 @@ pub(super) fn read(
     progress: &Progress,
     sink: Sink<'_>,
 ) -> Result<(), ReadError> {
-    let mut reading = Reading { place: 0, rows: Rows::into(sink), terms };
+    let mut reading = Reading::by(terms, Rows::into(sink));
     match place {
         Place::Dump(input) => dump::read(input.open(progress)?, &mut reading)?,
         Place::Sqlite(path) => sqlite::read(path, progress, &mut reading)?,
@@ -95,18 +110,28 @@ pub(super) fn read(
             DatabaseKind::Postgres => postgres::read(address, progress, &mut reading)?,
         },
     }
-    Ok(reading.rows.finish()?)
+    reading.finish()
 }
 
 /// Rows on their way from wherever they are.
 struct Reading<'a> {
+    /// What is neither user nor token.
+    others: BTreeMap<String, u64>,
     /// Which row it is, from 1.
     place: u64,
+    remarks: Remarks,
     rows: Rows<'a>,
+    /// Of what the source says anything, as far as it is read.
+    says: Says,
     terms: &'a Terms,
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
+    fn by(terms: &'a Terms, rows: Rows<'a>) -> Self {
+        let (others, remarks) = (BTreeMap::new(), Remarks::default());
+        Self { others, place: 0, remarks, rows, says: Says::NOTHING, terms }
+    }
+
     /// Takes a row of a database, cell by cell.
     fn row<'v>(
         &mut self,
@@ -134,40 +159,46 @@ impl Reading<'_> {
     }
 
     fn group(&mut self, row: GroupRow<'_>) -> Result<(), Closed> {
-        self.take("auth.group", row.staged(), |batch, group| batch.groups.extend(group))
+        match row.staged() {
+            Ok(group) => group.map_or(Ok(()), |group| self.rows.group(group)),
+            Err(misfit) => self.unreadable("auth.group", misfit),
+        }
     }
 
     fn user(&mut self, name: &str, row: UserRow<'_>) -> Result<(), Closed> {
         let what = row.pk.number().map(|id| format!("{name} {id}"));
-        let staged = row.staged(self.place);
-        self.take(what.as_deref().unwrap_or(name), staged, |batch, user| batch.users.push(user))
+        match row.staged(self.place, &mut self.remarks) {
+            Ok(user) => self.rows.user(user),
+            Err(misfit) => self.unreadable(what.as_deref().unwrap_or(name), misfit),
+        }
     }
 
     fn token(&mut self, name: &str, row: TokenRow<'_>) -> Result<(), Closed> {
-        let staged = row.staged(self.place, self.terms.knox);
-        self.take(name, staged, |batch, token| batch.tokens.push(token))
+        match row.staged(self.place, self.terms.knox, &mut self.remarks) {
+            Ok(token) => self.rows.token(token),
+            Err(misfit) => self.unreadable(name, misfit),
+        }
     }
 
     fn key(&mut self, name: &str, row: KeyRow<'_>) -> Result<(), Closed> {
-        let staged = row.staged(self.place);
-        self.take(name, staged, |batch, token| batch.tokens.push(token))
-    }
-
-    fn take<T>(
-        &mut self,
-        what: &str,
-        staged: Result<T, Misfit>,
-        add: impl FnOnce(&mut Batch, T),
-    ) -> Result<(), Closed> {
-        match staged {
-            Ok(row) => self.rows.add(|batch| add(batch, row)),
-            Err(misfit) => self.unreadable(what, misfit),
+        match row.staged(self.place, &mut self.remarks) {
+            Ok(token) => self.rows.token(token),
+            Err(misfit) => self.unreadable(name, misfit),
         }
     }
 
     fn unreadable(&mut self, what: &str, Misfit(why): Misfit) -> Result<(), Closed> {
-        let row = Unreadable { place: self.place, what: what.to_owned(), why };
-        self.rows.add(|batch| batch.unreadable.push(row))
+        self.rows.unreadable(Unreadable { place: self.place, what: what.to_owned(), why })
+    }
+
+    /// Nobody could have the tokens of a source without users.
+    fn finish(mut self) -> Result<(), ReadError> {
+        if self.rows.tokens && !self.rows.users {
+            return Err(ReadError::NoUsers);
+        }
+        self.rows.remark(Remarks::NAIVE, self.remarks.naive);
+        self.rows.remark(Remarks::UNKNOWN, self.remarks.unknown);
+        Ok(self.rows.finish(self.says, self.others)?)
     }
 }
 

@@ -1,7 +1,7 @@
 //! A Django's database in MySQL or MariaDB.
 
 use super::Reading;
-use super::schema::{Dialect, Query, Tables, queries};
+use super::schema::{Dialect, Query, Tables, queries, says};
 use crate::model::password::Password;
 use crate::moving::ReadError;
 use crate::moving::address::Address;
@@ -12,14 +12,22 @@ use mysql_async::{Conn, Error, Opts, OptsBuilder, Row, SslOpts, Value as Cell};
 use std::time::Duration;
 use tokio::time::timeout;
 
+/// How long it may take until a database has let one in.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// One state of all tables, and nothing can be written. Moments are told in UTC.
 const BEGIN: [&str; 3] = [
     "SET time_zone = '+00:00', group_concat_max_len = 1048576, net_write_timeout = 3600",
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
     "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
 ];
-const TABLES: &str = "SELECT table_name, column_name FROM information_schema.columns
-    WHERE table_schema = DATABASE()";
+const COLUMNS: &str = "SELECT c.table_name, c.column_name
+    FROM information_schema.columns c JOIN information_schema.tables t
+      ON t.table_schema = c.table_schema AND t.table_name = c.table_name
+    WHERE c.table_schema = DATABASE() AND t.table_type = 'BASE TABLE'";
+const REFERENCES: &str = "SELECT table_name, column_name, referenced_table_name
+    FROM information_schema.key_column_usage
+    WHERE table_schema = DATABASE() AND referenced_table_name IS NOT NULL";
 
 /// Reads it as it is at this moment; nothing is written.
 pub(super) fn read(
@@ -31,8 +39,8 @@ pub(super) fn read(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| ReadError::database(address, error))?;
     runtime.block_on(async {
-        let connecting = timeout(Duration::from_secs(10), Conn::new(options(address))).await;
-        let connected = connecting.map_err(|error| ReadError::database(address, error))?;
+        let connecting = timeout(PATIENCE, Conn::new(options(address))).await;
+        let connected = connecting.map_err(|_| ReadError::silent(address))?;
         rows(&mut connected.map_err(failed)?, address, progress, reading).await
     })
 }
@@ -47,11 +55,15 @@ async fn rows(
     for statement in BEGIN {
         db.query_drop(statement).await.map_err(failed)?;
     }
-    let mut tables = Tables::new();
-    for (table, column) in db.query::<(String, String), _>(TABLES).await.map_err(failed)? {
-        tables.entry(table).or_default().insert(column);
+    let mut tables = Tables::default();
+    for (table, column) in db.query(COLUMNS).await.map_err(failed)? {
+        tables.add_column(table, column);
     }
-    let queries = queries(&tables, reading.terms.user_model.as_ref(), Dialect::MySql)?;
+    for (table, column, to) in db.query(REFERENCES).await.map_err(failed)? {
+        tables.add_reference(table, column, to);
+    }
+    let queries = queries(&tables, reading.terms, Dialect::MySql)?;
+    reading.says = says(&queries);
     for query in &queries {
         let count = db.query_first(&query.count).await.map_err(failed)?;
         progress.expect(count.unwrap_or(0));
@@ -90,7 +102,9 @@ fn value_of(cell: &Cell) -> Value<'_> {
 fn options(address: &Address) -> Opts {
     let tls = address.is_tls.then(|| {
         let authorities = address.authorities.clone().map(Into::into);
-        SslOpts::default().with_root_certs(authorities.into_iter().collect())
+        SslOpts::default()
+            .with_disable_built_in_roots(authorities.is_some())
+            .with_root_certs(authorities.into_iter().collect())
     });
     OptsBuilder::default()
         .db_name(Some(&address.database))

@@ -1,10 +1,33 @@
 //! Where a Django keeps users and tokens: its tables are known by their columns.
 
-use super::model::Model;
+use super::Terms;
+use crate::store::staging::Says;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Each table of a database with its columns.
-pub(super) type Tables = BTreeMap<String, BTreeSet<String>>;
+/// The tables of a database.
+#[derive(Default)]
+pub(super) struct Tables {
+    /// Each with its columns.
+    columns: BTreeMap<String, BTreeSet<String>>,
+    /// To which table a column refers.
+    references: BTreeMap<(String, String), String>,
+}
+
+impl Tables {
+    pub(super) fn add_column(&mut self, table: String, column: String) {
+        self.columns.entry(table).or_default().insert(column);
+    }
+
+    pub(super) fn add_reference(&mut self, table: String, column: String, to: String) {
+        self.references.insert((table, column), to);
+    }
+
+    /// The table to which a column of the first of these tables refers that has such a column.
+    fn referred_by(&self, tables: &[&str], column: &str) -> Option<&str> {
+        let of = |table: &&str| self.references.get(&((*table).to_owned(), column.to_owned()));
+        tables.iter().find_map(of).map(String::as_str)
+    }
+}
 
 /// How a database writes SQL.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -28,6 +51,8 @@ pub(super) enum Table {
 /// What is to be asked of a database. The columns are those of [`super::row`], in its order.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct Query {
+    /// Which of the columns that are asked for there are.
+    columns: Vec<String>,
     /// How many rows there are.
     pub(super) count: String,
     pub(super) name: String,
@@ -46,6 +71,9 @@ pub enum SchemaError {
         "no table has the columns of a Django's users (id, password, last_login, username or email)"
     )]
     NoUsers,
+    /// The table has no such column.
+    #[error("the table {0} has no column {1}")]
+    NoSuchColumn(String, String),
     /// Several tables have them.
     #[error("several tables may be the users: {}; --user-model APP.MODEL says which", .0.join(", "))]
     Several(Vec<String>),
@@ -68,43 +96,78 @@ const USERS: [&str; 11] = [
 /// What is to be asked of a database with these tables, users before tokens.
 pub(super) fn queries(
     tables: &Tables,
-    model: Option<&Model>,
+    terms: &Terms,
     dialect: Dialect,
 ) -> Result<Vec<Query>, SchemaError> {
-    let users = users_among(tables, model)?;
+    let knox = one_with(tables, "knox_authtoken", &["digest", "token_key", "user_id"]);
+    let keys = one_with(tables, "authtoken_token", &["key", "user_id"]);
+    let users = users_among(tables, terms, [knox, keys])?;
+    let name = terms.username_field.as_deref();
+    if let Some(name) = name.filter(|name| !has(tables, users, &[name])) {
+        return Err(SchemaError::NoSuchColumn(users.to_owned(), name.to_owned()));
+    }
     let sql = Sql { dialect, tables };
     let mut queries = Vec::new();
     if has(tables, "auth_group", &["id", "name"]) {
         queries.push(sql.select("auth_group", Table::Groups, &["id", "name"]));
     }
-    queries.push(sql.users(users));
-    if let Some(name) = one_with(tables, "knox_authtoken", &["digest", "token_key", "user_id"]) {
+    queries.push(sql.users(users, name.unwrap_or("username")));
+    if let Some(name) = knox {
         // As it was called before knox 4.
         let end = if has(tables, name, &["expiry"]) { "expiry" } else { "expires" };
         let columns = ["digest", "token_key", "user_id", "created", end, "salt"];
         queries.push(sql.select(name, Table::Tokens, &columns));
     }
-    if has(tables, "authtoken_token", &["key", "user_id"]) {
-        queries.push(sql.select("authtoken_token", Table::Keys, &["key", "user_id", "created"]));
+    if let Some(name) = keys {
+        queries.push(sql.select(name, Table::Keys, &["key", "user_id", "created"]));
     }
     Ok(queries)
 }
 
-fn users_among<'a>(tables: &'a Tables, model: Option<&Model>) -> Result<&'a str, SchemaError> {
-    let is_named = |name: &str| has(tables, name, &["username"]) || has(tables, name, &["email"]);
+/// Of what a database says anything that is asked so.
+pub(super) fn says(queries: &[Query]) -> Says {
+    let mut says = Says::NOTHING;
+    for query in queries {
+        let has = |column: &str| query.columns.iter().any(|known| known == column);
+        match query.table {
+            Table::Groups => {}
+            Table::Keys | Table::Tokens => says.tokens = true,
+            Table::Users => {
+                says.active = has("is_active");
+                says.email = has("email");
+                says.groups = has("groups");
+                says.names = has("first_name") || has("last_name");
+                says.staff = has("is_staff");
+                says.superuser = has("is_superuser");
+            }
+        }
+    }
+    says
+}
+
+/// The table of users: the one that is named, or that tokens or the admin's log refer to, or the only one
+/// that looks like it.
+fn users_among<'a>(
+    tables: &'a Tables,
+    terms: &Terms,
+    of_tokens: [Option<&str>; 2],
+) -> Result<&'a str, SchemaError> {
+    let named = ["username", "email"].into_iter().chain(terms.username_field.as_deref());
+    let is_named = |name: &str| named.clone().any(|column| has(tables, name, &[column]));
     let are_users = |name: &str| has(tables, name, &["id", "password"]) && is_named(name);
-    if let Some(model) = model {
-        let wanted = model.table();
-        let found = tables.keys().find(|name| **name == wanted && are_users(name));
+    let [knox, keys] = of_tokens.map(Option::unwrap_or_default);
+    let referring = [knox, keys, "django_admin_log"];
+    let wanted = match &terms.user_model {
+        Some(model) => Some(model.table()),
+        None => tables.referred_by(&referring, "user_id").map(str::to_owned),
+    };
+    if let Some(wanted) = wanted {
+        let found = tables.columns.keys().find(|name| **name == wanted && are_users(name));
         return found.map(String::as_str).ok_or(SchemaError::NoSuchTable(wanted));
     }
-    let mut names = tables.keys().map(String::as_str);
-    // Where a Django has a user model of its own, this table is not made.
-    if let Some(name) = names.clone().find(|name| *name == "auth_user" && are_users(name)) {
-        return Ok(name);
-    }
     let is_candidate = |name: &&str| are_users(name) && has(tables, name, &["last_login"]);
-    let candidates: Vec<_> = names.by_ref().filter(is_candidate).collect();
+    let candidates: Vec<_> =
+        tables.columns.keys().map(String::as_str).filter(is_candidate).collect();
     match candidates.as_slice() {
         [] => Err(SchemaError::NoUsers),
         [one] => Ok(one),
@@ -114,7 +177,7 @@ fn users_among<'a>(tables: &'a Tables, model: Option<&Model>) -> Result<&'a str,
 
 fn has(tables: &Tables, name: &str, columns: &[&str]) -> bool {
     let all = |table: &BTreeSet<String>| columns.iter().all(|column| table.contains(*column));
-    tables.get(name).is_some_and(all)
+    tables.columns.get(name).is_some_and(all)
 }
 
 /// The table of that name, or else the only one with these columns.
@@ -122,7 +185,7 @@ fn one_with<'a>(tables: &'a Tables, name: &'a str, columns: &[&str]) -> Option<&
     if has(tables, name, columns) {
         return Some(name);
     }
-    let mut found = tables.keys().filter(|name| has(tables, name, columns));
+    let mut found = tables.columns.keys().filter(|name| has(tables, name, columns));
     found.next().filter(|_| found.next().is_none()).map(String::as_str)
 }
 
@@ -133,48 +196,53 @@ struct Sql<'a> {
 
 impl Sql<'_> {
     fn select(&self, name: &str, table: Table, columns: &[&str]) -> Query {
-        let columns: Vec<_> = columns.iter().map(|column| self.column(name, column)).collect();
-        self.query(name, table, &columns)
+        let asked = columns.iter().map(|column| (*column, self.column(name, column)));
+        self.query(name, table, asked)
     }
 
-    fn users(&self, name: &str) -> Query {
-        let mut columns: Vec<_> = USERS.iter().map(|column| self.column(name, column)).collect();
-        columns.push(self.groups_of(name));
-        self.query(name, Table::Users, &columns)
+    fn users(&self, name: &str, username: &str) -> Query {
+        let of = |column| if column == "username" { username } else { column };
+        let asked = USERS.iter().map(|column| (*column, self.column(name, of(column))));
+        self.query(name, Table::Users, asked.chain([("groups", self.groups_of(name))]))
     }
 
-    fn query(&self, name: &str, table: Table, columns: &[String]) -> Query {
+    fn query<'a>(
+        &self,
+        name: &str,
+        table: Table,
+        asked: impl Iterator<Item = (&'a str, Option<String>)>,
+    ) -> Query {
+        let (mut columns, mut selected) = (Vec::new(), Vec::new());
+        for (column, sql) in asked {
+            columns.extend(sql.is_some().then(|| column.to_owned()));
+            selected.push(sql.unwrap_or_else(|| "NULL".to_owned()));
+        }
         let from = self.quoted(name);
         Query {
+            columns,
             count: format!("SELECT count(*) FROM {from}"),
             name: name.to_owned(),
-            sql: format!("SELECT {} FROM {from} t", columns.join(", ")),
+            sql: format!("SELECT {} FROM {from} t", selected.join(", ")),
             table,
         }
     }
 
     /// The numbers of a user's groups, with commas between them.
-    fn groups_of(&self, users: &str) -> String {
+    fn groups_of(&self, users: &str) -> Option<String> {
         let name = format!("{users}_groups");
         let is_owner = |column: &&String| column.ends_with("_id") && *column != "group_id";
-        let members = self.tables.get(&name).filter(|columns| columns.contains("group_id"));
-        let Some(owner) = members.and_then(|columns| columns.iter().find(is_owner)) else {
-            return "NULL".to_owned();
-        };
+        let members = self.tables.columns.get(&name)?;
+        let owner = members.iter().find(is_owner).filter(|_| members.contains("group_id"))?;
         let (name, owner) = (self.quoted(&name), self.quoted(owner));
         let all = match self.dialect {
             Dialect::MySql | Dialect::Sqlite => "group_concat(g.group_id)",
             Dialect::Postgres => "string_agg(g.group_id::text, ',')",
         };
-        format!("(SELECT {all} FROM {name} g WHERE g.{owner} = t.id)")
+        Some(format!("(SELECT {all} FROM {name} g WHERE g.{owner} = t.id)"))
     }
 
-    fn column(&self, table: &str, column: &str) -> String {
-        if has(self.tables, table, &[column]) {
-            format!("t.{}", self.quoted(column))
-        } else {
-            "NULL".to_owned()
-        }
+    fn column(&self, table: &str, column: &str) -> Option<String> {
+        has(self.tables, table, &[column]).then(|| format!("t.{}", self.quoted(column)))
     }
 
     fn quoted(&self, name: &str) -> String {
@@ -189,17 +257,27 @@ impl Sql<'_> {
 mod tests {
     use super::*;
 
-    fn tables(tables: &[(&str, &str)]) -> Tables {
-        let columns = |text: &str| text.split(' ').map(str::to_owned).collect();
-        tables.iter().map(|(name, text)| ((*name).to_owned(), columns(text))).collect()
+    fn tables(given: &[(&str, &str)]) -> Tables {
+        let mut tables = Tables::default();
+        for (name, columns) in given {
+            for column in columns.split(' ') {
+                tables.add_column((*name).to_owned(), column.to_owned());
+            }
+        }
+        tables
     }
 
     const OWN: (&str, &str) = ("accounts_member", "id email password last_login");
     const USERS: (&str, &str) = ("auth_user", "id username email password last_login is_staff");
 
     fn names(given: &[(&str, &str)], model: Option<&str>) -> Result<Vec<String>, SchemaError> {
-        let model = model.map(|model| model.parse().unwrap());
-        let found = queries(&tables(given), model.as_ref(), Dialect::Sqlite)?;
+        named(&tables(given), model)
+    }
+
+    fn named(tables: &Tables, model: Option<&str>) -> Result<Vec<String>, SchemaError> {
+        let user_model = model.map(|model| model.parse().unwrap());
+        let terms = Terms { user_model, ..Terms::default() };
+        let found = queries(tables, &terms, Dialect::Sqlite)?;
         Ok(found.into_iter().map(|query| query.name).collect())
     }
 
@@ -224,9 +302,36 @@ mod tests {
     }
 
     #[test]
+    fn users_are_those_whose_the_tokens_are() {
+        let knox = ("knox_authtoken", "digest token_key user_id created expiry");
+        let mut tables = tables(&[OWN, USERS, knox]);
+        let both = vec!["accounts_member".to_owned(), "auth_user".to_owned()];
+        assert_eq!(named(&tables, None), Err(SchemaError::Several(both)));
+        let [table, column, to] = ["knox_authtoken", "user_id", "accounts_member"];
+        tables.add_reference(table.to_owned(), column.to_owned(), to.to_owned());
+        assert_eq!(named(&tables, None).unwrap(), ["accounts_member", "knox_authtoken"]);
+    }
+
+    #[test]
+    fn another_column_may_be_the_name() {
+        let terms = Terms { username_field: Some("email".to_owned()), ..Terms::default() };
+        let found = queries(&tables(&[USERS]), &terms, Dialect::Postgres).unwrap();
+        assert!(found[0].sql.starts_with("SELECT t.\"id\", t.\"email\", t.\"email\","));
+        let terms = Terms { username_field: Some("phone".to_owned()), ..Terms::default() };
+        let none = queries(&tables(&[USERS]), &terms, Dialect::Postgres).unwrap_err();
+        assert_eq!(none.to_string(), "the table auth_user has no column phone");
+    }
+
+    #[test]
+    fn what_there_is_no_column_for_is_not_said() {
+        let found = queries(&tables(&[OWN]), &Terms::default(), Dialect::Postgres).unwrap();
+        assert_eq!(says(&found), Says { email: true, ..Says::NOTHING });
+    }
+
+    #[test]
     fn what_a_table_does_not_have_is_asked_for_as_nothing() {
         let old = ("knox_authtoken", "digest token_key user_id created expires salt");
-        let found = queries(&tables(&[USERS, old]), None, Dialect::MySql).unwrap();
+        let found = queries(&tables(&[USERS, old]), &Terms::default(), Dialect::MySql).unwrap();
         assert!(
             found[0].sql.contains("t.`password`, NULL, t.`is_staff`, NULL"),
             "{}",
@@ -238,7 +343,8 @@ mod tests {
     #[test]
     fn groups_are_found_whatever_the_model_is_called() {
         let members = ("accounts_member_groups", "id member_id group_id");
-        let found = queries(&tables(&[OWN, members]), None, Dialect::Postgres).unwrap();
+        let found =
+            queries(&tables(&[OWN, members]), &Terms::default(), Dialect::Postgres).unwrap();
         let part = "(SELECT string_agg(g.group_id::text, ',') FROM \"accounts_member_groups\" g \
                     WHERE g.\"member_id\" = t.id)";
         assert!(found[0].sql.contains(part), "{}", found[0].sql);

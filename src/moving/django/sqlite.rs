@@ -1,7 +1,7 @@
 //! A Django's database in a file of SQLite.
 
 use super::Reading;
-use super::schema::{Dialect, Query, Tables, queries};
+use super::schema::{Dialect, Query, Tables, queries, says};
 use crate::moving::ReadError;
 use crate::moving::progress::Progress;
 use crate::moving::value::Value;
@@ -21,7 +21,8 @@ pub(super) fn read(
     // One transaction sees one state of all tables.
     db.execute_batch("BEGIN").map_err(failed)?;
     let tables = tables(&db).map_err(failed)?;
-    let queries = queries(&tables, reading.terms.user_model.as_ref(), Dialect::Sqlite)?;
+    let queries = queries(&tables, reading.terms, Dialect::Sqlite)?;
+    reading.says = says(&queries);
     for query in &queries {
         let count: i64 = db.query_row(&query.count, [], |row| row.get(0)).map_err(failed)?;
         progress.expect(count.cast_unsigned());
@@ -58,11 +59,18 @@ fn value_of(cell: ValueRef<'_>) -> Value<'_> {
 fn tables(db: &Connection) -> rusqlite::Result<Tables> {
     let sql = "SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c
                WHERE m.type = 'table'";
-    let mut tables = Tables::new();
+    let mut tables = Tables::default();
     let mut statement = db.prepare(sql)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        tables.entry(row.get(0)?).or_default().insert(row.get(1)?);
+        tables.add_column(row.get(0)?, row.get(1)?);
+    }
+    let sql = "SELECT m.name, f.\"from\", f.\"table\"
+               FROM sqlite_master m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table'";
+    let mut statement = db.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        tables.add_reference(row.get(0)?, row.get(1)?, row.get(2)?);
     }
     Ok(tables)
 }

@@ -4,7 +4,7 @@ use super::{Model, Place, Terms};
 use crate::model::token::{DigestHash, DigestOver, Token};
 use crate::moving::gather::{file, gather};
 use crate::moving::{Batch, Input, Knox, Origin};
-use crate::store::staging::{GroupRef, OwnerRef};
+use crate::store::staging::{GroupRef, OwnerRef, Says};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -87,7 +87,8 @@ fn groups_are_known_by_number_or_by_name() {
 fn a_key_of_rest_frameworks_own_leaves_as_a_digest_only() {
     let key = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b";
     let fields = json!({ "user": 1, "created": "2026-11-24T06:13:54Z" });
-    let batch = read(&json!([{ "model": "authtoken.token", "pk": key, "fields": fields }]));
+    let key_of_ada = json!({ "model": "authtoken.token", "pk": key, "fields": fields });
+    let batch = read(&json!([key_of_ada, user(1, "ada")]));
     let token = &batch.tokens[0];
     assert_eq!(token.digest, Token::new(key.to_owned()).digest().as_bytes());
     assert_eq!((token.knox_key.as_str(), token.expires), ("9944b09199c62bc", None));
@@ -97,13 +98,13 @@ fn a_key_of_rest_frameworks_own_leaves_as_a_digest_only() {
 #[test]
 fn rows_of_each_knox_have_their_scheme() {
     let salted = token("01234567", 64, &json!({ "salt": "ab01", "expires": null }));
-    let batch = read(&json!([salted, token("01234567", 64, &json!({}))]));
+    let batch = read(&json!([user(1, "ada"), salted, token("01234567", 64, &json!({}))]));
     let over: Vec<_> = batch.tokens.iter().map(|token| token.scheme.over).collect();
     assert_eq!(over, [DigestOver::BytesAndSalt, DigestOver::Bytes]);
     assert_eq!(batch.tokens[0].salt, [0xab, 0x01]);
     let knox = Knox { hash: DigestHash::Sha256, over: Some(DigestOver::Text) };
-    let text = json!([token("01234567", 32, &json!({}))]).to_string();
-    let batch = read_by(text, Terms { knox, user_model: None }).unwrap();
+    let text = json!([user(1, "ada"), token("01234567", 32, &json!({}))]).to_string();
+    let batch = read_by(text, Terms { knox, ..Terms::default() }).unwrap();
     assert_eq!(batch.tokens[0].scheme.to_string(), "sha256:text");
 }
 
@@ -121,7 +122,8 @@ fn what_is_wrong_with_a_row_is_told_without_its_secrets_and_the_others_are_read(
         told(&batch),
         [
             "1, auth.user 7: is_staff: is a text; true or false is right",
-            "2, auth.user: pk: is a text, such as a UUID; users here have numbers",
+            "2, auth.user: pk: is a text, such as a UUID, and users here have numbers; in a dump with \
+             --natural-primary --natural-foreign they have none, and get new ones",
             "3, knox.authtoken: digest: has 32 bytes, but one by sha512 has 64; \
              --digest says what SECURE_HASH_ALGORITHM was",
             "4, knox.authtoken: user: is neither a number nor a name such as [\"ada\"]",
@@ -147,6 +149,83 @@ fn a_user_model_of_ones_own_is_named_and_its_users_may_have_no_name_but_an_addre
     let terms = Terms { user_model: Some(model), ..Terms::default() };
     let batch = read_by(&objects, terms).unwrap();
     assert_eq!(batch.users[0].username, "ada@example.com");
+}
+
+#[test]
+fn tokens_without_anybody_whose_they_could_be_are_an_error() {
+    let text = json!([token("0123456789abcde", 64, &json!({}))]).to_string();
+    let said = read_by(text, Terms::default()).err().unwrap();
+    assert!(said.contains("the source has tokens and no users"), "{said}");
+}
+
+#[test]
+fn a_token_model_of_ones_own_is_known_by_its_fields() {
+    let mut own = token("0123456789abcde", 64, &json!({}));
+    own["model"] = json!("accounts.session");
+    let batch = read(&json!([own, user(1, "ada")]));
+    assert_eq!((batch.tokens.len(), batch.others.len()), (1, 0));
+}
+
+#[test]
+fn the_field_by_which_users_sign_in_may_be_another() {
+    let mut ada = user(1, "unused");
+    ada["fields"]["phone"] = json!("+49123");
+    let terms = Terms { username_field: Some("phone".to_owned()), ..Terms::default() };
+    let batch = read_by(json!([ada, user(2, "bob")]).to_string(), terms).unwrap();
+    assert_eq!(batch.users[0].username, "+49123");
+    assert_eq!(told(&batch), ["2, auth.user: phone: is missing; nobody could sign in without it"]);
+}
+
+#[test]
+fn of_what_no_user_has_nothing_is_said() {
+    let says = read(&json!([user(1, "ada")])).says.unwrap();
+    assert_eq!(says, Says::NOTHING);
+    let says = contract("dump.json").says.unwrap();
+    assert_eq!(says, Says::ALL);
+}
+
+#[test]
+fn an_end_beyond_all_days_is_none_and_a_broken_moment_ends_nothing_else() {
+    let late = token("0123456789abcde", 64, &json!({ "expiry": "9999-12-31T23:59:59.999999Z" }));
+    let broken = token("0123456789abcdf", 64, &json!({ "expiry": "soon" }));
+    let mut ada = user(1, "ada");
+    ada["fields"]["last_login"] = json!("0000-00-00 00:00:00");
+    ada["fields"]["date_joined"] = json!("2026-11-24T06:13:53");
+    let batch = read(&json!([ada, late, broken]));
+    assert_eq!((batch.users[0].last_login, batch.tokens[0].expires), (None, None));
+    assert_eq!(batch.tokens.len(), 1);
+    assert!(told(&batch)[0].starts_with("3, knox.authtoken: expiry: is not a moment"));
+    let remarks: Vec<_> = batch.remarks.into_iter().collect();
+    let told = [
+        ("moments that are none, taken as not known", 1),
+        ("moments without a time zone, taken as UTC", 1),
+    ];
+    assert_eq!(remarks, told);
+}
+
+#[test]
+fn an_object_that_is_too_long_is_told_if_it_should_be_a_user() {
+    let mut ada = user(1, "ada");
+    ada["fields"]["picture"] = json!("x".repeat(2_000_000));
+    let mut other = ada.clone();
+    other["model"] = json!("shop.picture");
+    let batch = read(&json!([ada, other, user(2, "bob")]));
+    assert_eq!(batch.users.len(), 1);
+    assert_eq!(told(&batch), ["1, auth.user: is longer than any such object is"]);
+    assert_eq!(batch.others, [("shop.picture".to_owned(), 1)]);
+}
+
+#[test]
+fn a_source_is_known_by_its_text() {
+    assert!(matches!(Place::of("-").unwrap(), Place::Dump(Input::Stdin)));
+    for text in ["postgres://u@h/d", "PostgreSQL://u@h/d", "postgis://u@h/d", "mysql2://u@h/d"] {
+        assert!(matches!(Place::of(text).unwrap(), Place::Database(_)), "{text}");
+    }
+    for text in ["sqlite:db.sqlite3", "sqlite:///db.sqlite3"] {
+        assert_eq!(Place::of(text).unwrap().to_string(), "db.sqlite3");
+    }
+    let said = Place::of("oracle://u:hunter2@h/d").err().unwrap().to_string();
+    assert!(said.contains("postgres://USER") && !said.contains("hunter2"), "{said}");
 }
 
 #[test]

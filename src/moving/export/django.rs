@@ -3,9 +3,9 @@
 //! Groups are named, not numbered, and what is not known here, such as permissions, is not written: a
 //! Django that has it keeps it.
 
-use super::{Exported, ForDjango};
+use super::{Exported, ForDjango, scheme_of};
 use crate::auth::Portion;
-use crate::model::token::{DigestOver, DigestScheme, OldDigest};
+use crate::model::token::{DigestOver, OldDigest};
 use crate::model::user::User;
 use crate::store::ListedToken;
 use serde::Serialize;
@@ -75,6 +75,7 @@ impl<'a, W: Write> Dump<'a, W> {
         let fields = UserFields::of(&portion.user);
         self.object(&Object { model, pk: Some(portion.user.id.0), fields })?;
         done.users += 1;
+        done.must_change += u64::from(portion.user.must_change);
         for (token, old) in &portion.tokens {
             self.token(token, old.as_ref(), done)?;
         }
@@ -88,18 +89,18 @@ impl<'a, W: Write> Dump<'a, W> {
         done: &mut Exported,
     ) -> io::Result<()> {
         let record = &token.record;
-        let scheme = old.map_or(DigestScheme::NATIVE, |old| old.scheme);
+        let Some(wanted) = self.terms.scheme else { return Ok(()) };
         let Some(key) = &record.knox_key else {
             done.keyless += 1;
             return Ok(());
         };
-        if scheme != self.terms.scheme {
+        if scheme_of(record, old) != Some(wanted) {
             done.of_other_schemes += 1;
             return Ok(());
         }
-        let digest = record.digest.as_bytes().iter().take(scheme.hash.length());
+        let digest = record.digest.as_bytes().iter().take(wanted.hash.length());
         let pk = hex::encode(digest.copied().collect::<Vec<_>>());
-        let salt = old.filter(|_| scheme.over == DigestOver::BytesAndSalt);
+        let salt = old.filter(|_| wanted.over == DigestOver::BytesAndSalt);
         let fields = TokenFields {
             salt: salt.map(|old| hex::encode(&old.salt)),
             token_key: key.as_str(),

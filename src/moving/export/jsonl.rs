@@ -1,8 +1,8 @@
 //! Accounts as lines of JSON, with all that is kept: a user, and after them their tokens.
 
-use super::Exported;
+use super::{Exported, scheme_of};
 use crate::auth::Portion;
-use crate::model::token::{DigestScheme, KnoxKey, OldDigest};
+use crate::model::token::{KnoxKey, OldDigest};
 use crate::store::ListedToken;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -36,7 +36,7 @@ struct User<'a> {
 struct Token<'a> {
     user: u64,
     digest: String,
-    scheme: String,
+    scheme: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     salt: Option<String>,
     key: Option<&'a str>,
@@ -86,12 +86,13 @@ fn user(user: &crate::model::user::User) -> User<'_> {
 
 fn token<'a>(listed: &'a ListedToken, old: Option<&OldDigest>) -> Token<'a> {
     let ListedToken { about, record, .. } = listed;
-    let scheme = old.map_or(DigestScheme::NATIVE, |old| old.scheme);
-    let digest = record.digest.as_bytes().iter().take(scheme.hash.length());
+    let scheme = scheme_of(record, old);
+    let length = scheme.map_or(record.digest.as_bytes().len(), |scheme| scheme.hash.length());
+    let digest = record.digest.as_bytes().iter().take(length);
     Token {
         user: record.user.0,
         digest: hex::encode(digest.copied().collect::<Vec<_>>()),
-        scheme: scheme.to_string(),
+        scheme: scheme.map(|scheme| scheme.to_string()),
         salt: old.filter(|old| !old.salt.is_empty()).map(|old| hex::encode(&old.salt)),
         key: record.knox_key.as_ref().map(KnoxKey::as_str),
         created: record.created.to_string(),

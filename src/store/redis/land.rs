@@ -125,7 +125,7 @@ impl RedisStore {
                     self.land_over(crossing, &arrival, &here, landed).await?;
                 }
                 (Verdict::Same, Some(here)) if updates => {
-                    self.land_tokens(crossing, &here, &arrival.tokens, landed).await?;
+                    self.land_tokens(crossing, &here, &arrival, landed).await?;
                 }
                 (Verdict::Same | Verdict::Keep, _) => {
                     landed.tokens_kept_out += u64::try_from(arrival.tokens.len()).unwrap_or(0);

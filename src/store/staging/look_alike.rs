@@ -62,6 +62,12 @@ impl Staging {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// How many such sets of names there are.
+    pub fn look_alike_count(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM look_alikes";
+        Ok(self.db.query_row(sql, [], |row| row.get::<_, i64>(0))?.cast_unsigned())
+    }
+
     /// How many staff there are who are not refused.
     pub fn staff_count(&self) -> Result<u64, StoreError> {
         let sql = "SELECT count(*) FROM users WHERE is_staff AND refusal IS NULL";
