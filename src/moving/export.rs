@@ -28,10 +28,10 @@ pub struct ForDjango {
 /// How a token's digest was made, as far as that is known. One whose beginning is as short as those that
 /// knox 4 kept was not made as they are made here, even if it has become so meanwhile.
 fn scheme_of(record: &TokenRecord, old: Option<&OldDigest>) -> Option<DigestScheme> {
-    let is_short = |key: &KnoxKey| key.as_str().len() < KnoxKey::OF_KNOX_5;
+    let is_of_knox_4 = |key: &KnoxKey| key.as_str().len() == KnoxKey::OF_KNOX_4;
     match old {
         Some(old) => Some(old.scheme),
-        None if record.knox_key.as_ref().is_some_and(is_short) => None,
+        None if record.knox_key.as_ref().is_some_and(is_of_knox_4) => None,
         None => Some(DigestScheme::NATIVE),
     }
 }

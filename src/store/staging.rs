@@ -14,7 +14,7 @@ mod settle;
 mod staged;
 mod verdict;
 
-pub(super) use self::arrivals::{Arrival, ArrivingToken};
+pub(super) use self::arrivals::{Arrival, ArrivingToken, Round};
 pub use self::landing::{Landed, Landing, OnConflict};
 pub use self::look_alike::LookAlike;
 pub use self::read::{KindCount, RefusedToken, RefusedUser, Row, SchemeCount, TroubledUser};
@@ -23,6 +23,7 @@ pub use self::says::Says;
 pub use self::staged::{GroupRef, OwnerRef, StagedToken, StagedUser};
 pub(super) use self::verdict::{Verdict, ends_tokens, verdict};
 
+use self::staged::cut;
 use super::StoreError;
 use crate::model::token::{KnoxKey, TokenDigest};
 use rusqlite::{Connection, params};
@@ -113,15 +114,15 @@ impl Staging {
             row,
             user.place.cast_signed(),
             user.username,
-            user.email,
+            user.kept_email(),
             user.password,
             user.kind,
             user.trouble,
             user.is_active,
             user.is_staff,
             user.is_superuser,
-            user.first_name,
-            user.last_name,
+            cut(&user.first_name, StagedUser::LONGEST_NAME),
+            cut(&user.last_name, StagedUser::LONGEST_NAME),
             group_names,
             group_refs,
             user.joined,

@@ -2,9 +2,10 @@
 
 use super::super::store::{Which, tell};
 use super::super::unless_stopped::unless_stopped;
-use super::super::{Failure, output};
+use super::super::{Failure, accounts_of, output};
 use super::{Bar, told};
 use crate::auth::{LandingTerms, WholeStore};
+use crate::config::Config;
 use crate::model::event::EventName;
 use crate::moving::{Origin, Progress, Report, Staged, WholeFile, stage};
 use crate::store::staging::{Landed, OnConflict};
@@ -80,7 +81,7 @@ impl Order {
         );
         let (report, words, written) = landed.await?;
         if !dry_run {
-            tell(config, EventName::UsersImported, &told::in_a_line(&report)).await;
+            note(config, &report).await;
         }
         output::print(&words);
         written?;
@@ -89,6 +90,25 @@ impl Order {
         }
         Ok(())
     }
+}
+
+/// Has it among the events, and lets names that nobody has cost what those of the newcomers do. It is done
+/// whether or not that can be.
+async fn note(config: Config, report: &Report) {
+    let added = report.landed.added;
+    if added > 0 {
+        let noted = match accounts_of(config.clone()) {
+            Ok(accounts) => {
+                accounts.note_imported(&report.kinds, added).await.map_err(Failure::auth)
+            }
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = noted {
+            let why = output::with_causes(&failure);
+            eprintln!("warning: logins may tell by their time who has moved in: {why}");
+        }
+    }
+    tell(config, EventName::UsersImported, &told::in_a_line(report)).await;
 }
 
 /// What is left where it is stopped.

@@ -2,7 +2,7 @@
 
 use super::indexes::by_text;
 use super::land::Crossing;
-use super::land_add::set;
+use super::land_token::set;
 use super::notes::recent;
 use super::patience::patiently;
 use super::record::{self, Entry, Fields};

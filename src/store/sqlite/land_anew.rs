@@ -21,7 +21,7 @@ pub(super) fn land_anew(
     })?;
     db.execute("ATTACH ?1 AS source", [place])?;
     // Whose the tokens are is known, and to ask anew of each takes as long as all the rest.
-    db.execute_batch("PRAGMA foreign_keys = off; PRAGMA cache_size = -64000")?;
+    db.execute_batch("PRAGMA foreign_keys = off; PRAGMA cache_size = -32000")?;
     let landed = land_all(db, staging, order, progress);
     db.execute_batch("PRAGMA foreign_keys = on; PRAGMA cache_size = -2000; DETACH source")?;
     let landed = landed?;
