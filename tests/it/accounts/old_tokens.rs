@@ -209,8 +209,8 @@ fn with_old_digests_an_unknown_token_costs_so_many_looks_and_no_more() {
         let world = World::new().await;
         world.move_in(&token(77), KNOX_4_2, b"").await;
         assert!(!world.lets_in(&token(99)).await);
-        // By the first 8 and by the first 15 characters, and anew by its digest: without a feed another
-        // gateway may have rewritten it meanwhile, and nothing says so.
+        // By the first 8 and by the first 15 characters, and anew by its digest: another gateway may have
+        // rewritten it meanwhile.
         assert_eq!(world.asked_for_unknown(0).await, 40);
     });
 }

@@ -3,6 +3,7 @@
 use super::{CLIENT, KNOX_4_1, KNOX_4_2, World, token, wait_for};
 use authgate::auth::{AuthError, TokenName};
 use authgate::model::event::Actor;
+use authgate::model::token::TokenDigest;
 use authgate::store::Store;
 use std::time::Duration;
 
@@ -89,5 +90,37 @@ fn an_operator_finds_and_ends_by_its_text_what_was_never_used() {
         assert!(found.record.digest == old);
         world.auth.revoke_token(&by_text, Actor::CommandLine).await.unwrap();
         assert!(!world.lets_in(&token(1)).await && world.digests().await.is_empty());
+    });
+}
+
+#[test]
+fn a_logout_while_another_gateway_rewrites_it_ends_it_whoever_is_first() {
+    wait_for(async {
+        let world = World::new().await;
+        let key = |digest: TokenDigest| hex::encode(digest.key().as_bytes());
+        for (n, comes_late) in [(1, false), (2, true)] {
+            let token = token(n);
+            let old = world.move_in(&token, KNOX_4_2, b"").await;
+            // Another one has the right to rewrite it, and is slow.
+            let claim = "INSERT INTO items (kind, key, value) VALUES ('old_token', ?1, '')";
+            world.db().execute(claim, [key(old)]).unwrap();
+            let caller = world.auth.authenticate(&token, CLIENT).await.unwrap();
+            assert!(world.digests().await.contains(&old), "it is as it was");
+            if comes_late {
+                // It does so when the logout has just ended the old one.
+                let late = format!(
+                    "CREATE TRIGGER late AFTER DELETE ON tokens WHEN OLD.digest = x'{}' BEGIN
+                       INSERT INTO tokens (digest, user_id, created, expires, user_epoch)
+                       VALUES (x'{}', OLD.user_id, OLD.created, OLD.expires, OLD.user_epoch);
+                     END",
+                    hex::encode(old.as_bytes()),
+                    hex::encode(token.digest().as_bytes()),
+                );
+                world.db().execute(&late, []).unwrap();
+            }
+            world.auth.logout(&token, &caller, CLIENT).await.unwrap();
+            assert!(world.digests().await.is_empty(), "{comes_late}");
+            assert!(!world.lets_in(&token).await, "{comes_late}");
+        }
     });
 }
