@@ -1,5 +1,6 @@
 //! What readers hand on, many rows at a time.
 
+use super::row::Remarks;
 use crate::store::staging::{GroupRef, Says, StagedToken, StagedUser};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -101,9 +102,9 @@ impl<'a> Rows<'a> {
         self.added(bytes)
     }
 
-    /// Notes that something was taken otherwise than it was written.
-    pub(super) fn remark(&mut self, remark: &'static str, count: u64) {
-        *self.batch.remarks.entry(remark).or_default() += count;
+    /// Notes what was taken otherwise than it was written.
+    pub(super) fn remark(&mut self, remarks: &Remarks) {
+        self.batch.remarks.extend(remarks.words().into_iter().filter(|(_, count)| *count > 0));
     }
 
     /// Hands on what is left, with what is known at the end.

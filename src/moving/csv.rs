@@ -5,6 +5,7 @@ use super::batch::{Rows, Sink, Unreadable};
 use super::row::{Remarks, UserRow};
 use super::text::first_line;
 use super::value::{Misfit, Value};
+use super::zone::Zone;
 use crate::auth::{HashTrouble, hash_kind};
 use crate::store::staging::{Says, StagedUser};
 use ::csv::{ErrorKind, Position, ReaderBuilder, StringRecord};
@@ -60,7 +61,7 @@ pub(super) fn read(from: impl Read, sink: Sink<'_>) -> Result<(), ReadError> {
     let bounded = Bounded { from, read: Rc::clone(&read) };
     let mut lines = ReaderBuilder::new().delimiter(delimiter(&head)).from_reader(bounded);
     let columns = columns(lines.headers().map_err(broken)?)?;
-    let (mut rows, mut remarks) = (Rows::into(sink), Remarks::default());
+    let (mut rows, mut remarks) = (Rows::into(sink), Remarks::in_zone(&Zone::Unknown));
     let mut record = StringRecord::new();
     loop {
         read.set(0);
@@ -81,8 +82,7 @@ pub(super) fn read(from: impl Read, sink: Sink<'_>) -> Result<(), ReadError> {
             }
         }
     }
-    rows.remark(Remarks::NAIVE, remarks.naive);
-    rows.remark(Remarks::UNKNOWN, remarks.unknown);
+    rows.remark(&remarks);
     Ok(rows.finish(says(&columns), [])?)
 }
 

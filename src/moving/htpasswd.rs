@@ -5,6 +5,7 @@ use super::batch::{Rows, Sink, Unreadable};
 use super::hash::UNUSABLE;
 use super::row::{Remarks, UserRow};
 use super::value::{Misfit, Value};
+use super::zone::Zone;
 use crate::store::staging::{Says, StagedUser};
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -67,7 +68,7 @@ fn user_of(line: &[u8], place: u64) -> Result<Option<StagedUser>, Misfit> {
     let (hash, lost) = as_kept(rest.split(':').next().unwrap_or_default());
     let (username, password) = (Value::text(name), Value::text(hash));
     let row = UserRow { username, password, ..UserRow::default() };
-    let mut user = row.staged(place, &mut Remarks::default())?;
+    let mut user = row.staged(place, &mut Remarks::in_zone(&Zone::Unknown))?;
     if let Some(kind) = lost {
         kind.clone_into(&mut user.kind);
         user.trouble = Some("hashes of this kind cannot be verified".to_owned());

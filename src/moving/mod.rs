@@ -28,6 +28,7 @@ mod tally;
 mod text;
 mod value;
 mod whole_file;
+mod zone;
 
 pub use self::address::{Address, BadAddress, DatabaseKind};
 pub use self::batch::{Batch, Closed, Sink, Unreadable};
@@ -40,6 +41,7 @@ pub use self::scheme::Knox;
 pub use self::stage::{StageError, Staged, stage};
 pub use self::tally::Tally;
 pub use self::whole_file::WholeFile;
+pub use self::zone::{NotAZone, Zone};
 
 use std::error::Error;
 use std::fmt;

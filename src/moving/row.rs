@@ -2,6 +2,7 @@
 
 use super::scheme::Knox;
 use super::value::{Misfit, Moment, Value};
+use super::zone::Zone;
 use crate::auth::hash_kind;
 use crate::clock::Timestamp;
 use crate::model::email::Email;
@@ -68,19 +69,31 @@ pub(super) struct GroupRow<'a> {
 }
 
 /// What is taken otherwise than it is written, and how often.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Remarks {
-    pub(super) naive: u64,
-    pub(super) unknown: u64,
+    naive: u64,
+    unknown: u64,
+    /// In which time zone moments are that do not say it.
+    zone: Zone,
 }
 
 impl Remarks {
-    pub(super) const NAIVE: &'static str = "moments without a time zone, taken as UTC";
-    pub(super) const UNKNOWN: &'static str = "moments that are none, taken as not known";
+    pub(super) fn in_zone(zone: &Zone) -> Self {
+        Self { naive: 0, unknown: 0, zone: zone.clone() }
+    }
+
+    /// All of them, in words.
+    pub(super) fn words(&self) -> [(&'static str, u64); 2] {
+        let naive = match self.zone {
+            Zone::Named(_) => "moments without a time zone, taken by --time-zone",
+            Zone::Unknown => "moments without a time zone, taken as UTC",
+        };
+        [(naive, self.naive), ("moments that are none, taken as not known", self.unknown)]
+    }
 
     /// A moment that decides something.
     fn moment(&mut self, value: &Value<'_>, field: &str) -> Result<Option<Timestamp>, Misfit> {
-        let moment = value.moment(field)?;
+        let moment = value.moment(field, &self.zone.to_jiff())?;
         self.naive += u64::from(moment.is_some_and(|moment| moment.is_naive));
         Ok(moment.map(|moment| moment.at))
     }

@@ -1,6 +1,7 @@
 //! What a field of a row may be, wherever the row comes from.
 
 use crate::clock::Timestamp;
+use jiff::tz::TimeZone;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
@@ -102,8 +103,8 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// A moment. One without a time zone is in UTC, as Django keeps them with `USE_TZ`.
-    pub(super) fn moment(&self, field: &str) -> Result<Option<Moment>, Misfit> {
+    /// A moment; one that does not say its time zone is in this one.
+    pub(super) fn moment(&self, field: &str, zone: &TimeZone) -> Result<Option<Moment>, Misfit> {
         let text = match self {
             Self::Null => return Ok(None),
             Self::Text(text) if text.is_empty() => return Ok(None),
@@ -118,7 +119,7 @@ impl<'a> Value<'a> {
             return Ok(Some(Moment { at: Moment::FOREVER, is_naive: false }));
         }
         let moment = text.parse::<jiff::civil::DateTime>();
-        let moment = moment.and_then(|moment| jiff::tz::Offset::UTC.to_timestamp(moment));
+        let moment = moment.and_then(|moment| zone.to_timestamp(moment));
         let at = moment.map(|moment| Timestamp::from_micros(moment.as_microsecond()));
         let words = "is not a moment such as 2026-11-24T06:13:53Z";
         Ok(Some(Moment { at: at.map_err(|_| Misfit::new(field, words))?, is_naive: true }))
@@ -218,7 +219,7 @@ mod tests {
         assert_eq!(misfit.0, "is_staff: is a text; true or false is right");
         let misfit = value("{\"a\": 1}").into_text("username", 150).unwrap_err();
         assert_eq!(misfit.0, "username: is an object; a text is right");
-        let misfit = value("\"pass-Word-123\"").moment("expiry").unwrap_err();
+        let misfit = value("\"pass-Word-123\"").moment("expiry", &TimeZone::UTC).unwrap_err();
         assert_eq!(misfit.0, "expiry: is not a moment such as 2026-11-24T06:13:53Z");
     }
 
@@ -231,11 +232,14 @@ mod tests {
             "2026-11-24 06:13:53.524000",
             "2026-11-24 06:13:53.524+00",
         ] {
-            let moment = Value::text(text).moment("created").unwrap().unwrap();
+            let moment = Value::text(text).moment("created", &TimeZone::UTC).unwrap().unwrap();
             assert_eq!(moment.at.to_string(), "2026-11-24T06:13:53.524000Z", "{text}");
             assert_eq!(moment.is_naive, !text.ends_with('Z') && !text.contains('+'), "{text}");
         }
-        assert_eq!(Value::Null.moment("expiry"), Ok(None));
+        assert_eq!(Value::Null.moment("expiry", &TimeZone::UTC), Ok(None));
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        let moment = Value::text("2026-11-24 07:13:53").moment("created", &zone).unwrap().unwrap();
+        assert_eq!(moment.at.to_string(), "2026-11-24T06:13:53Z");
     }
 
     #[test]

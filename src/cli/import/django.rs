@@ -5,7 +5,7 @@ use super::land::Order;
 use crate::config::Environment;
 use crate::model::password::Password;
 use crate::model::token::{DigestHash, DigestOver};
-use crate::moving::{DatabaseKind, Knox, Model, Origin, Place, Terms};
+use crate::moving::{DatabaseKind, Knox, Model, Origin, Place, Terms, Zone};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -27,6 +27,10 @@ pub(in crate::cli) struct Django {
     /// What knox's `SECURE_HASH_ALGORITHM` is
     #[arg(long, value_name = "HASH", default_value = "sha512")]
     digest: DigestHash,
+    /// The time zone of moments that do not say theirs, such as `Europe/Berlin`: the `TIME_ZONE` of a
+    /// Django without `USE_TZ`. Without it UTC
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<Zone>,
     /// The file with the database's password, where its address has none; otherwise `PGPASSWORD`
     /// or `MYSQL_PWD` is it
     #[arg(long, value_name = "FILE")]
@@ -67,8 +71,9 @@ impl Django {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let place = self.place()?;
         let knox = Knox { hash: self.digest, over: self.knox.over() };
+        let time_zone = self.time_zone.unwrap_or_default();
         let (user_model, username_field) = (self.user_model, self.username_field);
-        let terms = Terms { knox, user_model, username_field };
+        let terms = Terms { knox, time_zone, user_model, username_field };
         self.order.land(Origin::Django { place, terms }).await
     }
 

@@ -24,6 +24,7 @@ use super::progress::Progress;
 use super::row::{GroupRow, KeyRow, Remarks, TokenRow, UserRow};
 use super::scheme::Knox;
 use super::value::{Misfit, Value};
+use super::zone::Zone;
 use crate::store::staging::Says;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -88,6 +89,8 @@ fn is_sqlite(path: &Path) -> bool {
 pub struct Terms {
     /// How its knox made digests.
     pub knox: Knox,
+    /// In which time zone its moments are that do not say it.
+    pub time_zone: Zone,
     /// Its user model, if that is not Django's own.
     pub user_model: Option<Model>,
     /// By what its users sign in, if that is not `username`.
@@ -136,7 +139,7 @@ struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     fn by(terms: &'a Terms, rows: Rows<'a>) -> Self {
-        let (others, remarks) = (BTreeMap::new(), Remarks::default());
+        let (others, remarks) = (BTreeMap::new(), Remarks::in_zone(&terms.time_zone));
         Self { others, place: 0, remarks, rows, says: Says::NOTHING, terms }
     }
 
@@ -204,8 +207,7 @@ impl<'a> Reading<'a> {
         if self.rows.tokens && !self.rows.users {
             return Err(ReadError::NoUsers);
         }
-        self.rows.remark(Remarks::NAIVE, self.remarks.naive);
-        self.rows.remark(Remarks::UNKNOWN, self.remarks.unknown);
+        self.rows.remark(&self.remarks);
         Ok(self.rows.finish(self.says, self.others)?)
     }
 }

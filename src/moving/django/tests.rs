@@ -204,6 +204,17 @@ fn an_end_beyond_all_days_is_none_and_a_broken_moment_ends_nothing_else() {
 }
 
 #[test]
+fn moments_that_do_not_say_their_time_zone_are_in_the_one_that_is_named() {
+    let mut ada = user(1, "ada");
+    ada["fields"]["date_joined"] = json!("2026-07-24T08:13:53");
+    let terms = Terms { time_zone: "Europe/Berlin".parse().unwrap(), ..Terms::default() };
+    let batch = read_by(json!([ada]).to_string(), terms).unwrap();
+    assert_eq!(batch.users[0].joined.unwrap().to_string(), "2026-07-24T06:13:53Z");
+    let remarks: Vec<_> = batch.remarks.into_iter().collect();
+    assert_eq!(remarks, [("moments without a time zone, taken by --time-zone", 1)]);
+}
+
+#[test]
 fn an_object_that_is_too_long_is_told_if_it_should_be_a_user() {
     let mut ada = user(1, "ada");
     ada["fields"]["picture"] = json!("x".repeat(2_000_000));
