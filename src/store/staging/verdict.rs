@@ -128,7 +128,7 @@ impl Row {
             _ => "they are here already, and not as the source says".to_owned(),
         };
         StoreError::Unsuitable(format!(
-            "nothing was taken over, for there is a conflict: {} (entry {} of the source): {why}",
+            "it is not taken over, for there is a conflict: {} (entry {} of the source): {why}",
             self.username, self.place
         ))
     }
