@@ -28,9 +28,7 @@ fn tidied(text: &str) -> Vec<Value> {
         fields.remove("user_permissions");
         for name in ["date_joined", "created", "expiry", "last_login"] {
             if let Some(Value::String(moment)) = fields.get_mut(name) {
-                let moment_of =
-                    |text: &str| text.trim_end_matches('Z').trim_end_matches('0').to_owned();
-                *moment = moment_of(moment);
+                *moment = moment.trim_end_matches('Z').trim_end_matches('0').to_owned();
             }
         }
     }
