@@ -86,7 +86,7 @@ impl DigestOver {
 /// What may be set as knox's `SECURE_HASH_ALGORITHM`.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum DigestHash {
-    /// BLAKE2b of 64 bytes.
+    /// `BLAKE2b` of 64 bytes.
     Blake2b,
     /// SHA-256.
     Sha256,
@@ -148,7 +148,7 @@ impl FromStr for DigestHash {
 }
 
 fn hash<Hash: Digest>(parts: &[&[u8]]) -> Vec<u8> {
-    let hash = parts.iter().fold(Hash::new(), |hash, part| hash.chain_update(part));
+    let hash = parts.iter().fold(Hash::new(), Hash::chain_update);
     hash.finalize().to_vec()
 }
 

@@ -15,7 +15,7 @@ impl RedisStore {
         key: &KnoxKey,
     ) -> Result<Vec<OldDigest>, StoreError> {
         let all = Cmd::hgetall(keys::old_digests(key));
-        let found: Vec<(Vec<u8>, String)> = self.link.ask(Request::Command(&all)).await?;
+        let found: Kept = self.link.ask(Request::Command(&all)).await?;
         found.iter().map(|(digest, how)| read(key, digest, how)).collect()
     }
 
@@ -46,7 +46,9 @@ impl RedisStore {
     /// Keeps these.
     pub(super) async fn keep_old_digests(&self, all: &[OldDigest]) -> Result<(), StoreError> {
         let mut keep = pipe();
-        all.iter().for_each(|old| write(&mut keep, old));
+        for old in all {
+            write(&mut keep, old);
+        }
         if keep.is_empty() {
             return Ok(());
         }
@@ -75,10 +77,8 @@ impl RedisStore {
         for digest in all.iter().flatten() {
             look.exists(keys::token(&digest.key()));
         }
-        let exist: Vec<bool> = match look.is_empty() {
-            true => Vec::new(),
-            false => self.link.ask(Request::Batch(&look)).await?,
-        };
+        let exist: Vec<bool> =
+            if look.is_empty() { Vec::new() } else { self.link.ask(Request::Batch(&look)).await? };
         let mut exist = exist.into_iter();
         let (mut forget, mut emptied) = (pipe(), Vec::new());
         for (key, digests) in beginnings.iter().zip(&all) {
@@ -136,7 +136,7 @@ impl RedisStore {
     ) -> Result<(), StoreError> {
         let reads: Vec<_> =
             beginnings.iter().map(|key| Cmd::hgetall(keys::old_digests(key))).collect();
-        let all: Vec<Option<Vec<(Vec<u8>, String)>>> = self.each_readable(&reads).await?;
+        let all: Vec<Option<Kept>> = self.each_readable(&reads).await?;
         let mut list = pipe();
         for key in beginnings {
             list.sismember(keys::OLD_DIGESTS, key.as_str());
@@ -164,6 +164,9 @@ impl RedisStore {
         Ok(())
     }
 }
+
+/// What is kept of tokens that begin alike: their digests, and how each was made.
+type Kept = Vec<(Vec<u8>, String)>;
 
 /// How many are looked at in one go.
 const CHUNK: usize = 200;

@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row, params};
 /// Those of tokens that begin like this.
 pub(super) fn find(db: &Connection, key: &KnoxKey) -> Result<Vec<OldDigest>, StoreError> {
     let sql = "SELECT * FROM old_digests WHERE knox_key = ?1";
-    rows::all(db, sql, [key.as_str()], |row| read(row))
+    rows::all(db, sql, [key.as_str()], read)
 }
 
 /// Whether there are any.

@@ -128,7 +128,7 @@ impl Row {
             _ => "they are here already, and not as the source says".to_owned(),
         };
         StoreError::Unsuitable(format!(
-            "nothing was taken over, for there is a conflict: {} (entry {} of the source): {why}",
+            "it is not taken over, for there is a conflict: {} (entry {} of the source): {why}",
             self.username, self.place
         ))
     }
@@ -206,9 +206,9 @@ mod tests {
         User { is_staff: true, ..here(id, username, joined) }
     }
 
-    fn of(row: &Row, users: &[User]) -> Verdict {
-        let of_number = users.iter().find(|user| Some(user.id.0) == row.id);
-        let of_name = users.iter().find(|user| user.username.as_str() == row.username);
+    fn of(row: &Row, users: &[&User]) -> Verdict {
+        let of_number = users.iter().copied().find(|user| Some(user.id.0) == row.id);
+        let of_name = users.iter().copied().find(|user| user.username.as_str() == row.username);
         verdict(row, of_number, of_name, OnConflict::Update)
     }
 
@@ -221,16 +221,16 @@ mod tests {
     #[test]
     fn the_same_number_with_the_name_or_the_moment_is_the_same_person() {
         let ada = here(1, "ada", MOMENT);
-        assert_eq!(of(&row(Some(1), "ada", Some(MOMENT)), &[ada.clone()]), Verdict::Same);
-        assert_eq!(of(&row(Some(1), "ada", Some(LATER)), &[ada.clone()]), Verdict::Update);
-        assert_eq!(of(&row(Some(1), "renamed", Some(MOMENT)), &[ada.clone()]), Verdict::Update);
-        let other = of(&row(Some(1), "bob", Some(LATER)), &[ada]);
+        assert_eq!(of(&row(Some(1), "ada", Some(MOMENT)), &[&ada]), Verdict::Same);
+        assert_eq!(of(&row(Some(1), "ada", Some(LATER)), &[&ada]), Verdict::Update);
+        assert_eq!(of(&row(Some(1), "renamed", Some(MOMENT)), &[&ada]), Verdict::Update);
+        let other = of(&row(Some(1), "bob", Some(LATER)), &[&ada]);
         assert_eq!(other, Verdict::Refuse(Refusal::NumberTaken));
     }
 
     #[test]
     fn a_name_of_another_is_taken_even_by_a_rename() {
-        let users = [here(1, "ada", MOMENT), here(2, "bob", MOMENT)];
+        let users = [&here(1, "ada", MOMENT), &here(2, "bob", MOMENT)];
         let stranger = row(Some(3), "bob", Some(MOMENT));
         assert_eq!(of(&stranger, &users), Verdict::Refuse(Refusal::NameTaken));
         let renamed = row(Some(1), "bob", Some(MOMENT));
@@ -249,19 +249,19 @@ mod tests {
             (None, "root", None),
             (None, "root", Some(LATER)),
         ] {
-            let verdict = of(&row(id, name, joined), &[root.clone()]);
+            let verdict = of(&row(id, name, joined), &[&root]);
             assert_eq!(verdict, Verdict::Refuse(Refusal::Operator), "{id:?} {name} {joined:?}");
         }
         let same = Row { is_staff: true, ..row(Some(1), "root", Some(MOMENT)) };
-        assert_eq!(of(&same, &[root.clone()]), Verdict::Same);
+        assert_eq!(of(&same, &[&root]), Verdict::Same);
         let locked_out = User { is_active: false, ..root };
-        let verdict = of(&row(Some(1), "root", Some(LATER)), &[locked_out]);
+        let verdict = of(&row(Some(1), "root", Some(LATER)), &[&locked_out]);
         assert_eq!(verdict, Verdict::Refuse(Refusal::Operator));
     }
 
     #[test]
     fn a_rename_to_an_operators_name_is_told_as_that() {
-        let users = [here(1, "ada", MOMENT), operator(2, "root", MOMENT)];
+        let users = [&here(1, "ada", MOMENT), &operator(2, "root", MOMENT)];
         let verdict = of(&row(Some(1), "root", Some(MOMENT)), &users);
         assert_eq!(verdict, Verdict::Refuse(Refusal::Operator));
     }
@@ -269,9 +269,9 @@ mod tests {
     #[test]
     fn who_has_no_number_is_known_by_the_name() {
         let ada = here(5, "ada", MOMENT);
-        assert_eq!(of(&row(None, "ada", Some(MOMENT)), &[ada.clone()]), Verdict::Same);
-        assert_eq!(of(&row(None, "ada", None), &[ada.clone()]), Verdict::Same);
-        let other = of(&row(None, "ada", Some(LATER)), &[ada]);
+        assert_eq!(of(&row(None, "ada", Some(MOMENT)), &[&ada]), Verdict::Same);
+        assert_eq!(of(&row(None, "ada", None), &[&ada]), Verdict::Same);
+        let other = of(&row(None, "ada", Some(LATER)), &[&ada]);
         assert_eq!(other, Verdict::Refuse(Refusal::NameTaken));
     }
 
@@ -284,7 +284,7 @@ mod tests {
             assert_eq!(verdict, Verdict::Keep);
             assert!(verdict.is_conflict());
         }
-        assert_eq!(of(&staff, &[ada]), Verdict::Update);
+        assert_eq!(of(&staff, &[&ada]), Verdict::Update);
     }
 
     #[test]

@@ -218,7 +218,7 @@ pub(super) async fn gateways_write_while_a_source_is_taken_over(fixture: Fixture
     let whole = fixture.whole();
     let is_over = Arc::new(AtomicBool::new(false));
     let tells = Arc::clone(&is_over);
-    let taking = std::thread::spawn(move || {
+    let taking = tokio::task::spawn_blocking(move || {
         let users: Vec<_> = (10..=6_000).map(|n| user(n, &format!("user{n}"))).collect();
         let tokens: Vec<_> = (10..=6_000).map(|n| token(n, &format!("token{n}"))).collect();
         let staging = stage(&users, &tokens);
@@ -232,7 +232,7 @@ pub(super) async fn gateways_write_while_a_source_is_taken_over(fixture: Fixture
         issue(&*store, &here, &format!("issued{written}")).await;
         written += 1;
     }
-    assert_eq!(taking.join().unwrap().added, 5_991);
+    assert_eq!(taking.await.unwrap().added, 5_991);
     assert!(written > 0);
     println!("{written} tokens were issued meanwhile");
 }
