@@ -39,6 +39,9 @@
 //! | Identity headers are named and set | [`gateway::Identification`], in `gateway/identity_headers.rs` |
 //! | What a login does to the store | [`auth::Auth::login`]: reads the user, hashes outside, then [`store::Store::issue_token`], which adds the token only if the user has not changed meanwhile |
 //! | A password is hashed, or nobody waits for it | [`auth::HashPool`]; `auth/hash_queue.rs` says who is next |
+//! | A hash of Django or `htpasswd` is read, and borne or not | `auth/hasher/encoded.rs`, `recipe.rs`; what it is called: [`auth::hash_kind`] |
+//! | What a login costs for a name that nobody has | `auth/stand_ins.rs` |
+//! | A token is found whose digest another program made | `auth/old_digests.rs` |
 //! | A user changes their password | [`auth::Auth::change_password`], [`store::Store::replace_password`]; `store/redis/kept.rs` says which token has stayed |
 //! | What may end tokens | [`model::user::UserChange::ends_tokens`], [`store::Store::revoke_token`], [`store::Store::revoke_tokens_of`] |
 //! | What happens to accounts is told and kept | [`model::event::Event`]; `auth/events.rs` |
@@ -54,7 +57,9 @@
 //! | Programs do what the console does | `admin/api/`: one table of operations makes the router and the document of it |
 //! | Small things of the console are kept | [`store::Item`]: sessions, keys, second factors |
 //! | A store is saved, brought back, gone through and measured | [`store::whole`], by [`auth::WholeStore`]; `store/sqlite/archive.rs` is what a backup is, `store/redis/export.rs` and `import.rs` the ways between, `before.rs` what a restore that was stopped must still know |
+//! | A source is kept, and taken over | `store/staging.rs`; who is the same person: `store/staging/verdict.rs`; how: `store/sqlite/land.rs`, `store/redis/land.rs` |
 //! | A damaged file is refused | `store/sqlite/check.rs`, and `log.rs` for its log |
+//! | Accounts of other programs are read, and written for them | [`moving`]: a row of whatever source becomes what is staged in `moving/row.rs`; [`store::staging`] keeps it until all is there |
 //! | The command line | [`cli`], a file for each verb; it manages accounts by `auth/manage.rs` |
 //! | Attempts are counted, and refused | `auth/limits/`; what a limit allows is [`model::limit::Rule`] |
 //! | A request is judged, for the proxy and for `authgate explain` | `gateway/judge.rs` |
@@ -71,8 +76,8 @@
 //!
 //! # Who may use whom
 //!
-//! `main > cli > server > config > admin > gateway > api > auth > store > model > clock`; `policy` needs
-//! `model` alone and `metrics` nobody. `tests/layers.rs` holds everyone to it, and only `gateway`,
+//! `main > cli > server > config > admin > gateway > api > auth > store > model > clock`; `moving` stands
+//! on `auth`, and only `cli` on it; `policy` needs `model` alone and `metrics` nobody. `tests/layers.rs` holds everyone to it, and only `gateway`,
 //! `server` and `cli` know Pingora. No part below `config` knows that a file exists: each has a
 //! `Settings` of its own.
 
@@ -85,6 +90,7 @@ pub mod config;
 pub mod gateway;
 pub mod metrics;
 pub mod model;
+pub mod moving;
 pub mod policy;
 pub mod server;
 pub mod store;

@@ -7,12 +7,13 @@
 use super::redis::RedisStore;
 use super::sqlite::archive::Archive;
 use super::sqlite::draft::Draft;
-use super::sqlite::{make, restore, stats, verify};
+use super::sqlite::{land, make, restore, stats, verify};
+pub use super::staging::{Landed, Landing, OnConflict, Staging};
 pub use super::stop::Stop;
 use super::{Settings, StoreError};
 use crate::clock::Timestamp;
 use crate::model::event::Event;
-use crate::model::token::{TokenAbout, TokenRecord};
+use crate::model::token::{OldDigest, TokenAbout, TokenRecord};
 use crate::model::user::User;
 use std::path::{Path, PathBuf};
 
@@ -72,6 +73,22 @@ impl Whole {
                 store.import(&source, &order, progress).await
             }
             Self::Sqlite(path) => restore::restore(path, &source, order),
+        }
+    }
+
+    /// Takes over users and tokens of a source that is settled. Whoever is stopped in between does it again.
+    pub async fn land(
+        &self,
+        staging: &Staging,
+        order: &Landing,
+        progress: Progress<'_>,
+    ) -> Result<Landed, StoreError> {
+        match self {
+            Self::Redis(store) => {
+                let order = Landing { at: self.present(order.at).await, ..order.clone() };
+                store.land(staging, &order, progress).await
+            }
+            Self::Sqlite(path) => land::land(path, staging, order, progress),
         }
     }
 
@@ -260,6 +277,8 @@ pub struct Room {
 pub(super) struct Portion {
     /// The networks from which they have logged in, and until when that is remembered.
     pub familiar: Vec<(String, Timestamp)>,
+    /// How the digests of some of the tokens were made.
+    pub old_digests: Vec<OldDigest>,
     /// Those of the user's present epoch.
     pub tokens: Vec<(TokenRecord, TokenAbout)>,
     pub user: User,

@@ -1,10 +1,10 @@
 //! `authgate store copy`
 
+use super::super::unless_stopped::unless_stopped;
 use super::super::{Failure, output};
 use super::backup::words;
 use super::progress::Meter;
 use super::restore::{ask, say};
-use super::unless_stopped::unless_stopped;
 use super::{Which, tell};
 use crate::model::event::EventName;
 use clap::Args;
@@ -35,11 +35,14 @@ impl Copy {
         let left = "nothing is left on the way, and a Redis that has a part of it is refused by \
                     gateways until this is done again";
         let replaces = self.replace;
-        let copied = unless_stopped(left, move |stop| async move {
-            let meter = Meter::new();
-            let progress = |what: &str, count| meter.show(what, count);
-            store.copy_to(&other, replaces, stop, &progress).await
-        });
+        let copied = unless_stopped(
+            || left.to_owned(),
+            move |stop| async move {
+                let meter = Meter::new();
+                let progress = |what: &str, count| meter.show(what, count);
+                store.copy_to(&other, replaces, stop, &progress).await
+            },
+        );
         let (saved, restored) = copied.await?;
         for warning in &saved.warnings {
             eprintln!("warning: {}", output::plain(warning));

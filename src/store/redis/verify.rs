@@ -5,13 +5,14 @@ use super::index_entries::Entries;
 use super::layout::NOT_WHOLE;
 use super::patience::patiently;
 use super::request::Request;
+use super::verify_page::Page;
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
 use crate::model::user::{User, UserId, Username};
+use crate::store::StoreError;
 use crate::store::whole::{Finding, Mend, Progress};
-use crate::store::{Change, StoreError};
 use redis::{Cmd, pipe};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long what is on its way may take.
@@ -33,17 +34,6 @@ pub(super) enum Cure {
     FreeName(String, UserId),
     /// Numbers up to this one are given to nobody.
     RaiseCount(u64),
-}
-
-/// The keys of a page, by what they are of.
-#[derive(Default)]
-struct Page {
-    names: Vec<String>,
-    tokens: Vec<String>,
-    unknown: Vec<String>,
-    /// Users, and those of whom there is a list of tokens or notes.
-    users: BTreeSet<UserId>,
-    lists: BTreeSet<UserId>,
 }
 
 impl RedisStore {
@@ -143,6 +133,7 @@ impl RedisStore {
         self.look_at_users(&page.users.iter().copied().collect::<Vec<_>>(), found).await?;
         self.look_at_names(&page.names, found).await?;
         self.look_at_tokens(&page.tokens, found).await?;
+        self.look_at_old_digests(&page.old_digests, found).await?;
         self.look_at_lists(&page.lists.iter().copied().collect::<Vec<_>>(), now, found).await
     }
 
@@ -257,41 +248,5 @@ impl RedisStore {
                 );
             }
         }
-    }
-}
-
-impl Page {
-    fn of(names: Vec<String>) -> Self {
-        let mut page = Self::default();
-        for key in names {
-            match keys::kind(&key) {
-                Some("user") => match keys::change(&key) {
-                    Some(Change::User(id)) => drop(page.users.insert(id)),
-                    _ => page.unknown.push(short(&key)),
-                },
-                Some("token") => match keys::change(&key) {
-                    Some(Change::Token(_)) => page.tokens.push(key),
-                    _ => page.unknown.push(short(&key)),
-                },
-                Some("tokens" | "token-notes") => match keys::numbered(&key) {
-                    Some(id) => drop(page.lists.insert(id)),
-                    None => page.unknown.push(short(&key)),
-                },
-                Some("name") => page.names.push(key),
-                Some(_) => {}
-                None => page.unknown.push(short(&key)),
-            }
-        }
-        page
-    }
-}
-
-/// No more of a key than tells it: what nobody knows may hold anything.
-fn short(key: &str) -> String {
-    const MOST: usize = 40;
-    let plain = key.replace(char::is_control, "\u{fffd}");
-    match plain.char_indices().nth(MOST) {
-        None => plain,
-        Some((end, _)) => format!("{}…", plain.get(..end).unwrap_or_default()),
     }
 }

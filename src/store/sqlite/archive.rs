@@ -119,9 +119,7 @@ impl Archive {
 
     /// The last number that was given to a user.
     pub(in crate::store) fn last_number(&self) -> Result<u64, StoreError> {
-        let sql = "SELECT max(ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'users'), 0),
-                              ifnull((SELECT max(id) FROM users), 0)) AS last";
-        Ok(rows::first(&self.db, sql, [], |row| rows::count(row, "last"))?.unwrap_or(0))
+        last_number(&self.db).map(i64::cast_unsigned)
     }
 
     /// Some of the users with a number above this, with everything of theirs; of one whose record cannot
@@ -152,7 +150,11 @@ impl Archive {
         let familiar = rows::all(&self.db, sql, [user.id], |row| {
             Ok((row.get(0)?, Timestamp::from_micros(row.get(1)?)))
         })?;
-        Ok(Ok(Portion { familiar, tokens, user }))
+        let sql = "SELECT old_digests.* FROM tokens JOIN old_digests USING (digest)
+                   WHERE user_id = ?1 AND user_epoch = ?2";
+        let columns = params![user.id, rows::integer(user.epoch)];
+        let old_digests = rows::all(&self.db, sql, columns, super::old_digests::read)?;
+        Ok(Ok(Portion { familiar, old_digests, tokens, user }))
     }
 
     /// The items of a kind. Refused if one cannot be read: a second factor that is lost on the way makes
@@ -179,12 +181,39 @@ impl Archive {
 /// A number is given to a later user only: one who has it already, or has the same name, was deleted
 /// while this was made.
 fn add_one(db: &Connection, portion: &Portion) -> Result<(), StoreError> {
-    let Portion { familiar, tokens: found, user } = portion;
+    let Portion { familiar, old_digests, tokens: found, user } = portion;
     let sql = "DELETE FROM users WHERE username = ?1 OR id = ?2";
     rows::execute(db, sql, params![user.username.as_str(), user.id])?;
+    put_user(db, user)?;
+    for (record, about) in found {
+        let about = about.clone();
+        tokens::insert(
+            db,
+            &NewToken { about, record: record.clone(), limit: None, is_login: false },
+        )?;
+    }
+    old_digests.iter().try_for_each(|old| super::old_digests::put(db, old))?;
+    for (network, until) in familiar {
+        let sql = "INSERT OR REPLACE INTO familiar (user_id, network, forget) VALUES (?1, ?2, ?3)";
+        rows::execute(db, sql, params![user.id, network, until])?;
+    }
+    Ok(())
+}
+
+/// Adds a user who has a number, or has the one of that number be as this.
+pub(super) fn put_user(db: &Connection, user: &User) -> Result<(), StoreError> {
     let sql = "INSERT INTO users (id, username, email, password, is_active, is_staff, joined,
-                                  last_login, epoch, must_change)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+                                  last_login, epoch, must_change, first_name, last_name,
+                                  is_superuser, group_names)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+               ON CONFLICT (id) DO UPDATE SET
+                   username = excluded.username, email = excluded.email,
+                   password = excluded.password, is_active = excluded.is_active,
+                   is_staff = excluded.is_staff, joined = excluded.joined,
+                   last_login = excluded.last_login, epoch = excluded.epoch,
+                   must_change = excluded.must_change, first_name = excluded.first_name,
+                   last_name = excluded.last_name, is_superuser = excluded.is_superuser,
+                   group_names = excluded.group_names";
     let columns = params![
         user.id,
         user.username.as_str(),
@@ -196,20 +225,19 @@ fn add_one(db: &Connection, portion: &Portion) -> Result<(), StoreError> {
         user.last_login,
         rows::integer(user.epoch),
         user.must_change,
+        user.profile.first_name,
+        user.profile.last_name,
+        user.profile.is_superuser,
+        rows::group_names(&user.profile),
     ];
-    rows::execute(db, sql, columns)?;
-    for (record, about) in found {
-        let about = about.clone();
-        tokens::insert(
-            db,
-            &NewToken { about, record: record.clone(), limit: None, is_login: false },
-        )?;
-    }
-    for (network, until) in familiar {
-        let sql = "INSERT OR REPLACE INTO familiar (user_id, network, forget) VALUES (?1, ?2, ?3)";
-        rows::execute(db, sql, params![user.id, network, until])?;
-    }
-    Ok(())
+    rows::execute(db, sql, columns).map(drop)
+}
+
+/// The last number that was given to a user.
+pub(super) fn last_number(db: &Connection) -> Result<i64, StoreError> {
+    let sql = "SELECT max(ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'users'), 0),
+                          ifnull((SELECT max(id) FROM users), 0)) AS last";
+    Ok(db.query_row(sql, [], |row| row.get(0))?)
 }
 
 /// Has numbers up to this one given to nobody any more.

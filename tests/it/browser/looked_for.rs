@@ -12,13 +12,14 @@ use crate::harness::gateway::Gateway;
 use crate::harness::http::{HOST, Request};
 
 /// What takes longer than anyone watches, or ends or replaces what is watched: `tests/it/events`,
-/// `tests/it/command_line/store` and `tests/it/outage` have them.
-const ELSEWHERE: [EventName; 5] = [
+/// `tests/it/command_line` and `tests/it/outage` have them.
+const ELSEWHERE: [EventName; 6] = [
     EventName::GatewayStopped,
     EventName::LimitLeft,
     EventName::StoreEpochChanged,
     EventName::StoreRestored,
     EventName::StoreSaved,
+    EventName::UsersImported,
 ];
 
 /// What leads on whoever has nothing to do there: who is signed in, has no app, names no network.

@@ -8,13 +8,14 @@ mod late;
 mod layouts;
 mod locks;
 mod lost;
+mod old_digests;
 mod operators;
 mod races;
 mod replicas;
 mod settings;
 mod tls;
 
-use super::{Fixture, digest, hash, name, new_user};
+use super::{Fixture, digest, hash, name, new_user, redis_at};
 use crate::harness::redis_server::RedisServer;
 use authgate::clock::{Clock, SystemClock, Timestamp};
 use authgate::model::token::TokenAbout;
@@ -35,10 +36,24 @@ async fn fresh() -> Fixture {
     let url = server.url();
     let server = Mutex::new(server);
     Fixture {
+        settings: redis_at(url.clone()),
         store,
         another: Box::new(move || Arc::new(RedisStore::open(&url).unwrap())),
         lose: Box::new(move || server.lock().unwrap().kill()),
     }
+}
+
+/// A server, and an empty store in it.
+fn shared() -> (Arc<RedisServer>, Fixture) {
+    let server = Arc::new(RedisServer::start());
+    let (url, kept) = (server.url(), Arc::clone(&server));
+    let fixture = Fixture {
+        settings: redis_at(url.clone()),
+        store: Arc::new(open(&server)),
+        another: Box::new(move || Arc::new(RedisStore::open(&url).unwrap())),
+        lose: Box::new(move || drop(kept.url())),
+    };
+    (server, fixture)
 }
 
 fn open(server: &RedisServer) -> RedisStore {
@@ -62,6 +77,7 @@ fn new_token(user: &User, text: &str) -> NewToken {
         digest: digest(text),
         epoch: user.epoch,
         expires: Some(in_an_hour()),
+        knox_key: None,
         user: user.id,
     };
     NewToken { about: TokenAbout::default(), record, limit: None, is_login: true }

@@ -4,6 +4,7 @@ mod crash;
 mod damage;
 mod log;
 mod many;
+mod old_digests;
 mod operators;
 mod update;
 
@@ -11,7 +12,7 @@ use super::{Fixture, add, again, digest, hash, in_minutes, is_good, issue, name,
 use crate::harness::folder;
 use authgate::model::user::{UserChange, UserId};
 use authgate::store::sqlite::SqliteStore;
-use authgate::store::{Inserted, Store, StoreError};
+use authgate::store::{Inserted, Settings, Store, StoreError};
 use rusqlite::Connection;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ async fn fresh() -> Fixture {
     let folder = folder();
     let (store, file) = (open(&file_in(&folder)), file_in(&folder));
     Fixture {
+        settings: Settings::Sqlite { path: file.clone() },
         store,
         another: Box::new(move || open(&file)),
         lose: Box::new(move || {
@@ -297,7 +299,7 @@ fn a_newer_schema_is_refused() {
     let folder = folder();
     drop(open(&file_in(&folder)));
     tamper(&file_in(&folder), "PRAGMA user_version = 99");
-    let expected = "its schema has version 99, and this program knows none after 3";
+    let expected = "its schema has version 99, and this program knows none after 4";
     assert!(refusal(&file_in(&folder)).ends_with(expected));
 }
 
