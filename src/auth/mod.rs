@@ -21,6 +21,7 @@ mod login;
 mod logout;
 mod manage;
 mod networks;
+mod observe;
 mod operators;
 mod outages;
 mod overview;
@@ -55,6 +56,7 @@ pub use self::manage::{
     csv_row_of_unreadable, generated_password,
 };
 pub use self::networks::{Decider, NetworkError, NewRuling, Ruling};
+pub use self::observe::Observed;
 pub use self::overview::{Concern, Counts, Grouped, Matter, Overview};
 pub use self::register::{NewRights, RegisterError, Registration};
 pub use self::series::{History, Span, Tallies};

@@ -6,11 +6,11 @@ use super::traffic::Traffic;
 use super::upstream::{Upstream, UpstreamSettings};
 use crate::api::Endpoints;
 use crate::model::network::Exceptions;
-use crate::policy::{Cors, RouteTable};
+use crate::policy::{Cors, Mode, RouteTable};
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What an operator may set.
 #[derive(Clone, Debug)]
@@ -35,6 +35,8 @@ pub struct Settings {
     pub max_body: usize,
     /// The most bytes in the head of a request.
     pub max_head: usize,
+    /// Whether it guards the apps, or only tells what it would do.
+    pub mode: Mode,
     /// Who is asked for the addresses of upstreams; by default whom the system asks.
     pub name_servers: Vec<SocketAddr>,
     /// The routes.
@@ -49,11 +51,20 @@ pub struct Settings {
     pub upstreams: Vec<UpstreamSettings>,
 }
 
+impl Settings {
+    /// Whether nothing is guarded.
+    pub fn is_shadow(&self) -> bool {
+        self.mode != Mode::Guard
+    }
+}
+
 /// The settings at work. A request keeps to those that it began with.
 pub(super) struct Live {
     pub identification: Identification,
     /// How many upstreams there have been so far.
     groups: u64,
+    /// Since when requests are guarded, if before they were not.
+    guards_since: Option<Instant>,
     pub settings: Settings,
     pub traffic: Traffic,
     pub upstreams: Vec<Arc<Upstream>>,
@@ -77,7 +88,17 @@ impl Live {
         let counted = before.map(|before| (&before.traffic, &before.settings.routes));
         let traffic = Traffic::of(&settings.routes, counted);
         let identification = Identification::new(settings.identity.clone());
-        Self { identification, groups, settings, traffic, upstreams }
+        let guards_since = match before {
+            _ if settings.is_shadow() => None,
+            Some(before) if before.settings.is_shadow() => Some(Instant::now()),
+            before => before.and_then(|before| before.guards_since),
+        };
+        Self { identification, groups, guards_since, settings, traffic, upstreams }
+    }
+
+    /// Whether requests have been guarded again for so long.
+    pub(super) fn guards_again(&self, span: Duration) -> bool {
+        self.guards_since.is_some_and(|since| since.elapsed() >= span)
     }
 }
 
@@ -119,6 +140,7 @@ mod tests {
             head_timeout: Duration::from_secs(1),
             keep_alive: Duration::from_secs(1),
             max_head: 1,
+            mode: Mode::Guard,
             identity: IdentityHeaders { email, staff, user, user_id },
             max_body: 1,
             name_servers: vec![],

@@ -81,7 +81,7 @@ impl Gate {
             let auth = Arc::clone(auth);
             self.tasks.spawn(async move { setup::offer(&auth, &console).await });
         }
-        let keeper = gateway.clone();
+        let (keeper, judge) = (gateway.clone(), gateway.clone());
         let [
             attendant,
             counter,
@@ -96,6 +96,7 @@ impl Gate {
         ] = [(); 10].map(|()| Arc::clone(auth));
         self.tasks.spawn(notify::watchdog(Arc::clone(reception)));
         self.run_beside(async move { match keeper.keep_upstreams().await {} });
+        self.run_beside(async move { match judge.keep_judging().await {} });
         self.run_beside(async move { match attendant.look_after_store().await {} });
         self.run_beside(async move { match feed.follow_store().await {} });
         self.run_beside(async move { match counter.keep_series().await {} });
