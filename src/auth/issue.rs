@@ -2,7 +2,7 @@
 
 use super::{Auth, AuthError, HashError};
 use crate::model::password::Password;
-use crate::model::token::{Token, TokenAbout, TokenRecord};
+use crate::model::token::{KnoxKey, Token, TokenAbout, TokenRecord};
 use crate::model::user::User;
 use crate::store::{Issue, NewToken, TokenLimit};
 use rand::TryRng;
@@ -70,6 +70,7 @@ impl Auth {
             digest: token.digest(),
             epoch: user.epoch,
             expires: terms.lifetime.map(|lifetime| created.plus(lifetime)),
+            knox_key: KnoxKey::of(&token, KnoxKey::OF_KNOX_5),
             user: user.id,
         };
         let Terms { about, is_login, limit, .. } = terms;

@@ -7,7 +7,7 @@ use crate::model::email::Email;
 use crate::model::event::EventName;
 use crate::model::password::Password;
 use crate::model::token::TokenAbout;
-use crate::model::user::{NewUser, User, Username};
+use crate::model::user::{NewUser, Profile, User, Username};
 use crate::store::{Inserted, StoreError};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -125,7 +125,8 @@ impl Auth {
         drop(seat);
         let joined = self.clock.now();
         let NewRights { is_staff, must_change } = rights;
-        let user = NewUser { email, is_staff, joined, must_change, password, username };
+        let profile = Profile::default();
+        let user = NewUser { email, is_staff, joined, must_change, password, profile, username };
         match self.store.insert_user(user).await? {
             Inserted::Done(user) => Ok(user),
             Inserted::NameTaken => Err(RegisterError::NameTaken),

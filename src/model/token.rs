@@ -1,5 +1,11 @@
 //! Tokens: what a client holds and what the store holds.
 
+mod knox_key;
+mod scheme;
+
+pub use self::knox_key::KnoxKey;
+pub use self::scheme::{DigestHash, DigestOver, DigestScheme, NotAScheme, OldDigest};
+
 use super::user::UserId;
 use crate::clock::Timestamp;
 use sha2::{Digest, Sha512};
@@ -28,7 +34,8 @@ impl Token {
     }
 }
 
-/// The SHA-512 of a token's text: knox 5's digest, so that tokens issued by it still work.
+/// The SHA-512 of a token's text: knox 5's digest, so that tokens issued by it still work. A token that
+/// came with the digest of another scheme has that one, until it is first used: see [`OldDigest`].
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct TokenDigest([u8; 64]);
 
@@ -36,6 +43,15 @@ impl TokenDigest {
     /// Takes in a digest that a store kept.
     pub const fn new(bytes: [u8; 64]) -> Self {
         Self(bytes)
+    }
+
+    /// Takes in a digest that another program made, which may be shorter.
+    pub fn padded(bytes: &[u8]) -> Self {
+        let mut whole = [0; 64];
+        for (place, byte) in whole.iter_mut().zip(bytes) {
+            *place = *byte;
+        }
+        Self(whole)
     }
 
     /// The bytes, for a store's key.
@@ -141,6 +157,8 @@ pub struct TokenRecord {
     pub epoch: u64,
     /// Until when it holds; `None` is forever.
     pub expires: Option<Timestamp>,
+    /// By which knox would find it, if that is known.
+    pub knox_key: Option<KnoxKey>,
     /// Whose it is.
     pub user: UserId,
 }
@@ -203,6 +221,14 @@ mod tests {
         let (_, rest) = digest.halves();
         assert!(digest.key().digest(rest) == digest);
         assert_eq!(digest.key().as_bytes(), &digest.as_bytes()[..32]);
+    }
+
+    #[test]
+    fn a_shorter_digest_is_padded_with_zeros() {
+        let padded = TokenDigest::padded(&[7; 32]);
+        assert_eq!(padded.as_bytes()[..32], [7; 32]);
+        assert_eq!(padded.as_bytes()[32..], [0; 32]);
+        assert!(TokenDigest::padded(&[9; 64]) == TokenDigest::new([9; 64]));
     }
 
     #[test]

@@ -99,6 +99,19 @@ pub enum UsernameError {
     TooLong,
 }
 
+/// What Django knows of a user beside what decides anything here. It is kept, shown and given back.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Profile {
+    /// Their first name; may be blank.
+    pub first_name: String,
+    /// The names of their groups, in order, each once.
+    pub groups: Vec<String>,
+    /// Whether Django lets them do everything.
+    pub is_superuser: bool,
+    /// Their last name; may be blank.
+    pub last_name: String,
+}
+
 /// A user as the store keeps it.
 #[derive(Clone, Eq, PartialEq)]
 pub struct User {
@@ -120,6 +133,8 @@ pub struct User {
     pub must_change: bool,
     /// Their hashed password.
     pub password: PasswordHash,
+    /// What else is known of them.
+    pub profile: Profile,
     /// Their name.
     pub username: Username,
 }
@@ -137,6 +152,8 @@ pub struct NewUser {
     pub must_change: bool,
     /// Their hashed password.
     pub password: PasswordHash,
+    /// What else is known of them.
+    pub profile: Profile,
     /// Their name.
     pub username: Username,
 }

@@ -12,6 +12,7 @@ mod observed;
 pub mod redis;
 mod sound;
 pub mod sqlite;
+pub mod staging;
 mod stop;
 pub mod whole;
 
@@ -32,7 +33,7 @@ use crate::clock::Timestamp;
 use crate::model::event::Event;
 use crate::model::limit::{Charge, Familiar, Standing, Taken};
 use crate::model::password::PasswordHash;
-use crate::model::token::{TokenDigest, TokenRecord};
+use crate::model::token::{KnoxKey, OldDigest, TokenDigest, TokenRecord};
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -95,6 +96,11 @@ pub trait Store: Send + Sync {
     /// Ends all tokens of a user, those that are being issued too, and those of the epoch that is known
     /// to have ended and of all before it, should the store have lost that.
     async fn revoke_tokens_of(&self, user: UserId, ended: u64) -> Result<bool, StoreError>;
+    /// Those of the tokens whose text begins like this that came with a digest of another scheme. Their
+    /// tokens may have ended.
+    async fn old_digests(&self, key: &KnoxKey) -> Result<Vec<OldDigest>, StoreError>;
+    /// Whether there are any such tokens; for a while it may say so when the last of them is gone.
+    async fn has_old_digests(&self) -> Result<bool, StoreError>;
     /// Deletes what is of no more use by `now`, such as expired tokens, and says how many tokens.
     async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError>;
     /// Whether a sweep should come soon: until then users are not found in every order, because an

@@ -9,7 +9,7 @@ use crate::clock::{OnceASecond, Timestamp};
 use crate::metrics::Metrics;
 use crate::model::event::Event;
 use crate::model::limit::{Charge, Familiar, Taken};
-use crate::model::token::{TokenDigest, TokenRecord};
+use crate::model::token::{KnoxKey, OldDigest, TokenDigest, TokenRecord};
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
 use async_trait::async_trait;
 use std::collections::HashMap;
@@ -180,6 +180,8 @@ calls! {
     STEP extend_token(digest: TokenDigest, expires: Timestamp) -> bool;
     STEP revoke_token(digest: TokenDigest) -> bool;
     STEP revoke_tokens_of(user: UserId, ended: u64) -> bool;
+    READ old_digests(key: &KnoxKey) -> Vec<OldDigest>;
+    READ has_old_digests() -> bool;
     LONG sweep(now: Timestamp) -> u64;
     LIST wants_sweep() -> bool;
     STEP take(charges: &[Charge], now: Timestamp) -> Counted;

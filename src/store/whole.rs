@@ -7,7 +7,8 @@
 use super::redis::RedisStore;
 use super::sqlite::archive::Archive;
 use super::sqlite::draft::Draft;
-use super::sqlite::{make, restore, stats, verify};
+use super::sqlite::{land, make, restore, stats, verify};
+pub use super::staging::{Landed, Landing, OnConflict, Staging};
 pub use super::stop::Stop;
 use super::{Settings, StoreError};
 use crate::clock::Timestamp;
@@ -72,6 +73,22 @@ impl Whole {
                 store.import(&source, &order, progress).await
             }
             Self::Sqlite(path) => restore::restore(path, &source, order),
+        }
+    }
+
+    /// Takes over users and tokens of a source that is settled. Whoever is stopped in between does it again.
+    pub async fn land(
+        &self,
+        staging: &Staging,
+        order: &Landing,
+        progress: Progress<'_>,
+    ) -> Result<Landed, StoreError> {
+        match self {
+            Self::Redis(store) => {
+                let order = Landing { at: self.present(order.at).await, ..order.clone() };
+                store.land(staging, &order, progress).await
+            }
+            Self::Sqlite(path) => land::land(path, staging, order, progress),
         }
     }
 

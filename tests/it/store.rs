@@ -193,7 +193,7 @@ use authgate::clock::{Clock, SystemClock, Timestamp};
 use authgate::model::email::Email;
 use authgate::model::password::PasswordHash;
 use authgate::model::token::{Token, TokenAbout, TokenDigest, TokenRecord};
-use authgate::model::user::{NewUser, User, UserId, Username};
+use authgate::model::user::{NewUser, Profile, User, UserId, Username};
 use authgate::store::{Inserted, Issue, NewToken, Store, StoreError};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -248,6 +248,7 @@ fn new_user(username: &str) -> NewUser {
         joined: now(),
         must_change: false,
         password: hash("$argon2id$first"),
+        profile: Profile::default(),
         username: name(username),
     }
 }
@@ -274,6 +275,7 @@ fn token(user: &User, text: &str) -> NewToken {
             digest: digest(text),
             epoch: user.epoch,
             expires: Some(created.plus(Duration::from_hours(1))),
+            knox_key: None,
             user: user.id,
         },
         limit: None,

@@ -6,7 +6,7 @@ use authgate::clock::{Clock, ManualClock, Timestamp};
 use authgate::model::email::Email;
 use authgate::model::password::PasswordHash;
 use authgate::model::token::{TokenDigest, TokenRecord};
-use authgate::model::user::{User, UserChange, UserId, Username};
+use authgate::model::user::{Profile, User, UserChange, UserId, Username};
 use authgate::store::Change;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -110,6 +110,7 @@ impl Tables {
             last_login: None,
             must_change: false,
             password: PasswordHash::new(String::new()),
+            profile: Profile::default(),
             username: Username::parse(name).unwrap(),
         };
         self.users.insert(id, user);

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use authgate::clock::Timestamp;
 use authgate::model::event::Event;
 use authgate::model::limit::{Charge, Familiar, Taken};
-use authgate::model::token::{TokenDigest, TokenRecord};
+use authgate::model::token::{KnoxKey, OldDigest, TokenDigest, TokenRecord};
 use authgate::model::user::{NewUser, User, UserChange, UserId, Username};
 use authgate::store::{
     Census, Change, Count, Counted, Cursor, EventBounds, EventNews, EventPage, EventQuery,
@@ -158,6 +158,14 @@ impl Store for Handle {
 
     async fn revoke_tokens_of(&self, user: UserId, _: u64) -> Result<bool, StoreError> {
         Ok(self.changing(Change::User(user), |tables| tables.revoke_all(user)).await)
+    }
+
+    async fn old_digests(&self, _: &KnoxKey) -> Result<Vec<OldDigest>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn has_old_digests(&self) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
     async fn take(&self, _: &[Charge], _: Timestamp) -> Result<Counted, StoreError> {

@@ -197,7 +197,7 @@ impl World {
         let mut server = self.server();
         let Some(epoch) = server.tables.users.get(&user).map(|user| user.epoch) else { return };
         let expires = Some(now.plus(LIFETIME));
-        let record = TokenRecord { created: now, digest, epoch, expires, user };
+        let record = TokenRecord { created: now, digest, epoch, expires, knox_key: None, user };
         // What was ended stays so for a while wherever it was ended, whoever adds it again.
         if server.tables.may_issue(&record) && !server.judge.has_ended(&digest) {
             let add = |tables: &mut Tables| tables.tokens.insert(digest, record);

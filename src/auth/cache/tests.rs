@@ -3,7 +3,7 @@ use crate::clock::{ManualClock, Timestamp};
 use crate::model::email::Email;
 use crate::model::password::PasswordHash;
 use crate::model::token::Token;
-use crate::model::user::Username;
+use crate::model::user::{Profile, Username};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -47,7 +47,7 @@ fn digest(text: &str) -> TokenDigest {
 
 fn record(digest: TokenDigest, user: u64) -> TokenRecord {
     let created = Timestamp::from_micros(0);
-    TokenRecord { created, digest, epoch: 0, expires: None, user: UserId(user) }
+    TokenRecord { created, digest, epoch: 0, expires: None, knox_key: None, user: UserId(user) }
 }
 
 fn a_user(id: u64) -> User {
@@ -61,6 +61,7 @@ fn a_user(id: u64) -> User {
         last_login: None,
         must_change: false,
         password: PasswordHash::new(String::new()),
+        profile: Profile::default(),
         username: Username::parse("ada").unwrap(),
     }
 }

@@ -39,6 +39,11 @@ impl Entries {
         }
     }
 
+    /// The same of a user with so many tokens.
+    pub(super) fn having(self, tokens: u64) -> Self {
+        Self { tokens, ..self }
+    }
+
     /// `None` if the user is gone, or cannot be read.
     pub(super) fn read(id: UserId, values: Values, tokens: u64) -> Option<Self> {
         let [name, email, is_staff, is_active, last_login] = values;

@@ -2,7 +2,7 @@
 
 use crate::model::event::Trail;
 use crate::model::limit::LimitKey;
-use crate::model::token::TokenKey;
+use crate::model::token::{KnoxKey, TokenKey};
 use crate::model::user::{UserId, Username};
 use crate::store::{Change, ItemKind};
 use base64::Engine;
@@ -42,12 +42,17 @@ pub(super) const RESTORING: &str = "authgate:restoring";
 /// What there was of users before that: number to epoch and whether they were let in.
 pub(super) const RESTORING_USERS: &str = "authgate:restoring-users";
 
+/// The beginnings of tokens that came with a digest of another scheme, with the last end of those tokens
+/// as the score.
+pub(super) const OLD_DIGESTS: &str = "authgate:old-digests";
+
 /// What the connections are called on which gateways are told of changes.
 pub(super) const FEED: &str = "authgate-feed";
 
 /// The keys of all that users have, as patterns: of tokens first.
-pub(super) const OF_USERS: [&str; 7] = [
+pub(super) const OF_USERS: [&str; 8] = [
     "authgate:token:*",
+    "authgate:old-digests:*",
     "authgate:tokens:*",
     "authgate:user-tokens:*",
     "authgate:token-notes:*",
@@ -57,8 +62,19 @@ pub(super) const OF_USERS: [&str; 7] = [
 ];
 
 /// The keys that tell of all users and tokens.
-pub(super) const INDEXES: [&str; 10] =
-    [USERS, BY_NAME, BY_EMAIL, BY_LOGIN, BY_TOKENS, STAFF, INACTIVE, RECENT, INDEXED, CENSUS];
+pub(super) const INDEXES: [&str; 11] = [
+    USERS,
+    BY_NAME,
+    BY_EMAIL,
+    BY_LOGIN,
+    BY_TOKENS,
+    STAFF,
+    INACTIVE,
+    RECENT,
+    OLD_DIGESTS,
+    INDEXED,
+    CENSUS,
+];
 
 /// The items of a kind, as a hash.
 pub(super) fn items(kind: ItemKind) -> String {
@@ -101,6 +117,11 @@ pub(super) const RECENT: &str = "authgate:recent-tokens";
 /// A token.
 pub(super) fn token(key: &TokenKey) -> String {
     format!("{TOKEN_PREFIX}{{{}}}", text(key))
+}
+
+/// How the digests of tokens that begin like this were made by another program, as a hash.
+pub(super) fn old_digests(key: &KnoxKey) -> String {
+    format!("authgate:old-digests:{{{}}}", key.as_str())
 }
 
 /// The keys of all limits, as a pattern.
@@ -150,7 +171,7 @@ pub(super) fn change(key: &str) -> Option<Change> {
 
 /// What a key is of, as its name says; `None` if none of ours is called so.
 pub(super) fn kind(key: &str) -> Option<&'static str> {
-    const KINDS: [&str; 12] = [
+    const KINDS: [&str; 13] = [
         "counts",
         "events",
         "events-draft",
@@ -159,6 +180,7 @@ pub(super) fn kind(key: &str) -> Option<&'static str> {
         "limit",
         "lock",
         "name",
+        "old-digests",
         "token",
         "token-notes",
         "tokens",

@@ -11,7 +11,11 @@ use tokio::sync::Mutex;
 
 /// The layout that this program reads and writes. One that an older program would misread gets the next
 /// number, and says here what a store of the number before needs.
-pub(super) const LAYOUT: u32 = 2;
+pub(super) const LAYOUT: u32 = 3;
+
+/// The first layout that this program reads as it is: since then more may be written, and nothing
+/// otherwise.
+const READ_AS_IT_IS: u32 = 2;
 
 /// After which time without a sign nobody brings it up to date any more.
 const LEFT_BEHIND: Duration = Duration::from_secs(30);
@@ -62,7 +66,7 @@ impl RedisStore {
         refuse_newer(found)?;
         Ok(Standing {
             // Before the second version there was no mark.
-            is_older: found != Some(LAYOUT) && (has_count || has_users),
+            is_older: found < Some(READ_AS_IT_IS) && (has_count || has_users),
             restoring: mark.as_deref().map(Restoring::read),
         })
     }
@@ -84,10 +88,10 @@ impl RedisStore {
         refuse_newer(found)?;
         let holds_users = has_count || has_users;
         // Before the second version there was no mark.
-        if found != Some(LAYOUT) && holds_users {
+        if found < Some(READ_AS_IT_IS) && holds_users {
             self.update_alone().await?;
-        } else if found.is_none() {
-            let mark = Cmd::set_nx(keys::LAYOUT, LAYOUT);
+        } else if found < Some(LAYOUT) {
+            let mark = Cmd::set(keys::LAYOUT, LAYOUT);
             // A server that takes no writes is told of elsewhere.
             if let Err(error) = self.link.ask::<()>(Request::Command(&mark)).await {
                 tracing::debug!(%error, "the version of the layout could not be written");

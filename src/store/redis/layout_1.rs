@@ -113,5 +113,12 @@ fn parse(digest: TokenDigest, written: &str) -> Option<TokenRecord> {
         micros => Some(Timestamp::from_micros(micros.parse().ok()?)),
     };
     let epoch = words.next()?.parse().ok()?;
-    words.next().is_none().then_some(TokenRecord { created, digest, epoch, expires, user })
+    words.next().is_none().then_some(TokenRecord {
+        created,
+        digest,
+        epoch,
+        expires,
+        knox_key: None,
+        user,
+    })
 }

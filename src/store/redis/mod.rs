@@ -28,6 +28,10 @@ mod inspect;
 mod items;
 mod kept;
 mod keys;
+mod land;
+mod land_add;
+mod land_judge;
+mod land_over;
 mod layout;
 mod layout_1;
 mod limits;
@@ -35,6 +39,7 @@ mod link;
 mod locks;
 mod node;
 mod notes;
+mod old_digests;
 mod operators;
 mod opinions;
 mod password;
@@ -67,7 +72,7 @@ use super::{
 use crate::clock::Timestamp;
 use crate::model::event::Event;
 use crate::model::limit::{Charge, Familiar, Taken};
-use crate::model::token::{TokenDigest, TokenRecord};
+use crate::model::token::{KnoxKey, OldDigest, TokenDigest, TokenRecord};
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -226,6 +231,14 @@ impl Store for RedisStore {
 
     async fn revoke_tokens_of(&self, user: UserId, ended: u64) -> Result<bool, StoreError> {
         self.changing(Change::User(user), self.end_tokens(user, ended)).await
+    }
+
+    async fn old_digests(&self, key: &KnoxKey) -> Result<Vec<OldDigest>, StoreError> {
+        self.find_old_digests(key).await
+    }
+
+    async fn has_old_digests(&self) -> Result<bool, StoreError> {
+        self.has_any_old_digest().await
     }
 
     async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError> {

@@ -3,8 +3,8 @@
 use crate::clock::Timestamp;
 use crate::model::email::Email;
 use crate::model::password::PasswordHash;
-use crate::model::token::{TokenKey, TokenRecord};
-use crate::model::user::{User, UserId, Username};
+use crate::model::token::{KnoxKey, TokenKey, TokenRecord};
+use crate::model::user::{Profile, User, UserId, Username};
 use crate::store::StoreError;
 use redis::{FromRedisValue, Value, from_redis_value};
 use serde::{Deserialize, Serialize};
@@ -42,7 +42,19 @@ pub(super) fn user_fields(user: &User) -> Vec<(&'static str, String)> {
         ("epoch", user.epoch.to_string()),
     ];
     fields.extend(user.last_login.map(|moment| ("last_login", moment.micros().to_string())));
+    fields.extend(profile_fields(&user.profile).into_iter().filter(|(_, value)| !value.is_empty()));
     fields
+}
+
+/// What is kept of a profile; a field that would be empty is not there.
+pub(super) fn profile_fields(profile: &Profile) -> [(&'static str, String); 4] {
+    let groups = serde_json::Value::from(profile.groups.as_slice()).to_string();
+    [
+        ("first_name", profile.first_name.clone()),
+        ("last_name", profile.last_name.clone()),
+        ("groups", if profile.groups.is_empty() { String::new() } else { groups }),
+        ("is_superuser", if profile.is_superuser { "1".to_owned() } else { String::new() }),
+    ]
 }
 
 /// Writes what is true or not.
@@ -66,8 +78,22 @@ pub(super) fn user(id: UserId, fields: &Fields) -> Result<Option<User>, StoreErr
         // One that an older gateway has written says nothing of it.
         must_change: optional_number::<u8>(fields, "must_change")? == Some(1),
         password: PasswordHash::new(text(fields, "password")?.to_owned()),
+        profile: profile(fields)?,
         username: Username::stored(text(fields, "username")?.to_owned()),
     }))
+}
+
+fn profile(fields: &Fields) -> Result<Profile, StoreError> {
+    let kept = |field| fields.get(field).cloned().unwrap_or_default();
+    // What became empty may have stayed as an empty field.
+    let groups = fields.get("groups").filter(|text| !text.is_empty());
+    let groups = groups.map(|text| serde_json::from_str(text)).transpose();
+    Ok(Profile {
+        first_name: kept("first_name"),
+        groups: groups.map_err(|_| bad_field("groups"))?.unwrap_or_default(),
+        is_superuser: kept("is_superuser") == flag(true),
+        last_name: kept("last_name"),
+    })
 }
 
 fn text<'a>(fields: &'a Fields, field: &str) -> Result<&'a str, StoreError> {
@@ -99,19 +125,58 @@ struct Written {
     rest: [u8; 32],
 }
 
+/// What stands before 15 hexadecimal digits, so that the eight bytes of them are no text.
+const MARK: u64 = 0xF << 60;
+
+/// What is written behind a token of the beginning of its text: 15 hexadecimal digits in eight bytes,
+/// anything else as it is.
+fn tail(key: &KnoxKey) -> Vec<u8> {
+    match digits(key.as_str()) {
+        Some(number) => (MARK | number).to_be_bytes().to_vec(),
+        None => key.as_str().as_bytes().to_vec(),
+    }
+}
+
+/// The number that 15 hexadecimal digits spell, if a text is those.
+fn digits(text: &str) -> Option<u64> {
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    if text.len() != KnoxKey::OF_KNOX_5 || !text.bytes().all(is_digit) {
+        return None;
+    }
+    u64::from_str_radix(text, 16).ok()
+}
+
+/// Reads what stands behind a token; an error if it is not as it would be written.
+fn knox_key(tail: &[u8]) -> Result<Option<KnoxKey>, ()> {
+    if tail.is_empty() {
+        return Ok(None);
+    }
+    let number = tail.try_into().map(u64::from_be_bytes).ok();
+    let text = match number.filter(|number| number & MARK == MARK) {
+        Some(number) => format!("{:015x}", number & !MARK),
+        None => {
+            str::from_utf8(tail).ok().filter(|text| digits(text).is_none()).ok_or(())?.to_owned()
+        }
+    };
+    KnoxKey::parse(&text).map(Some).ok_or(())
+}
+
 /// Writes a token, but what its key says.
 pub(super) fn token_bytes(token: &TokenRecord) -> Result<Vec<u8>, StoreError> {
     let (_, rest) = token.digest.halves();
     let created = token.created.micros();
     let lasts = token.expires.map(|end| end.micros().wrapping_sub(created));
     let written = Written { user: token.user.0, created, lasts, epoch: token.epoch, rest };
-    postcard::to_allocvec(&written).map_err(StoreError::unavailable)
+    let mut bytes = postcard::to_allocvec(&written).map_err(StoreError::unavailable)?;
+    bytes.extend(token.knox_key.iter().flat_map(tail));
+    Ok(bytes)
 }
 
 /// Reads the token of that key.
 pub(super) fn token(key: &TokenKey, bytes: &[u8]) -> Result<TokenRecord, StoreError> {
-    let Ok((Written { user, created, lasts, epoch, rest }, [])) = postcard::take_from_bytes(bytes)
-    else {
+    let written = postcard::take_from_bytes(bytes).ok();
+    let written = written.and_then(|(token, tail)| Some((token, knox_key(tail).ok()?)));
+    let Some((Written { user, created, lasts, epoch, rest }, knox_key)) = written else {
         let problem = "it is not a user, two moments, an epoch and half a digest".to_owned();
         return Err(StoreError::Corrupt { what: "token", problem });
     };
@@ -120,6 +185,7 @@ pub(super) fn token(key: &TokenKey, bytes: &[u8]) -> Result<TokenRecord, StoreEr
         digest: key.digest(rest),
         epoch,
         expires: lasts.map(|lasts| Timestamp::from_micros(created.wrapping_add(lasts))),
+        knox_key,
         user: UserId(user),
     })
 }
@@ -187,6 +253,7 @@ mod tests {
             digest: Token::new("abc".to_owned()).digest(),
             epoch: 3,
             expires,
+            knox_key: KnoxKey::parse("0123456789abcde"),
             user: UserId(42),
         }
     }
@@ -202,6 +269,7 @@ mod tests {
             last_login: None,
             must_change: true,
             password: PasswordHash::new("$argon2id$x".to_owned()),
+            profile: Profile::default(),
             username: Username::parse("josé").unwrap(),
         }
     }
@@ -217,6 +285,22 @@ mod tests {
             written.last_login = last_login;
             assert!(user(UserId(42), &fields_of(&written)).unwrap() == Some(written.clone()));
         }
+    }
+
+    #[test]
+    fn a_profile_reads_back_and_takes_no_room_where_it_is_empty() {
+        let (plain, mut written) = (fields_of(&a_user()), a_user());
+        written.profile = Profile {
+            first_name: "Ada".to_owned(),
+            groups: vec!["a, b".to_owned(), "\"c\"".to_owned()],
+            is_superuser: true,
+            last_name: "Lovelace".to_owned(),
+        };
+        assert!(user(UserId(42), &fields_of(&written)).unwrap() == Some(written.clone()));
+        assert_eq!(fields_of(&written).len(), plain.len() + 4);
+        let mut broken = fields_of(&written);
+        broken.insert("groups".to_owned(), "staff".to_owned());
+        assert!(matches!(user(UserId(42), &broken), Err(StoreError::Corrupt { .. })));
     }
 
     #[test]
@@ -246,19 +330,42 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_ten_hours_takes_52_bytes_and_its_entry_41() {
+    fn a_token_of_ten_hours_takes_60_bytes_and_its_entry_41() {
         let mut written = a_token(Some(Timestamp::from_micros(1_795_539_694_000_121)));
         written.user = UserId(100_000_000);
-        assert_eq!(token_bytes(&written).unwrap().len(), 52);
+        assert_eq!(token_bytes(&written).unwrap().len(), 60);
         assert_eq!(Entry::of(&written).bytes().len(), 41);
+    }
+
+    #[test]
+    fn the_beginning_of_a_tokens_text_reads_back_as_written() {
+        let mut written = a_token(None);
+        let without = token_bytes(&TokenRecord { knox_key: None, ..written.clone() }).unwrap();
+        for (text, bytes) in [
+            ("0123456789abcde", 8),
+            ("fffffffffffffff", 8),
+            ("0123456789ABCDE", 15),
+            ("01234567", 8),
+            ("kx_0123456789abcde", 18),
+            ("0123456789abcdef", 16),
+        ] {
+            written.knox_key = KnoxKey::parse(text);
+            let all = token_bytes(&written).unwrap();
+            assert_eq!(all.len() - without.len(), bytes, "{text}");
+            assert!(token(&written.digest.key(), &all).unwrap() == written, "{text}");
+        }
+        let key = written.digest.key();
+        assert!(token(&key, &without).unwrap().knox_key.is_none());
     }
 
     #[test]
     fn other_bytes_are_no_tokens() {
         let key = a_token(None).digest.key();
-        let whole = token_bytes(&a_token(None)).unwrap();
+        let whole = token_bytes(&TokenRecord { knox_key: None, ..a_token(None) }).unwrap();
         let longer = [whole.as_slice(), &[0]].concat();
-        let others: [&[u8]; 4] = [b"", b"42 1 - 0", &whole[..whole.len() - 1], &longer];
+        // One that would be written otherwise could not be told from the one that was read.
+        let digits = [whole.as_slice(), b"0123456789abcde"].concat();
+        let others: [&[u8]; 5] = [b"", b"42 1 - 0", &whole[..whole.len() - 1], &longer, &digits];
         for bytes in others {
             assert!(matches!(token(&key, bytes), Err(StoreError::Corrupt { .. })), "{bytes:?}");
         }

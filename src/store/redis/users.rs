@@ -61,11 +61,16 @@ impl RedisStore {
     }
 
     async fn next_user(&self) -> Result<UserId, StoreError> {
+        self.next_users(1).await
+    }
+
+    /// So many numbers, of which this is the first.
+    pub(super) async fn next_users(&self, count: u64) -> Result<UserId, StoreError> {
         let mut next = self.scripts.next_user.key(keys::NEXT_USER);
         let seen = self.highest_user.load(Ordering::SeqCst);
-        next.key(keys::NEXT_USER_BY).arg(seen).arg(LEAP);
-        let id = self.link.ask(Request::Script(&next)).await?;
-        self.met(UserId(id));
+        next.key(keys::NEXT_USER_BY).arg(seen).arg(LEAP).arg(count);
+        let id: u64 = self.link.ask(Request::Script(&next)).await?;
+        self.met(UserId(id + count - 1));
         Ok(UserId(id))
     }
 
@@ -273,7 +278,7 @@ impl RedisStore {
     }
 
     /// The index comes last: by it, a sweep finds the rest.
-    async fn remove_traces(&self, user: &User) -> Result<(), StoreError> {
+    pub(super) async fn remove_traces(&self, user: &User) -> Result<(), StoreError> {
         let mut drop_name = self.scripts.drop_name.key(keys::name(&user.username));
         drop_name.arg(user.id.0);
         self.link.ask::<()>(Request::Script(&drop_name)).await?;
@@ -304,6 +309,7 @@ fn with_id(id: UserId, new: NewUser) -> User {
         last_login: None,
         must_change: new.must_change,
         password: new.password,
+        profile: new.profile,
         username: new.username,
     }
 }

@@ -119,9 +119,7 @@ impl Archive {
 
     /// The last number that was given to a user.
     pub(in crate::store) fn last_number(&self) -> Result<u64, StoreError> {
-        let sql = "SELECT max(ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'users'), 0),
-                              ifnull((SELECT max(id) FROM users), 0)) AS last";
-        Ok(rows::first(&self.db, sql, [], |row| rows::count(row, "last"))?.unwrap_or(0))
+        last_number(&self.db).map(i64::cast_unsigned)
     }
 
     /// Some of the users with a number above this, with everything of theirs; of one whose record cannot
@@ -182,22 +180,7 @@ fn add_one(db: &Connection, portion: &Portion) -> Result<(), StoreError> {
     let Portion { familiar, tokens: found, user } = portion;
     let sql = "DELETE FROM users WHERE username = ?1 OR id = ?2";
     rows::execute(db, sql, params![user.username.as_str(), user.id])?;
-    let sql = "INSERT INTO users (id, username, email, password, is_active, is_staff, joined,
-                                  last_login, epoch, must_change)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
-    let columns = params![
-        user.id,
-        user.username.as_str(),
-        user.email.as_str(),
-        user.password.expose(),
-        user.is_active,
-        user.is_staff,
-        user.joined,
-        user.last_login,
-        rows::integer(user.epoch),
-        user.must_change,
-    ];
-    rows::execute(db, sql, columns)?;
+    insert_user(db, user)?;
     for (record, about) in found {
         let about = about.clone();
         tokens::insert(
@@ -210,6 +193,38 @@ fn add_one(db: &Connection, portion: &Portion) -> Result<(), StoreError> {
         rows::execute(db, sql, params![user.id, network, until])?;
     }
     Ok(())
+}
+
+/// Adds a user who has a number.
+pub(super) fn insert_user(db: &Connection, user: &User) -> Result<(), StoreError> {
+    let sql = "INSERT INTO users (id, username, email, password, is_active, is_staff, joined,
+                                  last_login, epoch, must_change, first_name, last_name,
+                                  is_superuser, group_names)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+    let columns = params![
+        user.id,
+        user.username.as_str(),
+        user.email.as_str(),
+        user.password.expose(),
+        user.is_active,
+        user.is_staff,
+        user.joined,
+        user.last_login,
+        rows::integer(user.epoch),
+        user.must_change,
+        user.profile.first_name,
+        user.profile.last_name,
+        user.profile.is_superuser,
+        rows::group_names(&user.profile),
+    ];
+    rows::execute(db, sql, columns).map(drop)
+}
+
+/// The last number that was given to a user.
+pub(super) fn last_number(db: &Connection) -> Result<i64, StoreError> {
+    let sql = "SELECT max(ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'users'), 0),
+                          ifnull((SELECT max(id) FROM users), 0)) AS last";
+    Ok(db.query_row(sql, [], |row| row.get(0))?)
 }
 
 /// Has numbers up to this one given to nobody any more.

@@ -16,11 +16,15 @@ use std::time::Duration;
 const APPLICATION: i32 = 0x6175_7467;
 
 /// What makes a database of each version out of the one before.
-const STEPS: [&str; SCHEMA as usize] =
-    [include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+const STEPS: [&str; SCHEMA as usize] = [
+    include_str!("schema.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+];
 
 /// The version of a database after all steps.
-pub(super) const SCHEMA: i32 = 3;
+pub(super) const SCHEMA: i32 = 4;
 
 /// How long to wait for another process. A client waits for as long, so it is short.
 const BUSY: Duration = Duration::from_millis(500);

@@ -16,10 +16,14 @@ mod find_tokens;
 mod find_users;
 mod find_wanted;
 mod items;
+pub(in crate::store) mod land;
+mod land_anew;
+mod land_one;
 mod limits;
 mod locks;
 mod log;
 pub(in crate::store) mod make;
+mod old_digests;
 mod queue;
 mod readers;
 pub(in crate::store) mod restore;
@@ -40,7 +44,7 @@ use super::{
 use crate::clock::Timestamp;
 use crate::model::event::Event;
 use crate::model::limit::{Charge, Familiar, Taken};
-use crate::model::token::{TokenDigest, TokenRecord};
+use crate::model::token::{KnoxKey, OldDigest, TokenDigest, TokenRecord};
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
 use async_trait::async_trait;
 use file::Place;
@@ -225,6 +229,15 @@ impl Store for SqliteStore {
             tokens::revoke_all(db, user, ended)
         })
         .await
+    }
+
+    async fn old_digests(&self, key: &KnoxKey) -> Result<Vec<OldDigest>, StoreError> {
+        let key = key.clone();
+        self.read(move |db| old_digests::find(db, &key)).await
+    }
+
+    async fn has_old_digests(&self) -> Result<bool, StoreError> {
+        self.read(old_digests::any).await
     }
 
     async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError> {

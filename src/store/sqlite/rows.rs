@@ -3,8 +3,8 @@
 use crate::clock::Timestamp;
 use crate::model::email::Email;
 use crate::model::password::PasswordHash;
-use crate::model::token::{TokenAbout, TokenDigest, TokenRecord};
-use crate::model::user::{User, UserId, Username};
+use crate::model::token::{KnoxKey, TokenAbout, TokenDigest, TokenRecord};
+use crate::model::user::{Profile, User, UserId, Username};
 use crate::store::{ItemKind, ListedToken, StoreError};
 use rusqlite::types::{ToSql, ToSqlOutput};
 use rusqlite::{Connection, Params, Row, Statement};
@@ -71,8 +71,28 @@ fn user_of(id: UserId, row: &Row<'_>) -> Result<User, StoreError> {
         last_login: row.get::<_, Option<i64>>("last_login")?.map(Timestamp::from_micros),
         must_change: row.get("must_change")?,
         password: PasswordHash::new(row.get("password")?),
+        profile: profile(row)?,
         username: username(row)?,
     })
+}
+
+fn profile(row: &Row<'_>) -> Result<Profile, StoreError> {
+    let groups: String = row.get("group_names")?;
+    let groups = serde_json::from_str(&groups).map_err(|_| StoreError::Corrupt {
+        what: "user",
+        problem: "the groups are no array of names".to_owned(),
+    })?;
+    Ok(Profile {
+        first_name: row.get("first_name")?,
+        groups,
+        is_superuser: row.get("is_superuser")?,
+        last_name: row.get("last_name")?,
+    })
+}
+
+/// The groups of a user as they are kept.
+pub(super) fn group_names(profile: &Profile) -> String {
+    serde_json::Value::from(profile.groups.as_slice()).to_string()
 }
 
 /// Reads a user for a list; of one whose record cannot be read there is the number.
@@ -95,6 +115,7 @@ fn token_of(digest: TokenDigest, row: &Row<'_>) -> Result<TokenRecord, StoreErro
         digest,
         epoch: count(row, "user_epoch")?,
         expires: row.get::<_, Option<i64>>("expires")?.map(Timestamp::from_micros),
+        knox_key: row.get::<_, Option<String>>("knox_key")?.and_then(|text| KnoxKey::parse(&text)),
         user: UserId(count(row, "user_id")?),
     })
 }

@@ -2,7 +2,7 @@
 
 use super::{rows, users};
 use crate::clock::Timestamp;
-use crate::model::token::{TokenDigest, TokenRecord};
+use crate::model::token::{KnoxKey, TokenDigest, TokenRecord};
 use crate::model::user::{User, UserId};
 use crate::store::sound::sound;
 use crate::store::{Change, Issue, ListedToken, NewToken, OnLimit, StoreError, TokenLimit};
@@ -64,8 +64,8 @@ pub(super) fn insert(db: &Connection, new: &NewToken) -> Result<(), StoreError> 
     // Not by a replacement, which fires no trigger for what it deletes.
     rows::execute(db, "DELETE FROM tokens WHERE digest = ?1", [record.digest])?;
     let sql = "INSERT INTO tokens (digest, user_id, created, expires, user_epoch, address,
-                                   issued_by, name, user_agent, used, used_from)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+                                   issued_by, name, user_agent, used, used_from, knox_key)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
     let (used, used_from) = about.last_used.unzip();
     let columns = params![
         record.digest,
@@ -79,6 +79,7 @@ pub(super) fn insert(db: &Connection, new: &NewToken) -> Result<(), StoreError> 
         about.user_agent,
         used,
         used_from.map(|address| address.to_string()),
+        record.knox_key.as_ref().map(KnoxKey::as_str),
     ];
     rows::execute(db, sql, columns).map(drop)
 }

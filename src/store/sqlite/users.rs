@@ -6,8 +6,9 @@ use crate::store::{Change, Inserted, PasswordChange, Spared, StoreError};
 use rusqlite::{Connection, params};
 
 pub(super) fn insert(db: &Connection, new: &NewUser) -> Result<Inserted, StoreError> {
-    let sql = "INSERT INTO users (username, email, password, is_active, is_staff, joined, epoch, must_change)
-               VALUES (?1, ?2, ?3, TRUE, ?4, ?5, 0, ?6)
+    let sql = "INSERT INTO users (username, email, password, is_active, is_staff, joined, epoch, must_change,
+                                  first_name, last_name, is_superuser, group_names)
+               VALUES (?1, ?2, ?3, TRUE, ?4, ?5, 0, ?6, ?7, ?8, ?9, ?10)
                ON CONFLICT (username) DO NOTHING
                RETURNING *";
     let columns = params![
@@ -17,6 +18,10 @@ pub(super) fn insert(db: &Connection, new: &NewUser) -> Result<Inserted, StoreEr
         new.is_staff,
         new.joined,
         new.must_change,
+        new.profile.first_name,
+        new.profile.last_name,
+        new.profile.is_superuser,
+        rows::group_names(&new.profile),
     ];
     let added = rows::first(db, sql, columns, rows::user)?;
     Ok(added.map_or(Inserted::NameTaken, Inserted::Done))

@@ -2,7 +2,7 @@
 
 use authgate::model::email::Email;
 use authgate::model::password::PasswordHash;
-use authgate::model::user::{NewUser, Username};
+use authgate::model::user::{NewUser, Profile, Username};
 use authgate::store::Store;
 use futures_util::{StreamExt, stream};
 
@@ -25,6 +25,7 @@ fn user(number: u32) -> NewUser {
         joined: now(),
         must_change: false,
         password: PasswordHash::new("$argon2id$none".to_owned()),
+        profile: Profile::default(),
         username: Username::parse(&format!("user{number}")).unwrap(),
     }
 }

@@ -2,7 +2,7 @@
 
 use authgate::model::email::Email;
 use authgate::model::password::PasswordHash;
-use authgate::model::user::{NewUser, Username};
+use authgate::model::user::{NewUser, Profile, Username};
 use authgate::store::Store;
 
 use super::now;
@@ -21,6 +21,7 @@ pub(super) async fn plant(store: &dyn Store) {
             joined: now(),
             must_change: false,
             password: PasswordHash::new(HOSTILE.to_owned()),
+            profile: Profile::default(),
             username: Username::stored(name.to_owned()),
         };
         store.insert_user(user).await.unwrap();

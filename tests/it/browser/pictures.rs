@@ -8,7 +8,7 @@ use authgate::model::email::Email;
 use authgate::model::event::{Actor, Event, EventName};
 use authgate::model::password::PasswordHash;
 use authgate::model::token::{Token, TokenAbout, TokenRecord};
-use authgate::model::user::{NewUser, User, Username};
+use authgate::model::user::{NewUser, Profile, User, Username};
 use authgate::store::{Count, EventBounds, Inserted, NewToken, Series, Store, TokenUse};
 
 use super::{Place, now};
@@ -110,6 +110,7 @@ async fn add(store: &dyn Store, name: &str, joined: Timestamp) -> User {
         joined,
         must_change: false,
         password: PasswordHash::new("$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$aGFzaA".to_owned()),
+        profile: Profile::default(),
         username: Username::parse(name).unwrap(),
     };
     match store.insert_user(user).await.unwrap() {
@@ -133,6 +134,7 @@ async fn log_in(store: &dyn Store, dice: &mut Dice, user: &User) -> Vec<Event> {
         digest,
         epoch: user.epoch,
         expires: Some(at.plus(Duration::from_hours(10))),
+        knox_key: None,
         user: user.id,
     };
     store.issue_token(NewToken { about, record, limit: None, is_login: true }).await.unwrap();

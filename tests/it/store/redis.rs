@@ -62,6 +62,7 @@ fn new_token(user: &User, text: &str) -> NewToken {
         digest: digest(text),
         epoch: user.epoch,
         expires: Some(in_an_hour()),
+        knox_key: None,
         user: user.id,
     };
     NewToken { about: TokenAbout::default(), record, limit: None, is_login: true }

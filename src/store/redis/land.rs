@@ -1,0 +1,152 @@
+//! Taking a source over into Redis, while gateways may serve from it.
+//!
+//! Nobody is there before their name leads to them, which comes last of all: whoever is stopped in between
+//! begins again, and does anew what had not come so far. Commands go out in batches, however many servers
+//! there are, and no script is run for a token.
+
+use super::land_add::Newcomer;
+use super::land_judge::Judged;
+use super::patience::patiently;
+use super::request::Request;
+use super::{RedisStore, keys};
+use crate::store::StoreError;
+use crate::store::staging::{Arrival, Landed, Landing, OnConflict, Refusal, Staging, Verdict};
+use crate::store::whole::Progress;
+use redis::{Cmd, pipe};
+
+/// How many users are taken over in one go.
+const CHUNK: usize = 500;
+
+/// How a source is taken over.
+pub(super) struct Crossing<'a> {
+    /// The last number that was given to a user before.
+    pub(super) given: u64,
+    pub(super) order: &'a Landing,
+    pub(super) staging: &'a Staging,
+    /// Whether anything is written.
+    pub(super) writes: bool,
+}
+
+impl RedisStore {
+    /// Takes a source over, or tells what would come of it.
+    pub(in crate::store) async fn land(
+        &self,
+        staging: &Staging,
+        order: &Landing,
+        progress: Progress<'_>,
+    ) -> Result<Landed, StoreError> {
+        order.stop.holds_for(&staging.db)?;
+        patiently(async || self.ask_version().await).await?;
+        patiently(async || self.check_layout().await).await?;
+        staging.begin_landing(order.at)?;
+        let (given, is_empty) = patiently(async || self.numbers_given().await).await?;
+        if order.dry_run || order.on_conflict == OnConflict::Fail {
+            let rehearsal = Crossing { given, order, staging, writes: false };
+            let landed = self.go_through(&rehearsal, progress).await?;
+            if order.dry_run {
+                staging.refuse_tokens_that_are_there_twice()?;
+                return staging.end_landing(landed);
+            }
+        }
+        patiently(async || self.bring_up_to_date().await).await?;
+        // First, so that no new user gets the number of one who is still to come.
+        let highest = staging.highest_number()?;
+        patiently(async || self.give_no_number_to(highest, is_empty).await).await?;
+        let crossing = Crossing { given, order, staging, writes: true };
+        let landed = self.go_through(&crossing, progress).await?;
+        if is_empty {
+            // All that a sweep would find out is known.
+            let tokens = landed.tokens_added;
+            patiently(async || self.write_census(order.at, tokens).await).await?;
+            let mark = Cmd::set(keys::INDEXED, 1);
+            patiently(async || self.link.ask::<()>(Request::Command(&mark)).await).await?;
+        }
+        staging.end_landing(landed)
+    }
+
+    /// The last number that was given to a user, and whether there is nobody.
+    async fn numbers_given(&self) -> Result<(u64, bool), StoreError> {
+        let mut look = pipe();
+        look.get(keys::NEXT_USER).zcard(keys::USERS);
+        let (given, users): (Option<u64>, u64) = self.link.ask(Request::Batch(&look)).await?;
+        Ok((given.unwrap_or(0), users == 0))
+    }
+
+    /// Everybody once, and those again whose name was another's who may have been renamed since, as long
+    /// as that helps.
+    async fn go_through(
+        &self,
+        crossing: &Crossing<'_>,
+        progress: Progress<'_>,
+    ) -> Result<Landed, StoreError> {
+        let mut landed = Landed::default();
+        let mut round = crossing.staging.round()?;
+        loop {
+            let before = landed.renamed;
+            let mut arrivals = round.begin()?;
+            loop {
+                let some = arrivals.next(CHUNK)?;
+                if some.is_empty() {
+                    break;
+                }
+                self.land_some(crossing, some, &mut landed).await?;
+                progress("users", landed.users());
+            }
+            drop(arrivals);
+            if landed.renamed == before {
+                return Ok(landed);
+            }
+            round = crossing.staging.round_of_namesakes()?;
+        }
+    }
+
+    async fn land_some(
+        &self,
+        crossing: &Crossing<'_>,
+        arrivals: Vec<Arrival>,
+        landed: &mut Landed,
+    ) -> Result<(), StoreError> {
+        let judged = patiently(async || self.judge(crossing, &arrivals).await).await?;
+        let updates = crossing.order.on_conflict == OnConflict::Update;
+        let mut newcomers = Vec::new();
+        for (arrival, judged) in arrivals.into_iter().zip(judged) {
+            let Judged { begun, here, verdict } = judged;
+            let row = &arrival.row;
+            if crossing.order.on_conflict == OnConflict::Fail && verdict.is_conflict() {
+                return Err(row.conflict(verdict));
+            }
+            crossing.staging.note(row.row, verdict.refusal())?;
+            landed.count(verdict);
+            match (verdict, here) {
+                (Verdict::Add, _) => newcomers.push((arrival, begun)),
+                (Verdict::Update, Some(here)) => {
+                    self.land_over(crossing, &arrival, &here, landed).await?;
+                }
+                (Verdict::Same, Some(here)) if updates => {
+                    self.land_tokens(crossing, &here, &arrival.tokens, landed).await?;
+                }
+                (Verdict::Same | Verdict::Keep, _) => {
+                    landed.tokens_kept_out += u64::try_from(arrival.tokens.len()).unwrap_or(0);
+                }
+                (Verdict::Update | Verdict::Refuse(_), _) => {}
+            }
+        }
+        let newcomers = self.numbered(crossing, newcomers).await?;
+        if crossing.writes {
+            self.add_newcomers(crossing, newcomers, landed).await
+        } else {
+            self.count_newcomers(crossing, &newcomers, landed).await
+        }
+    }
+
+    /// Notes that a user is not taken who was counted as added.
+    pub(super) fn refuse(
+        crossing: &Crossing<'_>,
+        newcomer: &Newcomer,
+        refusal: Refusal,
+        landed: &mut Landed,
+    ) -> Result<(), StoreError> {
+        landed.added = landed.added.saturating_sub(1);
+        crossing.staging.note(newcomer.row, Some(refusal))
+    }
+}

@@ -1,0 +1,134 @@
+//! Who of a source is here already.
+
+use super::land::Crossing;
+use super::record::{self, Fields};
+use super::request::Request;
+use super::{RedisStore, keys};
+use crate::model::user::{User, UserId, Username};
+use crate::store::StoreError;
+use crate::store::staging::{Arrival, Refusal, Row, Verdict, verdict};
+use redis::{Cmd, pipe};
+use std::collections::HashMap;
+
+/// What becomes of a user of a source.
+pub(super) struct Judged {
+    /// What an earlier attempt has written of them, if it did not come to the name.
+    pub(super) begun: Option<Begun>,
+    /// Who is here of them.
+    pub(super) here: Option<User>,
+    pub(super) verdict: Verdict,
+}
+
+/// What an earlier attempt has written of a user.
+#[derive(Clone, Copy)]
+pub(super) struct Begun {
+    /// Of the tokens that it may have written.
+    pub(super) epoch: Option<u64>,
+}
+
+/// Who has a number.
+enum Holder {
+    /// Someone to whom no name leads, and of whom there may be no more than the name.
+    Begun { epoch: Option<u64>, user: Option<User>, username: String },
+    /// Someone who cannot be read.
+    Unreadable,
+    /// Someone.
+    Whole(User),
+}
+
+type Holders = HashMap<UserId, Holder>;
+
+impl RedisStore {
+    /// What becomes of each of them.
+    pub(super) async fn judge(
+        &self,
+        crossing: &Crossing<'_>,
+        arrivals: &[Arrival],
+    ) -> Result<Vec<Judged>, StoreError> {
+        let mut find = pipe();
+        for arrival in arrivals {
+            find.get(keys::name(&Username::stored(arrival.row.username.clone())));
+        }
+        let owners: Vec<Option<u64>> = self.link.ask(Request::Batch(&find)).await?;
+        let numbers = arrivals.iter().filter_map(|arrival| arrival.row.id);
+        let mut ids: Vec<_> = numbers.chain(owners.iter().copied().flatten()).map(UserId).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let holders = self.holders(&ids).await?;
+        let pairs = arrivals.iter().zip(owners);
+        let judge = |(arrival, owner): (&Arrival, Option<u64>)| {
+            judge(&arrival.row, owner.map(UserId), &holders, crossing)
+        };
+        Ok(pairs.map(judge).collect())
+    }
+
+    async fn holders(&self, ids: &[UserId]) -> Result<Holders, StoreError> {
+        let reads: Vec<_> = ids.iter().map(|id| Cmd::hgetall(keys::user(*id))).collect();
+        let found: Vec<Option<Fields>> = self.each_readable(&reads).await?;
+        let (mut holders, mut users) = (Holders::new(), Vec::new());
+        for (id, fields) in ids.iter().zip(found) {
+            let Some(fields) = fields else {
+                holders.insert(*id, Holder::Unreadable);
+                continue;
+            };
+            match record::user(*id, &fields) {
+                Ok(None) => {}
+                Ok(Some(user)) => users.push(user),
+                Err(_) => drop(holders.insert(*id, unreadable(&fields))),
+            }
+        }
+        let mut named = users.clone();
+        self.drop_nameless(&mut named).await?;
+        for user in users {
+            let is_named = named.iter().any(|one| one.id == user.id);
+            let id = user.id;
+            let holder = if is_named { Holder::Whole(user) } else { Holder::begun(user) };
+            holders.insert(id, holder);
+        }
+        Ok(holders)
+    }
+}
+
+impl Holder {
+    fn begun(user: User) -> Self {
+        let (epoch, username) = (Some(user.epoch), user.username.as_str().to_owned());
+        Self::Begun { epoch, user: Some(user), username }
+    }
+}
+
+/// A number is claimed by the name alone, before all the rest is written.
+fn unreadable(fields: &Fields) -> Holder {
+    match fields.get("username") {
+        Some(username) if fields.len() == 1 => {
+            Holder::Begun { epoch: None, user: None, username: username.clone() }
+        }
+        _ => Holder::Unreadable,
+    }
+}
+
+fn judge(row: &Row, owner: Option<UserId>, holders: &Holders, crossing: &Crossing<'_>) -> Judged {
+    let refused = |refusal| Judged { begun: None, here: None, verdict: Verdict::Refuse(refusal) };
+    let (mut begun, mut of_number, mut of_name) = (None, None, None);
+    match row.id.and_then(|id| holders.get(&UserId(id))) {
+        None => {}
+        Some(Holder::Whole(user)) => of_number = Some(user),
+        Some(Holder::Unreadable) => return refused(Refusal::NumberTaken),
+        // One who is just being registered, or whose registration stopped half-way, is another.
+        Some(Holder::Begun { epoch, user, username }) => {
+            let has_moment = user.as_ref().is_some_and(|user| Some(user.joined) == row.joined);
+            if *username != row.username && !has_moment {
+                return refused(Refusal::NumberTaken);
+            }
+            begun = Some(Begun { epoch: *epoch });
+        }
+    }
+    match owner.and_then(|owner| holders.get(&owner)) {
+        // A name that leads to nobody is free.
+        None | Some(Holder::Begun { .. }) => {}
+        Some(Holder::Whole(user)) => of_name = Some(user),
+        Some(Holder::Unreadable) => return refused(Refusal::NameTaken),
+    }
+    let verdict = verdict(row, of_number, of_name, crossing.order.on_conflict);
+    let here = if row.id.is_some() { of_number } else { of_name };
+    Judged { begun, here: here.cloned(), verdict }
+}

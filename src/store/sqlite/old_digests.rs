@@ -1,0 +1,39 @@
+//! How the digests of some tokens were made, where another program made them.
+
+use super::rows;
+use crate::model::token::{DigestScheme, KnoxKey, OldDigest, TokenDigest};
+use crate::store::StoreError;
+use rusqlite::{Connection, Row, params};
+
+/// Those of tokens that begin like this.
+pub(super) fn find(db: &Connection, key: &KnoxKey) -> Result<Vec<OldDigest>, StoreError> {
+    let sql = "SELECT * FROM old_digests WHERE knox_key = ?1";
+    rows::all(db, sql, [key.as_str()], |row| read(row))
+}
+
+/// Whether there are any.
+pub(super) fn any(db: &Connection) -> Result<bool, StoreError> {
+    let found = rows::first(db, "SELECT 1 FROM old_digests LIMIT 1", [], |_| Ok(()))?;
+    Ok(found.is_some())
+}
+
+/// Keeps one beside its token, in place of what was kept of that.
+pub(super) fn put(db: &Connection, old: &OldDigest) -> Result<(), StoreError> {
+    let sql = "INSERT OR REPLACE INTO old_digests (digest, knox_key, scheme, salt)
+               VALUES (?1, ?2, ?3, ?4)";
+    let columns = params![old.digest, old.knox_key.as_str(), old.scheme.to_string(), old.salt];
+    rows::execute(db, sql, columns).map(drop)
+}
+
+/// Reads one from the columns of `old_digests`.
+pub(super) fn read(row: &Row<'_>) -> Result<OldDigest, StoreError> {
+    let digest = TokenDigest::new(row.get("digest")?);
+    let text: String = row.get("scheme")?;
+    let scheme: Option<DigestScheme> = text.parse().ok();
+    let key: String = row.get("knox_key")?;
+    let (Some(scheme), Some(knox_key)) = (scheme, KnoxKey::parse(&key)) else {
+        let problem = "its scheme or its beginning makes no sense".to_owned();
+        return Err(StoreError::Corrupt { what: "old digest", problem });
+    };
+    Ok(OldDigest { digest, knox_key, salt: row.get("salt")?, scheme })
+}

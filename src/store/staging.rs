@@ -1,0 +1,167 @@
+//! Where a source of users and tokens is kept while it is moved in: read once, in any order, before
+//! anything is decided of it.
+//!
+//! It is a file of SQLite without a name, so that memory stays as it is however much there is. Nothing is
+//! lost with it: whoever is stopped reads the source again.
+
+mod arrivals;
+mod landing;
+mod read;
+mod refusal;
+mod settle;
+mod staged;
+mod verdict;
+
+pub(super) use self::arrivals::{Arrival, ArrivingToken};
+pub use self::landing::{Landed, Landing, OnConflict};
+pub use self::read::{KindCount, RefusedToken, RefusedUser, Row, SchemeCount, TroubledUser};
+pub use self::refusal::Refusal;
+pub use self::staged::{GroupRef, OwnerRef, StagedToken, StagedUser};
+pub(super) use self::verdict::{Verdict, ends_tokens, verdict};
+
+use super::StoreError;
+use crate::model::token::{KnoxKey, TokenDigest};
+use rusqlite::{Connection, params};
+use std::cell::Cell;
+use tempfile::NamedTempFile;
+
+/// The row after which those of users come who have no number: far below zero, in the order in which they
+/// are added.
+pub(super) const NUMBERLESS: i64 = -(1 << 53);
+
+/// Users and tokens of a source.
+pub struct Staging {
+    pub(super) db: Connection,
+    /// Whether it was taken over before, or might have been.
+    has_landed: Cell<bool>,
+    /// The last row of a user who has no number.
+    numberless: Cell<i64>,
+    file: NamedTempFile,
+}
+
+impl Staging {
+    /// An empty one.
+    pub fn new() -> Result<Self, StoreError> {
+        let file =
+            NamedTempFile::with_prefix("authgate-staging-").map_err(StoreError::unavailable)?;
+        let db = Connection::open(file.path())?;
+        // It is of no use to anybody after a crash.
+        db.execute_batch(
+            "PRAGMA journal_mode = off; PRAGMA synchronous = off; PRAGMA cache_size = -16000;",
+        )?;
+        db.execute_batch(include_str!("staging/schema.sql"))?;
+        Ok(Self { db, has_landed: Cell::new(false), numberless: Cell::new(NUMBERLESS), file })
+    }
+
+    /// Where another connection finds it.
+    pub(super) fn place(&self) -> Option<&str> {
+        self.file.path().to_str()
+    }
+
+    /// Adds groups: their numbers and names.
+    pub fn add_groups(&self, groups: &[(i64, String)]) -> Result<(), StoreError> {
+        self.in_one_step(|| {
+            let mut add =
+                self.db.prepare_cached("INSERT OR REPLACE INTO groups VALUES (?1, ?2)")?;
+            groups
+                .iter()
+                .try_for_each(|(number, name)| add.execute(params![number, name]).map(drop))
+        })
+    }
+
+    /// Adds users.
+    pub fn add_users(&self, users: &[StagedUser]) -> Result<(), StoreError> {
+        self.in_one_step(|| users.iter().try_for_each(|user| self.add_user(user)))
+    }
+
+    /// Of a number that is there twice the first has it, and the second is refused.
+    fn add_user(&self, user: &StagedUser) -> rusqlite::Result<()> {
+        let (number, refusal) = match user.number() {
+            Ok(Some(number)) => (number, None),
+            Ok(None) => (self.next_numberless(), None),
+            Err(refusal) => (self.next_numberless(), Some(refusal)),
+        };
+        if self.insert_user(number, user, refusal)? == 0 {
+            self.insert_user(self.next_numberless(), user, Some(Refusal::NumberTwice))?;
+        }
+        Ok(())
+    }
+
+    fn insert_user(
+        &self,
+        row: i64,
+        user: &StagedUser,
+        refusal: Option<Refusal>,
+    ) -> rusqlite::Result<usize> {
+        let refusal = refusal.or_else(|| user.refusal());
+        let sql = "INSERT OR IGNORE INTO users VALUES
+                   (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+        let (group_names, group_refs) = user.group_columns();
+        self.db.prepare_cached(sql)?.execute(params![
+            row,
+            user.place.cast_signed(),
+            user.username,
+            user.email,
+            user.password,
+            user.kind,
+            user.trouble,
+            user.is_active,
+            user.is_staff,
+            user.is_superuser,
+            user.first_name,
+            user.last_name,
+            group_names,
+            group_refs,
+            user.joined,
+            user.last_login,
+            refusal.map(Refusal::name),
+        ])
+    }
+
+    fn next_numberless(&self) -> i64 {
+        self.numberless.set(self.numberless.get() + 1);
+        self.numberless.get()
+    }
+
+    /// The highest number of a user; 0 if none has one.
+    pub(super) fn highest_number(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT max(0, ifnull(max(row), 0)) FROM users";
+        let highest: i64 = self.db.query_row(sql, [], |row| row.get(0))?;
+        Ok(highest.cast_unsigned())
+    }
+
+    /// Adds tokens.
+    pub fn add_tokens(&self, tokens: &[StagedToken]) -> Result<(), StoreError> {
+        self.in_one_step(|| tokens.iter().try_for_each(|token| self.add_token(token)))
+    }
+
+    fn add_token(&self, token: &StagedToken) -> rusqlite::Result<()> {
+        let sql = "INSERT INTO tokens (place, owner, owner_name, digest, scheme, salt, knox_key,
+                                       created, expires, refusal)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+        let (number, name) = match &token.owner {
+            OwnerRef::Number(number) => (i64::try_from(*number).ok(), None),
+            OwnerRef::Name(name) => (None, Some(name)),
+        };
+        let is_foreign = !token.scheme.is_native();
+        self.db.prepare_cached(sql)?.execute(params![
+            token.place.cast_signed(),
+            number,
+            name,
+            TokenDigest::padded(&token.digest),
+            is_foreign.then(|| token.scheme.to_string()),
+            is_foreign.then_some(&token.salt),
+            KnoxKey::parse(&token.knox_key).as_ref().map(KnoxKey::as_str),
+            token.created,
+            token.expires,
+            token.refusal().map(Refusal::name),
+        ])?;
+        Ok(())
+    }
+
+    fn in_one_step(&self, work: impl FnOnce() -> rusqlite::Result<()>) -> Result<(), StoreError> {
+        self.db.execute_batch("BEGIN")?;
+        work()?;
+        Ok(self.db.execute_batch("COMMIT")?)
+    }
+}
