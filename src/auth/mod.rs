@@ -5,6 +5,7 @@ mod cache;
 mod change_password;
 mod checks;
 mod console;
+mod copying;
 mod epoch;
 mod events;
 mod examine;
@@ -44,6 +45,7 @@ pub use self::console::{
     SecondStep, Session, SessionId, SessionSettings, SessionView, SetupCode, SetupError, SignIn,
     Visitor,
 };
+pub use self::copying::{Copied, Copying};
 pub use self::events::EventSettings;
 pub use self::following::EventFollower;
 pub use self::hash_pool::{HashPool, Lane, Seat, Share};
