@@ -13,7 +13,7 @@ pub use super::stop::Stop;
 use super::{Settings, StoreError};
 use crate::clock::Timestamp;
 use crate::model::event::Event;
-use crate::model::token::{TokenAbout, TokenRecord};
+use crate::model::token::{OldDigest, TokenAbout, TokenRecord};
 use crate::model::user::User;
 use std::path::{Path, PathBuf};
 
@@ -277,6 +277,8 @@ pub struct Room {
 pub(super) struct Portion {
     /// The networks from which they have logged in, and until when that is remembered.
     pub familiar: Vec<(String, Timestamp)>,
+    /// How the digests of some of the tokens were made.
+    pub old_digests: Vec<OldDigest>,
     /// Those of the user's present epoch.
     pub tokens: Vec<(TokenRecord, TokenAbout)>,
     pub user: User,

@@ -126,6 +126,23 @@ macro_rules! contract {
             a_familiar_network_is_remembered_until_its_end
             of_each_user_a_few_networks_are_remembered
         }
+        whole! { landing:
+            a_source_is_taken_over_with_all_that_it_has
+            what_was_taken_over_is_in_order_and_found
+            who_is_here_stays_as_they_are
+            an_update_makes_users_and_tokens_as_the_source_says
+            a_number_or_a_name_of_another_is_never_given_away
+            an_operator_is_nobodys_to_take_over
+            nothing_is_written_if_anything_conflicts
+            a_rehearsal_writes_nothing_and_tells_what_would_come
+            who_has_no_number_gets_one_after_all_others
+            what_is_wrong_with_a_source_is_told
+            names_that_move_on_are_all_taken_over
+            whoever_is_stopped_begins_again_and_ends_the_same
+            gateways_are_told_of_what_ends
+            what_is_kept_of_an_old_digest_goes_with_its_token
+            what_came_along_is_saved_and_brought_back
+        }
         whole! { feed:
             a_feed_begins_with_everything
             a_feed_proves_again_and_again_that_it_is_alive
@@ -179,6 +196,7 @@ mod events;
 mod faults;
 mod feed;
 mod items;
+mod landing;
 mod limits;
 mod listing;
 mod locks;
@@ -194,12 +212,14 @@ use authgate::model::email::Email;
 use authgate::model::password::PasswordHash;
 use authgate::model::token::{Token, TokenAbout, TokenDigest, TokenRecord};
 use authgate::model::user::{NewUser, Profile, User, UserId, Username};
-use authgate::store::{Inserted, Issue, NewToken, Store, StoreError};
+use authgate::store::whole::Whole;
+use authgate::store::{Inserted, Issue, NewToken, Settings, Store, StoreError};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// An empty store. It lives as long as this does.
 struct Fixture {
+    settings: Settings,
     store: Arc<dyn Store>,
     another: Box<dyn Fn() -> Arc<dyn Store> + Send + Sync>,
     lose: Box<dyn Fn() + Send + Sync>,
@@ -215,10 +235,20 @@ impl Fixture {
         (self.another)()
     }
 
+    /// The whole of it.
+    fn whole(&self) -> Whole {
+        Whole::of(&self.settings).unwrap()
+    }
+
     /// Takes away what the store stands on.
     fn lose(&self) {
         (self.lose)();
     }
+}
+
+/// How to reach a Redis.
+fn redis_at(url: String) -> Settings {
+    Settings::Redis { authorities: None, replicas: 0, url }
 }
 
 fn now() -> Timestamp {

@@ -1,7 +1,7 @@
 //! What has changed of one user.
 
 use crate::clock::Timestamp;
-use crate::model::token::{TokenAbout, TokenDigest, TokenRecord};
+use crate::model::token::{OldDigest, TokenAbout, TokenDigest, TokenRecord};
 use crate::model::user::User;
 use crate::store::whole::Portion;
 use std::collections::HashMap;
@@ -18,6 +18,8 @@ pub(in crate::store) struct Delta<'a> {
     pub is_renamed: bool,
     /// Whether their own record is otherwise than before.
     pub is_changed: bool,
+    /// How the digests of some of those were made that are added.
+    pub old_digests: Vec<OldDigest>,
     pub user: &'a User,
 }
 
@@ -32,8 +34,11 @@ impl<'a> Delta<'a> {
         };
         let there: HashMap<_, _> = is.tokens.iter().map(|(one, _)| (one.digest, ())).collect();
         let is_gone = |digest: &TokenDigest| !there.contains_key(digest);
+        let added: Vec<_> = is.tokens.iter().filter(|one| !is_same(one)).collect();
+        let is_added = |old: &&OldDigest| added.iter().any(|(one, _)| one.digest == old.digest);
         Self {
-            added: is.tokens.iter().filter(|one| !is_same(one)).collect(),
+            old_digests: is.old_digests.iter().filter(is_added).cloned().collect(),
+            added,
             ended: before.iter().map(|(old, _)| old.digest).filter(is_gone).collect(),
             familiar: &is.familiar,
             is_renamed,

@@ -82,6 +82,7 @@ impl RedisStore {
             let (record, about) = (record.clone(), about.clone());
             self.issue_token(NewToken { about, record, limit: None, is_login: false }).await?;
         }
+        self.keep_old_digests(&delta.old_digests).await?;
         self.put_familiar(user.id, delta.familiar).await?;
         Ok(true)
     }

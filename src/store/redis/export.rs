@@ -136,7 +136,8 @@ impl RedisStore {
                 listed.into_iter().map(|one| (one.record, one.about)).collect();
             tokens.retain(|(record, _)| is_still && record.epoch == user.epoch);
             let familiar = self.familiar_of(id).await?;
-            return Ok(Some(Portion { familiar, tokens, user }));
+            let old_digests = self.old_digests_of(tokens.iter().map(|(token, _)| token)).await?;
+            return Ok(Some(Portion { familiar, old_digests, tokens, user }));
         }
         Ok(None)
     }

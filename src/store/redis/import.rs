@@ -209,7 +209,7 @@ impl RedisStore {
 
     /// The name comes last, as with any new user. Says how many tokens were written.
     async fn write_portion(&self, portion: &Portion) -> Result<u64, StoreError> {
-        let Portion { familiar, tokens, user } = portion;
+        let Portion { familiar, old_digests, tokens, user } = portion;
         self.write_user(user).await?;
         let mut written = 0;
         for (record, about) in tokens {
@@ -218,6 +218,7 @@ impl RedisStore {
             let issue = self.add_token(&token).await?;
             written += u64::from(issue == crate::store::Issue::Done);
         }
+        self.keep_old_digests(old_digests).await?;
         self.put_familiar(user.id, familiar).await?;
         if !self.take_name(user).await? {
             let problem = format!("two users have the name of number {}", user.id);

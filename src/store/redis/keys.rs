@@ -42,8 +42,7 @@ pub(super) const RESTORING: &str = "authgate:restoring";
 /// What there was of users before that: number to epoch and whether they were let in.
 pub(super) const RESTORING_USERS: &str = "authgate:restoring-users";
 
-/// The beginnings of tokens that came with a digest of another scheme, with the last end of those tokens
-/// as the score.
+/// The beginnings of tokens that came with a digest of another scheme.
 pub(super) const OLD_DIGESTS: &str = "authgate:old-digests";
 
 /// What the connections are called on which gateways are told of changes.

@@ -42,9 +42,11 @@ impl RedisStore {
         let (given, is_empty) = patiently(async || self.numbers_given().await).await?;
         if order.dry_run || order.on_conflict == OnConflict::Fail {
             let rehearsal = Crossing { given, order, staging, writes: false };
-            let landed = self.go_through(&rehearsal, progress).await?;
             if order.dry_run {
                 staging.refuse_tokens_that_are_there_twice()?;
+            }
+            let landed = self.go_through(&rehearsal, progress).await?;
+            if order.dry_run {
                 return staging.end_landing(landed);
             }
         }
@@ -115,7 +117,7 @@ impl RedisStore {
             if crossing.order.on_conflict == OnConflict::Fail && verdict.is_conflict() {
                 return Err(row.conflict(verdict));
             }
-            crossing.staging.note(row.row, verdict.refusal())?;
+            crossing.staging.note_arrival(&arrival, verdict.refusal())?;
             landed.count(verdict);
             match (verdict, here) {
                 (Verdict::Add, _) => newcomers.push((arrival, begun)),

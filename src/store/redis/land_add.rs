@@ -48,7 +48,7 @@ impl RedisStore {
         };
         let at = crossing.order.at;
         let moment = u64::try_from(at.millis_up()).unwrap_or(0);
-        let newcomers = arrivals.into_iter().map(|(Arrival { row, tokens }, begun)| {
+        let newcomers = arrivals.into_iter().map(|(Arrival { row, tokens, .. }, begun)| {
             let id = row.id.unwrap_or_else(|| {
                 next += 1;
                 next - 1
@@ -293,7 +293,7 @@ fn beside_tokens(newcomers: &[Newcomer]) -> Pipeline {
             let score = record.created.micros().to_string();
             indexes.entry(keys::RECENT).or_default().push((score, member));
             if let Some(old) = old {
-                super::old_digests::write(&mut write, old, record.expires);
+                super::old_digests::write(&mut write, old);
             }
         }
         if !list.is_empty() {

@@ -138,7 +138,7 @@ impl RedisStore {
         write.cmd("ZADD").arg(keys::RECENT).arg("GT").arg(record.created.micros()).arg(member);
         write.ignore();
         if let Some(old) = token.old_digest() {
-            super::old_digests::write(&mut write, &old, record.expires);
+            super::old_digests::write(&mut write, &old);
         }
         self.send(&write).await?;
         Ok(Some(there.is_none()))

@@ -2,11 +2,12 @@
 //! of a token, and an index of those. A token is written before what is kept of it here.
 
 use super::request::Request;
-use super::{RedisStore, keys, record};
-use crate::clock::Timestamp;
-use crate::model::token::{KnoxKey, OldDigest, TokenDigest};
+use super::verify::{Cure, Found};
+use super::{RedisStore, keys};
+use crate::model::token::{KnoxKey, OldDigest, TokenDigest, TokenRecord};
 use crate::store::StoreError;
-use redis::{Cmd, Pipeline};
+use crate::store::whole::Finding;
+use redis::{Cmd, Pipeline, pipe};
 
 impl RedisStore {
     pub(super) async fn find_old_digests(
@@ -21,15 +22,157 @@ impl RedisStore {
     pub(super) async fn has_any_old_digest(&self) -> Result<bool, StoreError> {
         self.link.ask(Request::Command(&Cmd::exists(keys::OLD_DIGESTS))).await
     }
+
+    /// What is kept of these tokens.
+    pub(super) async fn old_digests_of<'a>(
+        &self,
+        tokens: impl Iterator<Item = &'a TokenRecord>,
+    ) -> Result<Vec<OldDigest>, StoreError> {
+        let known = tokens.filter_map(|token| Some((token.digest, token.knox_key.as_ref()?)));
+        let known: Vec<_> = known.collect();
+        if known.is_empty() || !self.has_any_old_digest().await? {
+            return Ok(Vec::new());
+        }
+        let mut look = pipe();
+        for (digest, key) in &known {
+            look.hget(keys::old_digests(key), digest.as_bytes().as_slice());
+        }
+        let found: Vec<Option<String>> = self.link.ask(Request::Batch(&look)).await?;
+        let pairs = known.into_iter().zip(found);
+        let kept = pairs.filter_map(|((digest, key), how)| Some((digest, key, how?)));
+        kept.map(|(digest, key, how)| read(key, digest.as_bytes(), &how)).collect()
+    }
+
+    /// Keeps these.
+    pub(super) async fn keep_old_digests(&self, all: &[OldDigest]) -> Result<(), StoreError> {
+        let mut keep = pipe();
+        all.iter().for_each(|old| write(&mut keep, old));
+        if keep.is_empty() {
+            return Ok(());
+        }
+        self.link.ask(Request::Batch(&keep)).await
+    }
+
+    /// Lets go of what is kept of tokens that are gone.
+    pub(super) async fn sweep_old_digests(&self) -> Result<(), StoreError> {
+        let mut cursor = 0_u64;
+        loop {
+            let mut scan = redis::cmd("SSCAN");
+            scan.arg(keys::OLD_DIGESTS).arg(cursor).arg("COUNT").arg(CHUNK);
+            let (next, found): (u64, Vec<String>) = self.link.ask(Request::Command(&scan)).await?;
+            let beginnings: Vec<_> = found.iter().filter_map(|text| KnoxKey::parse(text)).collect();
+            self.sweep_some_old_digests(&beginnings).await?;
+            cursor = next;
+            if cursor == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn sweep_some_old_digests(&self, beginnings: &[KnoxKey]) -> Result<(), StoreError> {
+        let all = self.digests_that_begin(beginnings).await?;
+        let mut look = pipe();
+        for digest in all.iter().flatten() {
+            look.exists(keys::token(&digest.key()));
+        }
+        let exist: Vec<bool> = match look.is_empty() {
+            true => Vec::new(),
+            false => self.link.ask(Request::Batch(&look)).await?,
+        };
+        let mut exist = exist.into_iter();
+        let (mut forget, mut emptied) = (pipe(), Vec::new());
+        for (key, digests) in beginnings.iter().zip(&all) {
+            let mut left = digests.len();
+            for digest in digests.iter().filter(|_| !exist.next().unwrap_or(true)) {
+                forget.hdel(keys::old_digests(key), digest.as_bytes().as_slice()).ignore();
+                left -= 1;
+            }
+            if left == 0 {
+                forget.srem(keys::OLD_DIGESTS, key.as_str()).ignore();
+                emptied.push(key.clone());
+            }
+        }
+        if forget.is_empty() {
+            return Ok(());
+        }
+        self.link.ask::<()>(Request::Batch(&forget)).await?;
+        self.list_again(&emptied).await
+    }
+
+    /// One may have been kept since it was looked at.
+    async fn list_again(&self, beginnings: &[KnoxKey]) -> Result<(), StoreError> {
+        let all = self.digests_that_begin(beginnings).await?;
+        let mut list = pipe();
+        for (key, _) in beginnings.iter().zip(all).filter(|(_, digests)| !digests.is_empty()) {
+            list.sadd(keys::OLD_DIGESTS, key.as_str()).ignore();
+        }
+        if list.is_empty() {
+            return Ok(());
+        }
+        self.link.ask(Request::Batch(&list)).await
+    }
+
+    async fn digests_that_begin(
+        &self,
+        beginnings: &[KnoxKey],
+    ) -> Result<Vec<Vec<TokenDigest>>, StoreError> {
+        let mut read = pipe();
+        for key in beginnings {
+            read.hkeys(keys::old_digests(key));
+        }
+        if beginnings.is_empty() {
+            return Ok(Vec::new());
+        }
+        let all: Vec<Vec<Vec<u8>>> = self.link.ask(Request::Batch(&read)).await?;
+        let digest = |bytes: Vec<u8>| Some(TokenDigest::new(bytes.try_into().ok()?));
+        Ok(all.into_iter().map(|found| found.into_iter().filter_map(digest).collect()).collect())
+    }
+
+    /// What is wrong with what is kept of old digests: those of no token are swept.
+    pub(super) async fn look_at_old_digests(
+        &self,
+        beginnings: &[KnoxKey],
+        found: &mut Found,
+    ) -> Result<(), StoreError> {
+        let reads: Vec<_> =
+            beginnings.iter().map(|key| Cmd::hgetall(keys::old_digests(key))).collect();
+        let all: Vec<Option<Vec<(Vec<u8>, String)>>> = self.each_readable(&reads).await?;
+        let mut list = pipe();
+        for key in beginnings {
+            list.sismember(keys::OLD_DIGESTS, key.as_str());
+        }
+        if beginnings.is_empty() {
+            return Ok(());
+        }
+        let listed: Vec<bool> = self.link.ask(Request::Batch(&list)).await?;
+        for ((key, kept), listed) in beginnings.iter().zip(all).zip(listed) {
+            // No more of the beginning than tells it.
+            let shown = key.as_str().get(..4).unwrap_or_default();
+            let is_readable = kept.as_ref().is_some_and(|kept| {
+                kept.iter().all(|(digest, how)| read(key, digest, how).is_ok())
+            });
+            if !is_readable {
+                let words =
+                    format!("what is kept of old digests of tokens {shown}… cannot be read");
+                found.insert(Finding::serious(words), None);
+            } else if !listed && kept.is_some_and(|kept| !kept.is_empty()) {
+                let words = format!("the old digests of tokens {shown}… are not on their list");
+                let add = Cmd::sadd(keys::OLD_DIGESTS, key.as_str());
+                found.insert(Finding::mendable(words), Some(Cure::Command(add)));
+            }
+        }
+        Ok(())
+    }
 }
 
-/// Keeps one of a token with this end, in place of what was kept of that.
-pub(super) fn write(to: &mut Pipeline, old: &OldDigest, expires: Option<Timestamp>) {
+/// How many are looked at in one go.
+const CHUNK: usize = 200;
+
+/// Keeps one, in place of what was kept of its token.
+pub(super) fn write(to: &mut Pipeline, old: &OldDigest) {
     let key = keys::old_digests(&old.knox_key);
     to.hset(&key, old.digest.as_bytes().as_slice(), how(old)).ignore();
-    // To the last end of all tokens that begin like this.
-    to.cmd("ZADD").arg(keys::OLD_DIGESTS).arg("GT").arg(record::score(expires));
-    to.arg(old.knox_key.as_str()).ignore();
+    to.sadd(keys::OLD_DIGESTS, old.knox_key.as_str()).ignore();
 }
 
 /// How one was made: `SCHEME SALT`, the salt in hex.

@@ -73,7 +73,7 @@ impl Request<'_> {
 }
 
 fn is_read(command: &Cmd) -> bool {
-    const READS: [&str; 23] = [
+    const READS: [&str; 25] = [
         "EXISTS",
         "GET",
         "HGET",
@@ -84,6 +84,8 @@ fn is_read(command: &Cmd) -> bool {
         "MGET",
         "PING",
         "SCAN",
+        "SISMEMBER",
+        "SSCAN",
         "TIME",
         "XRANGE",
         "XREVRANGE",

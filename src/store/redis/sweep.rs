@@ -68,6 +68,7 @@ impl RedisStore {
         }
         self.prune_indexes().await?;
         self.sweep_items(now).await?;
+        self.sweep_old_digests().await?;
         self.write_census(now, counted).await?;
         self.link.ask::<()>(Request::Command(&Cmd::set(keys::INDEXED, 1))).await?;
         Ok(removed)

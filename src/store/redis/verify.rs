@@ -7,6 +7,7 @@ use super::patience::patiently;
 use super::request::Request;
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
+use crate::model::token::KnoxKey;
 use crate::model::user::{User, UserId, Username};
 use crate::store::whole::{Finding, Mend, Progress};
 use crate::store::{Change, StoreError};
@@ -39,6 +40,8 @@ pub(super) enum Cure {
 #[derive(Default)]
 struct Page {
     names: Vec<String>,
+    /// The beginnings of tokens that came with a digest of another scheme.
+    old_digests: Vec<KnoxKey>,
     tokens: Vec<String>,
     unknown: Vec<String>,
     /// Users, and those of whom there is a list of tokens or notes.
@@ -143,6 +146,7 @@ impl RedisStore {
         self.look_at_users(&page.users.iter().copied().collect::<Vec<_>>(), found).await?;
         self.look_at_names(&page.names, found).await?;
         self.look_at_tokens(&page.tokens, found).await?;
+        self.look_at_old_digests(&page.old_digests, found).await?;
         self.look_at_lists(&page.lists.iter().copied().collect::<Vec<_>>(), now, found).await
     }
 
@@ -278,6 +282,10 @@ impl Page {
                     None => page.unknown.push(short(&key)),
                 },
                 Some("name") => page.names.push(key),
+                Some("old-digests") => match keys::braced(&key).and_then(KnoxKey::parse) {
+                    Some(beginning) => page.old_digests.push(beginning),
+                    None => page.unknown.push(short(&key)),
+                },
                 Some(_) => {}
                 None => page.unknown.push(short(&key)),
             }

@@ -153,7 +153,11 @@ impl Archive {
         let familiar = rows::all(&self.db, sql, [user.id], |row| {
             Ok((row.get(0)?, Timestamp::from_micros(row.get(1)?)))
         })?;
-        Ok(Ok(Portion { familiar, tokens, user }))
+        let sql = "SELECT old_digests.* FROM tokens JOIN old_digests USING (digest)
+                   WHERE user_id = ?1 AND user_epoch = ?2";
+        let columns = params![user.id, rows::integer(user.epoch)];
+        let old_digests = rows::all(&self.db, sql, columns, super::old_digests::read)?;
+        Ok(Ok(Portion { familiar, old_digests, tokens, user }))
     }
 
     /// The items of a kind. Refused if one cannot be read: a second factor that is lost on the way makes
@@ -180,7 +184,7 @@ impl Archive {
 /// A number is given to a later user only: one who has it already, or has the same name, was deleted
 /// while this was made.
 fn add_one(db: &Connection, portion: &Portion) -> Result<(), StoreError> {
-    let Portion { familiar, tokens: found, user } = portion;
+    let Portion { familiar, old_digests, tokens: found, user } = portion;
     let sql = "DELETE FROM users WHERE username = ?1 OR id = ?2";
     rows::execute(db, sql, params![user.username.as_str(), user.id])?;
     insert_user(db, user)?;
@@ -191,6 +195,7 @@ fn add_one(db: &Connection, portion: &Portion) -> Result<(), StoreError> {
             &NewToken { about, record: record.clone(), limit: None, is_login: false },
         )?;
     }
+    old_digests.iter().try_for_each(|old| super::old_digests::put(db, old))?;
     for (network, until) in familiar {
         let sql = "INSERT OR REPLACE INTO familiar (user_id, network, forget) VALUES (?1, ?2, ?3)";
         rows::execute(db, sql, params![user.id, network, until])?;

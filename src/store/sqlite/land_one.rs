@@ -30,7 +30,7 @@ pub(super) fn land_one(
     if on_conflict == OnConflict::Fail && verdict.is_conflict() {
         return Err(row.conflict(verdict));
     }
-    to.staging.note(row.row, verdict.refusal())?;
+    to.staging.note_arrival(arrival, verdict.refusal())?;
     landed.count(verdict);
     match (verdict, here) {
         (Verdict::Add, _) => {

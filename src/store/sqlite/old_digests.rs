@@ -37,3 +37,21 @@ pub(super) fn read(row: &Row<'_>) -> Result<OldDigest, StoreError> {
     };
     Ok(OldDigest { digest, knox_key, salt: row.get("salt")?, scheme })
 }
+
+/// The heads of the digests of which this program cannot tell how they were made: nobody is let in by them.
+pub(super) fn unreadable(db: &Connection) -> Result<Vec<String>, StoreError> {
+    let mut statement = db.prepare("SELECT * FROM old_digests ORDER BY digest")?;
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        match read(row) {
+            Ok(_) => {}
+            Err(StoreError::Corrupt { .. }) => {
+                let digest: Vec<u8> = row.get("digest")?;
+                found.push(hex::encode(digest.get(..8).unwrap_or_default()));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}

@@ -116,21 +116,26 @@ fn put_users(db: &Connection, keeps_tokens: bool) -> Result<(), StoreError> {
          DELETE FROM main.users;",
     )?;
     let sql = "INSERT INTO main.users (id, username, email, password, is_active, is_staff, joined,
-                                       last_login, epoch, must_change)
+                                       last_login, epoch, must_change, first_name, last_name,
+                                       is_superuser, group_names)
                SELECT id, username, email, password, is_active, is_staff, joined, last_login,
                       max(epoch, ifnull((SELECT epoch FROM before WHERE before.id = one.id), 0)) + ?1,
-                      must_change
+                      must_change, first_name, last_name, is_superuser, group_names
                FROM saved.users AS one";
     rows::execute(db, sql, [i64::from(!keeps_tokens)]).map(drop)
 }
 
 fn put_tokens(db: &Connection) -> Result<(), StoreError> {
     let sql = "INSERT INTO main.tokens (digest, user_id, created, expires, user_epoch, address,
-                                        issued_by, name, user_agent, used, used_from)
+                                        issued_by, name, user_agent, used, used_from, knox_key)
                SELECT digest, user_id, created, expires, user_epoch, address, issued_by, name,
-                      user_agent, used, used_from
+                      user_agent, used, used_from, knox_key
                FROM saved.tokens AS one
                WHERE user_epoch = (SELECT epoch FROM main.users WHERE id = one.user_id)";
+    rows::execute(db, sql, [])?;
+    let sql = "INSERT INTO main.old_digests (digest, knox_key, scheme, salt)
+               SELECT digest, knox_key, scheme, salt FROM saved.old_digests
+               WHERE digest IN (SELECT digest FROM main.tokens)";
     rows::execute(db, sql, []).map(drop)
 }
 

@@ -9,9 +9,10 @@ use std::fs;
 use std::path::Path;
 
 /// What is counted, and where it is.
-const WHAT: [(&str, &str); 5] = [
+const WHAT: [(&str, &str); 6] = [
     ("users", "users"),
     ("tokens", "tokens"),
+    ("old digests", "old_digests"),
     ("items", "items WHERE kind NOT IN ('backup', 'lock')"),
     ("events", "events"),
     ("limits", "limits"),

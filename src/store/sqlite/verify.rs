@@ -1,7 +1,7 @@
 //! What is wrong with a file.
 
 use super::file::SCHEMA;
-use super::{file, items, log, rows};
+use super::{file, items, log, old_digests, rows};
 use crate::store::StoreError;
 use crate::store::whole::{Finding, Mend};
 use rusqlite::{Connection, TransactionBehavior, params};
@@ -142,6 +142,10 @@ fn unreadable(db: &Connection, found: &mut Vec<Finding>) -> Result<(), StoreErro
             Err(error) => return Err(error),
         }
     }
+    for digest in old_digests::unreadable(db)? {
+        let words = format!("what is kept of the old digest {digest}… cannot be read");
+        found.push(Finding::serious(words));
+    }
     for (kind, key) in pairs(db, &format!("{} LIMIT ?1", items::UNREADABLE))? {
         found.push(Finding::serious(format!("an item of kind {kind} cannot be read: {key}…")));
     }
@@ -160,6 +164,11 @@ fn mendable(db: &Connection, found: &mut Vec<Finding>) -> Result<(), StoreError>
             format!("token {digest}… of user {user} would be good once they end all tokens");
         found.push(Finding::mendable(words));
     }
+    for (digest, key) in pairs(db, &format!("{NO_TOKEN} LIMIT ?1"))? {
+        found.push(Finding::mendable(format!(
+            "what is kept of the old digest {digest}… is of a token {key}… that is not there"
+        )));
+    }
     for (user, count) in pairs(db, &format!("{MISCOUNTED} LIMIT ?1"))? {
         found.push(Finding::mendable(format!("user {user} is counted with {count} tokens")));
     }
@@ -174,6 +183,8 @@ const NO_USER: &str = "SELECT lower(substr(hex(digest), 1, 16)), user_id FROM to
                        WHERE user_id NOT IN (SELECT id FROM users)";
 const TOO_LATE: &str = "SELECT lower(substr(hex(digest), 1, 16)), user_id
                         FROM users JOIN tokens ON user_id = id AND user_epoch > epoch";
+const NO_TOKEN: &str = "SELECT lower(substr(hex(digest), 1, 16)), substr(knox_key, 1, 4)
+                        FROM old_digests WHERE digest NOT IN (SELECT digest FROM tokens)";
 const MISCOUNTED: &str = "SELECT id, tokens FROM users
                           WHERE tokens <> (SELECT count(*) FROM tokens WHERE user_id = id)";
 const NO_OWNER: &str =
@@ -201,6 +212,7 @@ fn mend(path: &Path) -> Result<(), StoreError> {
         "DELETE FROM tokens WHERE user_id NOT IN (SELECT id FROM users)",
         "DELETE FROM tokens
          WHERE user_epoch > (SELECT epoch FROM users WHERE id = user_id)",
+        "DELETE FROM old_digests WHERE digest NOT IN (SELECT digest FROM tokens)",
         "UPDATE users SET tokens = (SELECT count(*) FROM tokens WHERE user_id = id)
          WHERE tokens <> (SELECT count(*) FROM tokens WHERE user_id = id)",
         "DELETE FROM items WHERE owner IS NOT NULL AND owner NOT IN (SELECT id FROM users)",

@@ -12,6 +12,10 @@ use rusqlite::{Rows, Statement, named_params};
 pub(in crate::store) struct Arrival {
     pub(in crate::store) row: Row,
     pub(in crate::store) tokens: Vec<ArrivingToken>,
+    /// The rows of tokens that are among the others already.
+    twice: Vec<i64>,
+    /// Whether they were not taken in a round before.
+    was_refused: bool,
 }
 
 /// A token of a source that has not run out.
@@ -98,22 +102,29 @@ impl Arrivals<'_> {
         while arrivals.len() < most
             && let Some(row) = self.users.next()?
         {
-            let row = Row { refusal: None, ..user(row)? };
-            let tokens = self.tokens_of(row.row)?;
-            arrivals.push(Arrival { row, tokens });
+            let mut row = user(row)?;
+            let was_refused = row.refusal.take().is_some();
+            let mut arrival = Arrival { row, tokens: Vec::new(), twice: Vec::new(), was_refused };
+            self.add_tokens(&mut arrival)?;
+            arrivals.push(arrival);
         }
         Ok(arrivals)
     }
 
-    fn tokens_of(&mut self, owner: i64) -> Result<Vec<ArrivingToken>, StoreError> {
-        let mut found = Vec::new();
+    fn add_tokens(&mut self, arrival: &mut Arrival) -> Result<(), StoreError> {
+        let (owner, tokens) = (arrival.row.row, &mut arrival.tokens);
         while let Some((of, token)) = self.next.take_if(|(of, _)| *of <= owner) {
-            if of == owner {
-                found.push(token);
-            }
             self.next = next_token(&mut self.tokens)?;
+            if of < owner {
+                continue;
+            }
+            if tokens.iter().any(|other| other.digest == token.digest) {
+                arrival.twice.push(token.row);
+            } else {
+                tokens.push(token);
+            }
         }
-        Ok(found)
+        Ok(())
     }
 }
 
@@ -157,6 +168,19 @@ impl Staging {
         let sql = "UPDATE users SET refusal = ?2 WHERE row = ?1";
         self.db.prepare_cached(sql)?.execute((row, refusal.map(Refusal::name)))?;
         Ok(())
+    }
+
+    /// Notes what becomes of a user, and which of their tokens are there twice.
+    pub(in crate::store) fn note_arrival(
+        &self,
+        arrival: &Arrival,
+        refusal: Option<Refusal>,
+    ) -> Result<(), StoreError> {
+        // As it was before, it need not be written.
+        if refusal.is_some() || arrival.was_refused {
+            self.note(arrival.row.row, refusal)?;
+        }
+        arrival.twice.iter().try_for_each(|row| self.note_token(*row, Refusal::TokenTaken))
     }
 
     /// Notes that a token is not taken.

@@ -1,7 +1,7 @@
 //! The store in a Redis Cluster.
 
 use super::feed::Watched;
-use super::{Fixture, add, again, is_good, issue, now, until_it_answers};
+use super::{Fixture, add, again, is_good, issue, now, redis_at, until_it_answers};
 use crate::harness::redis_cluster::RedisCluster;
 use authgate::model::limit::Familiar;
 use authgate::model::network::Network;
@@ -28,6 +28,7 @@ async fn fresh() -> Fixture {
     let (store, url) = (open(&cluster), cluster.url());
     let cluster = Mutex::new(cluster);
     Fixture {
+        settings: redis_at(url.clone()),
         store,
         another: Box::new(move || Arc::new(RedisStore::open(&url).unwrap())),
         lose: Box::new(move || cluster.lock().unwrap().servers[1].kill()),

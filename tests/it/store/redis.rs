@@ -14,7 +14,7 @@ mod replicas;
 mod settings;
 mod tls;
 
-use super::{Fixture, digest, hash, name, new_user};
+use super::{Fixture, digest, hash, name, new_user, redis_at};
 use crate::harness::redis_server::RedisServer;
 use authgate::clock::{Clock, SystemClock, Timestamp};
 use authgate::model::token::TokenAbout;
@@ -35,6 +35,7 @@ async fn fresh() -> Fixture {
     let url = server.url();
     let server = Mutex::new(server);
     Fixture {
+        settings: redis_at(url.clone()),
         store,
         another: Box::new(move || Arc::new(RedisStore::open(&url).unwrap())),
         lose: Box::new(move || server.lock().unwrap().kill()),

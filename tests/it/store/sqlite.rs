@@ -11,7 +11,7 @@ use super::{Fixture, add, again, digest, hash, in_minutes, is_good, issue, name,
 use crate::harness::folder;
 use authgate::model::user::{UserChange, UserId};
 use authgate::store::sqlite::SqliteStore;
-use authgate::store::{Inserted, Store, StoreError};
+use authgate::store::{Inserted, Settings, Store, StoreError};
 use rusqlite::Connection;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,6 +27,7 @@ async fn fresh() -> Fixture {
     let folder = folder();
     let (store, file) = (open(&file_in(&folder)), file_in(&folder));
     Fixture {
+        settings: Settings::Sqlite { path: file.clone() },
         store,
         another: Box::new(move || open(&file)),
         lose: Box::new(move || {

@@ -49,7 +49,7 @@ async fn tokens_of_the_first_version_live_on_and_end_as_ever() {
     assert!(!is_live(&store, "one").await && !is_live(&store, "two").await);
     let old: Vec<String> = server.ask(&["KEYS", "authgate:user-tokens*"]);
     assert!(old.is_empty(), "{old:?}");
-    assert_eq!(server.ask::<u32>(&["GET", "authgate:layout"]), 2);
+    assert_eq!(server.ask::<u32>(&["GET", "authgate:layout"]), 3);
 }
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn an_update_that_was_cut_off_is_brought_to_its_end() {
 async fn an_empty_server_is_of_the_newest_version() {
     let server = RedisServer::start();
     open(&server).make_newest().await.unwrap();
-    assert_eq!(server.ask::<u32>(&["GET", "authgate:layout"]), 2);
+    assert_eq!(server.ask::<u32>(&["GET", "authgate:layout"]), 3);
 }
 
 #[tokio::test]

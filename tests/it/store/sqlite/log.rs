@@ -252,7 +252,7 @@ fn what_was_left_half_changed_is_taken_back_and_served() {
     let path = file_in(&folder);
     let before = fs::read(&path).unwrap();
     assert!(before.windows(4).any(|some| some == b"xhhh"), "nothing of it is in the file");
-    let settings = authgate::store::Settings::Sqlite { path: path.clone() };
+    let settings = Settings::Sqlite { path: path.clone() };
     drop(authgate::store::open_to_serve(&settings).unwrap());
     assert_eq!(count(&path), 60);
     let db = Connection::open(&path).unwrap();
