@@ -40,6 +40,9 @@
 //! | Identity headers are named and set | [`gateway::Identification`], in `gateway/identity_headers.rs` |
 //! | What a login does to the store | [`auth::Auth::login`]: reads the user, hashes outside, then [`store::Store::issue_token`], which adds the token only if the user has not changed meanwhile |
 //! | A password is hashed, or nobody waits for it | [`auth::HashPool`]; `auth/hash_queue.rs` says who is next |
+//! | A hash of Django or `htpasswd` is read, and borne or not | `auth/hasher/encoded.rs`, `recipe.rs`; what it is called: [`auth::hash_kind`] |
+//! | What a login costs for a name that nobody has | `auth/stand_ins.rs` |
+//! | A token is found whose digest another program made | `auth/old_digests.rs` |
 //! | A user changes their password | [`auth::Auth::change_password`], [`store::Store::replace_password`]; `store/redis/kept.rs` says which token has stayed |
 //! | What may end tokens | [`model::user::UserChange::ends_tokens`], [`store::Store::revoke_token`], [`store::Store::revoke_tokens_of`] |
 //! | What happens to accounts is told and kept | [`model::event::Event`]; `auth/events.rs` |

@@ -18,12 +18,25 @@ impl Auth {
     ///
     /// `from` is the address of the client.
     pub async fn authenticate(&self, token: &Token, from: IpAddr) -> Result<Identity, AuthError> {
-        self.identify(token.digest(), from).await
+        self.identify(token, token.digest(), from).await
     }
 
-    /// Tells who a token belongs to that is known by its digest, as [`Auth::authenticate`] does.
-    pub async fn identify(&self, digest: TokenDigest, from: IpAddr) -> Result<Identity, AuthError> {
-        let known = self.facts(digest).await?;
+    /// The same, for whoever has its digest already.
+    pub async fn identify(
+        &self,
+        token: &Token,
+        digest: TokenDigest,
+        from: IpAddr,
+    ) -> Result<Identity, AuthError> {
+        let heard = self.heard();
+        let known = match self.recall(&digest) {
+            Recall::Known(facts) => Some(facts),
+            Recall::Nobodys => None,
+            Recall::Nothing => match self.look_up_or_recall(digest).await? {
+                Some(facts) => Some(facts),
+                None => self.adopt_or_remember(token, heard).await?,
+            },
+        };
         let Some(facts) = known else {
             self.limits.unknown_token(from).await?;
             return Err(AuthError::InvalidToken);
@@ -35,22 +48,25 @@ impl Auth {
     }
 
     /// Tells for how long a token that is good will hold (`None` is forever), and fails as
-    /// [`Auth::identify`] does; but it is no use of the token.
+    /// [`Auth::authenticate`] did when it was let in; but it is no use of the token.
     pub async fn check(&self, digest: TokenDigest) -> Result<Option<Duration>, AuthError> {
-        let facts = self.facts(digest).await?.ok_or(AuthError::InvalidToken)?;
+        let known = match self.recall(&digest) {
+            Recall::Known(facts) => Some(facts),
+            Recall::Nobodys => None,
+            Recall::Nothing => self.look_up_or_recall(digest).await?,
+        };
+        let facts = known.ok_or(AuthError::InvalidToken)?;
         let (Facts { token, .. }, now) = self.good(facts)?;
         Ok(token.lasts(now))
     }
 
-    /// What is known of a token, which may come from memory.
-    async fn facts(&self, digest: TokenDigest) -> Result<Option<Facts>, AuthError> {
-        let known = match self.cache.recall(&digest) {
-            Recall::Nothing => return self.look_up_or_recall(digest).await,
-            Recall::Known(facts) => Some(facts),
-            Recall::Nobodys => None,
-        };
-        self.metrics.cache_hit();
-        Ok(known)
+    /// What memory says of a token.
+    fn recall(&self, digest: &TokenDigest) -> Recall {
+        let known = self.cache.recall(digest);
+        if !matches!(known, Recall::Nothing) {
+            self.metrics.cache_hit();
+        }
+        known
     }
 
     /// What is known of a token, if it is good at this moment: that is decided anew each time.
@@ -70,7 +86,10 @@ impl Auth {
     }
 
     /// Asks the store; where that is away, memory for as long as the settings grant.
-    async fn look_up_or_recall(&self, digest: TokenDigest) -> Result<Option<Facts>, AuthError> {
+    pub(super) async fn look_up_or_recall(
+        &self,
+        digest: TokenDigest,
+    ) -> Result<Option<Facts>, AuthError> {
         match self.look_up(digest).await {
             Ok(found) => {
                 self.cache.store_answers();
@@ -105,7 +124,8 @@ impl Auth {
             // Memory needs no such look: it forgets what is ended here, however that goes.
             let outages = cache.outages();
             let found = found.filter(|(token, _)| !tombstones.cover(token, outages));
-            Ok(cache.put(&digest, found, count))
+            // That nobody has it is not known yet: it may have an old digest.
+            Ok(found.and_then(|found| cache.put(&digest, Some(found), count)))
         };
         if self.cache.is_trusted() {
             self.flights.join(digest, self.cache.count(), || read().boxed()).await

@@ -1,10 +1,24 @@
 //! Hashing passwords.
 
+mod compute;
+mod encoded;
+mod kind;
+mod recipe;
+mod room;
+mod stand_in;
+
+pub use self::kind::{HashKind, HashTrouble, hash_kind};
+pub(super) use self::recipe::Recipe;
+
+use self::encoded::Encoded;
+use self::room::Room;
 use super::issue::random_bytes;
 use crate::model::password::{Password, PasswordHash};
 use argon2::password_hash::phc::{self, Output, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use subtle::ConstantTimeEq;
 
 /// Hashes and checks passwords. Both block for tens of milliseconds, so only [`super::HashPool`] calls them
 /// while requests are served.
@@ -13,6 +27,11 @@ pub trait PasswordHasher: Send + Sync {
     fn hash(&self, password: &Password) -> Result<PasswordHash, HashError>;
     /// Compares a password with a stored hash. What cannot be read never matches.
     fn verify(&self, password: &Password, against: &PasswordHash) -> Verdict;
+    /// Whether a password could match this hash: it can be read, and costs no more than one may. Takes
+    /// no time.
+    fn can_verify(&self, _against: &PasswordHash) -> bool {
+        true
+    }
     /// Gives back what it keeps for the next password; a second time, all of it to the system.
     fn rest(&self) {}
 }
@@ -62,6 +81,13 @@ impl HashCost {
     }
 }
 
+impl fmt::Display for HashCost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { iterations, memory_kib, parallelism } = self;
+        write!(f, "m={memory_kib} t={iterations} p={parallelism}")
+    }
+}
+
 impl From<&Params> for HashCost {
     fn from(params: &Params) -> Self {
         Self {
@@ -72,95 +98,121 @@ impl From<&Params> for HashCost {
     }
 }
 
-/// Argon2id (RFC 9106), with its cost in the stored string.
+/// Makes hashes by Argon2id (RFC 9106), with their cost in the stored string, and verifies those of
+/// other costs and kinds, too.
 ///
 /// Memory is used again and again: what each hash took and gave back would stay with the process,
 /// once for every thread that ever hashed. It is given back when no password has come for a while.
 pub struct Argon2Hasher {
-    argon2: Argon2<'static>,
+    /// What new hashes cost.
+    cost: HashCost,
     memory: Mutex<Vec<Vec<Block>>>,
+    room: Room,
 }
 
 impl Argon2Hasher {
+    /// How many bytes older hashes may take together, unless that is set.
+    pub const ROOM: u64 = 256 << 20;
+
     /// A hasher of that cost. Fails if Argon2 knows no such cost, or if it is beyond bearing.
     pub fn new(cost: HashCost) -> Result<Self, HashError> {
         if !cost.is_bearable() {
             return Err(HashError("a hash may not cost so much".to_owned()));
         }
-        let params = Params::new(cost.memory_kib, cost.iterations, cost.parallelism, None);
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.map_err(failed)?);
-        Ok(Self { argon2, memory: Mutex::default() })
+        params(cost, None)?;
+        Ok(Self { cost, memory: Mutex::default(), room: Room::new(Self::ROOM / 1024) })
     }
 
-    fn output(
+    /// Lets older hashes that take more memory than new ones take so many bytes together: beyond that
+    /// one waits for another.
+    #[must_use]
+    pub fn with_room(self, bytes: u64) -> Self {
+        Self { room: Room::new(bytes / 1024), ..self }
+    }
+
+    fn recipe(&self) -> Recipe {
+        let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
+        Recipe::Argon2 { algorithm, version, cost: self.cost }
+    }
+
+    /// What a password comes to; `None` if no password comes to anything.
+    fn output(&self, password: &Password, hash: &Encoded) -> Option<Vec<u8>> {
+        let Encoded { output, recipe, salt } = hash;
+        let kib = recipe.memory_kib();
+        // New hashes do not wait: with a thread each, they are the memory that is planned for.
+        let _room = (kib > u64::from(self.cost.memory_kib)).then(|| self.room.take(kib));
+        match *recipe {
+            Recipe::Argon2 { algorithm, version, cost } => {
+                let argon2 =
+                    Argon2::new(algorithm, version, params(cost, Some(output.len())).ok()?);
+                self.argon2(&argon2, password, salt).ok()
+            }
+            Recipe::Bcrypt { cost, has_sha256 } => {
+                compute::bcrypt(password, salt, cost, has_sha256)
+            }
+            Recipe::Pbkdf2 { digest, iterations } => {
+                compute::pbkdf2(password, salt, digest, iterations)
+            }
+            Recipe::Scrypt { n, r, p } => compute::scrypt(password, salt, [n, r, p], output.len()),
+        }
+    }
+
+    fn argon2(
         &self,
         argon2: &Argon2<'_>,
         password: &Password,
-        salt: &Salt,
-    ) -> Result<Output, HashError> {
-        let blocks = argon2.params().block_count();
+        salt: &[u8],
+    ) -> Result<Vec<u8>, HashError> {
+        let params = argon2.params();
         // Only what the next hash needs is kept, so only that is taken.
-        let is_usual = blocks == self.argon2.params().block_count();
+        let is_usual = params.m_cost() == self.cost.memory_kib;
         let idle = if is_usual { self.idle_memory().pop() } else { None };
         let mut memory = idle.unwrap_or_default();
-        memory.resize(blocks, Block::default());
-        let mut output =
-            vec![0; argon2.params().output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN)];
+        memory.resize(params.block_count(), Block::default());
+        let mut output = vec![0; params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN)];
         let password = password.expose().as_bytes();
         let hashed =
             argon2.hash_password_into_with_memory(password, salt, &mut output, &mut memory);
         if is_usual {
             self.idle_memory().push(memory);
         }
-        hashed.map_err(failed)?;
-        Output::new(&output).map_err(failed)
+        hashed.map(|()| output).map_err(failed)
     }
 
     fn idle_memory(&self) -> MutexGuard<'_, Vec<Vec<Block>>> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn is_outdated(&self, hash: &phc::PasswordHash, params: &Params) -> bool {
-        hash.algorithm != Algorithm::Argon2id.ident()
-            || HashCost::from(params) != self.argon2.params().into()
-    }
-
-    /// `None` if the hash cannot be read or borne.
-    fn matches(&self, password: &Password, hash: &phc::PasswordHash) -> Option<Verdict> {
-        let params = Params::try_from(hash).ok()?;
-        if !HashCost::from(&params).is_bearable() {
-            return None;
-        }
-        let algorithm = Algorithm::try_from(hash.algorithm.as_str()).ok()?;
-        let version = Version::try_from(hash.version?).ok()?;
-        let is_outdated = self.is_outdated(hash, &params);
-        let argon2 = Argon2::new(algorithm, version, params);
-        let output = self.output(&argon2, password, &hash.salt?).ok()?;
-        // Two outputs are compared in constant time.
-        Some(match (hash.hash? == output, is_outdated) {
-            (true, false) => Verdict::Match,
-            (true, true) => Verdict::MatchOutdated,
-            (false, _) => Verdict::Mismatch,
-        })
-    }
 }
 
 impl PasswordHasher for Argon2Hasher {
     fn hash(&self, password: &Password) -> Result<PasswordHash, HashError> {
-        let salt = Salt::new(&random_bytes::<16>()?).map_err(failed)?;
+        let salt = random_bytes::<16>()?;
+        let params = params(self.cost, None)?;
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
+        let output = self.argon2(&argon2, password, &salt)?;
         let hash = phc::PasswordHash {
             algorithm: Algorithm::Argon2id.ident(),
             version: Some(Version::V0x13.into()),
-            params: self.argon2.params().try_into().map_err(failed)?,
-            salt: Some(salt),
-            hash: Some(self.output(&self.argon2, password, &salt)?),
+            params: params.try_into().map_err(failed)?,
+            salt: Some(Salt::new(&salt).map_err(failed)?),
+            hash: Some(Output::new(&output).map_err(failed)?),
         };
         Ok(PasswordHash::new(hash.to_string()))
     }
 
     fn verify(&self, password: &Password, against: &PasswordHash) -> Verdict {
-        let hash = phc::PasswordHash::new(against.expose()).ok();
-        hash.and_then(|hash| self.matches(password, &hash)).unwrap_or(Verdict::Mismatch)
+        let Ok(hash) = Encoded::read(against.expose()) else { return Verdict::Mismatch };
+        let output = self.output(password, &hash);
+        if !output.is_some_and(|output| output.ct_eq(&hash.output).into()) {
+            return Verdict::Mismatch;
+        }
+        // As it is written here, too: Django writes a name before it.
+        let is_own = against.expose().starts_with('$') && hash.recipe == self.recipe();
+        if is_own { Verdict::Match } else { Verdict::MatchOutdated }
+    }
+
+    fn can_verify(&self, against: &PasswordHash) -> bool {
+        Encoded::read(against.expose()).is_ok()
     }
 
     fn rest(&self) {
@@ -175,82 +227,14 @@ impl PasswordHasher for Argon2Hasher {
     }
 }
 
+fn params(cost: HashCost, output: Option<usize>) -> Result<Params, HashError> {
+    Params::new(cost.memory_kib, cost.iterations, cost.parallelism, output).map_err(failed)
+}
+
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn failed(error: impl ToString) -> HashError {
     HashError(error.to_string())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const CHEAP: HashCost = HashCost { iterations: 1, memory_kib: 64, parallelism: 1 };
-
-    fn password(text: &str) -> Password {
-        Password::new(text.to_owned())
-    }
-
-    #[test]
-    fn a_password_matches_its_own_hash_alone() {
-        let hasher = Argon2Hasher::new(CHEAP).unwrap();
-        let hash = hasher.hash(&password("open sesame")).unwrap();
-        assert!(hash.expose().starts_with("$argon2id$v=19$m=64,t=1,p=1$"));
-        assert_eq!(hasher.verify(&password("open sesame"), &hash), Verdict::Match);
-        assert_eq!(hasher.verify(&password("open sesame "), &hash), Verdict::Mismatch);
-    }
-
-    #[test]
-    fn memory_is_used_again_and_only_that_of_the_present_cost_is_kept() {
-        let hasher = Argon2Hasher::new(CHEAP).unwrap();
-        let dearer = Argon2Hasher::new(HashCost { memory_kib: 128, ..CHEAP }).unwrap();
-        for _ in 0..3 {
-            hasher.hash(&password("x")).unwrap();
-            hasher.verify(&password("x"), &dearer.hash(&password("x")).unwrap());
-        }
-        let kept: Vec<_> = hasher.idle_memory().iter().map(Vec::len).collect();
-        assert_eq!(kept, [64]);
-        hasher.rest();
-        assert!(hasher.idle_memory().is_empty());
-    }
-
-    #[test]
-    fn a_hash_of_another_cost_matches_but_is_outdated() {
-        let hash = Argon2Hasher::new(CHEAP).unwrap().hash(&password("x")).unwrap();
-        let dearer = Argon2Hasher::new(HashCost { iterations: 2, ..CHEAP }).unwrap();
-        assert_eq!(dearer.verify(&password("x"), &hash), Verdict::MatchOutdated);
-    }
-
-    #[test]
-    fn whatever_may_be_set_can_be_verified() {
-        let HashCost { iterations, parallelism, .. } = HashCost::MOST;
-        let memory_kib = 8 * parallelism;
-        let hasher = Argon2Hasher::new(HashCost { iterations, memory_kib, parallelism }).unwrap();
-        let hash = hasher.hash(&password("x")).unwrap();
-        assert_eq!(hasher.verify(&password("x"), &hash), Verdict::Match);
-        let too_long = HashCost { iterations: iterations + 1, ..CHEAP };
-        let too_much = HashCost { iterations: 5, memory_kib: 1 << 20, parallelism: 1 };
-        for cost in [too_long, too_much] {
-            assert!(Argon2Hasher::new(cost).is_err());
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_read_or_borne_never_matches() {
-        let hasher = Argon2Hasher::new(CHEAP).unwrap();
-        let salt_and_hash = "c2FsdHNhbHRzYWx0$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-        let of_cost = |cost| format!("$argon2id$v=19$m={cost}${salt_and_hash}");
-        for stored in [
-            "",
-            "!",
-            "plain",
-            &of_cost("4194304,t=1,p=1"),
-            &of_cost("4294967295,t=1,p=1"),
-            &of_cost("1048576,t=5,p=1"),
-            &of_cost("64,t=4294967295,p=1"),
-            &of_cost("1024,t=1,p=65"),
-        ] {
-            let hash = PasswordHash::new(stored.to_owned());
-            assert_eq!(hasher.verify(&password("x"), &hash), Verdict::Mismatch, "{stored}");
-        }
-    }
-}
+mod tests;

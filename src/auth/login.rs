@@ -58,6 +58,7 @@ impl Auth {
         if door == Door::Api {
             self.passwords.look(share)?;
         }
+        self.learn_imported().await;
         let user = self.find(username).await?;
         let familiarity = limits.familiarity(user.as_ref()).await?;
         let lane = door.lane(familiarity.is_known());
@@ -94,13 +95,13 @@ impl Auth {
         typed: Typed<'_>,
         user: Option<User>,
     ) -> Result<User, AuthError> {
-        let Typed { door, from, password, .. } = typed;
+        let Typed { door, from, password, username } = typed;
         // A name that nobody has costs a hash too, or the time taken would tell which names exist.
-        let against = user.as_ref().map_or(&self.decoy, |user| &user.password).clone();
+        let (against, is_own) = self.stand_ins.against(user.as_ref(), username);
         let verdict = seat.verify(Arc::clone(password), against).await?;
         match (user, verdict) {
-            (Some(user), Verdict::Match) if door.takes(&user) => Ok(user),
-            (Some(user), Verdict::MatchOutdated) if door.takes(&user) => {
+            (Some(user), Verdict::Match) if is_own && door.takes(&user) => Ok(user),
+            (Some(user), Verdict::MatchOutdated) if is_own && door.takes(&user) => {
                 self.rehash(seat, user, password).await
             }
             (user, _) => {
@@ -149,8 +150,11 @@ impl Auth {
         password: &Arc<Password>,
     ) -> Result<User, AuthError> {
         let to = seat.hash(Arc::clone(password)).await?;
-        let change = UserChange::Rehash { from: user.password.clone(), to };
-        self.store.change_user(user.id, change).await?;
+        let change = UserChange::Rehash { from: user.password.clone(), to: to.clone() };
+        let changed = self.store.change_user(user.id, change).await?;
+        if changed.is_some_and(|changed| changed.password == to) {
+            self.stand_ins.was_replaced(&user.password);
+        }
         Ok(user)
     }
 

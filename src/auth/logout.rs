@@ -16,7 +16,10 @@ impl Auth {
         from: IpAddr,
     ) -> Result<(), AuthError> {
         let digest = token.digest();
-        if self.end_token(digest).await? {
+        let ended = self.end_token(digest).await;
+        // A gateway that died while it rewrote the token has left both.
+        self.end_old_token(token).await?;
+        if ended? {
             let id = TokenId { user: caller.user, head: digest.head() };
             let event = Event::new(EventName::LoggedOut, Actor::Client(from), self.clock.now());
             self.events.record(event.of_caller(caller).with(id));

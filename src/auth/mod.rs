@@ -23,6 +23,7 @@ mod logout;
 mod manage;
 mod networks;
 mod observe;
+mod old_digests;
 mod operators;
 mod outages;
 mod overview;
@@ -30,6 +31,7 @@ mod refresh;
 mod register;
 mod series;
 mod shelf;
+mod stand_ins;
 mod store_clock;
 mod sweeping;
 mod tombstones;
@@ -49,7 +51,9 @@ pub use self::copying::{Copied, Copying};
 pub use self::events::EventSettings;
 pub use self::following::EventFollower;
 pub use self::hash_pool::{HashPool, Lane, Seat, Share};
-pub use self::hasher::{Argon2Hasher, HashCost, HashError, PasswordHasher, Verdict};
+pub use self::hasher::{
+    Argon2Hasher, HashCost, HashError, HashKind, HashTrouble, PasswordHasher, Verdict, hash_kind,
+};
 pub use self::issue::{Issued, Refresh, TokenSettings};
 pub use self::limits::{LimitSettings, LimitView, LimitsShown, RefusalView, Throttle};
 pub use self::login::LoginAttempt;
@@ -72,15 +76,16 @@ use self::flights::Flights;
 use self::last_used::LastUsed;
 use self::limits::Limits;
 use self::networks::Networks;
+use self::old_digests::OldDigests;
 use self::outages::Outages;
 use self::refresh::Refreshes;
 use self::series::Untold;
+use self::stand_ins::StandIns;
 use self::store_clock::StoreClock;
 use self::tombstones::Tombstones;
 use crate::clock::{Clock, SystemClock};
 use crate::metrics::Metrics;
 use crate::model::limit::{Quota, Standing, Subject};
-use crate::model::password::PasswordHash;
 use crate::store::{Store, StoreError, Unreadable};
 use arc_swap::ArcSwap;
 use std::convert::Infallible;
@@ -93,8 +98,6 @@ pub struct Auth {
     cache: Arc<Cache>,
     /// The same as `time`.
     clock: Arc<dyn Clock>,
-    /// What the password of someone who does not exist is compared with.
-    decoy: PasswordHash,
     epoch: Epoch,
     events: Arc<Events>,
     findings: Findings,
@@ -103,10 +106,12 @@ pub struct Auth {
     limits: Limits,
     metrics: Arc<Metrics>,
     networks: Arc<Networks>,
+    old_digests: OldDigests,
     outages: Outages,
     passwords: HashPool,
     refreshes: Refreshes,
     settings: ArcSwap<Settings>,
+    stand_ins: StandIns,
     store: Arc<dyn Store>,
     time: Arc<StoreClock>,
     tombstones: Arc<Tombstones>,
@@ -151,16 +156,17 @@ impl Auth {
         Ok(Self {
             cache: Arc::new(cache),
             clock,
-            decoy: hasher.hash(&issue::random_password()?)?,
             epoch: Epoch::default(),
             events,
             findings: Findings::default(),
             flights: Flights::default(),
             last_used: LastUsed::new(),
             limits,
+            stand_ins: StandIns::new(Arc::clone(&hasher))?,
             passwords: HashPool::new(hasher, settings.hash_threads, Arc::clone(&metrics))?,
             metrics,
             networks,
+            old_digests: OldDigests::default(),
             outages: Outages::default(),
             refreshes: Refreshes::new(),
             settings: ArcSwap::from_pointee(settings),
@@ -179,8 +185,11 @@ impl Auth {
         metrics: Arc<Metrics>,
         settings: Settings,
     ) -> Result<Self, HashError> {
-        let hasher = Arc::new(Argon2Hasher::new(settings.hashing)?);
-        Self::new(Parts { clock: Arc::new(SystemClock), hasher, metrics, store }, settings)
+        let hasher = Argon2Hasher::new(settings.hashing)?.with_room(settings.imported_memory);
+        Self::new(
+            Parts { clock: Arc::new(SystemClock), hasher: Arc::new(hasher), metrics, store },
+            settings,
+        )
     }
 
     /// Works by other settings from now on. What hashing costs, its
@@ -247,6 +256,8 @@ pub struct Settings {
     pub hash_threads: usize,
     /// What hashing a password costs.
     pub hashing: HashCost,
+    /// How many bytes older hashes may take together, of those that take more than a new one.
+    pub imported_memory: u64,
     /// How much anyone may try.
     pub limits: LimitSettings,
     /// What a new password must not be.

@@ -2,10 +2,10 @@
 //! would do.
 
 use super::cache::Recall;
-use super::facts::Facts;
+use super::facts::{Facts, TokenFacts, UserFacts};
 use super::{Auth, AuthError};
 use crate::model::identity::Identity;
-use crate::model::token::{Token, TokenDigest};
+use crate::model::token::Token;
 use crate::model::user::UserId;
 
 /// What was seen of a token.
@@ -23,7 +23,7 @@ impl Auth {
     /// it is no use of the token, nobody is nearer to a limit by it, and that nobody has it is not
     /// kept in mind. Fails if the store cannot tell.
     pub async fn observe(&self, token: &Token) -> Result<Observed, AuthError> {
-        let facts = self.facts_unused(token.digest()).await?;
+        let facts = self.facts_unused(token).await?;
         let user = facts.as_ref().map(|facts| facts.token.user);
         let Some(facts) = facts else {
             let flaw = Some("the token is unknown");
@@ -34,18 +34,25 @@ impl Auth {
         Ok(Observed { identity, user, flaw })
     }
 
-    async fn facts_unused(&self, digest: TokenDigest) -> Result<Option<Facts>, AuthError> {
+    /// A token that came along is found by its old digest, and keeps that.
+    async fn facts_unused(&self, token: &Token) -> Result<Option<Facts>, AuthError> {
+        let digest = token.digest();
         match self.cache.recall(&digest) {
             Recall::Known(facts) => return Ok(Some(facts)),
             Recall::Nobodys => return Ok(None),
             Recall::Nothing => {}
         }
         let count = self.cache.count();
-        let found = self.store.token(digest).await?;
+        let found = self.stored_token(token).await?;
         let outages = self.cache.outages();
         let found = found.filter(|(token, _)| !self.tombstones.cover(token, outages));
         self.know_time().await?;
-        Ok(found.and_then(|found| self.cache.put(&digest, Some(found), count)))
+        Ok(found.and_then(|(record, user)| {
+            if record.digest == digest {
+                return self.cache.put(&digest, Some((record, user)), count);
+            }
+            Some(Facts { token: TokenFacts::of(&record, &user), user: UserFacts::of(&user) })
+        }))
     }
 
     fn flaw(&self, facts: &Facts) -> Option<&'static str> {

@@ -255,7 +255,7 @@ impl Witness<'_> {
         match self {
             Self::Accounts(auth, from) => {
                 let digest = token.digest();
-                let identity = auth.identify(digest, from).await?;
+                let identity = auth.identify(token, digest, from).await?;
                 guard::ends_with(digest, identity.lasts);
                 Ok(identity)
             }

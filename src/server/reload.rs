@@ -144,6 +144,7 @@ fn fixed_changes(old: &Config, new: &Config) -> Vec<&'static str> {
         ("log.format", old.log.format != new.log.format),
         ("ops.listen", old.server.ops_listen != new.server.ops_listen),
         ("passwords.argon2", old.auth.hashing != new.auth.hashing),
+        ("passwords.imported_memory", old.auth.imported_memory != new.auth.imported_memory),
         ("passwords.threads", old.auth.hash_threads != new.auth.hash_threads),
         ("server.control", old.server.control != new.server.control),
         ("server.threads", old.server.threads != new.server.threads),

@@ -27,10 +27,14 @@ pub struct Item {
 pub enum ItemKind {
     /// What a program calls the console's API with.
     ApiKey,
+    /// How many users were moved in with which password hashes.
+    Imported,
     /// What tells this store from another.
     Mark,
     /// A network that operators allow or deny.
     Network,
+    /// That a gateway gives a token that was moved in a digest of its own.
+    OldToken,
     /// Someone who is signed in at the console.
     Session,
     /// The right to make the first operator.
@@ -41,15 +45,25 @@ pub enum ItemKind {
 
 impl ItemKind {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::ApiKey, Self::Mark, Self::Network, Self::Session, Self::Setup, Self::Totp];
+    pub const ALL: [Self; 8] = [
+        Self::ApiKey,
+        Self::Imported,
+        Self::Mark,
+        Self::Network,
+        Self::OldToken,
+        Self::Session,
+        Self::Setup,
+        Self::Totp,
+    ];
 
     /// What stores call it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ApiKey => "api_key",
+            Self::Imported => "imported",
             Self::Mark => "mark",
             Self::Network => "network",
+            Self::OldToken => "old_token",
             Self::Session => "session",
             Self::Setup => "setup",
             Self::Totp => "totp",

@@ -1,7 +1,9 @@
 //! Accounts: what their owners may do, and what nobody may do with those of others.
 
 mod credentials;
+mod imported_hashes;
 mod look_alikes;
+mod old_tokens;
 mod password_change;
 
 use crate::harness::gateway::{Gateway, ROUTES};

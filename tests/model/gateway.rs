@@ -3,8 +3,8 @@
 use crate::server::{Gate, Server};
 use crate::store::Handle;
 use authgate::auth::{
-    Auth, CacheSettings, EventSettings, HashCost, HashError, LimitSettings, Parts, PasswordChecks,
-    PasswordHasher, Refresh, Settings, TokenSettings, Verdict,
+    Argon2Hasher, Auth, CacheSettings, EventSettings, HashCost, HashError, LimitSettings, Parts,
+    PasswordChecks, PasswordHasher, Refresh, Settings, TokenSettings, Verdict,
 };
 use authgate::clock::ManualClock;
 use authgate::model::password::{Password, PasswordHash};
@@ -85,6 +85,7 @@ fn settings() -> Settings {
         },
         limits: LimitSettings::off(),
         hash_threads: 2,
+        imported_memory: Argon2Hasher::ROOM,
         refuse_look_alikes: true,
         registration_open: false,
         tokens: TokenSettings {

@@ -1,7 +1,7 @@
 //! How a password is hashed, in words: never its salt, and nothing of the hash.
 
 use super::super::Auth;
-use super::super::hasher::HashCost;
+use super::super::hasher::{HashCost, HashKind, HashTrouble, hash_kind};
 use crate::model::password::PasswordHash;
 use crate::model::user::User;
 use std::fmt;
@@ -15,6 +15,8 @@ pub struct HashWords {
     pub cost: String,
     /// Whether the next login replaces it by one as the settings have it.
     pub is_outdated: bool,
+    /// Why no password will ever match it, if none will.
+    pub trouble: Option<HashTrouble>,
 }
 
 impl Auth {
@@ -26,47 +28,23 @@ impl Auth {
 
 impl HashWords {
     fn of(hash: &PasswordHash, wanted: HashCost) -> Self {
-        let text = hash.expose();
-        // Django has no `$` before the name.
-        let mut parts = text.strip_prefix('$').unwrap_or(text).split('$');
-        let algorithm = parts.next().unwrap_or_default();
-        let HashCost { iterations, memory_kib, parallelism } = wanted;
-        let costs = [("m", memory_kib), ("t", iterations), ("p", parallelism)];
-        let (cost, is_current) = match algorithm {
-            "argon2id" | "argon2i" | "argon2d" => {
-                let known = parts.find(|part| part.starts_with("m=")).unwrap_or_default();
-                let is_as = |(name, cost): (&str, u32)| {
-                    known.split(',').any(|part| part == format!("{name}={cost}"))
-                };
-                let is_current = algorithm == "argon2id" && costs.into_iter().all(is_as);
-                (plain(known).replace(',', " "), is_current)
-            }
-            "pbkdf2_sha256" | "pbkdf2_sha1" | "pbkdf2-sha256" => {
-                let iterations = parts.next().unwrap_or_default();
-                let iterations = iterations.strip_prefix("i=").unwrap_or(iterations);
-                let iterations = iterations.split(',').next().unwrap_or_default();
-                (format!("{} iterations", plain(iterations)), false)
-            }
-            _ => (String::new(), false),
-        };
-        let is_known = !algorithm.is_empty() && algorithm.len() < 32;
-        let algorithm = if is_known { plain(algorithm) } else { "unknown".to_owned() };
-        Self { algorithm, cost, is_outdated: !is_current }
+        let HashKind { name, trouble } = hash_kind(hash.expose());
+        let (algorithm, cost) = name.split_once(", ").unwrap_or((&name, ""));
+        let is_current = hash.expose().starts_with("$argon2id$") && cost == wanted.to_string();
+        let (algorithm, cost) = (algorithm.to_owned(), cost.to_owned());
+        Self { algorithm, cost, is_outdated: trouble.is_none() && !is_current, trouble }
     }
-}
-
-/// Only what the name of an algorithm or its cost can have: whatever else stands there stays hidden.
-fn plain(text: &str) -> String {
-    let is_plain = |char: &char| char.is_ascii_alphanumeric() || "=,_-".contains(*char);
-    text.chars().filter(is_plain).take(64).collect()
 }
 
 impl fmt::Display for HashWords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { algorithm, cost, is_outdated } = self;
+        let Self { algorithm, cost, is_outdated, trouble } = self;
         f.write_str(algorithm)?;
         if !cost.is_empty() {
             write!(f, ", {cost}")?;
+        }
+        if let Some(trouble) = trouble {
+            write!(f, "; no password matches it: {trouble}")?;
         }
         if *is_outdated {
             f.write_str("; will be renewed at the next login")?;
@@ -80,6 +58,7 @@ mod tests {
     use super::*;
 
     const WANTED: HashCost = HashCost { iterations: 2, memory_kib: 19_456, parallelism: 1 };
+    const SALT_AND_HASH: &str = "c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA";
 
     fn words(hash: &str) -> String {
         HashWords::of(&PasswordHash::new(hash.to_owned()), WANTED).to_string()
@@ -88,7 +67,7 @@ mod tests {
     #[test]
     fn a_hash_as_the_settings_have_it_is_told_by_its_cost() {
         assert_eq!(
-            words("$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaA"),
+            words(&format!("$argon2id$v=19$m=19456,t=2,p=1${SALT_AND_HASH}")),
             "argon2id, m=19456 t=2 p=1"
         );
     }
@@ -96,14 +75,18 @@ mod tests {
     #[test]
     fn others_are_told_with_what_becomes_of_them() {
         let later = "; will be renewed at the next login";
+        for of_django in ["", "argon2"] {
+            assert_eq!(
+                words(&format!("{of_django}$argon2id$v=19$m=64,t=1,p=1${SALT_AND_HASH}")),
+                format!("argon2id, m=64 t=1 p=1{later}")
+            );
+        }
+        let hash = "VgSKfwHDSyB3YVYMqZOSFRzR7wjGG9PRmn4oCnVN0jI=";
         assert_eq!(
-            words("$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHQ$aGFzaA"),
-            format!("argon2id, m=64 t=1 p=1{later}")
-        );
-        assert_eq!(
-            words("pbkdf2_sha256$870000$salt$aGFzaA=="),
+            words(&format!("pbkdf2_sha256$870000$salt${hash}")),
             format!("pbkdf2_sha256, 870000 iterations{later}")
         );
+        assert_eq!(words("!x"), "unusable; no password matches it: it is marked as unusable");
     }
 
     #[test]
@@ -113,6 +96,7 @@ mod tests {
             "pbkdf2_sha256$9$c2FsdHNhbHQ$aGFzaA",
             "$$c2FsdHNhbHQ",
             "aGFzaA c2FsdHNhbHQ and so on, for long",
+            "aGFzaA",
         ] {
             let said = words(hash);
             assert!(!said.contains("c2FsdHNhbHQ") && !said.contains("aGFzaA"), "{said}");

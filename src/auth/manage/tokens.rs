@@ -20,7 +20,7 @@ impl Auth {
     pub async fn find_token(&self, name: &TokenName) -> Result<ListedToken, ManageError> {
         let (id, owner) = match name {
             TokenName::Token(token) => {
-                let found = self.store.token(token.digest()).await?;
+                let found = self.stored_token(token).await?;
                 let (record, user) = found.ok_or(ManageError::NoSuchToken)?;
                 (record.id(), Some(user))
             }
@@ -71,7 +71,10 @@ impl Auth {
     /// Ends one token.
     pub async fn revoke_token(&self, name: &TokenName, by: Actor) -> Result<(), ManageError> {
         let digest = match name {
-            TokenName::Token(token) => token.digest(),
+            TokenName::Token(token) => {
+                let found = self.stored_token(token).await?;
+                found.map_or_else(|| token.digest(), |(record, _)| record.digest)
+            }
             TokenName::Id(id) => {
                 let tokens = self.store.tokens_of(id.user, self.clock.now()).await?;
                 let mut records = tokens.iter().map(|token| &token.record);

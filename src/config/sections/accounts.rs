@@ -4,8 +4,8 @@
 use super::super::section::Section;
 use super::super::values;
 use crate::auth::{
-    CacheSettings, EventSettings, HashCost, LimitSettings, PasswordChecks, Refresh, Settings,
-    TokenSettings,
+    Argon2Hasher, CacheSettings, EventSettings, HashCost, LimitSettings, PasswordChecks, Refresh,
+    Settings, TokenSettings,
 };
 use crate::gateway::Endpoints;
 use crate::store::{OnLimit, TokenLimit};
@@ -31,16 +31,18 @@ pub(super) fn auth(
         (is_open, section.read("look_alikes", true, values::choice(&choices)))
     });
     let mut endpoints = Endpoints::default();
-    let (password_checks, hash_threads, hashing) = root.section("passwords", |section| {
+    let (password_checks, hashing) = root.section("passwords", |section| {
         endpoints.change_password = section.read("self_service", false, values::boolean);
-        (password_checks(section), section.threads(), section.section("argon2", hash_cost))
+        (password_checks(section), hashing(section))
     });
+    let (hash_threads, imported_memory, hashing) = hashing;
     let events = root.section("events", events);
     let settings = Settings {
         cache,
         events,
         hash_threads,
         hashing,
+        imported_memory,
         limits,
         password_checks,
         refuse_look_alikes,
@@ -114,6 +116,12 @@ fn password_checks(section: &mut Section<'_>) -> PasswordChecks {
         numeric: has(Check::Numeric),
         min_length: section.read("min_length", 8, values::number(1..=128)),
     }
+}
+
+/// By how many threads, in how much memory for old hashes, and at what cost passwords are hashed.
+fn hashing(section: &mut Section<'_>) -> (usize, u64, HashCost) {
+    let memory = section.read("imported_memory", Argon2Hasher::ROOM, values::size);
+    (section.threads(), memory, section.section("argon2", hash_cost))
 }
 
 fn hash_cost(section: &mut Section<'_>) -> HashCost {

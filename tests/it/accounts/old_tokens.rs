@@ -1,0 +1,342 @@
+//! Tokens that were moved in with the digests of other programs: they let in, get a digest of ours at
+//! their first use, and once ended stay ended, in whichever state.
+
+use crate::harness::folder;
+use authgate::auth::{Argon2Hasher, Auth, AuthError, HashCost, Parts, TokenName};
+use authgate::clock::{Clock, ManualClock, SystemClock};
+use authgate::config::{Config, Source};
+use authgate::metrics::Metrics;
+use authgate::model::email::Email;
+use authgate::model::event::Actor;
+use authgate::model::password::PasswordHash;
+use authgate::model::token::{
+    DigestHash, DigestOver, DigestScheme, KnoxKey, Token, TokenAbout, TokenDigest, TokenRecord,
+};
+use authgate::model::user::{NewUser, Profile, User, UserChange, Username};
+use authgate::store::sqlite::SqliteStore;
+use authgate::store::{Inserted, Issue, NewToken, Observed, Store};
+use rusqlite::{Connection, params};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+
+const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
+const KNOX_4_2: DigestScheme = DigestScheme { hash: DigestHash::Sha512, over: DigestOver::Bytes };
+const KNOX_4_1: DigestScheme =
+    DigestScheme { hash: DigestHash::Sha512, over: DigestOver::BytesAndSalt };
+const SHA3: DigestScheme = DigestScheme { hash: DigestHash::Sha3_256, over: DigestOver::Text };
+
+/// A token as knox makes them, by number.
+fn token(number: u64) -> Token {
+    Token::new(format!("{number:08x}").repeat(8))
+}
+
+struct World {
+    auth: Arc<Auth>,
+    clock: Arc<ManualClock>,
+    folder: TempDir,
+    metrics: Arc<Metrics>,
+    store: Arc<SqliteStore>,
+    user: User,
+}
+
+/// A gateway on a file.
+fn gateway(
+    folder: &TempDir,
+    clock: &Arc<ManualClock>,
+) -> (Arc<Auth>, Arc<Metrics>, Arc<SqliteStore>) {
+    let store = Arc::new(SqliteStore::open(&folder.path().join("authgate.db")).unwrap());
+    let metrics = Arc::<Metrics>::default();
+    let mut settings = Config::load(&Source::default()).unwrap().auth;
+    settings.limits.enabled = false;
+    let cost = HashCost { iterations: 1, memory_kib: 8, parallelism: 1 };
+    let observed = Observed::new(Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&metrics));
+    let parts = Parts {
+        clock: Arc::clone(clock) as Arc<dyn Clock>,
+        hasher: Arc::new(Argon2Hasher::new(cost).unwrap()),
+        metrics: Arc::clone(&metrics),
+        store: Arc::new(observed),
+    };
+    (Arc::new(Auth::new(parts, settings).unwrap()), metrics, store)
+}
+
+impl World {
+    async fn new() -> Self {
+        let (folder, clock) = (folder(), Arc::new(ManualClock::at(SystemClock.now())));
+        let (auth, metrics, store) = gateway(&folder, &clock);
+        let user = NewUser {
+            email: Email::parse("").unwrap(),
+            is_staff: false,
+            joined: clock.now(),
+            must_change: false,
+            password: PasswordHash::new("!".to_owned()),
+            profile: Profile::default(),
+            username: Username::parse("ada").unwrap(),
+        };
+        let Inserted::Done(user) = store.insert_user(user).await.unwrap() else { panic!() };
+        Self { auth, clock, folder, metrics, store, user }
+    }
+
+    fn db(&self) -> Connection {
+        Connection::open(self.folder.path().join("authgate.db")).unwrap()
+    }
+
+    /// Moves a token in as a program has kept it.
+    async fn move_in(&self, token: &Token, scheme: DigestScheme, salt: &[u8]) -> TokenDigest {
+        let length = if scheme.over == DigestOver::Text { 15 } else { 8 };
+        let knox_key = KnoxKey::of(token, length).unwrap();
+        let digest = TokenDigest::padded(&scheme.digest(token.expose(), salt).unwrap());
+        let record = TokenRecord {
+            created: self.clock.now(),
+            digest,
+            epoch: self.store.user(self.user.id).await.unwrap().unwrap().epoch,
+            expires: Some(self.clock.now().plus(Duration::from_hours(1))),
+            knox_key: Some(knox_key.clone()),
+            user: self.user.id,
+        };
+        let about = TokenAbout::default();
+        let new = NewToken { about, is_login: false, limit: None, record };
+        assert_eq!(self.store.issue_token(new).await.unwrap(), Issue::Done);
+        let sql =
+            "INSERT INTO old_digests (digest, knox_key, scheme, salt) VALUES (?1, ?2, ?3, ?4)";
+        let columns = params![digest.as_bytes(), knox_key.as_str(), scheme.to_string(), salt];
+        self.db().execute(sql, columns).unwrap();
+        digest
+    }
+
+    async fn lets_in(&self, token: &Token) -> bool {
+        lets_in(&self.auth, token).await
+    }
+
+    async fn digests(&self) -> Vec<TokenDigest> {
+        let tokens = self.store.tokens_of(self.user.id, self.clock.now()).await.unwrap();
+        tokens.into_iter().map(|token| token.record.digest).collect()
+    }
+
+    /// How often the store was asked for anything.
+    fn asked(&self) -> u64 {
+        let text = self.metrics.render().unwrap();
+        let count = text
+            .lines()
+            .find_map(|line| line.strip_prefix("authgate_store_latency_seconds_count "));
+        count.unwrap().parse().unwrap()
+    }
+
+    /// How often the store is asked for ten tokens that nobody has.
+    async fn asked_for_unknown(&self, first: u64) -> u64 {
+        let before = self.asked();
+        for n in first..first + 10 {
+            assert!(!self.lets_in(&token(n)).await);
+        }
+        self.asked() - before
+    }
+}
+
+async fn lets_in(auth: &Auth, token: &Token) -> bool {
+    match auth.authenticate(token, CLIENT).await {
+        Ok(_) => true,
+        Err(AuthError::InvalidToken | AuthError::InactiveUser) => false,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn wait_for(test: impl Future<Output = ()>) {
+    tokio::runtime::Runtime::new().unwrap().block_on(test);
+}
+
+#[test]
+fn a_token_of_any_scheme_lets_in_and_is_rewritten_at_its_first_use() {
+    wait_for(async {
+        let world = World::new().await;
+        for (n, (scheme, salt)) in
+            [(KNOX_4_2, &b""[..]), (KNOX_4_1, b"\x01\xff"), (SHA3, b"")].into_iter().enumerate()
+        {
+            let token = token(n as u64);
+            let old = world.move_in(&token, scheme, salt).await;
+            let (was, _) = world.store.token(old).await.unwrap().unwrap();
+            assert!(world.lets_in(&token).await, "{scheme}");
+            let (is, _) = world.store.token(token.digest()).await.unwrap().unwrap();
+            assert!((is.created, is.expires, is.epoch) == (was.created, was.expires, was.epoch));
+            assert!(is.knox_key == was.knox_key);
+            assert_eq!(world.digests().await.len(), n + 1);
+            assert!(world.lets_in(&token).await, "{scheme}");
+            let asked = world.asked();
+            assert!(world.lets_in(&token).await, "{scheme}");
+            assert_eq!(world.asked(), asked + 1, "once rewritten it costs no more than others");
+        }
+        assert!(!world.store.has_old_digests().await.unwrap());
+    });
+}
+
+#[test]
+fn a_token_that_only_begins_like_an_old_one_lets_nobody_in() {
+    wait_for(async {
+        let world = World::new().await;
+        let good = token(7);
+        let old = world.move_in(&good, KNOX_4_2, b"").await;
+        let alike = good.expose().replace('7', "8");
+        for other in [
+            alike.clone(),
+            format!("{}{}", &good.expose()[..16], &alike[16..]),
+            format!("{}00", good.expose()),
+        ] {
+            assert!(!world.lets_in(&Token::new(other)).await);
+        }
+        assert!(world.digests().await == [old]);
+    });
+}
+
+#[test]
+fn without_old_digests_an_unknown_token_costs_nothing_more() {
+    wait_for(async {
+        let world = World::new().await;
+        // With the first of them it is asked whether there are any old ones.
+        assert!(!world.lets_in(&token(99)).await);
+        assert_eq!(world.asked_for_unknown(0).await, 10);
+        world.clock.advance(Duration::from_secs(5));
+        let moved = token(77);
+        world.move_in(&moved, KNOX_4_2, b"").await;
+        assert!(world.lets_in(&moved).await, "five seconds later it is known that there are some");
+    });
+}
+
+#[test]
+fn with_old_digests_an_unknown_token_costs_so_many_looks_and_no_more() {
+    wait_for(async {
+        let world = World::new().await;
+        world.move_in(&token(77), KNOX_4_2, b"").await;
+        assert!(!world.lets_in(&token(99)).await);
+        // By the first 8 and by the first 15 characters, and anew by its digest: without a feed another
+        // gateway may have rewritten it meanwhile, and nothing says so.
+        assert_eq!(world.asked_for_unknown(0).await, 40);
+    });
+}
+
+#[test]
+fn a_logout_ends_it_for_good_also_where_a_process_died_in_between() {
+    wait_for(async {
+        let world = World::new().await;
+        let token = token(1);
+        world.move_in(&token, KNOX_4_2, b"").await;
+        let caller = world.auth.authenticate(&token, CLIENT).await.unwrap();
+        // As if the one that rewrote it had not come to the old one.
+        world.move_in(&token, KNOX_4_2, b"").await;
+        world.auth.logout(&token, &caller, CLIENT).await.unwrap();
+        assert!(world.digests().await.is_empty());
+        assert!(!world.lets_in(&token).await);
+    });
+}
+
+#[test]
+fn what_ends_all_tokens_of_a_user_ends_those_that_are_not_rewritten() {
+    wait_for(async {
+        let world = World::new().await;
+        let (used, unused) = (token(1), token(2));
+        world.move_in(&used, KNOX_4_2, b"").await;
+        world.move_in(&unused, KNOX_4_2, b"").await;
+        let caller = world.auth.authenticate(&used, CLIENT).await.unwrap();
+        world.auth.logout_all(&caller, CLIENT).await.unwrap();
+        assert!(!world.lets_in(&used).await && !world.lets_in(&unused).await);
+        assert!(world.digests().await.is_empty());
+    });
+}
+
+#[test]
+fn a_token_that_has_run_out_or_whose_user_is_locked_out_stays_as_it_is() {
+    wait_for(async {
+        let world = World::new().await;
+        let (late, token) = (token(1), token(2));
+        world.move_in(&late, KNOX_4_2, b"").await;
+        world.clock.advance(Duration::from_hours(2));
+        assert!(!world.lets_in(&late).await);
+        world.move_in(&token, KNOX_4_2, b"").await;
+        world.db().execute("UPDATE users SET is_active = 0", []).unwrap();
+        assert!(matches!(
+            world.auth.authenticate(&token, CLIENT).await,
+            Err(AuthError::InactiveUser)
+        ));
+        world.db().execute("UPDATE users SET is_active = 1", []).unwrap();
+        assert!(world.lets_in(&token).await);
+    });
+}
+
+#[test]
+fn a_token_that_is_ended_between_look_up_and_rewriting_stays_ended() {
+    wait_for(async {
+        let world = World::new().await;
+        for (n, (at, what)) in [
+            ("items", "DELETE FROM tokens WHERE digest IN (SELECT digest FROM old_digests)"),
+            ("tokens", "DELETE FROM tokens WHERE digest IN (SELECT digest FROM old_digests)"),
+            ("items", "UPDATE users SET epoch = epoch + 1"),
+            ("items", "UPDATE users SET is_active = 0"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let token = token(n as u64);
+            world.move_in(&token, KNOX_4_2, b"").await;
+            let trigger = format!("CREATE TRIGGER ends AFTER INSERT ON {at} BEGIN {what}; END");
+            world.db().execute(&trigger, []).unwrap();
+            assert!(!world.lets_in(&token).await, "{at}: {what}");
+            world.db().execute("DROP TRIGGER ends", []).unwrap();
+            assert!(!world.lets_in(&token).await, "{at}: {what}");
+            assert!(world.store.token(token.digest()).await.unwrap().is_none(), "{at}: {what}");
+        }
+    });
+}
+
+#[test]
+fn many_who_use_it_first_at_once_at_two_gateways_are_all_let_in_and_one_logout_ends_it() {
+    wait_for(async {
+        let world = World::new().await;
+        let (other, ..) = gateway(&world.folder, &world.clock);
+        for n in 0..20 {
+            let token = token(n);
+            world.move_in(&token, KNOX_4_2, b"").await;
+            world.clock.advance(Duration::from_secs(5));
+            let uses = (0..20).map(|n| {
+                let auth = if n % 2 == 0 { &world.auth } else { &other };
+                lets_in(auth, &token)
+            });
+            let let_in = futures_util::future::join_all(uses).await;
+            assert!(let_in.iter().all(|is_in| *is_in), "{let_in:?}");
+            assert!(world.digests().await == [token.digest()]);
+            let caller = other.authenticate(&token, CLIENT).await.unwrap();
+            other.logout(&token, &caller, CLIENT).await.unwrap();
+            assert!(!lets_in(&world.auth, &token).await && !lets_in(&other, &token).await);
+        }
+    });
+}
+
+#[test]
+fn an_operator_finds_and_ends_by_its_text_what_was_never_used() {
+    wait_for(async {
+        let world = World::new().await;
+        let old = world.move_in(&token(1), KNOX_4_1, b"salt").await;
+        let by_text = TokenName::Token(token(1));
+        let found = world.auth.find_token(&by_text).await.unwrap();
+        assert!(found.record.digest == old);
+        world.auth.revoke_token(&by_text, Actor::CommandLine).await.unwrap();
+        assert!(!world.lets_in(&token(1)).await && world.digests().await.is_empty());
+    });
+}
+
+#[test]
+fn where_the_store_takes_no_writes_it_lets_in_as_it_is_and_is_rewritten_later() {
+    wait_for(async {
+        let world = World::new().await;
+        let old = world.move_in(&token(1), KNOX_4_2, b"").await;
+        for table in ["items", "tokens"] {
+            let no = format!(
+                "CREATE TRIGGER no BEFORE INSERT ON {table} BEGIN SELECT raise(ABORT, 'no'); END"
+            );
+            world.db().execute(&no, []).unwrap();
+            assert!(world.lets_in(&token(1)).await, "{table}");
+            assert!(world.digests().await == [old], "{table}");
+            world.db().execute("DROP TRIGGER no", []).unwrap();
+        }
+        assert!(world.lets_in(&token(1)).await);
+        assert!(world.digests().await == [token(1).digest()]);
+    });
+}
