@@ -59,6 +59,7 @@
 //! | Small things of the console are kept | [`store::Item`]: sessions, keys, second factors |
 //! | A store is saved, brought back, gone through and measured | [`store::whole`], by [`auth::WholeStore`]; `store/sqlite/archive.rs` is what a backup is, `store/redis/export.rs` and `import.rs` the ways between, `before.rs` what a restore that was stopped must still know |
 //! | A damaged file is refused | `store/sqlite/check.rs`, and `log.rs` for its log |
+//! | A store is copied while gateways use it | `store/follow/`: a mirror of it tells what has changed since |
 //! | The command line | [`cli`], a file for each verb; it manages accounts by `auth/manage.rs` |
 //! | Attempts are counted, and refused | `auth/limits/`; what a limit allows is [`model::limit::Rule`] |
 //! | A request is judged, for the proxy and for `authgate explain` | `gateway/judge.rs` |

@@ -34,6 +34,11 @@ impl Gateway {
         ctx: &mut RequestCtx,
     ) -> Result<Admitted, Problem> {
         let admitted = AssertUnwindSafe(self.admit(session, ctx)).catch_unwind().await;
+        let is_unplaced = matches!(ctx.place, Place::Unknown) && ctx.case.is_none();
+        if let (Ok(Err(problem)), true) = (&admitted, ctx.live.settings.is_shadow() && is_unplaced)
+        {
+            self.beside.refused(problem);
+        }
         admitted.unwrap_or_else(|_| {
             self.metrics.panicked();
             ctx.passage = None;

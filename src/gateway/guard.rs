@@ -69,6 +69,11 @@ impl Guard {
         self.streams.enter(counted, **self.limits.load())
     }
 
+    /// Ends what has passed unguarded, a little later: another process may guard.
+    pub fn end_unguarded(&self) {
+        self.gateway.beside.is_over(true);
+    }
+
     /// How long clients may take.
     pub fn patience(&self) -> Patience {
         let live = self.gateway.live.load();
@@ -125,7 +130,7 @@ impl Guard {
             match alarm_now {
                 Alarm::Late => return None,
                 Alarm::Look(token) => return Some(token),
-                Alarm::Unguarded if self.gateway.live.load().guards_again(Self::LEAVE) => {
+                Alarm::Unguarded if self.gateway.beside.is_over_for(Self::LEAVE) => {
                     self.gateway.metrics.connection_ended();
                     return None;
                 }

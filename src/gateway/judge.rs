@@ -41,12 +41,10 @@ pub(super) enum Witness<'a> {
     Operator(Option<&'a Identity>),
 }
 
-/// What was seen of a token that was only looked at.
+/// What was seen of a token that was only looked at: what is wrong with it, and whose it is.
 #[derive(Default)]
 pub(super) struct Sighting {
-    /// What is wrong with it.
     pub flaw: Option<&'static str>,
-    /// The user whom it is of.
     pub user: Option<UserId>,
 }
 
@@ -234,7 +232,10 @@ impl<'a> Judge<'a> {
     }
 
     /// Who calls, if they say so with a good token. A store that cannot tell is still a fault.
-    async fn identify_if_good(self, request: &RequestHeader) -> Result<Option<Identity>, Problem> {
+    pub(super) async fn identify_if_good(
+        self,
+        request: &RequestHeader,
+    ) -> Result<Option<Identity>, Problem> {
         let Ok(Credentials::Token(token)) = self.credentials(request) else { return Ok(None) };
         match self.witness.identify(&token).await {
             Ok(identity) => Ok(Some(identity)),

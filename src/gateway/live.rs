@@ -10,7 +10,7 @@ use crate::policy::{Cors, Mode, RouteTable};
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What an operator may set.
 #[derive(Clone, Debug)]
@@ -63,8 +63,6 @@ pub(super) struct Live {
     pub identification: Identification,
     /// How many upstreams there have been so far.
     groups: u64,
-    /// Since when requests are guarded, if before they were not.
-    guards_since: Option<Instant>,
     pub settings: Settings,
     pub traffic: Traffic,
     pub upstreams: Vec<Arc<Upstream>>,
@@ -88,17 +86,7 @@ impl Live {
         let counted = before.map(|before| (&before.traffic, &before.settings.routes));
         let traffic = Traffic::of(&settings.routes, counted);
         let identification = Identification::new(settings.identity.clone());
-        let guards_since = match before {
-            _ if settings.is_shadow() => None,
-            Some(before) if before.settings.is_shadow() => Some(Instant::now()),
-            before => before.and_then(|before| before.guards_since),
-        };
-        Self { identification, groups, guards_since, settings, traffic, upstreams }
-    }
-
-    /// Whether requests have been guarded again for so long.
-    pub(super) fn guards_again(&self, span: Duration) -> bool {
-        self.guards_since.is_some_and(|since| since.elapsed() >= span)
+        Self { identification, groups, settings, traffic, upstreams }
     }
 }
 

@@ -110,6 +110,7 @@ impl Gateway {
     /// Serves the requests that begin from now on by other settings.
     pub fn apply(&self, settings: Settings) {
         self.metrics.shadow_is(settings.is_shadow());
+        self.beside.is_over(!settings.is_shadow());
         let live = Live::new(settings, Some(&self.live.load()));
         self.live.store(Arc::new(live));
         self.wake.notify_one();
@@ -118,6 +119,12 @@ impl Gateway {
     /// How the upstreams and their servers are, as this gateway has found them.
     pub fn upstreams(&self) -> Vec<UpstreamView> {
         self.live.load().upstreams.iter().map(|upstream| upstream.view()).collect()
+    }
+
+    /// Does what has to be done beside the requests, for as long as there are any.
+    pub async fn keep(&self) -> Infallible {
+        let (never, _) = tokio::join!(self.keep_upstreams(), self.keep_judging());
+        never
     }
 
     /// Resolves the names of upstreams and asks their servers how they are, for as long as requests

@@ -81,7 +81,7 @@ impl Gate {
             let auth = Arc::clone(auth);
             self.tasks.spawn(async move { setup::offer(&auth, &console).await });
         }
-        let (keeper, judge) = (gateway.clone(), gateway.clone());
+        let keeper = gateway.clone();
         let [
             attendant,
             counter,
@@ -95,8 +95,7 @@ impl Gate {
             watcher,
         ] = [(); 10].map(|()| Arc::clone(auth));
         self.tasks.spawn(notify::watchdog(Arc::clone(reception)));
-        self.run_beside(async move { match keeper.keep_upstreams().await {} });
-        self.run_beside(async move { match judge.keep_judging().await {} });
+        self.run_beside(async move { match keeper.keep().await {} });
         self.run_beside(async move { match attendant.look_after_store().await {} });
         self.run_beside(async move { match feed.follow_store().await {} });
         self.run_beside(async move { match counter.keep_series().await {} });

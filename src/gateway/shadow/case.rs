@@ -39,6 +39,8 @@ pub(super) struct Ours {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) enum Would {
     Pass,
+    /// Let it pass, and not tell the app whose good token it has.
+    PassUnnamed,
     /// Refuse it with this status.
     Refuse(u16),
     /// Nobody knows: the store could not tell, or not in time.
@@ -58,6 +60,8 @@ pub(super) enum Theirs {
 pub(super) enum Outcome {
     Agree,
     Differ,
+    /// The app would not learn who calls, although there is a good token.
+    Unnamed,
     /// One of the two says nothing of who may pass.
     Unknown,
 }
@@ -146,6 +150,12 @@ impl Ours {
         Self { user: None, why: Cow::Borrowed("it may pass"), would: Would::Pass }
     }
 
+    pub(super) fn passed_unnamed() -> Self {
+        let why =
+            Cow::Borrowed("the app would not learn whose good token it is: the route is public");
+        Self { user: None, why, would: Would::PassUnnamed }
+    }
+
     pub(super) fn unknown(why: &'static str) -> Self {
         Self { user: None, why: Cow::Borrowed(why), would: Would::Unknown }
     }
@@ -163,7 +173,8 @@ impl Ours {
 
     /// The same, with what was seen of its token.
     pub(super) fn seen(self, user: Option<UserId>, flaw: Option<&'static str>) -> Self {
-        let why = flaw.filter(|_| self.would != Would::Pass).map_or(self.why, Cow::Borrowed);
+        let is_refused = matches!(self.would, Would::Refuse(_));
+        let why = flaw.filter(|_| is_refused).map_or(self.why, Cow::Borrowed);
         Self { user, why, ..self }
     }
 }
@@ -175,7 +186,12 @@ impl Would {
             (Self::Unknown, _) | (_, Theirs::Nothing | Theirs::Status(500..)) => {
                 return Outcome::Unknown;
             }
-            (Self::Pass, Theirs::Status(status)) => ![401, 403].contains(&status),
+            (Self::PassUnnamed, Theirs::Status(status)) if ![401, 403].contains(&status) => {
+                return Outcome::Unnamed;
+            }
+            (Self::Pass | Self::PassUnnamed, Theirs::Status(status)) => {
+                ![401, 403].contains(&status)
+            }
             (Self::Refuse(own), Theirs::Status(status)) => own == status,
         };
         if is_same { Outcome::Agree } else { Outcome::Differ }
@@ -184,6 +200,7 @@ impl Would {
     pub(super) fn label(self) -> String {
         match self {
             Self::Pass => "pass".to_owned(),
+            Self::PassUnnamed => "pass_unnamed".to_owned(),
             Self::Refuse(status) => status.to_string(),
             Self::Unknown => "unknown".to_owned(),
         }
@@ -220,6 +237,7 @@ impl Outcome {
         match self {
             Self::Agree => "agree",
             Self::Differ => "differ",
+            Self::Unnamed => "unnamed",
             Self::Unknown => "unknown",
         }
     }
@@ -243,7 +261,7 @@ mod tests {
 
     #[test]
     fn the_two_differ_where_clients_would_notice() {
-        use Outcome::{Agree, Differ, Unknown};
+        use Outcome::{Agree, Differ, Unknown, Unnamed};
         let compared = |would: Would| {
             [200, 302, 401, 403, 404, 429, 500].map(|status| would.compare(Theirs::Status(status)))
         };
@@ -251,6 +269,8 @@ mod tests {
         assert_eq!(compared(Would::Pass), passed);
         let refused = [Differ, Differ, Agree, Differ, Differ, Differ, Unknown];
         assert_eq!(compared(Would::Refuse(401)), refused);
+        let unnamed = [Unnamed, Unnamed, Differ, Differ, Unnamed, Unnamed, Unknown];
+        assert_eq!(compared(Would::PassUnnamed), unnamed);
         let not_found = [Differ, Differ, Differ, Differ, Agree, Differ, Unknown];
         assert_eq!(compared(Would::Refuse(404)), not_found);
         assert_eq!(compared(Would::Unknown), [Unknown; 7]);

@@ -27,14 +27,21 @@ use futures_util::stream::poll_fn;
 use futures_util::{FutureExt, StreamExt};
 use pingora::http::RequestHeader;
 use std::convert::Infallible;
-use std::sync::Arc;
-use std::time::Duration;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+
+/// Why there is no verdict where one of ours has failed.
+const PANIC: &str = "judging failed by a mistake in authgate";
 
 /// What all requests share that pass unguarded.
 pub(super) struct Beside {
     late: tokio::sync::Mutex<mpsc::Receiver<BoxFuture<'static, ()>>>,
+    metrics: Arc<Metrics>,
+    /// Since when nothing passes unguarded any more.
+    over: Mutex<Option<Instant>>,
     queue: mpsc::Sender<BoxFuture<'static, ()>>,
     told: Arc<Told>,
 }
@@ -59,20 +66,54 @@ impl Beside {
 
     pub(super) fn new(metrics: Arc<Metrics>) -> Self {
         let (queue, late) = mpsc::channel(Self::QUEUE);
-        Self { late: late.into(), queue, told: Arc::new(Told::new(metrics)) }
+        let told = Arc::new(Told::new(Arc::clone(&metrics)));
+        Self { late: late.into(), metrics, over: Mutex::default(), queue, told }
+    }
+
+    /// Notes whether nothing passes unguarded any more.
+    pub(super) fn is_over(&self, is_over: bool) {
+        let mut over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        *over = if is_over { over.or_else(|| Some(Instant::now())) } else { None };
+    }
+
+    /// Whether that has been so for such a time.
+    pub(super) fn is_over_for(&self, span: Duration) -> bool {
+        let over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        over.is_some_and(|since| since.elapsed() >= span)
+    }
+
+    /// Counts a request that no proxy can pass on as it came.
+    pub(super) fn refused(&self, problem: &Problem) {
+        let would = Ours::refused(problem).would.label();
+        self.metrics.shadow_compared(&would, "none", "refused");
+    }
+
+    /// Does something about a request that has to be passed on, whatever comes of it.
+    fn unless_it_panics<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+        let done = catch_unwind(AssertUnwindSafe(work));
+        done.map_err(|_| self.metrics.panicked()).ok()
     }
 
     /// Has a request judged: now if that needs nobody, or else beside the exchange with the app.
     fn judge(&self, case: &Arc<Case>, asked: Asked) {
-        let mut judged = timeout(Self::PATIENCE, asked.verdict()).boxed();
+        let verdict = AssertUnwindSafe(asked.verdict()).catch_unwind();
+        let (verdict, metrics) = (timeout(Self::PATIENCE, verdict), Arc::clone(&self.metrics));
+        let judged = async move {
+            match verdict.await {
+                Ok(Ok(ours)) => ours,
+                Ok(Err(_)) => {
+                    metrics.panicked();
+                    Ours::unknown(PANIC)
+                }
+                Err(_) => Ours::unknown("it took too long"),
+            }
+        };
+        let mut judged = judged.boxed();
         if let Some(ours) = (&mut judged).now_or_never() {
-            return case.judge(ours.unwrap_or_else(|_| Ours::unknown("it took too long")));
+            return case.judge(ours);
         }
         let late = Arc::clone(case);
-        let judged = async move {
-            let ours = judged.await;
-            late.judge(ours.unwrap_or_else(|_| Ours::unknown("it took too long")));
-        };
+        let judged = async move { late.judge(judged.await) };
         if self.queue.try_send(judged.boxed()).is_err() {
             case.judge(Ours::unknown("too many wait for the store"));
         }
@@ -89,7 +130,9 @@ impl Gateway {
         request: &RequestHeader,
         arrival: &Arrival<'_>,
     ) -> Result<Option<Passes>, Problem> {
-        let head = Head::read(request, arrival.raw);
+        let beside = &self.beside;
+        let head = beside.unless_it_panics(|| Head::read(request, arrival.raw));
+        let head = head.unwrap_or(Err(Problem::Internal));
         if self.face == Face::Console || head.as_ref().is_ok_and(|head| self.is_console(live, head))
         {
             return Ok(None);
@@ -101,16 +144,17 @@ impl Gateway {
             let path = route.rewriting.apply(&head.path).ok()??;
             Some(head.target(&path))
         });
-        let case = Arc::new(Case::new(request, route.as_ref(), Arc::clone(&self.beside.told)));
+        let case = Arc::new(Case::new(request, route.as_ref(), Arc::clone(&beside.told)));
         let witness = Witness::Accounts(&self.auth, arrival.client.address);
         let judge = Judge { face: self.face, live, witness };
-        match judge.read(request, arrival) {
-            Ok(head) => {
+        match beside.unless_it_panics(|| judge.read(request, arrival)) {
+            Some(Ok(head)) => {
                 let (auth, live) = (Arc::clone(&self.auth), Arc::clone(live));
                 let (face, request) = (self.face, request.clone());
-                self.beside.judge(&case, Asked { auth, face, head, live, request });
+                beside.judge(&case, Asked { auth, face, head, live, request });
             }
-            Err(problem) => case.judge(Ours::refused(&problem)),
+            Some(Err(problem)) => case.judge(Ours::refused(&problem)),
+            None => case.judge(Ours::unknown(PANIC)),
         }
         let passage = Passage::Unguarded(shadow.let_pass(route.as_ref()));
         Ok(Some(Passes { case, passage, route, target }))

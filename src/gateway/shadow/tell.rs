@@ -25,13 +25,13 @@ impl Told {
         Self { kinds: Mutex::default(), metrics }
     }
 
-    /// Counts a request that was judged twice, and tells of it if the two differ. Never of a token,
+    /// Counts a request that was judged twice, and tells of it if clients or the app would notice. Never of a token,
     /// nor of a query.
     pub(super) fn tell(&self, case: &Case, ours: &Ours, theirs: Theirs) {
         let outcome = ours.would.compare(theirs);
         let would = ours.would.label();
         self.metrics.shadow_compared(&would, theirs.label(), outcome.label());
-        if outcome != Outcome::Differ {
+        if !matches!(outcome, Outcome::Differ | Outcome::Unnamed) {
             return;
         }
         let route = case.route.as_ref();

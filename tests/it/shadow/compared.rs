@@ -38,7 +38,8 @@ fn an_app_that_lets_everyone_pass_differs_where_the_gateway_refuses() {
         (Request::get("/staff"), ["403", "2xx", "differ"]),
         (Request::get("/app//x"), ["400", "2xx", "differ"]),
         (Request::get("/app"), ["pass", "2xx", "agree"]),
-        (Request::get("/public"), ["pass", "2xx", "agree"]),
+        (Request::get("/optional"), ["pass", "2xx", "agree"]),
+        (Request::get("/public"), ["pass_unnamed", "2xx", "unnamed"]),
     ];
     compare(OK, &requests);
 }
@@ -78,9 +79,27 @@ fn at_the_endpoints_the_credentials_alone_decide() {
         (Request::post("/api/logout/"), ["401", "2xx", "differ"]),
         (Request::post("/api/login/").token("dead"), ["401", "2xx", "differ"]),
         (Request::post("/api/logout/"), ["pass", "2xx", "agree"]),
+        (Request::get("/api/register/"), ["405", "2xx", "differ"]),
         (Request::post("/api/register/"), ["pass", "2xx", "agree"]),
     ];
     compare(OK, &requests);
+}
+
+#[test]
+fn a_login_with_its_credentials_in_the_header_is_told_of() {
+    let upstream = Upstream::answering(Script::Bytes(OK));
+    let (gateway, _) = shadow_before(&upstream, "");
+    let login = Request::post("/api/login/").with("Authorization", "Basic YWxpY2U6cGFzcw==");
+    assert_eq!(gateway.send(&login).status, 200);
+    until_compared(&gateway, ["400", "2xx", "differ"], 1);
+}
+
+#[test]
+fn what_cannot_be_passed_on_is_counted_apart() {
+    let upstream = Upstream::answering(Script::Bytes(OK));
+    let (gateway, _) = shadow_before(&upstream, "");
+    assert_eq!(gateway.send(&Request::get("/app#/other")).status, 400);
+    until_compared(&gateway, ["400", "none", "refused"], 1);
 }
 
 #[test]
@@ -113,6 +132,18 @@ fn a_websocket_is_compared_as_it_opens() {
     assert!(is_open(&mut socket) && is_open(&mut other));
     // Unguarded it may not stay once the gateway guards.
     turn(&gateway, &(upstream.settings() + ROUTES + CONTROLLED));
+    eventually("its end", || (!is_open(&mut socket)).then_some(()));
+}
+
+#[test]
+fn what_is_unguarded_ends_when_another_process_takes_over() {
+    let upstream = Upstream::answering(Script::WebSocket);
+    let (mut gateway, _) = shadow_before(&upstream, "");
+    let mut socket = open_websocket(&gateway, "/app", None).unwrap();
+    assert!(is_open(&mut socket));
+    let ops = format!("[ops]\nlisten = \"{}\"\n", gateway.ops());
+    gateway.configure(&(upstream.settings() + ROUTES + CONTROLLED + &ops));
+    gateway.upgrade();
     eventually("its end", || (!is_open(&mut socket)).then_some(()));
 }
 

@@ -66,7 +66,7 @@ fn both_ways(act: impl Fn(&str, &str)) {
 }
 
 fn on(store: &str) -> Gateway {
-    gateway(&format!("[store]\nurl = \"{store}\"\n")).0
+    gateway(&format!("[store]\nurl = \"{store}\"\n[limits]\nenabled = false\n")).0
 }
 
 /// What clients were told.
