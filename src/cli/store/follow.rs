@@ -55,8 +55,8 @@ impl Follow {
         }
         if left_out > 0 {
             eprintln!(
-                "warning: {left_out} times a user was left out, whose name somebody else has in the \
-                 other store"
+                "warning: {left_out} times a user was left out, who cannot be read or whose name \
+                 somebody else has in the other store"
             );
         }
         compare(copying.finish().await?);

@@ -4,7 +4,7 @@ use crate::clock::Timestamp;
 use crate::model::token::{OldDigest, TokenAbout, TokenDigest, TokenRecord};
 use crate::model::user::User;
 use crate::store::whole::Portion;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What has changed of one user.
 pub(in crate::store) struct Delta<'a> {
@@ -32,8 +32,8 @@ impl<'a> Delta<'a> {
         let is_same = |one: &(TokenRecord, TokenAbout)| {
             known.get(&one.0.digest).is_some_and(|old| one.0 == old.0 && one.1.name == old.1.name)
         };
-        let there: HashMap<_, _> = is.tokens.iter().map(|(one, _)| (one.digest, ())).collect();
-        let is_gone = |digest: &TokenDigest| !there.contains_key(digest);
+        let there: HashSet<_> = is.tokens.iter().map(|(one, _)| one.digest).collect();
+        let is_gone = |digest: &TokenDigest| !there.contains(digest);
         let added: Vec<_> = is.tokens.iter().filter(|one| !is_same(one)).collect();
         let is_added = |old: &&OldDigest| added.iter().any(|(one, _)| one.digest == old.digest);
         Self {

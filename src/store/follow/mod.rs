@@ -35,7 +35,7 @@ pub struct Follower {
 pub struct Carried {
     /// Items that were changed or have gone.
     pub items: u64,
-    /// Users who could not be, because somebody else has their name there.
+    /// Users who could not be: they cannot be read, or somebody else has their name there.
     pub left_out: u64,
     /// Tokens that were added or have ended.
     pub tokens: u64,
@@ -92,10 +92,13 @@ impl Follower {
                 (Ok(is), Ok(was)) => self.carry(was.as_ref(), is.as_ref(), &mut carried).await,
                 (Err(error), _) | (_, Err(error)) => Err(error),
             };
-            if let Err(error) = outcome {
-                // They are looked at again.
-                self.from.look_again(&changed);
-                return Err(error);
+            match outcome {
+                Ok(()) => {}
+                Err(StoreError::Corrupt { .. }) => carried.left_out += 1,
+                Err(error) => {
+                    self.from.look_again(&changed);
+                    return Err(error);
+                }
             }
         }
         self.carry_items(now, &mut carried).await?;

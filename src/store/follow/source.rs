@@ -26,7 +26,7 @@ pub(super) enum Source {
     },
     /// SQLite compares it with the mirror, whenever somebody has written to it.
     Sqlite {
-        db: Archive,
+        db: Box<Archive>,
         path: PathBuf,
         /// The version that was compared last.
         seen: AtomicI64,
@@ -49,18 +49,18 @@ impl Source {
             }
             Settings::Sqlite { path } => {
                 let seen = AtomicI64::new(Self::UNSEEN);
-                Ok(Self::Sqlite { db: Archive::reading(path)?, path: path.clone(), seen })
+                Ok(Self::Sqlite { db: Box::new(Archive::reading(path)?), path: path.clone(), seen })
             }
         }
     }
 
     async fn listen(store: Arc<RedisStore>) -> Self {
         let (news, mut feed) = (Arc::new(News::default()), JoinSet::new());
-        let (watched, watcher) = (Arc::clone(&store), Arc::clone(&news));
+        let (followed, watcher) = (Arc::clone(&store), Arc::clone(&news));
         feed.spawn(async move {
             loop {
                 let hears = Arc::clone(&watcher) as Arc<dyn Watcher>;
-                drop(watched.watch(hears, Self::BEAT).await);
+                drop(followed.watch(hears, Self::BEAT).await);
                 watcher.lose();
                 sleep(Self::BEAT).await;
             }

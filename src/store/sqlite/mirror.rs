@@ -40,10 +40,12 @@ impl Archive {
         Ok(Self { db, draft: None, older: None })
     }
 
-    /// Opens a store that others write to.
+    /// Opens a store that others write to, and brings it up to date if it is of an older version.
     pub(in crate::store) fn reading(path: &Path) -> Result<Self, StoreError> {
-        // It may be of an older version.
-        drop(file::open(path)?);
+        let (_, version) = file::look(path)?;
+        if version < file::SCHEMA {
+            drop(file::open(path)?);
+        }
         Ok(Self { db: file::connect_reader(path)?, draft: None, older: None })
     }
 

@@ -3,8 +3,11 @@
 use super::*;
 use crate::harness::command::AUTHGATE;
 use crate::harness::eventually;
-use crate::harness::http::Request;
+use crate::harness::gateway::PASSWORD;
+use crate::harness::http::{Connection, Request};
+use serde_json::json;
 use std::fs::{self, File};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command};
 use std::sync::Mutex;
@@ -146,6 +149,64 @@ fn nothing_that_was_answered_is_lost_and_nothing_that_was_ended_lives() {
             gateway.run(&["user", "show", name, "--json"]).done().json()["id"].as_u64().unwrap()
         };
         assert!(number(&one, "late") + 500 < number(&other, "new"));
+    });
+}
+
+/// Registers at an address, and every other time logs out; says what was answered.
+fn come_and_go(address: SocketAddr, number: usize, told: &Told, is_over: &AtomicBool) {
+    let ask = |request: &Request| Connection::open(address).send(request.bytes()).answer();
+    for turn in 0.. {
+        if is_over.load(Ordering::SeqCst) {
+            return;
+        }
+        let name = format!("user-{number}-{turn}");
+        let account = json!({ "username": name, "password": PASSWORD });
+        let registered = ask(&Request::post("/api/register/").json(&account));
+        assert_eq!(registered.status, 200, "{}", registered.text());
+        let token = registered.json()["token"].as_str().unwrap().to_owned();
+        let is_out =
+            turn % 2 == 0 && ask(&Request::post("/api/logout/").token(&token)).status == 204;
+        let list = if is_out { &told.ended } else { &told.good };
+        list.lock().unwrap().push(token);
+    }
+}
+
+#[test]
+fn gateways_go_over_to_the_other_store_by_an_upgrade() {
+    both_ways(|from, to| {
+        let settings = |store: &str| {
+            let terms = "[limits]\nenabled = false\n[server]\ncontrol = \"control\"\n";
+            let routes = crate::harness::gateway::route("/app", "user");
+            format!("[store]\nurl = \"{store}\"\n{terms}{routes}")
+        };
+        let mut gateway = Gateway::start(&settings(from));
+        let (told, is_over) = (Told::default(), AtomicBool::new(false));
+        let (address, old) = (gateway.address, gateway.register("ada"));
+        let said = thread::scope(|scope| {
+            for number in 0..3 {
+                let (told, is_over) = (&told, &is_over);
+                scope.spawn(move || come_and_go(address, number, told, is_over));
+            }
+            let copying = Copying::begin(&gateway, &[from, to, "--follow"]);
+            copying.until_caught_up();
+            gateway.configure(&settings(to));
+            gateway.upgrade();
+            let served = told.good.lock().unwrap().len();
+            eventually("some work", || {
+                (told.good.lock().unwrap().len() > served + 5).then_some(())
+            });
+            is_over.store(true, Ordering::SeqCst);
+            copying.end()
+        });
+        assert!(said.contains("the other"), "{said}");
+        assert_eq!(gateway.status_of(&old), 502);
+        for token in told.good.into_inner().unwrap() {
+            assert_eq!(gateway.status_of(&token), 502, "{said}");
+        }
+        for token in told.ended.into_inner().unwrap() {
+            assert_eq!(gateway.status_of(&token), 401, "{said}");
+        }
+        gateway.run(&["store", "verify"]).done();
     });
 }
 
