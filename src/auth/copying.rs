@@ -54,6 +54,11 @@ impl Copying {
         Ok((Self { clock: SystemClock, follower, from: one, to: other }, saved, restored))
     }
 
+    /// Returns once all that was changed by now is known, and will be carried over.
+    pub async fn settle(&self) {
+        self.follower.settle().await;
+    }
+
     /// Carries over what has changed since it was copied, or since this was done last.
     pub async fn catch_up(&mut self) -> Result<Carried, StoreError> {
         self.follower.catch_up(self.clock.now()).await

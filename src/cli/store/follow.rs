@@ -131,6 +131,7 @@ async fn carry_over(copying: &mut Copying) -> Result<Carried, StoreError> {
 /// Carries over until there is nothing left.
 async fn catch_up_wholly(copying: &mut Copying) -> Result<Carried, Failure> {
     let mut all = Carried::default();
+    copying.settle().await;
     for _ in 0..Follow::ROUNDS {
         let carried = copying.catch_up().await?;
         if carried.is_nothing() {

@@ -80,6 +80,11 @@ impl Follower {
         Ok(Self { from, items, mirror, to: Target::open(to)?, _way: way })
     }
 
+    /// Returns once all that was changed by now is known.
+    pub async fn settle(&self) {
+        self.from.settle().await;
+    }
+
     /// Carries over what has changed since it was copied, or since this was done last.
     pub async fn catch_up(&mut self, now: Timestamp) -> Result<Carried, StoreError> {
         let now = self.from.present(now).await;

@@ -13,6 +13,8 @@ use tokio::sync::Notify;
 pub(super) struct News {
     heard: Notify,
     told: Mutex<Told>,
+    /// What was changed before this moment was told.
+    told_until: Mutex<Option<Instant>>,
 }
 
 /// What may not be as it was.
@@ -40,9 +42,15 @@ impl News {
         self.lock().everything = true;
     }
 
-    /// Returns once the feed is alive.
-    pub(super) async fn heard(&self) {
-        self.heard.notified().await;
+    /// Returns once the feed has told of all that was changed before a moment.
+    pub(super) async fn heard_until(&self, moment: Instant) {
+        while self.until().is_none_or(|until| until < moment) {
+            self.heard.notified().await;
+        }
+    }
+
+    fn until(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.told_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Told> {
@@ -60,7 +68,8 @@ impl Watcher for News {
         }
     }
 
-    fn told_until(&self, _: Instant) {
+    fn told_until(&self, moment: Instant) {
+        *self.until() = Some(moment);
         self.heard.notify_one();
     }
 }

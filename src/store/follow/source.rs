@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -65,11 +65,19 @@ impl Source {
                 sleep(Self::BEAT).await;
             }
         });
-        if timeout(Self::PATIENCE, news.heard()).await.is_ok() {
+        if timeout(Self::PATIENCE, news.heard_until(Instant::now())).await.is_ok() {
             // It begins by saying that it knows nothing of what was before, and nothing is copied yet.
             drop(news.take());
         }
         Self::Redis { _feed: feed, news, store }
+    }
+
+    /// Returns once all that was changed by now is noted.
+    pub(super) async fn settle(&self) {
+        let Self::Redis { news, .. } = self else { return };
+        if timeout(Self::PATIENCE, news.heard_until(Instant::now())).await.is_err() {
+            news.lose();
+        }
     }
 
     /// The users who may not be as they were.

@@ -209,6 +209,20 @@ pub(super) fn insert_user(db: &Connection, user: &User) -> Result<(), StoreError
                                   last_login, epoch, must_change, first_name, last_name,
                                   is_superuser, group_names)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+    write(db, sql, user)
+}
+
+/// Writes a user over who is there.
+pub(super) fn write_over(db: &Connection, user: &User) -> Result<(), StoreError> {
+    let sql = "UPDATE users SET username = ?2, email = ?3, password = ?4, is_active = ?5,
+                                is_staff = ?6, joined = ?7, last_login = ?8, epoch = ?9,
+                                must_change = ?10, first_name = ?11, last_name = ?12,
+                                is_superuser = ?13, group_names = ?14
+               WHERE id = ?1";
+    write(db, sql, user)
+}
+
+fn write(db: &Connection, sql: &str, user: &User) -> Result<(), StoreError> {
     let columns = params![
         user.id,
         user.username.as_str(),

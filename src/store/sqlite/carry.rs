@@ -1,6 +1,6 @@
 //! Taking over what has changed in a store that this one follows, while gateways may write to it.
 
-use super::archive::{insert_user, note_last_number};
+use super::archive::{self, insert_user, note_last_number};
 use super::{file, items, old_digests, rows, tokens};
 use crate::model::user::{User, UserId};
 use crate::store::follow::Delta;
@@ -78,25 +78,6 @@ fn put_user(db: &Connection, user: &User) -> Result<u64, StoreError> {
         return Ok(user.epoch);
     };
     let epoch = known.epoch.max(user.epoch);
-    let sql = "UPDATE users SET username = ?2, email = ?3, password = ?4, is_active = ?5,
-                   is_staff = ?6, last_login = ?7, epoch = ?8, must_change = ?9, first_name = ?10,
-                   last_name = ?11, is_superuser = ?12, group_names = ?13
-               WHERE id = ?1";
-    let columns = params![
-        user.id,
-        user.username.as_str(),
-        user.email.as_str(),
-        user.password.expose(),
-        user.is_active,
-        user.is_staff,
-        user.last_login,
-        rows::integer(epoch),
-        user.must_change,
-        user.profile.first_name,
-        user.profile.last_name,
-        user.profile.is_superuser,
-        rows::group_names(&user.profile),
-    ];
-    rows::execute(db, sql, columns)?;
+    archive::write_over(db, &User { epoch, ..user.clone() })?;
     Ok(epoch)
 }

@@ -87,28 +87,7 @@ fn add(to: &Destination<'_>, row: &Row) -> Result<User, StoreError> {
 fn update(db: &Connection, row: &Row, here: &User) -> Result<User, StoreError> {
     let mut after = row.over(here);
     after.epoch += u64::from(ends_tokens(here, &after));
-    let sql = "UPDATE users SET username = ?2, email = ?3, password = ?4, is_active = ?5,
-                                is_staff = ?6, joined = ?7, last_login = ?8, epoch = ?9,
-                                must_change = ?10, first_name = ?11, last_name = ?12,
-                                is_superuser = ?13, group_names = ?14
-               WHERE id = ?1";
-    let columns = params![
-        after.id,
-        after.username.as_str(),
-        after.email.as_str(),
-        after.password.expose(),
-        after.is_active,
-        after.is_staff,
-        after.joined,
-        after.last_login,
-        rows::integer(after.epoch),
-        after.must_change,
-        after.profile.first_name,
-        after.profile.last_name,
-        after.profile.is_superuser,
-        rows::group_names(&after.profile),
-    ];
-    rows::execute(db, sql, columns)?;
+    archive::write_over(db, &after)?;
     Ok(after)
 }
 
