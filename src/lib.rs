@@ -58,8 +58,10 @@
 //! | Programs do what the console does | `admin/api/`: one table of operations makes the router and the document of it |
 //! | Small things of the console are kept | [`store::Item`]: sessions, keys, second factors |
 //! | A store is saved, brought back, gone through and measured | [`store::whole`], by [`auth::WholeStore`]; `store/sqlite/archive.rs` is what a backup is, `store/redis/export.rs` and `import.rs` the ways between, `before.rs` what a restore that was stopped must still know |
+//! | A source is kept, and taken over | `store/staging.rs`; who is the same person: `store/staging/verdict.rs`; how: `store/sqlite/land.rs`, `store/redis/land.rs` |
 //! | A damaged file is refused | `store/sqlite/check.rs`, and `log.rs` for its log |
 //! | A store is copied while gateways use it | `store/follow/`: a mirror of it tells what has changed since |
+//! | Accounts of other programs are read, and written for them | [`moving`]: a row of whatever source becomes what is staged in `moving/row.rs`; [`store::staging`] keeps it until all is there |
 //! | The command line | [`cli`], a file for each verb; it manages accounts by `auth/manage.rs` |
 //! | Attempts are counted, and refused | `auth/limits/`; what a limit allows is [`model::limit::Rule`] |
 //! | A request is judged, for the proxy and for `authgate explain` | `gateway/judge.rs` |
@@ -77,8 +79,8 @@
 //!
 //! # Who may use whom
 //!
-//! `main > cli > server > config > admin > gateway > api > auth > store > model > clock`; `policy` needs
-//! `model` alone and `metrics` nobody. `tests/layers.rs` holds everyone to it, and only `gateway`,
+//! `main > cli > server > config > admin > gateway > api > auth > store > model > clock`; `moving` stands
+//! on `auth`, and only `cli` on it; `policy` needs `model` alone and `metrics` nobody. `tests/layers.rs` holds everyone to it, and only `gateway`,
 //! `server` and `cli` know Pingora. No part below `config` knows that a file exists: each has a
 //! `Settings` of its own.
 
@@ -91,6 +93,7 @@ pub mod config;
 pub mod gateway;
 pub mod metrics;
 pub mod model;
+pub mod moving;
 pub mod policy;
 pub mod server;
 pub mod store;

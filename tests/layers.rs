@@ -11,12 +11,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("policy", &["model"]),
     ("store", &["clock", "metrics", "model"]),
     ("auth", &["clock", "metrics", "model", "store"]),
+    ("moving", &["auth", "clock", "model", "store"]),
     ("api", &["auth", "clock", "model", "policy", "store"]),
     ("gateway", &["api", "auth", "clock", "metrics", "model", "policy"]),
     ("admin", &["api", "auth", "clock", "gateway", "metrics", "model", "policy", "store"]),
     ("config", &["admin", "auth", "gateway", "model", "policy", "server", "store"]),
     ("server", &["admin", "auth", "clock", "config", "gateway", "metrics", "model", "store"]),
-    ("cli", &["auth", "clock", "config", "gateway", "model", "policy", "server", "store"]),
+    (
+        "cli",
+        &["auth", "clock", "config", "gateway", "model", "moving", "policy", "server", "store"],
+    ),
 ];
 
 const MAY_KNOW_PINGORA: &[&str] = &["gateway", "server", "cli"];

@@ -15,12 +15,8 @@ impl Auth {
         caller: &Identity,
         from: IpAddr,
     ) -> Result<(), AuthError> {
-        let digest = token.digest();
-        let ended = self.end_token(digest).await;
-        // A gateway that died while it rewrote the token has left both.
-        self.end_old_token(token).await?;
-        if ended? {
-            let id = TokenId { user: caller.user, head: digest.head() };
+        if self.end_token_of_text(token).await? {
+            let id = TokenId { user: caller.user, head: token.digest().head() };
             let event = Event::new(EventName::LoggedOut, Actor::Client(from), self.clock.now());
             self.events.record(event.of_caller(caller).with(id));
         }

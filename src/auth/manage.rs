@@ -3,12 +3,14 @@
 mod csv;
 mod find;
 mod hash_words;
+mod portions;
 mod secrets;
 mod tokens;
 mod words;
 
 pub use self::csv::{csv_head, csv_row, csv_row_of_unreadable};
 pub use self::hash_words::HashWords;
+pub use self::portions::Portion;
 pub use self::secrets::generated_password;
 pub use self::tokens::{Lifetime, NewTokenTerms, TokenName};
 

@@ -58,15 +58,15 @@ pub use self::issue::{Issued, Refresh, TokenSettings};
 pub use self::limits::{LimitSettings, LimitView, LimitsShown, RefusalView, Throttle};
 pub use self::login::LoginAttempt;
 pub use self::manage::{
-    HashWords, Lifetime, ManageError, Managed, NewTokenTerms, TokenName, csv_head, csv_row,
-    csv_row_of_unreadable, generated_password,
+    HashWords, Lifetime, ManageError, Managed, NewTokenTerms, Portion, TokenName, csv_head,
+    csv_row, csv_row_of_unreadable, generated_password,
 };
 pub use self::networks::{Decider, NetworkError, NewRuling, Ruling};
 pub use self::observe::Observed;
 pub use self::overview::{Concern, Counts, Grouped, Matter, Overview};
 pub use self::register::{NewRights, RegisterError, Registration};
 pub use self::series::{History, Span, Tallies};
-pub use self::whole::{RestoreTerms, WholeStore};
+pub use self::whole::{LandingTerms, RestoreTerms, WholeStore};
 
 use self::cache::Cache;
 use self::epoch::Epoch;

@@ -49,21 +49,15 @@ impl Auth {
     ) -> Result<Option<Facts>, AuthError> {
         let are_there = self.has_old_digests().await?;
         let mut known = if are_there { self.adopt(token).await? } else { None };
-        if known.is_none() && self.may_be_rewritten(are_there, before) {
+        if known.is_none() && (are_there || self.heard().looks != before.looks) {
+            // Another one may have rewritten it: after the first look found no digest of ours, and before
+            // the second found no old one.
             known = self.look_up_or_recall(token.digest()).await?;
         }
         if known.is_none() {
             self.cache.put(&token.digest(), None, before.changes);
         }
         Ok(known)
-    }
-
-    /// Whether another one may have rewritten a token, so that neither the first look found the new
-    /// digest nor the second the old one.
-    fn may_be_rewritten(&self, are_there: bool, before: Heard) -> bool {
-        let Heard { changes, looks } = self.heard();
-        let is_quiet = self.cache.is_trusted() && changes == before.changes;
-        looks != before.looks || (are_there && !is_quiet)
     }
 
     /// What is known of a token with an old digest. If it is good it is given one of ours, unless
@@ -119,12 +113,26 @@ impl Auth {
         }
     }
 
-    /// Ends what is left of a token under its old digest.
-    pub(super) async fn end_old_token(&self, token: &Token) -> Result<(), StoreError> {
-        if let Some((old, _)) = self.old_token(token).await? {
-            self.end_token(old.digest).await?;
+    /// Ends a token under whichever digest the store has it; says whether there was such a one.
+    ///
+    /// The old one first: whoever rewrites it at this moment finds it ended and ends the new one, or
+    /// has ended it already, and then the new one is there.
+    pub(super) async fn end_token_of_text(&self, token: &Token) -> Result<bool, StoreError> {
+        let digest = token.digest();
+        let had_old = self.end_old_token(token).await;
+        let had_new = self.end_token(digest).await;
+        if matches!(had_old, Ok(true)) {
+            // Should whoever rewrites it die before that.
+            self.end_token_later(digest);
         }
-        Ok(())
+        Ok(had_old? | had_new?)
+    }
+
+    async fn end_old_token(&self, token: &Token) -> Result<bool, StoreError> {
+        match self.old_token(token).await? {
+            Some((old, _)) => self.end_token(old.digest).await,
+            None => Ok(false),
+        }
     }
 
     async fn has_old_digests(&self) -> Result<bool, StoreError> {

@@ -139,9 +139,9 @@ impl Auth {
             let is_kept = self.keep_imported(Some(item), &imported).await;
             if !is_kept.unwrap_or(false) {
                 let mut waiting = self.stand_ins.replaced();
-                replaced.into_iter().for_each(|(kind, times)| {
+                for (kind, times) in replaced {
                     *waiting.entry(kind).or_default() += times;
-                });
+                }
             }
         }
         Ok(self.stand_ins.know(imported)?)

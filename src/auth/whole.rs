@@ -4,6 +4,7 @@
 use super::Auth;
 use crate::clock::{Clock, SystemClock};
 use crate::model::event::{Actor, EventName};
+use crate::store::staging::{Landed, Landing, OnConflict, Staging};
 use crate::store::whole::{
     Finding, Progress, Restore, Restored, Save, Saved, Stats, Stop, Whole as Store,
 };
@@ -68,6 +69,19 @@ impl WholeStore {
         })
     }
 
+    /// Takes over what was read of a source, or tells what would come of that. Told to stop, it leaves whole
+    /// users, and goes on when it is done again.
+    pub async fn land(
+        &self,
+        staging: &Staging,
+        terms: LandingTerms,
+        progress: Progress<'_>,
+    ) -> Result<Landed, StoreError> {
+        let LandingTerms { dry_run, on_conflict, stop } = terms;
+        let order = Landing { at: self.clock.now(), dry_run, on_conflict, stop };
+        self.store.land(staging, &order, progress).await
+    }
+
     /// What is wrong with it, mended as far as that can be done safely if it is to be.
     pub async fn verify(
         &self,
@@ -90,6 +104,16 @@ pub struct RestoreTerms {
     pub keeps_tokens: bool,
     /// Whether it takes the place of what is there.
     pub replaces: bool,
+}
+
+/// How a source is taken over.
+pub struct LandingTerms {
+    /// Whether nothing is written.
+    pub dry_run: bool,
+    /// What becomes of users who are here already.
+    pub on_conflict: OnConflict,
+    /// Tells it to stop.
+    pub stop: Stop,
 }
 
 impl Auth {

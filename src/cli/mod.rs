@@ -4,7 +4,9 @@ mod check;
 mod demo;
 mod events;
 mod explain;
+mod export;
 mod health;
+mod import;
 mod key;
 mod limits;
 mod output;
@@ -16,11 +18,13 @@ mod show_app;
 mod store;
 mod tell;
 mod token;
+mod unless_stopped;
 mod upstreams;
 mod user;
 
 use crate::auth::{Auth, AuthError, HashError, KeyError, ManageError, NetworkError, RegisterError};
 use crate::config::{Config, Environment, Flags, Mistakes, Source};
+use crate::moving::{ExportError, ReadError, ReportError, StageError};
 use crate::server::StartError;
 use crate::server::control::{Command, TellError};
 use crate::server::log::{self, LogFormat, LogSettings};
@@ -32,8 +36,8 @@ use std::sync::Arc;
 
 /// An authentication gateway: accounts, expiring tokens and a guarded backend.
 ///
-/// Exit codes: 0 done, 1 refused or failed, 2 wrong usage; of `store backup` and `store copy` 130 and 143
-/// where SIGINT or SIGTERM stopped them.
+/// Exit codes: 0 done, 1 refused or failed, 2 wrong usage; of what takes long, such as `store backup` and
+/// `import`, 130, 143 and 129 where SIGINT, SIGTERM or SIGHUP stopped it.
 #[derive(Parser)]
 #[command(name = "authgate", version, arg_required_else_help = true, max_term_width = 100)]
 struct Arguments {
@@ -79,6 +83,13 @@ enum Verb {
     /// Saves, restores, copies, verifies and measures the whole store
     #[command(subcommand)]
     Store(store::Store),
+    /// Takes over the accounts of another program, and its live tokens: nobody is logged out and no
+    /// password changes
+    #[command(subcommand)]
+    Import(import::Import),
+    /// Gives all accounts and live tokens back, as Django reads them or as lines of JSON
+    #[command(subcommand)]
+    Export(export::Export),
     /// Tells a running gateway to read its settings again: all of them, or none and why
     Reload(tell::Tell),
     /// Starts the program anew, with its present binary and settings, and hands it the listeners of
@@ -137,6 +148,8 @@ fn log_to_terminal() {
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error(transparent)]
+    Export(#[from] ExportError),
+    #[error(transparent)]
     Hash(#[from] HashError),
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -146,10 +159,16 @@ enum Failure {
     Mistakes(#[from] Mistakes),
     #[error(transparent)]
     Network(#[from] NetworkError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
     #[error("{0}")]
     Refused(String),
     #[error(transparent)]
     Register(#[from] RegisterError),
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    #[error(transparent)]
+    Stage(#[from] StageError),
     #[error(transparent)]
     Start(#[from] StartError),
     #[error("stopped before it was done: {left}")]
@@ -196,6 +215,8 @@ pub fn run() -> ExitCode {
         Verb::Events(verb) => wait_for(verb.run()),
         Verb::Overview(verb) => wait_for(verb.run()),
         Verb::Store(verb) => wait_for(verb.run()),
+        Verb::Import(verb) => wait_for(verb.run()),
+        Verb::Export(verb) => wait_for(verb.run()),
         Verb::Reload(verb) => verb.run(Command::Reload),
         Verb::Upgrade(verb) => verb.run(Command::Upgrade),
         Verb::Health(verb) => verb.run(),
@@ -209,7 +230,10 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
         Err(failure) => {
-            eprintln!("error: {}", output::with_causes(&failure));
+            // A server's words may be among them.
+            let words = output::with_causes(&failure);
+            let lines: Vec<_> = words.lines().map(output::plain).collect();
+            eprintln!("error: {}", lines.join("\n"));
             failure.code()
         }
     }

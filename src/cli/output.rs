@@ -5,6 +5,7 @@ use comfy_table::{ContentArrangement, Table};
 use serde_json::Value;
 use std::error::Error;
 use std::fmt::Write;
+use std::io::Write as _;
 
 /// An error and what caused it, in a line.
 pub(super) fn with_causes(error: &dyn Error) -> String {
@@ -23,23 +24,57 @@ pub(super) fn with_causes(error: &dyn Error) -> String {
 
 /// Prints rows under their heads, or `none` where there are none.
 pub(super) fn table<const N: usize>(heads: [&str; N], rows: Vec<[String; N]>, none: &str) {
+    println!("{}", table_text(heads, rows, none));
+}
+
+/// Rows under their heads, or `none` where there are none.
+pub(super) fn table_text<const N: usize>(
+    heads: [&str; N],
+    rows: Vec<[String; N]>,
+    none: &str,
+) -> String {
     if rows.is_empty() {
-        println!("{}", plain(none));
-        return;
+        return plain(none);
     }
     let mut table = Table::new();
     table.load_preset(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(heads);
     table.add_rows(rows.into_iter().map(|row| row.map(|cell| plain(&cell))));
-    println!("{}", table.trim_fmt());
+    table.trim_fmt()
 }
 
 /// A text without what a terminal would act on: names and user agents are others' words.
 pub(super) fn plain(text: &str) -> String {
-    text.replace(char::is_control, "\u{fffd}")
+    let is_acted_on = |char: char| {
+        // Ends of lines, and what turns the direction of writing.
+        let marks = ['\u{61c}', '\u{200e}', '\u{200f}', '\u{2028}', '\u{2029}'];
+        let turns = matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        char.is_control() || turns || marks.contains(&char)
+    };
+    text.replace(is_acted_on, "\u{fffd}")
+}
+
+/// Prints a text, unless nobody reads any more.
+pub(super) fn print(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    drop(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
 }
 
 /// Prints data.
 pub(super) fn json(value: &Value) {
     println!("{value:#}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_turns_a_line_or_ends_it_is_not_shown() {
+        assert_eq!(
+            plain("a\u{202e}b\u{2028}c\u{2066}d\u{1b}[2J"),
+            "a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}[2J"
+        );
+        assert_eq!(plain("Zoë ☃ 山田"), "Zoë ☃ 山田");
+    }
 }

@@ -6,7 +6,6 @@ mod follow;
 mod progress;
 mod restore;
 mod stats;
-mod unless_stopped;
 mod verify;
 
 use super::{Failure, SettingsFile, accounts_of, output};
@@ -33,7 +32,7 @@ pub(super) enum Store {
 
 /// Which store is meant.
 #[derive(Args)]
-struct Which {
+pub(super) struct Which {
     #[command(flatten)]
     settings: SettingsFile,
     /// The store: sqlite:PATH or redis://HOST:PORT/DB; beats store.url
@@ -55,7 +54,7 @@ impl Store {
 
 impl Which {
     /// The settings with this store.
-    fn load(&self) -> Result<Config, Failure> {
+    pub(super) fn load(&self) -> Result<Config, Failure> {
         let flags = Flags { store: self.store.clone(), ..Flags::default() };
         super::log_to_terminal();
         Ok(self.settings.load(flags)?)
@@ -66,13 +65,13 @@ impl Which {
         Ok(self.settings.load(Flags { store: Some(store.to_owned()), ..Flags::default() })?)
     }
 
-    fn open(config: &Config) -> Result<WholeStore, Failure> {
+    pub(super) fn open(config: &Config) -> Result<WholeStore, Failure> {
         Ok(WholeStore::of(&config.store)?)
     }
 }
 
 /// Has it among the events of a store, too. It is done whether or not that can be.
-async fn tell(config: Config, name: EventName, detail: &str) {
+pub(super) async fn tell(config: Config, name: EventName, detail: &str) {
     match accounts_of(config) {
         Ok(accounts) => accounts.tell_of_whole(name, detail).await,
         Err(failure) => {

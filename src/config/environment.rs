@@ -4,7 +4,7 @@ use super::mistake::Place;
 use super::report::Report;
 use super::written::{Item, Table, Value, read_value};
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 /// The variables of a process. May hold secrets, so it has no Debug.
 #[derive(Clone, Default)]
@@ -15,6 +15,11 @@ impl Environment {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn of_process() -> Self {
         std::env::vars_os().collect()
+    }
+
+    /// The text of a variable that is none of ours, such as `PGPASSWORD`.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(OsStr::new(name))?.to_str()
     }
 
     /// The settings in these variables.

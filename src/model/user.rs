@@ -17,7 +17,8 @@ impl fmt::Display for UserId {
     }
 }
 
-/// A name that obeys Django's rules for usernames, in Unicode's form NFKC.
+/// A name that obeys Django's rules for usernames. New ones are in Unicode's form NFKC; one that came along
+/// from elsewhere is as it was there.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Username(String);
 
@@ -48,7 +49,8 @@ impl Username {
     /// Reads the name of someone who should exist already: byte for byte, as Django looks names up.
     /// `None` if no user can have it.
     pub fn existing(typed: &str) -> Option<Self> {
-        Self::parse(typed).ok().filter(|name| name.0 == typed)
+        let is_short = typed.chars().take(Self::MAX_CHARS + 1).count() <= Self::MAX_CHARS;
+        (is_short && has_good_characters(typed)).then(|| Self(typed.to_owned()))
     }
 
     /// Takes in a name that a store kept, to be shown to operators: what got into the store past all
@@ -110,6 +112,13 @@ pub struct Profile {
     pub is_superuser: bool,
     /// Their last name; may be blank.
     pub last_name: String,
+}
+
+impl Profile {
+    /// First and last name as one; blank if there is neither.
+    pub fn full_name(&self) -> String {
+        format!("{} {}", self.first_name, self.last_name).trim().to_owned()
+    }
 }
 
 /// A user as the store keeps it.
@@ -274,9 +283,24 @@ mod tests {
     }
 
     #[test]
+    fn a_full_name_is_what_there_is_of_both() {
+        for (first, last, full) in
+            [("Ada", "Lovelace", "Ada Lovelace"), ("Ada", "", "Ada"), ("", "", "")]
+        {
+            let (first_name, last_name) = (first.to_owned(), last.to_owned());
+            let profile = Profile { first_name, last_name, ..Profile::default() };
+            assert_eq!(profile.full_name(), full);
+        }
+    }
+
+    #[test]
     fn an_existing_name_is_looked_up_as_typed() {
-        assert!(Username::existing("fish").is_some());
-        assert!(Username::existing("ﬁsh").is_none());
-        assert!(Username::existing("a b!").is_none());
+        for typed in ["fish", "ﬁsh", &"ü".repeat(150)] {
+            let name = Username::existing(typed).unwrap();
+            assert_eq!(name.as_str(), typed);
+        }
+        for typed in ["", "a b!", "a\0b", &"u".repeat(151)] {
+            assert!(Username::existing(typed).is_none(), "{typed}");
+        }
     }
 }

@@ -6,19 +6,24 @@
 
 mod arrivals;
 mod landing;
+mod look_alike;
 mod read;
 mod refusal;
+mod says;
 mod settle;
 mod staged;
 mod verdict;
 
-pub(super) use self::arrivals::{Arrival, ArrivingToken};
+pub(super) use self::arrivals::{Arrival, ArrivingToken, Round};
 pub use self::landing::{Landed, Landing, OnConflict};
+pub use self::look_alike::LookAlike;
 pub use self::read::{KindCount, RefusedToken, RefusedUser, Row, SchemeCount, TroubledUser};
 pub use self::refusal::Refusal;
+pub use self::says::Says;
 pub use self::staged::{GroupRef, OwnerRef, StagedToken, StagedUser};
 pub(super) use self::verdict::{Verdict, ends_tokens, verdict};
 
+use self::staged::cut;
 use super::StoreError;
 use crate::model::token::{KnoxKey, TokenDigest};
 use rusqlite::{Connection, params};
@@ -37,6 +42,8 @@ pub struct Staging {
     /// The last row of a user who has no number.
     numberless: Cell<i64>,
     file: NamedTempFile,
+    /// Of what the source says anything.
+    says: Cell<Says>,
 }
 
 impl Staging {
@@ -50,7 +57,13 @@ impl Staging {
             "PRAGMA journal_mode = off; PRAGMA synchronous = off; PRAGMA cache_size = -16000;",
         )?;
         db.execute_batch(include_str!("staging/schema.sql"))?;
-        Ok(Self { db, has_landed: Cell::new(false), numberless: Cell::new(NUMBERLESS), file })
+        let (has_landed, numberless) = (Cell::new(false), Cell::new(NUMBERLESS));
+        Ok(Self { db, has_landed, numberless, file, says: Cell::new(Says::ALL) })
+    }
+
+    /// Notes of what the source says anything; of all, if that is not noted.
+    pub fn note_says(&self, says: Says) {
+        self.says.set(says);
     }
 
     /// Where another connection finds it.
@@ -101,15 +114,15 @@ impl Staging {
             row,
             user.place.cast_signed(),
             user.username,
-            user.email,
+            user.kept_email(),
             user.password,
             user.kind,
             user.trouble,
             user.is_active,
             user.is_staff,
             user.is_superuser,
-            user.first_name,
-            user.last_name,
+            cut(&user.first_name, StagedUser::LONGEST_NAME),
+            cut(&user.last_name, StagedUser::LONGEST_NAME),
             group_names,
             group_refs,
             user.joined,

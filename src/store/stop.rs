@@ -29,6 +29,11 @@ impl Stop {
         self.running().iter().for_each(InterruptHandle::interrupt);
     }
 
+    /// Whether it is told.
+    pub fn is_told(&self) -> bool {
+        *self.0.is_told.borrow()
+    }
+
     /// Returns once it is told.
     pub async fn told(&self) {
         let mut told = self.0.is_told.subscribe();
@@ -39,7 +44,7 @@ impl Stop {
     /// Has what is done on a connection broken off, too. Fails if it is told already.
     pub(super) fn holds_for(&self, db: &Connection) -> Result<(), StoreError> {
         self.running().push(db.get_interrupt_handle());
-        if *self.0.is_told.borrow() {
+        if self.is_told() {
             return Err(StoreError::Unsuitable("told to stop".to_owned()));
         }
         Ok(())

@@ -3,6 +3,8 @@
 mod check;
 mod events;
 mod explain;
+mod export;
+mod import;
 mod overview;
 mod routes;
 mod sessions;

@@ -15,6 +15,7 @@ mod live;
 mod operators;
 mod overview;
 mod places;
+mod profile;
 mod proof;
 mod routes;
 mod second_factor;

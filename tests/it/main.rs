@@ -31,6 +31,7 @@ mod limits;
 mod listeners;
 mod malformed;
 mod memory;
+mod moving;
 mod ops;
 mod outage;
 mod panics;

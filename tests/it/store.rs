@@ -126,19 +126,23 @@ macro_rules! contract {
             a_familiar_network_is_remembered_until_its_end
             of_each_user_a_few_networks_are_remembered
         }
-        whole! { landing:
-            a_source_is_taken_over_with_all_that_it_has
-            what_was_taken_over_is_in_order_and_found
+        whole! { conflicts:
             who_is_here_stays_as_they_are
             an_update_makes_users_and_tokens_as_the_source_says
             a_number_or_a_name_of_another_is_never_given_away
             an_operator_is_nobodys_to_take_over
             nothing_is_written_if_anything_conflicts
+            names_that_move_on_are_all_taken_over
+        }
+        whole! { landing:
+            a_source_is_taken_over_with_all_that_it_has
+            what_was_taken_over_is_in_order_and_found
             a_rehearsal_writes_nothing_and_tells_what_would_come
             who_has_no_number_gets_one_after_all_others
+            a_name_is_kept_to_the_byte
             what_is_wrong_with_a_source_is_told
-            names_that_move_on_are_all_taken_over
             whoever_is_stopped_begins_again_and_ends_the_same
+            gateways_write_while_a_source_is_taken_over
             gateways_are_told_of_what_ends
             what_is_kept_of_an_old_digest_goes_with_its_token
             what_came_along_is_saved_and_brought_back
@@ -192,6 +196,7 @@ macro_rules! whole {
 }
 
 mod cluster;
+mod conflicts;
 mod events;
 mod faults;
 mod feed;
@@ -204,6 +209,7 @@ mod operators;
 mod redis;
 mod sentinel;
 mod sqlite;
+mod staged;
 mod tokens;
 mod users;
 

@@ -40,6 +40,19 @@ pub(super) struct User {
     live_tokens: u64,
     /// By what algorithm and at what cost their password is kept, in words.
     password_hashing: String,
+    profile: Profile,
+}
+
+/// What Django knew of them before they moved in. It decides nothing.
+#[derive(JsonSchema, Serialize)]
+struct Profile {
+    /// Blank if there is none.
+    first_name: String,
+    /// Blank if there is none.
+    last_name: String,
+    groups: Vec<String>,
+    /// Whether Django let them do everything.
+    is_superuser: bool,
 }
 
 impl User {
@@ -55,6 +68,12 @@ impl User {
             last_login: user.last_login.map(Moment),
             live_tokens,
             password_hashing: call.auth.hash_words(user).to_string(),
+            profile: Profile {
+                first_name: user.profile.first_name.clone(),
+                last_name: user.profile.last_name.clone(),
+                groups: user.profile.groups.clone(),
+                is_superuser: user.profile.is_superuser,
+            },
         }
     }
 

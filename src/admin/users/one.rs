@@ -13,7 +13,7 @@ use super::{name, path_of};
 use crate::auth::{ApiKey, AppState};
 use crate::gateway::ConsoleAnswer;
 use crate::model::event::Event;
-use crate::model::user::User;
+use crate::model::user::{Profile, User};
 use crate::store::{EventQuery, ListedToken};
 use maud::{Markup, html};
 use std::error::Error;
@@ -84,6 +84,7 @@ fn facts(site: &Site<'_>, user: &User, tokens: usize, app: AppState) -> Markup {
                 dt { "Last login" } dd { (moment_or(user.last_login, "never")) }
                 dt { "Live tokens" } dd { (tokens) }
                 dt { "Password" } dd { (site.auth().hash_words(user)) }
+                (profile(&user.profile))
                 @if user.is_staff || app != AppState::Off {
                     dt { "Authenticator app" }
                     dd {
@@ -99,6 +100,19 @@ fn facts(site: &Site<'_>, user: &User, tokens: usize, app: AppState) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// What came along from Django, where there is something.
+fn profile(profile: &Profile) -> Markup {
+    let name = profile.full_name();
+    html! {
+        @if !name.is_empty() { dt { "Name" } dd { bdi { (name) } } }
+        @if !profile.groups.is_empty() {
+            dt { "Groups" }
+            dd { @for group in &profile.groups { span.badge { bdi { (group) } } " " } }
+        }
+        @if profile.is_superuser { dt { "Superuser" } dd { "in Django" } }
     }
 }
 

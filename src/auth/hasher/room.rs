@@ -11,7 +11,8 @@ pub(super) struct Room {
 
 impl Room {
     pub(super) fn new(most: u64) -> Self {
-        Self { freed: Condvar::new(), most, taken: Mutex::default() }
+        // Where there is none, too, they come one after the other.
+        Self { freed: Condvar::new(), most: most.max(1), taken: Mutex::default() }
     }
 
     /// Waits until there is so much, and takes it. Who wants more than there is takes all of it, and so
@@ -70,10 +71,13 @@ mod tests {
 
     #[test]
     fn what_is_larger_than_the_room_has_it_alone() {
-        let room = Room::new(10);
-        let large = room.take(11);
-        assert_eq!(*room.taken(), 10);
-        drop(large);
-        let _other = room.take(1);
+        for most in [10, 0] {
+            let room = Room::new(most);
+            let large = room.take(11);
+            assert_eq!(*room.taken(), room.most);
+            assert!(room.most > 0);
+            drop(large);
+            let _other = room.take(1);
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Hashes that no password matches, each as dear as one of its kind.
 
-use super::HashError;
 use super::encoded::BCRYPT_64;
 use super::recipe::Recipe;
+use super::{HashError, failed};
 use crate::auth::issue::random_bytes;
 use crate::model::password::PasswordHash;
 use argon2::Version;
@@ -44,10 +44,6 @@ impl Recipe {
         };
         Ok(PasswordHash::new(text))
     }
-}
-
-fn failed(error: impl ToString) -> HashError {
-    HashError(error.to_string())
 }
 
 #[cfg(test)]

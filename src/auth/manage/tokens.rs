@@ -70,27 +70,28 @@ impl Auth {
 
     /// Ends one token.
     pub async fn revoke_token(&self, name: &TokenName, by: Actor) -> Result<(), ManageError> {
-        let digest = match name {
+        // Whose it was only the event wants: what cannot be read can be ended all the same.
+        let (found, ended) = match name {
             TokenName::Token(token) => {
-                let found = self.stored_token(token).await?;
-                found.map_or_else(|| token.digest(), |(record, _)| record.digest)
+                let found = self.stored_token(token).await;
+                (found, self.end_token_of_text(token).await)
             }
             TokenName::Id(id) => {
                 let tokens = self.store.tokens_of(id.user, self.clock.now()).await?;
                 let mut records = tokens.iter().map(|token| &token.record);
-                let found = records.find(|record| record.id() == *id);
-                found.ok_or(ManageError::NoSuchToken)?.digest
+                let record = records.find(|record| record.id() == *id);
+                let digest = record.ok_or(ManageError::NoSuchToken)?.digest;
+                let found = self.store.token(digest).await;
+                (found, self.end_token(digest).await)
             }
         };
-        // Only the event wants it: what cannot be read can be ended all the same.
-        let found = self.store.token(digest).await.ok().flatten();
-        if !self.end_token(digest).await? {
+        if !ended? {
             return Err(ManageError::NoSuchToken);
         }
         let event = self.event(EventName::TokenRevoked, by);
         self.events.record(match found {
-            Some((token, user)) => event.of(&user).with(token.id()),
-            None => event,
+            Ok(Some((token, user))) => event.of(&user).with(token.id()),
+            Ok(None) | Err(_) => event,
         });
         Ok(())
     }

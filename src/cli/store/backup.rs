@@ -1,8 +1,8 @@
 //! `authgate store backup`
 
+use super::super::unless_stopped::unless_stopped;
 use super::super::{Failure, output};
 use super::progress::Meter;
-use super::unless_stopped::unless_stopped;
 use super::{Which, tell};
 use crate::model::event::EventName;
 use crate::store::whole::Contents;
@@ -27,11 +27,14 @@ impl Backup {
         let store = Which::open(&config)?;
         let left = format!("{} is not made, nor replaced", self.file.display());
         let (to, replaces) = (self.file.clone(), self.force);
-        let saved = unless_stopped(&left, move |stop| async move {
-            let meter = Meter::new();
-            let progress = |what: &str, count| meter.show(what, count);
-            store.save(to, replaces, stop, &progress).await
-        });
+        let saved = unless_stopped(
+            || left.clone(),
+            move |stop| async move {
+                let meter = Meter::new();
+                let progress = |what: &str, count| meter.show(what, count);
+                store.save(to, replaces, stop, &progress).await
+            },
+        );
         let saved = saved.await?;
         for warning in &saved.warnings {
             eprintln!("warning: {}", output::plain(warning));

@@ -1,11 +1,11 @@
 //! `authgate store copy`
 
+use super::super::unless_stopped::unless_stopped;
 use super::super::{Failure, output};
 use super::backup::words;
 use super::follow::Follow;
 use super::progress::Meter;
 use super::restore::{ask, say};
-use super::unless_stopped::unless_stopped;
 use super::{Which, tell};
 use crate::auth::Copying;
 use crate::config::Config;
@@ -40,11 +40,14 @@ impl Copy {
         let left = "nothing is left on the way, and a Redis that has a part of it is refused by \
                     gateways until this is done again";
         let (stores, replaces) = ([from.store, to.store.clone()], self.replace);
-        let copied = unless_stopped(left, move |stop| async move {
-            let meter = Meter::new();
-            let progress = |what: &str, count| meter.show(what, count);
-            Copying::begin(stores.each_ref(), replaces, stop, &progress).await
-        });
+        let copied = unless_stopped(
+            || left.to_owned(),
+            move |stop| async move {
+                let meter = Meter::new();
+                let progress = |what: &str, count| meter.show(what, count);
+                Copying::begin(stores.each_ref(), replaces, stop, &progress).await
+            },
+        );
         let (mut copying, Saved { warnings, .. }, restored) = copied.await?;
         for warning in &warnings {
             eprintln!("warning: {}", output::plain(warning));

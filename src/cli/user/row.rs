@@ -26,6 +26,12 @@ pub(super) fn as_json(user: &User) -> Value {
         "must_change": user.must_change,
         "joined": user.joined.to_string(),
         "last_login": user.last_login.map(|moment| moment.to_string()),
+        "profile": {
+            "first_name": user.profile.first_name,
+            "last_name": user.profile.last_name,
+            "groups": user.profile.groups,
+            "is_superuser": user.profile.is_superuser,
+        },
     })
 }
 

@@ -4,7 +4,7 @@ use super::super::{Failure, events, output, token};
 use super::{Named, row};
 use crate::auth::Auth;
 use crate::model::event::Event;
-use crate::model::user::User;
+use crate::model::user::{Profile, User};
 use crate::store::{EventQuery, ListedToken};
 use clap::Args;
 use serde_json::{Value, json};
@@ -47,8 +47,8 @@ impl Show {
     }
 }
 
-fn facts(accounts: &Auth, user: &User, tokens: usize) -> [(&'static str, String); 10] {
-    [
+fn facts(accounts: &Auth, user: &User, tokens: usize) -> Vec<(&'static str, String)> {
+    let mut facts = vec![
         ("id:", user.id.to_string()),
         ("username:", user.username.to_string()),
         ("email:", user.email.to_string()),
@@ -59,6 +59,18 @@ fn facts(accounts: &Auth, user: &User, tokens: usize) -> [(&'static str, String)
         ("last login:", row::or_never(user.last_login)),
         ("live tokens:", tokens.to_string()),
         ("password:", accounts.hash_words(user).to_string()),
+    ];
+    facts.extend(of_profile(&user.profile).into_iter().filter(|(_, value)| !value.is_empty()));
+    facts
+}
+
+/// What came along from Django, where there is something.
+fn of_profile(profile: &Profile) -> [(&'static str, String); 3] {
+    let superuser = if profile.is_superuser { row::yes_no(true) } else { String::new() };
+    [
+        ("name:", profile.full_name()),
+        ("groups:", profile.groups.join(", ")),
+        ("superuser:", superuser),
     ]
 }
 

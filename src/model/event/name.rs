@@ -73,6 +73,8 @@ event_names! {
     UsersExported = "users_exported" in Operators,
     /// An operator took a list of events with them.
     EventsExported = "events_exported" in Operators,
+    /// An operator took the accounts of another program over.
+    UsersImported = "users_imported" in Operators,
     /// An operator saved the whole store to a file.
     StoreSaved = "store_saved" in Operators,
     /// An operator put what was saved in the place of the store's content.

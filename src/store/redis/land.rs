@@ -10,12 +10,19 @@ use super::patience::patiently;
 use super::request::Request;
 use super::{RedisStore, keys};
 use crate::store::StoreError;
-use crate::store::staging::{Arrival, Landed, Landing, OnConflict, Refusal, Staging, Verdict};
+use crate::store::staging::{
+    Arrival, Landed, Landing, OnConflict, Refusal, Round, Staging, Verdict,
+};
 use crate::store::whole::Progress;
+use futures_util::stream::{self, StreamExt};
 use redis::{Cmd, pipe};
+use std::iter;
+use std::pin::pin;
 
 /// How many users are taken over in one go.
 const CHUNK: usize = 500;
+/// How many such goes are under way at once.
+const AT_ONCE: usize = 4;
 
 /// How a source is taken over.
 pub(super) struct Crossing<'a> {
@@ -85,16 +92,7 @@ impl RedisStore {
         let mut round = crossing.staging.round()?;
         loop {
             let before = landed.renamed;
-            let mut arrivals = round.begin()?;
-            loop {
-                let some = arrivals.next(CHUNK)?;
-                if some.is_empty() {
-                    break;
-                }
-                self.land_some(crossing, some, &mut landed).await?;
-                progress("users", landed.users());
-            }
-            drop(arrivals);
+            self.go_round(crossing, &mut round, progress, &mut landed).await?;
             if landed.renamed == before {
                 return Ok(landed);
             }
@@ -102,12 +100,35 @@ impl RedisStore {
         }
     }
 
+    async fn go_round(
+        &self,
+        crossing: &Crossing<'_>,
+        round: &mut Round<'_>,
+        progress: Progress<'_>,
+        landed: &mut Landed,
+    ) -> Result<(), StoreError> {
+        let mut arrivals = round.begin()?;
+        let some = || match arrivals.next(CHUNK) {
+            Ok(some) if some.is_empty() => None,
+            some => Some(some),
+        };
+        // While Redis does some, the next are made ready.
+        let parts = stream::iter(iter::from_fn(some))
+            .map(|some| async move { self.land_some(crossing, some?).await });
+        let mut parts = pin!(parts.buffer_unordered(AT_ONCE));
+        while let Some(part) = parts.next().await {
+            landed.add(&part?);
+            progress("users", landed.users());
+        }
+        Ok(())
+    }
+
     async fn land_some(
         &self,
         crossing: &Crossing<'_>,
         arrivals: Vec<Arrival>,
-        landed: &mut Landed,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Landed, StoreError> {
+        let mut landed = Landed::default();
         let judged = patiently(async || self.judge(crossing, &arrivals).await).await?;
         let updates = crossing.order.on_conflict == OnConflict::Update;
         let mut newcomers = Vec::new();
@@ -122,10 +143,10 @@ impl RedisStore {
             match (verdict, here) {
                 (Verdict::Add, _) => newcomers.push((arrival, begun)),
                 (Verdict::Update, Some(here)) => {
-                    self.land_over(crossing, &arrival, &here, landed).await?;
+                    self.land_over(crossing, &arrival, &here, &mut landed).await?;
                 }
                 (Verdict::Same, Some(here)) if updates => {
-                    self.land_tokens(crossing, &here, &arrival.tokens, landed).await?;
+                    self.land_tokens(crossing, &here, &arrival, &mut landed).await?;
                 }
                 (Verdict::Same | Verdict::Keep, _) => {
                     landed.tokens_kept_out += u64::try_from(arrival.tokens.len()).unwrap_or(0);
@@ -135,10 +156,11 @@ impl RedisStore {
         }
         let newcomers = self.numbered(crossing, newcomers).await?;
         if crossing.writes {
-            self.add_newcomers(crossing, newcomers, landed).await
+            self.add_newcomers(crossing, newcomers, &mut landed).await?;
         } else {
-            self.count_newcomers(crossing, &newcomers, landed).await
+            self.count_newcomers(crossing, &newcomers, &mut landed).await?;
         }
+        Ok(landed)
     }
 
     /// Notes that a user is not taken who was counted as added.

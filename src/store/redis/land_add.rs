@@ -3,12 +3,12 @@
 use super::index_entries::Entries;
 use super::land::Crossing;
 use super::land_judge::Begun;
+use super::land_token::NewToken;
 use super::notes::recent;
 use super::patience::patiently;
 use super::record::{self, Entry, Fields};
 use super::request::Request;
 use super::{RedisStore, keys};
-use crate::model::token::{OldDigest, TokenRecord};
 use crate::model::user::{User, UserId};
 use crate::store::StoreError;
 use crate::store::staging::{Arrival, ArrivingToken, Landed, Refusal};
@@ -21,15 +21,8 @@ pub(super) struct Newcomer {
     is_begun: bool,
     /// Their row in the staging.
     pub(super) row: i64,
-    tokens: Vec<Token>,
+    pub(super) tokens: Vec<NewToken>,
     user: User,
-}
-
-/// A token that is to be added.
-struct Token {
-    old: Option<OldDigest>,
-    record: TokenRecord,
-    row: i64,
 }
 
 impl RedisStore {
@@ -56,7 +49,7 @@ impl RedisStore {
             let anew = if id > crossing.given { 0 } else { moment };
             let epoch = begun.and_then(|begun| begun.epoch).unwrap_or(anew);
             let user = row.anew(UserId(id), epoch, at);
-            let token = |token: ArrivingToken| Token {
+            let token = |token: ArrivingToken| NewToken {
                 old: token.old_digest(),
                 record: token.record(&user, at),
                 row: token.row,
@@ -157,78 +150,18 @@ impl RedisStore {
         Ok(fields.len() == 1 && name == Some(user.username.as_str()))
     }
 
-    /// Ends what an earlier attempt has written that is not in the source any more.
+    /// Ends what an earlier attempt has written that is not in the source any more. The rest is listed anew:
+    /// by an entry of another epoch a sweep would take the token.
     async fn drop_others(&self, newcomer: &Newcomer) -> Result<(), StoreError> {
         let id = newcomer.user.id;
-        let mut others = patiently(async || self.entries(id, "-inf").await).await?;
+        let listed = patiently(async || self.entries(id, "-inf").await).await?;
         let is_wanted = |entry: &Entry| {
             newcomer.tokens.iter().any(|token| token.record.digest.key() == entry.key)
         };
-        others.retain(|entry| !is_wanted(entry));
-        patiently(async || self.remove_entries(id, &others).await).await
-    }
-
-    /// Writes the tokens, but for those whose digest is another's.
-    async fn write_tokens(
-        &self,
-        crossing: &Crossing<'_>,
-        newcomers: &mut [Newcomer],
-    ) -> Result<(), StoreError> {
-        let mut write = pipe();
-        for token in newcomers.iter().flat_map(|newcomer| &newcomer.tokens) {
-            write.add_command(set(&token.record, true)?);
-        }
-        if write.is_empty() {
-            return Ok(());
-        }
-        let answers: Vec<Option<String>> =
-            patiently(async || self.link.ask(Request::Batch(&write)).await).await?;
-        let mut answers = answers.into_iter();
-        for newcomer in newcomers {
-            for token in std::mem::take(&mut newcomer.tokens) {
-                let is_new = answers.next().flatten().is_some();
-                if is_new || self.overwrite(&token.record).await? {
-                    newcomer.tokens.push(token);
-                } else {
-                    crossing.staging.note_token(token.row, Refusal::TokenTaken)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes a token in place of one that an earlier attempt has written; says whether it did.
-    async fn overwrite(&self, record: &TokenRecord) -> Result<bool, StoreError> {
-        let read = Cmd::get(keys::token(&record.digest.key()));
-        let bytes: Option<Vec<u8>> =
-            patiently(async || self.link.ask(Request::Command(&read)).await).await?;
-        let may_replace = match bytes {
-            Some(bytes) => self.may_replace(&bytes, record).await?,
-            None => true,
-        };
-        if may_replace {
-            let write = set(record, false)?;
-            patiently(async || self.link.ask::<()>(Request::Command(&write)).await).await?;
-        }
-        Ok(may_replace)
-    }
-
-    /// Whether a token is of the same user, or of nobody to whom a name leads.
-    pub(super) async fn may_replace(
-        &self,
-        bytes: &[u8],
-        record: &TokenRecord,
-    ) -> Result<bool, StoreError> {
-        let Ok(there) = record::token(&record.digest.key(), bytes) else { return Ok(false) };
-        if there.user == record.user {
-            return Ok(true);
-        }
-        let Some(other) = patiently(async || self.read_user(there.user).await).await? else {
-            return Ok(true);
-        };
-        let mut named = vec![other];
-        patiently(async || self.drop_nameless(&mut named).await).await?;
-        Ok(named.is_empty())
+        let others: Vec<_> = listed.into_iter().filter(|entry| !is_wanted(entry)).collect();
+        patiently(async || self.remove_entries(id, &others).await).await?;
+        let forget = Cmd::del(keys::user_tokens(id));
+        patiently(async || self.link.ask::<()>(Request::Command(&forget)).await).await
     }
 
     /// From now on they are there, unless somebody has taken a name since it was looked at.
@@ -263,18 +196,6 @@ impl RedisStore {
     }
 }
 
-/// Writes a token; `only_new` leaves one of that digest as it is.
-pub(super) fn set(record: &TokenRecord, only_new: bool) -> Result<Cmd, StoreError> {
-    let mut set = Cmd::set(keys::token(&record.digest.key()), record::token_bytes(record)?);
-    if only_new {
-        set.arg("NX");
-    }
-    if let Some(expires) = record.expires {
-        set.arg("PXAT").arg(record::forget_at(expires));
-    }
-    Ok(set)
-}
-
 /// What tells of users and tokens beside their own keys.
 fn beside_tokens(newcomers: &[Newcomer]) -> Pipeline {
     let mut write = pipe();
@@ -287,7 +208,7 @@ fn beside_tokens(newcomers: &[Newcomer]) -> Pipeline {
             indexes.entry(index).or_default().extend(score.map(|score| (score, member)));
         }
         let mut list = Vec::with_capacity(tokens.len());
-        for Token { old, record, .. } in tokens {
+        for NewToken { old, record, .. } in tokens {
             list.push((record::score(record.expires), Entry::of(record).bytes()));
             let member = recent(user.id, &keys::text(&record.digest.key()));
             let score = record.created.micros().to_string();

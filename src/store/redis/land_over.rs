@@ -2,7 +2,7 @@
 
 use super::indexes::by_text;
 use super::land::Crossing;
-use super::land_add::set;
+use super::land_token::set;
 use super::notes::recent;
 use super::patience::patiently;
 use super::record::{self, Entry, Fields};
@@ -34,7 +34,7 @@ impl RedisStore {
         match updated {
             Ok(user) => {
                 landed.renamed += u64::from(is_renamed && crossing.writes);
-                self.land_tokens(crossing, &user, &arrival.tokens, landed).await
+                self.land_tokens(crossing, &user, arrival, landed).await
             }
             Err(refusal) => {
                 landed.updated = landed.updated.saturating_sub(1);
@@ -78,15 +78,18 @@ impl RedisStore {
         Ok(Ok(after))
     }
 
-    /// Has the user have these tokens and no others.
+    /// Has the user have the tokens of the source and no others, if it says anything of tokens.
     pub(super) async fn land_tokens(
         &self,
         crossing: &Crossing<'_>,
         user: &User,
-        wanted: &[ArrivingToken],
+        arrival: &Arrival,
         landed: &mut Landed,
     ) -> Result<(), StoreError> {
-        let id = user.id;
+        let (id, wanted) = (user.id, &arrival.tokens);
+        if !arrival.row.says.tokens {
+            return Ok(());
+        }
         let entries = patiently(async || self.entries(id, "-inf").await).await?;
         let keys: HashSet<_> = wanted.iter().map(|token| token.digest.key()).collect();
         let (stay, gone): (Vec<_>, Vec<_>) =

@@ -33,6 +33,7 @@ mod land;
 mod land_add;
 mod land_judge;
 mod land_over;
+mod land_token;
 mod layout;
 mod layout_1;
 mod limits;
@@ -57,6 +58,7 @@ mod tokens;
 mod users;
 mod verify;
 mod verify_items;
+mod verify_page;
 mod verify_tokens;
 mod walk;
 

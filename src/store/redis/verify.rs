@@ -5,14 +5,14 @@ use super::index_entries::Entries;
 use super::layout::NOT_WHOLE;
 use super::patience::patiently;
 use super::request::Request;
+use super::verify_page::Page;
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
-use crate::model::token::KnoxKey;
 use crate::model::user::{User, UserId, Username};
+use crate::store::StoreError;
 use crate::store::whole::{Finding, Mend, Progress};
-use crate::store::{Change, StoreError};
 use redis::{Cmd, pipe};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long what is on its way may take.
@@ -34,19 +34,6 @@ pub(super) enum Cure {
     FreeName(String, UserId),
     /// Numbers up to this one are given to nobody.
     RaiseCount(u64),
-}
-
-/// The keys of a page, by what they are of.
-#[derive(Default)]
-struct Page {
-    names: Vec<String>,
-    /// The beginnings of tokens that came with a digest of another scheme.
-    old_digests: Vec<KnoxKey>,
-    tokens: Vec<String>,
-    unknown: Vec<String>,
-    /// Users, and those of whom there is a list of tokens or notes.
-    users: BTreeSet<UserId>,
-    lists: BTreeSet<UserId>,
 }
 
 impl RedisStore {
@@ -261,45 +248,5 @@ impl RedisStore {
                 );
             }
         }
-    }
-}
-
-impl Page {
-    fn of(names: Vec<String>) -> Self {
-        let mut page = Self::default();
-        for key in names {
-            match keys::kind(&key) {
-                Some("user") => match keys::change(&key) {
-                    Some(Change::User(id)) => drop(page.users.insert(id)),
-                    _ => page.unknown.push(short(&key)),
-                },
-                Some("token") => match keys::change(&key) {
-                    Some(Change::Token(_)) => page.tokens.push(key),
-                    _ => page.unknown.push(short(&key)),
-                },
-                Some("tokens" | "token-notes") => match keys::numbered(&key) {
-                    Some(id) => drop(page.lists.insert(id)),
-                    None => page.unknown.push(short(&key)),
-                },
-                Some("name") => page.names.push(key),
-                Some("old-digests") => match keys::braced(&key).and_then(KnoxKey::parse) {
-                    Some(beginning) => page.old_digests.push(beginning),
-                    None => page.unknown.push(short(&key)),
-                },
-                Some(_) => {}
-                None => page.unknown.push(short(&key)),
-            }
-        }
-        page
-    }
-}
-
-/// No more of a key than tells it: what nobody knows may hold anything.
-fn short(key: &str) -> String {
-    const MOST: usize = 40;
-    let plain = key.replace(char::is_control, "\u{fffd}");
-    match plain.char_indices().nth(MOST) {
-        None => plain,
-        Some((end, _)) => format!("{}…", plain.get(..end).unwrap_or_default()),
     }
 }

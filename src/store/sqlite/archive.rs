@@ -187,7 +187,7 @@ fn add_one(db: &Connection, portion: &Portion) -> Result<(), StoreError> {
     let Portion { familiar, old_digests, tokens: found, user } = portion;
     let sql = "DELETE FROM users WHERE username = ?1 OR id = ?2";
     rows::execute(db, sql, params![user.username.as_str(), user.id])?;
-    insert_user(db, user)?;
+    put_user(db, user)?;
     for (record, about) in found {
         let about = about.clone();
         tokens::insert(
@@ -203,26 +203,20 @@ fn add_one(db: &Connection, portion: &Portion) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Adds a user who has a number.
-pub(super) fn insert_user(db: &Connection, user: &User) -> Result<(), StoreError> {
+/// Adds a user who has a number, or has the one of that number be as this.
+pub(super) fn put_user(db: &Connection, user: &User) -> Result<(), StoreError> {
     let sql = "INSERT INTO users (id, username, email, password, is_active, is_staff, joined,
                                   last_login, epoch, must_change, first_name, last_name,
                                   is_superuser, group_names)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
-    write(db, sql, user)
-}
-
-/// Writes a user over who is there.
-pub(super) fn write_over(db: &Connection, user: &User) -> Result<(), StoreError> {
-    let sql = "UPDATE users SET username = ?2, email = ?3, password = ?4, is_active = ?5,
-                                is_staff = ?6, joined = ?7, last_login = ?8, epoch = ?9,
-                                must_change = ?10, first_name = ?11, last_name = ?12,
-                                is_superuser = ?13, group_names = ?14
-               WHERE id = ?1";
-    write(db, sql, user)
-}
-
-fn write(db: &Connection, sql: &str, user: &User) -> Result<(), StoreError> {
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+               ON CONFLICT (id) DO UPDATE SET
+                   username = excluded.username, email = excluded.email,
+                   password = excluded.password, is_active = excluded.is_active,
+                   is_staff = excluded.is_staff, joined = excluded.joined,
+                   last_login = excluded.last_login, epoch = excluded.epoch,
+                   must_change = excluded.must_change, first_name = excluded.first_name,
+                   last_name = excluded.last_name, is_superuser = excluded.is_superuser,
+                   group_names = excluded.group_names";
     let columns = params![
         user.id,
         user.username.as_str(),

@@ -1,6 +1,6 @@
 //! Taking over what has changed in a store that this one follows, while gateways may write to it.
 
-use super::archive::{self, insert_user, note_last_number};
+use super::archive::{self, note_last_number};
 use super::{file, items, old_digests, rows, tokens};
 use crate::model::user::{User, UserId};
 use crate::store::follow::Delta;
@@ -72,12 +72,8 @@ impl Carrier {
 
 /// Writes a user down, and says their epoch now: it never goes back.
 fn put_user(db: &Connection, user: &User) -> Result<u64, StoreError> {
-    let sql = "SELECT * FROM users WHERE id = ?1";
-    let Some(known) = rows::first(db, sql, [user.id], rows::user)? else {
-        insert_user(db, user)?;
-        return Ok(user.epoch);
-    };
-    let epoch = known.epoch.max(user.epoch);
-    archive::write_over(db, &User { epoch, ..user.clone() })?;
+    let known = rows::first(db, "SELECT * FROM users WHERE id = ?1", [user.id], rows::user)?;
+    let epoch = known.map_or(user.epoch, |known| known.epoch.max(user.epoch));
+    archive::put_user(db, &User { epoch, ..user.clone() })?;
     Ok(epoch)
 }

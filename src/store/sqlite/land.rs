@@ -13,11 +13,14 @@ use crate::store::staging::{Arrival, Landed, Landing, OnConflict, Staging};
 use crate::store::whole::Progress;
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
+use std::thread;
 use std::time::Duration;
 use tempfile::NamedTempFile;
 
 /// How many users are taken over in a step.
-const CHUNK: usize = 200;
+const CHUNK: usize = 500;
+/// How long others have between two steps to write to the file, who else might come too late each time.
+const BREATH: Duration = Duration::from_millis(10);
 /// How long to wait for others who write to the file.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -102,7 +105,11 @@ fn land_beside(
     go_through(staging, progress, &mut landed, |some, landed| {
         let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         all(&step, some, landed)?;
-        Ok(step.commit()?)
+        step.commit()?;
+        if !order.dry_run {
+            thread::sleep(BREATH);
+        }
+        Ok(())
     })?;
     Ok(landed)
 }

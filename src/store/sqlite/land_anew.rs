@@ -21,7 +21,7 @@ pub(super) fn land_anew(
     })?;
     db.execute("ATTACH ?1 AS source", [place])?;
     // Whose the tokens are is known, and to ask anew of each takes as long as all the rest.
-    db.execute_batch("PRAGMA foreign_keys = off; PRAGMA cache_size = -64000")?;
+    db.execute_batch("PRAGMA foreign_keys = off; PRAGMA cache_size = -32000")?;
     let landed = land_all(db, staging, order, progress);
     db.execute_batch("PRAGMA foreign_keys = on; PRAGMA cache_size = -2000; DETACH source")?;
     let landed = landed?;
@@ -57,13 +57,12 @@ fn land_all(
     step.execute(OLD_DIGESTS, [])?;
     progress("tokens", landed.tokens_added);
     secondary.make(&step, |name| name == BY_USER)?;
-    landed.added = changed(step.execute(USERS, given)?);
+    landed.added = changed(step.execute(USERS, named_params! { ":at": order.at })?);
     landed.added += changed(step.execute(USERS_WITHOUT_NUMBER, given)?);
     progress("users", landed.added);
     secondary.make(&step, |name| name != BY_USER)?;
-    let last: i64 =
-        step.query_row("SELECT ifnull(max(id), 0) FROM main.users", [], |row| row.get(0))?;
-    archive::note_last_number(&step, last)?;
+    // Nobody gets the number either of one who was not taken.
+    archive::note_last_number(&step, archive::last_number(&step)?.max(last))?;
     step.commit()?;
     Ok(Some(landed))
 }

@@ -40,10 +40,10 @@ pub(super) fn land_one(
         (Verdict::Update, Some(here)) => {
             let user = update(to.db, row, &here)?;
             landed.renamed += u64::from(user.username != here.username);
-            replace_tokens(to, &user, &arrival.tokens, landed)
+            replace_tokens(to, &user, arrival, landed)
         }
         (Verdict::Same, Some(here)) if on_conflict == OnConflict::Update => {
-            replace_tokens(to, &here, &arrival.tokens, landed)
+            replace_tokens(to, &here, arrival, landed)
         }
         (Verdict::Same | Verdict::Keep, Some(_)) => {
             landed.tokens_kept_out += u64::try_from(arrival.tokens.len()).unwrap_or(0);
@@ -80,24 +80,28 @@ fn add(to: &Destination<'_>, row: &Row) -> Result<User, StoreError> {
         None => UserId(archive::last_number(to.db)?.cast_unsigned() + 1),
     };
     let user = row.anew(id, 0, to.order.at);
-    archive::insert_user(to.db, &user)?;
+    archive::put_user(to.db, &user)?;
     Ok(user)
 }
 
 fn update(db: &Connection, row: &Row, here: &User) -> Result<User, StoreError> {
     let mut after = row.over(here);
     after.epoch += u64::from(ends_tokens(here, &after));
-    archive::write_over(db, &after)?;
+    archive::put_user(db, &after)?;
     Ok(after)
 }
 
-/// Has the user have these tokens and no others.
+/// Has the user have the tokens of the source and no others, if it says anything of tokens.
 fn replace_tokens(
     to: &Destination<'_>,
     user: &User,
-    wanted: &[ArrivingToken],
+    arrival: &Arrival,
     landed: &mut Landed,
 ) -> Result<(), StoreError> {
+    let wanted = &arrival.tokens;
+    if !arrival.row.says.tokens {
+        return Ok(());
+    }
     let wanted_digests: HashSet<_> = wanted.iter().map(|token| token.digest).collect();
     let sql = "SELECT digest FROM tokens WHERE user_id = ?1";
     let here = rows::all(to.db, sql, [user.id], |row| Ok(TokenDigest::new(row.get(0)?)))?;

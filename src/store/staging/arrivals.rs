@@ -1,7 +1,7 @@
 //! A source, user by user, each with their tokens.
 
 use super::read::user;
-use super::{Refusal, Row, Staging};
+use super::{Refusal, Row, Says, Staging};
 use crate::clock::Timestamp;
 use crate::model::token::{DigestScheme, KnoxKey, OldDigest, TokenDigest, TokenRecord};
 use crate::model::user::User;
@@ -52,6 +52,7 @@ impl ArrivingToken {
 
 /// What is to be gone through.
 pub(in crate::store) struct Round<'a> {
+    says: Says,
     tokens: Statement<'a>,
     users: Statement<'a>,
 }
@@ -73,7 +74,8 @@ impl Staging {
              WHERE tokens.refusal IS NULL AND {whom} ORDER BY owner, tokens.row"
         );
         let users = format!("SELECT * FROM users WHERE {whom} ORDER BY row");
-        Ok(Round { tokens: self.db.prepare(&tokens)?, users: self.db.prepare(&users)? })
+        let (tokens, users) = (self.db.prepare(&tokens)?, self.db.prepare(&users)?);
+        Ok(Round { says: self.says.get(), tokens, users })
     }
 }
 
@@ -83,7 +85,7 @@ impl Round<'_> {
         let users = self.users.query([])?;
         let mut tokens = self.tokens.query([])?;
         let next = next_token(&mut tokens)?;
-        Ok(Arrivals { next, tokens, users })
+        Ok(Arrivals { next, says: self.says, tokens, users })
     }
 }
 
@@ -91,6 +93,7 @@ impl Round<'_> {
 pub(in crate::store) struct Arrivals<'a> {
     /// The first token that has not been handed out, and its owner.
     next: Option<(i64, ArrivingToken)>,
+    says: Says,
     tokens: Rows<'a>,
     users: Rows<'a>,
 }
@@ -102,7 +105,7 @@ impl Arrivals<'_> {
         while arrivals.len() < most
             && let Some(row) = self.users.next()?
         {
-            let mut row = user(row)?;
+            let mut row = user(row, self.says)?;
             let was_refused = row.refusal.take().is_some();
             let mut arrival = Arrival { row, tokens: Vec::new(), twice: Vec::new(), was_refused };
             self.add_tokens(&mut arrival)?;

@@ -69,6 +69,24 @@ impl Landed {
         self.added + self.updated + self.unchanged + self.kept + refused
     }
 
+    /// Adds what came of a part.
+    pub(in crate::store) fn add(&mut self, part: &Self) {
+        let Self { added, updated, unchanged, kept, renamed, .. } = part;
+        let Self { tokens_added, tokens_there, tokens_ended, tokens_kept_out, .. } = part;
+        self.added += added;
+        self.updated += updated;
+        self.unchanged += unchanged;
+        self.kept += kept;
+        self.renamed += renamed;
+        self.tokens_added += tokens_added;
+        self.tokens_there += tokens_there;
+        self.tokens_ended += tokens_ended;
+        self.tokens_kept_out += tokens_kept_out;
+        for (refusal, number) in &part.refused {
+            *self.refused.entry(*refusal).or_default() += number;
+        }
+    }
+
     pub(in crate::store) fn count(&mut self, verdict: Verdict) {
         match verdict {
             Verdict::Add => self.added += 1,

@@ -1,6 +1,6 @@
 //! What is in a source, for reports and for taking it over.
 
-use super::{Refusal, Staging};
+use super::{Refusal, Says, Staging};
 use crate::clock::Timestamp;
 use crate::model::token::DigestScheme;
 use crate::model::user::Profile;
@@ -32,6 +32,8 @@ pub struct Row {
     pub refusal: Option<Refusal>,
     /// By which [`Staging::users`] goes on.
     pub row: i64,
+    /// Of what the source says anything.
+    pub says: Says,
     /// Their name.
     pub username: String,
 }
@@ -101,7 +103,8 @@ impl Staging {
     /// At most so many users after a row, in order of rows: first those without a number.
     pub fn users(&self, after: Option<i64>, most: u32) -> Result<Vec<Row>, StoreError> {
         let sql = "SELECT * FROM users WHERE row > ?1 ORDER BY row LIMIT ?2";
-        self.all(sql, params![after.unwrap_or(i64::MIN), most], user)
+        let says = self.says.get();
+        self.all(sql, params![after.unwrap_or(i64::MIN), most], |row| user(row, says))
     }
 
     /// How many users there are, and how many tokens.
@@ -184,7 +187,7 @@ impl Staging {
     }
 }
 
-pub(super) fn user(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+pub(super) fn user(row: &rusqlite::Row<'_>, says: Says) -> rusqlite::Result<Row> {
     let number: i64 = row.get("row")?;
     let groups: String = row.get("group_names")?;
     let moment = |column| {
@@ -208,6 +211,7 @@ pub(super) fn user(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
         },
         refusal: row.get::<_, Option<String>>("refusal")?.and_then(|name| Refusal::named(&name)),
         row: number,
+        says,
         username: row.get("username")?,
     })
 }

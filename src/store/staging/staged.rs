@@ -2,6 +2,7 @@
 
 use super::Refusal;
 use crate::clock::Timestamp;
+use crate::model::email::Email;
 use crate::model::token::{DigestScheme, KnoxKey};
 use crate::model::user::Username;
 use serde_json::Value;
@@ -81,6 +82,8 @@ pub enum OwnerRef {
 }
 
 impl StagedUser {
+    /// The most characters of a first or last name: Django's.
+    pub(super) const LONGEST_NAME: usize = 150;
     /// The highest number that a user can have: as high as Redis can sort by.
     const HIGHEST: u64 = 1 << 52;
 
@@ -95,6 +98,11 @@ impl StagedUser {
     pub(super) fn refusal(&self) -> Option<Refusal> {
         let is_sound = Username::stored(self.username.clone()).is_sound();
         (!is_sound).then_some(Refusal::NameUnsound)
+    }
+
+    /// Their address, blank if it is longer than any can be.
+    pub(super) fn kept_email(&self) -> &str {
+        if cut(&self.email, Email::MAX_CHARS) == self.email { &self.email } else { "" }
     }
 
     /// The names of the groups in JSON, and all of them if some are known by their numbers only.
@@ -115,6 +123,11 @@ impl StagedUser {
         let has_numbers = all.iter().any(Value::is_number);
         (Value::from(names).to_string(), has_numbers.then(|| Value::from(all).to_string()))
     }
+}
+
+/// At most so many characters.
+pub(super) fn cut(text: &str, most: usize) -> &str {
+    text.char_indices().nth(most).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 
 impl StagedToken {

@@ -3,7 +3,7 @@
 //! Who says what a source holds must not get hold of anybody here: the same person is who has the same
 //! number, and the same name or the very moment of their creation. Of an operator all three must be so.
 
-use super::{OnConflict, Refusal, Row};
+use super::{OnConflict, Refusal, Row, Says};
 use crate::clock::Timestamp;
 use crate::model::email::Email;
 use crate::model::password::PasswordHash;
@@ -135,9 +135,30 @@ impl Row {
 
     /// What becomes of who is here, of the same epoch. What the source does not know stays as it is.
     pub(in crate::store) fn over(&self, here: &User) -> User {
-        let anew = self.anew(here.id, here.epoch, here.joined);
-        let must_change = here.must_change && anew.password == here.password;
-        User { last_login: anew.last_login.or(here.last_login), must_change, ..anew }
+        let mut anew = self.anew(here.id, here.epoch, here.joined);
+        anew.must_change = here.must_change && anew.password == here.password;
+        anew.last_login = anew.last_login.or(here.last_login);
+        let Says { active, email, groups, names, staff, superuser, tokens: _ } = self.says;
+        if !active {
+            anew.is_active = here.is_active;
+        }
+        if !email {
+            anew.email = here.email.clone();
+        }
+        if !groups {
+            anew.profile.groups.clone_from(&here.profile.groups);
+        }
+        if !names {
+            anew.profile.first_name.clone_from(&here.profile.first_name);
+            anew.profile.last_name.clone_from(&here.profile.last_name);
+        }
+        if !staff {
+            anew.is_staff = here.is_staff;
+        }
+        if !superuser {
+            anew.profile.is_superuser = here.profile.is_superuser;
+        }
+        anew
     }
 }
 
@@ -172,6 +193,7 @@ mod tests {
             profile: Profile::default(),
             refusal: None,
             row: 1,
+            says: Says::ALL,
             username: username.to_owned(),
         }
     }
@@ -272,6 +294,16 @@ mod tests {
         assert!(after == known);
         let other = Row { password: "$other".to_owned(), ..row(Some(1), "ada", None) };
         assert!(!other.over(&known).must_change);
+    }
+
+    #[test]
+    fn of_what_a_source_says_nothing_that_stays_as_it_is() {
+        let profile = Profile { groups: vec!["poets".to_owned()], ..Profile::default() };
+        let email = Email::stored("root@example.com".to_owned());
+        let known = User { email, profile, is_active: false, ..operator(1, "root", MOMENT) };
+        let says = Says { email: true, ..Says::NOTHING };
+        let after = Row { says, ..row(Some(1), "root", Some(MOMENT)) }.over(&known);
+        assert!(after == User { email: Email::default(), ..known });
     }
 
     #[test]

@@ -1,18 +1,20 @@
 //! Tokens that were moved in with the digests of other programs: they let in, get a digest of ours at
 //! their first use, and once ended stay ended, in whichever state.
 
+mod ending;
+mod together;
+
 use crate::harness::folder;
-use authgate::auth::{Argon2Hasher, Auth, AuthError, HashCost, Parts, TokenName};
+use authgate::auth::{Argon2Hasher, Auth, AuthError, HashCost, Parts};
 use authgate::clock::{Clock, ManualClock, SystemClock};
 use authgate::config::{Config, Source};
 use authgate::metrics::Metrics;
 use authgate::model::email::Email;
-use authgate::model::event::Actor;
 use authgate::model::password::PasswordHash;
 use authgate::model::token::{
     DigestHash, DigestOver, DigestScheme, KnoxKey, Token, TokenAbout, TokenDigest, TokenRecord,
 };
-use authgate::model::user::{NewUser, Profile, User, UserChange, Username};
+use authgate::model::user::{NewUser, Profile, User, Username};
 use authgate::store::sqlite::SqliteStore;
 use authgate::store::{Inserted, Issue, NewToken, Observed, Store};
 use rusqlite::{Connection, params};
@@ -207,118 +209,9 @@ fn with_old_digests_an_unknown_token_costs_so_many_looks_and_no_more() {
         let world = World::new().await;
         world.move_in(&token(77), KNOX_4_2, b"").await;
         assert!(!world.lets_in(&token(99)).await);
-        // By the first 8 and by the first 15 characters, and anew by its digest: without a feed another
-        // gateway may have rewritten it meanwhile, and nothing says so.
+        // By the first 8 and by the first 15 characters, and anew by its digest: another gateway may have
+        // rewritten it meanwhile.
         assert_eq!(world.asked_for_unknown(0).await, 40);
-    });
-}
-
-#[test]
-fn a_logout_ends_it_for_good_also_where_a_process_died_in_between() {
-    wait_for(async {
-        let world = World::new().await;
-        let token = token(1);
-        world.move_in(&token, KNOX_4_2, b"").await;
-        let caller = world.auth.authenticate(&token, CLIENT).await.unwrap();
-        // As if the one that rewrote it had not come to the old one.
-        world.move_in(&token, KNOX_4_2, b"").await;
-        world.auth.logout(&token, &caller, CLIENT).await.unwrap();
-        assert!(world.digests().await.is_empty());
-        assert!(!world.lets_in(&token).await);
-    });
-}
-
-#[test]
-fn what_ends_all_tokens_of_a_user_ends_those_that_are_not_rewritten() {
-    wait_for(async {
-        let world = World::new().await;
-        let (used, unused) = (token(1), token(2));
-        world.move_in(&used, KNOX_4_2, b"").await;
-        world.move_in(&unused, KNOX_4_2, b"").await;
-        let caller = world.auth.authenticate(&used, CLIENT).await.unwrap();
-        world.auth.logout_all(&caller, CLIENT).await.unwrap();
-        assert!(!world.lets_in(&used).await && !world.lets_in(&unused).await);
-        assert!(world.digests().await.is_empty());
-    });
-}
-
-#[test]
-fn a_token_that_has_run_out_or_whose_user_is_locked_out_stays_as_it_is() {
-    wait_for(async {
-        let world = World::new().await;
-        let (late, token) = (token(1), token(2));
-        world.move_in(&late, KNOX_4_2, b"").await;
-        world.clock.advance(Duration::from_hours(2));
-        assert!(!world.lets_in(&late).await);
-        world.move_in(&token, KNOX_4_2, b"").await;
-        world.db().execute("UPDATE users SET is_active = 0", []).unwrap();
-        assert!(matches!(
-            world.auth.authenticate(&token, CLIENT).await,
-            Err(AuthError::InactiveUser)
-        ));
-        world.db().execute("UPDATE users SET is_active = 1", []).unwrap();
-        assert!(world.lets_in(&token).await);
-    });
-}
-
-#[test]
-fn a_token_that_is_ended_between_look_up_and_rewriting_stays_ended() {
-    wait_for(async {
-        let world = World::new().await;
-        for (n, (at, what)) in [
-            ("items", "DELETE FROM tokens WHERE digest IN (SELECT digest FROM old_digests)"),
-            ("tokens", "DELETE FROM tokens WHERE digest IN (SELECT digest FROM old_digests)"),
-            ("items", "UPDATE users SET epoch = epoch + 1"),
-            ("items", "UPDATE users SET is_active = 0"),
-        ]
-        .into_iter()
-        .enumerate()
-        {
-            let token = token(n as u64);
-            world.move_in(&token, KNOX_4_2, b"").await;
-            let trigger = format!("CREATE TRIGGER ends AFTER INSERT ON {at} BEGIN {what}; END");
-            world.db().execute(&trigger, []).unwrap();
-            assert!(!world.lets_in(&token).await, "{at}: {what}");
-            world.db().execute("DROP TRIGGER ends", []).unwrap();
-            assert!(!world.lets_in(&token).await, "{at}: {what}");
-            assert!(world.store.token(token.digest()).await.unwrap().is_none(), "{at}: {what}");
-        }
-    });
-}
-
-#[test]
-fn many_who_use_it_first_at_once_at_two_gateways_are_all_let_in_and_one_logout_ends_it() {
-    wait_for(async {
-        let world = World::new().await;
-        let (other, ..) = gateway(&world.folder, &world.clock);
-        for n in 0..20 {
-            let token = token(n);
-            world.move_in(&token, KNOX_4_2, b"").await;
-            world.clock.advance(Duration::from_secs(5));
-            let uses = (0..20).map(|n| {
-                let auth = if n % 2 == 0 { &world.auth } else { &other };
-                lets_in(auth, &token)
-            });
-            let let_in = futures_util::future::join_all(uses).await;
-            assert!(let_in.iter().all(|is_in| *is_in), "{let_in:?}");
-            assert!(world.digests().await == [token.digest()]);
-            let caller = other.authenticate(&token, CLIENT).await.unwrap();
-            other.logout(&token, &caller, CLIENT).await.unwrap();
-            assert!(!lets_in(&world.auth, &token).await && !lets_in(&other, &token).await);
-        }
-    });
-}
-
-#[test]
-fn an_operator_finds_and_ends_by_its_text_what_was_never_used() {
-    wait_for(async {
-        let world = World::new().await;
-        let old = world.move_in(&token(1), KNOX_4_1, b"salt").await;
-        let by_text = TokenName::Token(token(1));
-        let found = world.auth.find_token(&by_text).await.unwrap();
-        assert!(found.record.digest == old);
-        world.auth.revoke_token(&by_text, Actor::CommandLine).await.unwrap();
-        assert!(!world.lets_in(&token(1)).await && world.digests().await.is_empty());
     });
 }
 

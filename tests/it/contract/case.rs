@@ -32,6 +32,9 @@ struct FirstLine {
 pub(super) struct Header {
     /// The settings, in TOML.
     pub(super) settings: String,
+    /// What was taken over from a Django first: files beside this one.
+    #[serde(default)]
+    pub(super) import: Vec<String>,
 }
 
 /// A request and what must be answered.

@@ -180,6 +180,14 @@ impl Connection {
         Ok(Self::over(stream))
     }
 
+    /// Waits longer for what is read: hashes of full cost are made after all else on the machine.
+    pub(crate) fn for_costly_hashes(self) -> Self {
+        if let Stream::Plain(stream) = &self.stream {
+            stream.set_read_timeout(Some(PATIENCE * 9)).unwrap();
+        }
+        self
+    }
+
     /// Speaks over a socket that is connected already.
     pub(crate) fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();

@@ -1,6 +1,7 @@
 //! What a test stands on: a gateway, the app behind it, and HTTP that corrects nothing.
 
 pub(crate) mod command;
+pub(crate) mod database;
 pub(crate) mod full_disk;
 pub(crate) mod gateway;
 pub(crate) mod h2;

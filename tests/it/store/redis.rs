@@ -8,6 +8,7 @@ mod late;
 mod layouts;
 mod locks;
 mod lost;
+mod old_digests;
 mod operators;
 mod races;
 mod replicas;
@@ -40,6 +41,19 @@ async fn fresh() -> Fixture {
         another: Box::new(move || Arc::new(RedisStore::open(&url).unwrap())),
         lose: Box::new(move || server.lock().unwrap().kill()),
     }
+}
+
+/// A server, and an empty store in it.
+fn shared() -> (Arc<RedisServer>, Fixture) {
+    let server = Arc::new(RedisServer::start());
+    let (url, kept) = (server.url(), Arc::clone(&server));
+    let fixture = Fixture {
+        settings: redis_at(url.clone()),
+        store: Arc::new(open(&server)),
+        another: Box::new(move || Arc::new(RedisStore::open(&url).unwrap())),
+        lose: Box::new(move || drop(kept.url())),
+    };
+    (server, fixture)
 }
 
 fn open(server: &RedisServer) -> RedisStore {

@@ -79,6 +79,21 @@ async fn an_empty_server_is_of_the_newest_version() {
 }
 
 #[tokio::test]
+async fn what_the_second_version_has_written_is_read_as_it_is() {
+    let server = RedisServer::start();
+    let store = open(&server);
+    let user = add_user(&store, "alice").await;
+    store.issue_token(new_token(&user, "one")).await.unwrap();
+    server.ask::<String>(&["SET", "authgate:layout", "2"]);
+    let store = open(&server);
+    store.refuse_half().await.unwrap();
+    assert!(is_live(&store, "one").await);
+    store.make_newest().await.unwrap();
+    assert_eq!(server.ask::<u32>(&["GET", "authgate:layout"]), 3);
+    assert_eq!(live_tokens(&store, user.id).await, 1);
+}
+
+#[tokio::test]
 async fn a_token_of_the_first_version_is_found_by_whoever_asks_first() {
     let server = RedisServer::start();
     let user = add_user(&open(&server), "alice").await;

@@ -1,0 +1,141 @@
+//! What all imports have in common: the source is read, then taken over, then it is told.
+
+use super::super::store::{Which, tell};
+use super::super::unless_stopped::unless_stopped;
+use super::super::{Failure, accounts_of, output};
+use super::{Bar, told};
+use crate::auth::{LandingTerms, WholeStore};
+use crate::config::Config;
+use crate::model::event::EventName;
+use crate::moving::{Origin, Progress, Report, Staged, WholeFile, stage};
+use crate::store::staging::{Landed, OnConflict};
+use crate::store::whole::Stop;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// How a source is taken over.
+#[derive(Args)]
+pub(in crate::cli) struct Order {
+    #[command(flatten)]
+    which: Which,
+    /// Only tell what would be done; nothing is written
+    #[arg(long)]
+    dry_run: bool,
+    /// Write all that is told to a file, as JSON, with each user and token that will not work
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Take the place of a report that is there
+    #[arg(long, requires = "report")]
+    force: bool,
+    /// What becomes of users who are here already: they stay as they are (skip), they become as the
+    /// source says (update), or nothing at all is done (fail)
+    #[arg(long, value_name = "WHAT", default_value = "skip")]
+    on_conflict: Conflict,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Conflict {
+    Skip,
+    Update,
+    Fail,
+}
+
+impl From<Conflict> for OnConflict {
+    fn from(conflict: Conflict) -> Self {
+        match conflict {
+            Conflict::Skip => Self::Skip,
+            Conflict::Update => Self::Update,
+            Conflict::Fail => Self::Fail,
+        }
+    }
+}
+
+impl Order {
+    /// Takes a source over, and tells what came of it.
+    pub(super) async fn land(self, origin: Origin) -> Result<(), Failure> {
+        let config = self.which.load()?;
+        let store = Which::open(&config)?;
+        let Self { dry_run, report, force, on_conflict, .. } = self;
+        let file = report.map(|file| {
+            let made = WholeFile::at(Some(&file), force);
+            made.map_err(Failure::system("cannot make the report"))
+        });
+        let mut file = file.transpose()?;
+        let has_begun = Arc::new(AtomicBool::new(false));
+        let begins = Arc::clone(&has_begun);
+        let landed = unless_stopped(
+            || left(dry_run, &has_begun),
+            move |stop| async move {
+                let source = origin.to_string();
+                let mut staged = staged(origin, &stop)?;
+                begins.store(true, Ordering::Relaxed);
+                let terms = LandingTerms { dry_run, on_conflict: on_conflict.into(), stop };
+                let landed = land(&store, &staged, terms).await?;
+                let report = Report::of(source, dry_run, &staged, landed)?;
+                let words = told::words(&report, &staged)?;
+                let written = file.take().map_or(Ok(()), |file| report.write(&mut staged, file));
+                Ok::<_, Failure>((report, words, written))
+            },
+        );
+        let (report, words, written) = landed.await?;
+        if !dry_run {
+            note(config, &report).await;
+        }
+        output::print(&words);
+        written?;
+        if report.is_vain() {
+            return Err(Failure::Refused("nobody was taken over".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+/// Has it among the events, and lets names that nobody has cost what those of the newcomers do. It is done
+/// whether or not that can be.
+async fn note(config: Config, report: &Report) {
+    let added = report.landed.added;
+    if added > 0 {
+        let noted = match accounts_of(config.clone()) {
+            Ok(accounts) => {
+                accounts.note_imported(&report.kinds, added).await.map_err(Failure::auth)
+            }
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = noted {
+            let why = output::with_causes(&failure);
+            eprintln!("warning: logins may tell by their time who has moved in: {why}");
+        }
+    }
+    tell(config, EventName::UsersImported, &told::in_a_line(report)).await;
+}
+
+/// What is left where it is stopped.
+fn left(dry_run: bool, has_begun: &AtomicBool) -> String {
+    if dry_run || !has_begun.load(Ordering::Relaxed) {
+        return "nothing was written".to_owned();
+    }
+    "users who were taken over are whole, with their tokens; to go on, do the same again".to_owned()
+}
+
+fn staged(origin: Origin, stop: &Stop) -> Result<Staged, Failure> {
+    let progress = Arc::new(Progress::default());
+    let bar = Bar::of(if origin.is_in_bytes() { "bytes" } else { "rows" });
+    let told = || bar.show("reading", progress.done(), progress.whole());
+    Ok(stage(origin, Arc::clone(&progress), stop, &told)?)
+}
+
+async fn land(store: &WholeStore, staged: &Staged, terms: LandingTerms) -> Result<Landed, Failure> {
+    let (users, tokens) = staged.staging.counts()?;
+    let bar = Bar::of("rows");
+    let progress = |what: &str, count: u64| {
+        let whole = match what {
+            "users" => Some(users),
+            "tokens" => Some(tokens),
+            _ => None,
+        };
+        bar.show(what, count, whole);
+    };
+    Ok(store.land(&staged.staging, terms, &progress).await?)
+}

@@ -1,0 +1,133 @@
+//! What readers hand on, many rows at a time.
+
+use crate::store::staging::{GroupRef, Says, StagedToken, StagedUser};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Rows of a source.
+#[derive(Default)]
+pub struct Batch {
+    /// Groups by number.
+    pub groups: Vec<(i64, String)>,
+    /// What is neither user nor token: how many there are of what.
+    pub others: Vec<(String, u64)>,
+    /// What was taken otherwise than it was written, and how often.
+    pub remarks: BTreeMap<&'static str, u64>,
+    /// Of what the source says anything, once that is known.
+    pub says: Option<Says>,
+    /// Tokens.
+    pub tokens: Vec<StagedToken>,
+    /// What cannot be taken.
+    pub unreadable: Vec<Unreadable>,
+    /// Users.
+    pub users: Vec<StagedUser>,
+}
+
+/// A row that cannot be taken.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Unreadable {
+    /// Which row it is, from 1.
+    pub place: u64,
+    /// What it is of, and which one where that is no secret: `auth.user 5`.
+    pub what: String,
+    /// Why, and what would be right. Never a value.
+    pub why: String,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}: {}", self.place, self.what, self.why)
+    }
+}
+
+/// Nobody takes rows any more.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("stopped")]
+pub struct Closed;
+
+/// Takes what is read.
+pub type Sink<'a> = &'a mut dyn FnMut(Batch) -> Result<(), Closed>;
+
+/// Gathers rows into batches: of so many rows, and of so many bytes as they take about.
+pub(super) struct Rows<'a> {
+    batch: Batch,
+    bytes: usize,
+    count: usize,
+    sink: Sink<'a>,
+    /// Whether there was a user or a token so far.
+    pub(super) tokens: bool,
+    pub(super) users: bool,
+}
+
+impl<'a> Rows<'a> {
+    const AT_ONCE: usize = 2_000;
+    const BYTES_AT_ONCE: usize = 1 << 20;
+
+    pub(super) fn into(sink: Sink<'a>) -> Self {
+        let (batch, bytes, count) = (Batch::default(), 0, 0);
+        Self { batch, bytes, count, sink, tokens: false, users: false }
+    }
+
+    pub(super) fn group(&mut self, group: (i64, String)) -> Result<(), Closed> {
+        let bytes = group.1.len();
+        self.batch.groups.push(group);
+        self.added(bytes)
+    }
+
+    pub(super) fn user(&mut self, user: StagedUser) -> Result<(), Closed> {
+        let StagedUser { email, first_name, groups, last_name, password, username, .. } = &user;
+        let texts = [email, first_name, last_name, password, username];
+        let of_group = |group: &GroupRef| match group {
+            GroupRef::Number(_) => 8,
+            GroupRef::Name(name) => name.len(),
+        };
+        let groups: usize = groups.iter().map(of_group).sum();
+        let bytes = groups + texts.iter().map(|text| text.len()).sum::<usize>();
+        self.users = true;
+        self.batch.users.push(user);
+        self.added(bytes)
+    }
+
+    pub(super) fn token(&mut self, token: StagedToken) -> Result<(), Closed> {
+        let bytes = token.digest.len() + token.salt.len() + token.knox_key.len();
+        self.tokens = true;
+        self.batch.tokens.push(token);
+        self.added(bytes)
+    }
+
+    pub(super) fn unreadable(&mut self, row: Unreadable) -> Result<(), Closed> {
+        let bytes = row.what.len() + row.why.len();
+        self.batch.unreadable.push(row);
+        self.added(bytes)
+    }
+
+    /// Notes that something was taken otherwise than it was written.
+    pub(super) fn remark(&mut self, remark: &'static str, count: u64) {
+        *self.batch.remarks.entry(remark).or_default() += count;
+    }
+
+    /// Hands on what is left, with what is known at the end.
+    pub(super) fn finish(
+        mut self,
+        says: Says,
+        others: impl IntoIterator<Item = (String, u64)>,
+    ) -> Result<(), Closed> {
+        self.batch.says = Some(says);
+        self.batch.others.extend(others);
+        self.hand_on()
+    }
+
+    fn added(&mut self, bytes: usize) -> Result<(), Closed> {
+        self.bytes += bytes;
+        self.count += 1;
+        if self.count < Self::AT_ONCE && self.bytes < Self::BYTES_AT_ONCE {
+            return Ok(());
+        }
+        self.hand_on()
+    }
+
+    fn hand_on(&mut self) -> Result<(), Closed> {
+        (self.bytes, self.count) = (0, 0);
+        (self.sink)(std::mem::take(&mut self.batch))
+    }
+}

@@ -1,0 +1,242 @@
+//! Where a Django has its users and tokens: what `dumpdata` writes, or its database.
+
+mod dump;
+mod elements;
+mod model;
+mod mysql;
+mod postgres;
+mod schema;
+mod sqlite;
+#[cfg(test)]
+mod tests;
+mod tls;
+
+pub use self::elements::Broken;
+pub use self::model::{Model, NotAModel};
+pub use self::schema::SchemaError;
+
+use self::schema::Table;
+use super::ReadError;
+use super::address::{Address, DatabaseKind};
+use super::batch::{Closed, Rows, Sink, Unreadable};
+use super::input::Input;
+use super::progress::Progress;
+use super::row::{GroupRow, KeyRow, Remarks, TokenRow, UserRow};
+use super::scheme::Knox;
+use super::value::{Misfit, Value};
+use crate::store::staging::Says;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Where it is.
+pub enum Place {
+    /// In a database on a server.
+    Database(Address),
+    /// In what `dumpdata` wrote.
+    Dump(Input),
+    /// In a file of SQLite.
+    Sqlite(PathBuf),
+}
+
+impl Place {
+    /// Where a text says: the address of a database, a file, or `-` for standard input.
+    pub fn of(text: &str) -> Result<Self, ReadError> {
+        if let Some(path) = sqlite_url(text) {
+            return Ok(Self::Sqlite(path));
+        }
+        if text.contains("://") {
+            return Ok(Self::Database(text.parse()?));
+        }
+        let input = Input::of(text);
+        Ok(match input {
+            Input::File(path) if is_sqlite(&path) => Self::Sqlite(path),
+            input => Self::Dump(input),
+        })
+    }
+}
+
+/// The file of `sqlite:FILE` and `sqlite:///FILE`.
+fn sqlite_url(text: &str) -> Option<PathBuf> {
+    let (scheme, path) = text.split_once(':')?;
+    let is_sqlite = ["spatialite", "sqlite", "sqlite3"].contains(&scheme.to_lowercase().as_str());
+    is_sqlite.then(|| PathBuf::from(path.strip_prefix("///").unwrap_or(path)))
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Database(address) => address.fmt(f),
+            Self::Dump(input) => input.fmt(f),
+            Self::Sqlite(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// Whether a file says that it is a database. One that cannot be read is found out about later, and what
+/// is no file, such as a pipe, can be read once only.
+fn is_sqlite(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let mut read = || File::open(path).and_then(|file| file.take(16).read_to_end(&mut head));
+    path.is_file() && read().is_ok() && head == b"SQLite format 3\0"
+}
+
+/// What is known of it.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    /// How its knox made digests.
+    pub knox: Knox,
+    /// Its user model, if that is not Django's own.
+    pub user_model: Option<Model>,
+    /// By what its users sign in, if that is not `username`.
+    pub username_field: Option<String>,
+}
+
+/// Reads all of it that is of use here.
+pub(super) fn read(
+    place: &Place,
+    terms: &Terms,
+    progress: &Progress,
+    sink: Sink<'_>,
+) -> Result<(), ReadError> {
+    let mut reading = Reading::by(terms, Rows::into(sink));
+    match place {
+        Place::Dump(input) => dump::read(input.open(progress)?, &mut reading)?,
+        Place::Sqlite(path) => sqlite::read(path, progress, &mut reading)?,
+        Place::Database(address) => match address.kind() {
+            DatabaseKind::MySql => mysql::read(address, progress, &mut reading)?,
+            DatabaseKind::Postgres => postgres::read(address, progress, &mut reading)?,
+        },
+    }
+    reading.finish()
+}
+
+/// Reads a dump that comes from elsewhere than a file.
+#[cfg(fuzzing)]
+pub(super) fn read_dump(from: impl Read, terms: &Terms, sink: Sink<'_>) -> Result<(), ReadError> {
+    let mut reading = Reading::by(terms, Rows::into(sink));
+    dump::read(from, &mut reading)?;
+    reading.finish()
+}
+
+/// Rows on their way from wherever they are.
+struct Reading<'a> {
+    /// What is neither user nor token.
+    others: BTreeMap<String, u64>,
+    /// Which row it is, from 1.
+    place: u64,
+    remarks: Remarks,
+    rows: Rows<'a>,
+    /// Of what the source says anything, as far as it is read.
+    says: Says,
+    terms: &'a Terms,
+}
+
+impl<'a> Reading<'a> {
+    fn by(terms: &'a Terms, rows: Rows<'a>) -> Self {
+        let (others, remarks) = (BTreeMap::new(), Remarks::default());
+        Self { others, place: 0, remarks, rows, says: Says::NOTHING, terms }
+    }
+
+    /// Takes a row of a database, cell by cell.
+    fn row<'v>(
+        &mut self,
+        table: Table,
+        name: &str,
+        cell: impl FnMut(usize) -> Value<'v>,
+    ) -> Result<(), Closed> {
+        self.place += 1;
+        match table {
+            Table::Groups => {
+                let [pk, name] = std::array::from_fn(cell);
+                self.group(GroupRow { pk, name })
+            }
+            Table::Users => self.user(name, user_of(cell)),
+            Table::Tokens => {
+                let [digest, token_key, user, created, expiry, salt] = std::array::from_fn(cell);
+                let row = TokenRow { digest, token_key, user, created, expiry, salt };
+                self.token(name, row)
+            }
+            Table::Keys => {
+                let [key, user, created] = std::array::from_fn(cell);
+                self.key(name, KeyRow { key, user, created })
+            }
+        }
+    }
+
+    fn group(&mut self, row: GroupRow<'_>) -> Result<(), Closed> {
+        match row.staged() {
+            Ok(group) => group.map_or(Ok(()), |group| self.rows.group(group)),
+            Err(misfit) => self.unreadable("auth.group", misfit),
+        }
+    }
+
+    fn user(&mut self, name: &str, row: UserRow<'_>) -> Result<(), Closed> {
+        let what = row.pk.number().map(|id| format!("{name} {id}"));
+        match row.staged(self.place, &mut self.remarks) {
+            Ok(user) => self.rows.user(user),
+            Err(misfit) => self.unreadable(what.as_deref().unwrap_or(name), misfit),
+        }
+    }
+
+    fn token(&mut self, name: &str, row: TokenRow<'_>) -> Result<(), Closed> {
+        match row.staged(self.place, self.terms.knox, &mut self.remarks) {
+            Ok(token) => self.rows.token(token),
+            Err(misfit) => self.unreadable(name, misfit),
+        }
+    }
+
+    fn key(&mut self, name: &str, row: KeyRow<'_>) -> Result<(), Closed> {
+        match row.staged(self.place, &mut self.remarks) {
+            Ok(token) => self.rows.token(token),
+            Err(misfit) => self.unreadable(name, misfit),
+        }
+    }
+
+    fn unreadable(&mut self, what: &str, Misfit(why): Misfit) -> Result<(), Closed> {
+        self.rows.unreadable(Unreadable { place: self.place, what: what.to_owned(), why })
+    }
+
+    /// Nobody could have the tokens of a source without users.
+    fn finish(mut self) -> Result<(), ReadError> {
+        if self.rows.tokens && !self.rows.users {
+            return Err(ReadError::NoUsers);
+        }
+        self.rows.remark(Remarks::NAIVE, self.remarks.naive);
+        self.rows.remark(Remarks::UNKNOWN, self.remarks.unknown);
+        Ok(self.rows.finish(self.says, self.others)?)
+    }
+}
+
+fn user_of<'v>(cell: impl FnMut(usize) -> Value<'v>) -> UserRow<'v> {
+    let [
+        pk,
+        username,
+        email,
+        password,
+        is_active,
+        is_staff,
+        is_superuser,
+        first_name,
+        last_name,
+        date_joined,
+        last_login,
+        groups,
+    ] = std::array::from_fn(cell);
+    UserRow {
+        pk,
+        username,
+        email,
+        password,
+        is_active,
+        is_staff,
+        is_superuser,
+        first_name,
+        last_name,
+        date_joined,
+        last_login,
+        groups,
+    }
+}

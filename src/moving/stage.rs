@@ -1,0 +1,81 @@
+//! A source on its way into a staging: one thread reads, the other writes.
+
+use super::batch::{Batch, Closed};
+use super::tally::Tally;
+use super::{Origin, Progress, ReadError};
+use crate::store::StoreError;
+use crate::store::staging::Staging;
+use crate::store::whole::Stop;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+/// What was read of a source, and is not yet taken over.
+pub struct Staged {
+    /// Users and tokens, settled.
+    pub staging: Staging,
+    /// What else there was.
+    pub tally: Tally,
+}
+
+/// Why nothing is staged.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// The source cannot be read. Nothing was written.
+    #[error("nothing was taken")]
+    Read(#[from] ReadError),
+    /// The staging cannot be written.
+    #[error("cannot keep what is read until all of it is")]
+    Spool(#[from] io::Error),
+    /// It was told to stop.
+    #[error("told to stop")]
+    Stopped,
+    /// The staging does not work.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// How many batches may wait: enough that neither thread waits for long, and little memory.
+const WAITING: usize = 4;
+/// How long nothing may come until it is looked whether to stop.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Reads all of a source. It blocks until that is done; how far it has come is told on the way.
+pub fn stage(
+    origin: Origin,
+    progress: Arc<Progress>,
+    stop: &Stop,
+    told: &dyn Fn(),
+) -> Result<Staged, StageError> {
+    let (staging, mut tally) = (Staging::new()?, Tally::new(origin.unit())?);
+    let (send, batches) = sync_channel(WAITING);
+    // Not waited for where it is stopped: a silent source would keep it.
+    let reader = thread::Builder::new().name("reader".to_owned()).spawn(move || {
+        let mut hand_on = |batch: Batch| send.send(batch).map_err(|_| Closed);
+        origin.read(&progress, &mut hand_on)
+    })?;
+    loop {
+        // A source may be silent for long.
+        let batch = batches.recv_timeout(PATIENCE);
+        if stop.is_told() {
+            return Err(StageError::Stopped);
+        }
+        told();
+        let batch = match batch {
+            Ok(batch) => batch,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
+        staging.add_groups(&batch.groups)?;
+        staging.add_users(&batch.users)?;
+        staging.add_tokens(&batch.tokens)?;
+        batch.says.into_iter().for_each(|says| staging.note_says(says));
+        tally.add(&batch)?;
+    }
+    reader.join().map_err(|_| io::Error::other("the reader has failed"))??;
+    staging.settle()?;
+    staging.find_look_alikes()?;
+    Ok(Staged { staging, tally })
+}

@@ -1,0 +1,10 @@
+//! Moving in from a Django, and back: what is taken over lives on as it was.
+//!
+//! `tests/django/` is the Django, and `tests/setup` installs it; a test fails where it is missing.
+
+mod databases;
+mod differential;
+mod here;
+mod reference;
+mod round_trip;
+mod sources;
