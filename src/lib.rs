@@ -21,6 +21,7 @@
 //!   auth::authenticate     Token -> Identity, from memory, else by the store      -> else 401
 //!   policy::decide         Route and Identity -> Permit                           -> else 401, 403
 //! -> upstream_peer         no Permit, no upstream                (gateway::upstream)
+//!                          (but for gate.mode = "shadow": policy::shadow)
 //! -> upstream_request_filter   what a client must not say off, then   (gateway::outgoing)
 //!                          where it comes from and who calls   (gateway::client, identity_headers)
 //! -> logging               a line and the counters               (gateway::access_log, metrics)
@@ -59,10 +60,12 @@
 //! | A store is saved, brought back, gone through and measured | [`store::whole`], by [`auth::WholeStore`]; `store/sqlite/archive.rs` is what a backup is, `store/redis/export.rs` and `import.rs` the ways between, `before.rs` what a restore that was stopped must still know |
 //! | A source is kept, and taken over | `store/staging.rs`; who is the same person: `store/staging/verdict.rs`; how: `store/sqlite/land.rs`, `store/redis/land.rs` |
 //! | A damaged file is refused | `store/sqlite/check.rs`, and `log.rs` for its log |
+//! | A store is copied while gateways use it | `store/follow/`: a mirror of it tells what has changed since |
 //! | Accounts of other programs are read, and written for them | [`moving`]: a row of whatever source becomes what is staged in `moving/row.rs`; [`store::staging`] keeps it until all is there |
 //! | The command line | [`cli`], a file for each verb; it manages accounts by `auth/manage.rs` |
 //! | Attempts are counted, and refused | `auth/limits/`; what a limit allows is [`model::limit::Rule`] |
 //! | A request is judged, for the proxy and for `authgate explain` | `gateway/judge.rs` |
+//! | Nothing is guarded yet, and it is told what would be | `gateway/shadow/`; [`policy::Passage`] is why a request may go on, [`auth::Auth::observe`] looks at a token without a trace |
 //! | What browsers are told (CORS) | [`policy::Cors`]; `gateway/cors.rs` |
 //! | What clients must not say is removed, and the app is told | `gateway/outgoing.rs` |
 //! | A listener's certificates are chosen, and exchanged | [`server::tls::Certificates`] |

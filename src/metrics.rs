@@ -3,6 +3,7 @@
 mod certificates;
 mod connections;
 mod register;
+mod shadow;
 mod store;
 mod sums;
 
@@ -12,6 +13,7 @@ pub use self::store::StoreCall;
 pub use self::sums::Sums;
 
 use self::certificates::Shown;
+use self::shadow::OfShadow;
 use self::store::OfStore;
 use self::sums::Growing;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -56,6 +58,7 @@ pub struct Metrics {
     reload_failed: Gauge,
     reloads: Counter,
     requests: Family<Status, Counter>,
+    shadow: OfShadow,
     servers: Family<Place, Gauge>,
     store: OfStore,
     sums: Growing,

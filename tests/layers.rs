@@ -13,7 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("auth", &["clock", "metrics", "model", "store"]),
     ("moving", &["auth", "clock", "model", "store"]),
     ("api", &["auth", "clock", "model", "policy", "store"]),
-    ("gateway", &["api", "auth", "metrics", "model", "policy"]),
+    ("gateway", &["api", "auth", "clock", "metrics", "model", "policy"]),
     ("admin", &["api", "auth", "clock", "gateway", "metrics", "model", "policy", "store"]),
     ("config", &["admin", "auth", "gateway", "model", "policy", "server", "store"]),
     ("server", &["admin", "auth", "clock", "config", "gateway", "metrics", "model", "store"]),

@@ -60,7 +60,7 @@ impl From<Concern> for Alert {
     fn from(concern: Concern) -> Self {
         let Concern { is_bad, about, words } = concern;
         let link = match about {
-            Matter::Certificates => Some(("/settings/", "Settings")),
+            Matter::Certificates | Matter::Settings => Some(("/settings/", "Settings")),
             Matter::Limits => Some(("/limits/", "Limits")),
             Matter::Logins => Some(("/events/?name=login_failed", "Who and from where")),
             Matter::Operators => Some(("/users/?staff=yes", "Operators")),

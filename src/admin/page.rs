@@ -53,6 +53,15 @@ pub(super) fn framed(site: &Site<'_>, nav: Nav, title: &str, body: &Markup) -> C
             }
         }
         main id="main" {
+            @if site.auth().metrics().is_shadow() {
+                div.alert role="status" {
+                    p {
+                        b { "Nothing is guarded: " }
+                        "the gateway is a shadow, and every request passes as it came. It tells in its \
+                         metrics and its log what it would have refused."
+                    }
+                }
+            }
             h1 { (title) }
             (body)
         }

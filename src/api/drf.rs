@@ -156,7 +156,8 @@ impl Problem {
         json!({ "detail": self.words() })
     }
 
-    pub(super) fn words(&self) -> String {
+    /// What is wrong, in words for people; nothing where it is told field by field.
+    pub fn words(&self) -> String {
         match self {
             Self::AmbiguousPath => "The path can be read in more than one way.".to_owned(),
             Self::BadGateway => "Bad gateway.".to_owned(),

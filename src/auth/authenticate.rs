@@ -44,14 +44,7 @@ impl Auth {
         let (Facts { token, user }, now) = self.good(facts)?;
         self.refresh(digest, &token, now);
         self.note_use(digest, token.user, now, from);
-        Ok(Identity {
-            epoch: user.epoch,
-            is_staff: user.is_staff,
-            lasts: token.lasts(now),
-            must_change: user.must_change,
-            names: user.names,
-            user: token.user,
-        })
+        Ok(Facts { token, user }.identity(now))
     }
 
     /// Tells for how long a token that is good will hold (`None` is forever), and fails as

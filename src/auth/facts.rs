@@ -1,7 +1,7 @@
 //! What a verdict over a token rests on.
 
 use crate::clock::Timestamp;
-use crate::model::identity::Names;
+use crate::model::identity::{Identity, Names};
 use crate::model::token::TokenRecord;
 use crate::model::user::{User, UserId};
 use std::time::Duration;
@@ -11,6 +11,21 @@ use std::time::Duration;
 pub(super) struct Facts {
     pub token: TokenFacts,
     pub user: UserFacts,
+}
+
+impl Facts {
+    /// Who calls, if the token is good.
+    pub(super) fn identity(self, now: Timestamp) -> Identity {
+        let Self { token, user } = self;
+        Identity {
+            epoch: user.epoch,
+            is_staff: user.is_staff,
+            lasts: token.lasts(now),
+            must_change: user.must_change,
+            names: user.names,
+            user: token.user,
+        }
+    }
 }
 
 /// What is kept of a token: no more than a verdict needs.

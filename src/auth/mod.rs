@@ -5,6 +5,7 @@ mod cache;
 mod change_password;
 mod checks;
 mod console;
+mod copying;
 mod epoch;
 mod events;
 mod examine;
@@ -21,6 +22,7 @@ mod login;
 mod logout;
 mod manage;
 mod networks;
+mod observe;
 mod old_digests;
 mod operators;
 mod outages;
@@ -45,6 +47,7 @@ pub use self::console::{
     SecondStep, Session, SessionId, SessionSettings, SessionView, SetupCode, SetupError, SignIn,
     Visitor,
 };
+pub use self::copying::{Copied, Copying};
 pub use self::events::EventSettings;
 pub use self::following::EventFollower;
 pub use self::hash_pool::{HashPool, Lane, Seat, Share};
@@ -59,6 +62,7 @@ pub use self::manage::{
     csv_row, csv_row_of_unreadable, generated_password,
 };
 pub use self::networks::{Decider, NetworkError, NewRuling, Ruling};
+pub use self::observe::Observed;
 pub use self::overview::{Concern, Counts, Grouped, Matter, Overview};
 pub use self::register::{NewRights, RegisterError, Registration};
 pub use self::series::{History, Span, Tallies};

@@ -42,11 +42,22 @@ pub struct Concern {
     pub words: String,
 }
 
+impl Concern {
+    /// That the settings have nothing guarded.
+    pub fn unguarded() -> Self {
+        let words =
+            "Nothing is guarded: gate.mode is \"shadow\", and every request passes as it came.";
+        Self { is_bad: true, about: Matter::Settings, words: words.to_owned() }
+    }
+}
+
 /// What a concern is about.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Matter {
     /// What listeners show their clients.
     Certificates,
+    /// What the settings say.
+    Settings,
     /// That logins fail.
     Logins,
     /// That someone is refused.

@@ -48,27 +48,14 @@ impl WholeStore {
         self.store.restore(&order, progress).await
     }
 
-    /// Puts all that is kept into another store, tokens too. What is changed meanwhile may be missing there.
-    pub async fn copy_to(
-        &self,
-        other: &Self,
-        replaces: bool,
-        stop: Stop,
-        progress: Progress<'_>,
-    ) -> Result<(Saved, Restored), StoreError> {
-        if self.store.is_same(&other.store).await? {
-            return Err(StoreError::Unsuitable("a store cannot be copied to itself".to_owned()));
-        }
-        let way = self.way_to(other)?;
-        let saved = self.save(way.path().to_owned(), true, stop, progress).await?;
-        let terms = RestoreTerms { keeps_tokens: true, replaces };
-        let restored = other.restore(way.path().to_owned(), terms, progress).await?;
-        Ok((saved, restored))
+    /// Whether it is the same as another, whatever each is called.
+    pub(super) async fn is_same(&self, other: &Self) -> Result<bool, StoreError> {
+        self.store.is_same(&other.store).await
     }
 
     /// A file on the way to another store: beside that one, or else this one, where there is room for
     /// either and nobody else looks.
-    fn way_to(&self, other: &Self) -> Result<NamedTempFile, StoreError> {
+    pub(super) fn way_to(&self, other: &Self) -> Result<NamedTempFile, StoreError> {
         let mut way = tempfile::Builder::new();
         way.prefix(".authgate-").suffix(".part");
         let folder = other.store.file().or(self.store.file()).and_then(Path::parent);

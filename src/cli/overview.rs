@@ -21,6 +21,7 @@ impl Show {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let config = self.settings.load(Flags::default())?;
         let certificates: Vec<_> = Certificates::of(&config.server).collect();
+        let is_shadow = config.gateway.is_shadow();
         let accounts = accounts_of(config)?;
         // One that is away is among what needs attention.
         if let Err(error) = accounts.refuse_half().await
@@ -33,22 +34,25 @@ impl Show {
             accounts.metrics().listener_shows(listener, certificates.shown_at(listener));
         }
         let found = accounts.overview().await;
+        let mut concerns = found.concerns();
+        if is_shadow {
+            concerns.insert(0, Concern::unguarded());
+        }
         if self.json {
-            output::json(&as_json(&found));
+            output::json(&as_json(&found, concerns));
         } else {
-            print(&found);
+            print(&found, &concerns);
         }
         found.outage().map_or(Ok(()), |error| Err(Failure::auth(error)))
     }
 }
 
-fn print(found: &Overview) {
+fn print(found: &Overview, concerns: &[Concern]) {
     println!("Needs attention, as far as the store and the settings tell it:");
-    let concerns = found.concerns();
     if concerns.is_empty() {
         println!("  nothing");
     }
-    for Concern { is_bad, words, .. } in &concerns {
+    for Concern { is_bad, words, .. } in concerns {
         println!("  {}: {}", if *is_bad { "wrong" } else { "look" }, output::plain(words));
     }
     println!();
@@ -79,7 +83,7 @@ fn print(found: &Overview) {
 }
 
 /// With the names that the console's API has.
-fn as_json(found: &Overview) -> Value {
+fn as_json(found: &Overview, concerns: Vec<Concern>) -> Value {
     let census = found.census.as_ref().ok();
     let history = found.history.as_ref().ok();
     let inspection = found.inspection.as_ref().ok();
@@ -95,6 +99,6 @@ fn as_json(found: &Overview) -> Value {
         "store": inspection.map(|found| {
             json!({ "summary": found.summary, "warnings": found.warnings })
         }),
-        "attention": found.concerns().into_iter().map(concern).collect::<Vec<_>>(),
+        "attention": concerns.into_iter().map(concern).collect::<Vec<_>>(),
     })
 }

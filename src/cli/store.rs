@@ -2,6 +2,7 @@
 
 mod backup;
 mod copy;
+mod follow;
 mod progress;
 mod restore;
 mod stats;

@@ -29,6 +29,7 @@ pub(super) fn write(
     took: Duration,
 ) {
     let request = session.req_header();
+    let shadow = ctx.case.as_ref().map(|case| case.summary());
     tracing::info!(
         target: "authgate::access",
         client = ctx.client.as_ref().map(|client| tracing::field::display(client.address)),
@@ -36,6 +37,8 @@ pub(super) fn write(
         path = request.uri.path(),
         status,
         user = ctx.user.as_ref().map(Names::username),
+        would = shadow.as_ref().map(|(would, _)| would),
+        shadow = shadow.as_ref().map(|(_, outcome)| outcome),
         took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         bytes = session.body_bytes_sent(),
         request_id = ctx.request_id.to_str().unwrap_or_default(),

@@ -6,6 +6,7 @@ use super::judge::{self, Arrival, Destination, Judge, Pass, Witness};
 use super::{Gateway, Settings, cors, guard, reply};
 use crate::api::{self, ApiRequest, Endpoint, Problem};
 use crate::model::token::TokenAbout;
+use crate::policy::{Mode, Passage};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderValue, Response, header};
@@ -33,9 +34,14 @@ impl Gateway {
         ctx: &mut RequestCtx,
     ) -> Result<Admitted, Problem> {
         let admitted = AssertUnwindSafe(self.admit(session, ctx)).catch_unwind().await;
+        let is_unplaced = matches!(ctx.place, Place::Unknown) && ctx.case.is_none();
+        if let (Ok(Err(problem)), true) = (&admitted, ctx.live.settings.is_shadow() && is_unplaced)
+        {
+            self.beside.refused(problem);
+        }
         admitted.unwrap_or_else(|_| {
             self.metrics.panicked();
-            ctx.permit = None;
+            ctx.passage = None;
             session.set_keepalive(None);
             Err(Problem::Internal)
         })
@@ -52,8 +58,6 @@ impl Gateway {
         ctx.request_id = client.request_id(session.req_header());
         let client = &*ctx.client.insert(client);
         let from = client.address;
-        let judge =
-            Judge { face: self.face, live: &live, witness: Witness::Accounts(&self.auth, from) };
         let header = session.req_header();
         ctx.asked = Some((header.method.clone(), header.uri.clone()));
         if guard::is_surplus() {
@@ -63,7 +67,16 @@ impl Gateway {
         let is_apart = session.as_downstream().is_http2();
         let raw = if is_apart { Bytes::new() } else { session.as_downstream().to_h1_raw() };
         let named = ServerName::of(session);
-        let head = judge.read(header, &Arrival { called: named, client, raw: &raw })?;
+        let arrival = Arrival { called: named, client, raw: &raw };
+        if let Mode::Shadow(shadow) = live.settings.mode
+            && let Some(passes) = self.let_pass(shadow, &live, header, &arrival)?
+        {
+            ctx.pass_unguarded(passes);
+            return Self::invite(session).await;
+        }
+        let judge =
+            Judge { face: self.face, live: &live, witness: Witness::Accounts(&self.auth, from) };
+        let head = judge.read(header, &arrival)?;
         let route = match judge.locate(header, &head)? {
             Destination::Console => {
                 ctx.place = Place::Console;
@@ -82,16 +95,19 @@ impl Gateway {
         ctx.place = Place::Route(Arc::clone(route));
         let caller = judge.caller(header, route).await?;
         ctx.user = caller.as_ref().map(|caller| caller.names.clone());
-        if let Some(class) = &route.rate {
-            let subject = judge.subject(header, class.by, caller.as_ref(), from)?;
-            let counted = self.auth.count_request(&class.name, class.quota, subject, from);
-            ctx.rate = counted.await?;
-        }
+        ctx.rate = judge.count(header, route, caller.as_ref()).await?;
         let Pass { permit, target } = Judge::permit(header, &head, route, caller)?;
-        ctx.permit = Some(permit);
+        ctx.passage = Some(Passage::Permitted(permit));
         ctx.target = target;
         reply::invite_body(session).await?;
         head.make_canonical(session.req_header_mut())?;
+        Ok(Admitted::Passes)
+    }
+
+    /// Has the client of a request that passes send its body. The app need not know that it waited.
+    async fn invite(session: &mut Session) -> Result<Admitted, Problem> {
+        reply::invite_body(session).await?;
+        session.req_header_mut().remove_header(&header::EXPECT);
         Ok(Admitted::Passes)
     }
 

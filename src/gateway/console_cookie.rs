@@ -11,10 +11,14 @@ pub const SECURE_NAME: &str = "__Host-authgate";
 /// What it is called elsewhere.
 pub const PLAIN_NAME: &str = "authgate";
 
+/// Whether it is among these.
+pub(super) fn is_in(headers: &HeaderMap) -> bool {
+    headers.get_all(header::COOKIE).iter().any(|value| has_one(value.as_bytes()))
+}
+
 /// Takes it off, wherever it stands and however often. The others stay byte for byte.
 pub(super) fn remove(headers: &mut HeaderMap) {
-    let mentions = |value: &HeaderValue| has_one(value.as_bytes());
-    if !headers.get_all(header::COOKIE).iter().any(mentions) {
+    if !is_in(headers) {
         return;
     }
     let header::Entry::Occupied(mut entry) = headers.entry(header::COOKIE) else { return };

@@ -2,13 +2,15 @@
 
 use super::access_log;
 use super::client::Client;
+use super::guard;
 use super::live::Live;
+use super::shadow::{Case, Passes};
 use super::upstream::Attempt;
 use crate::api::Problem;
 use crate::metrics::InFlight;
 use crate::model::identity::Names;
 use crate::model::limit::Standing;
-use crate::policy::{Cors, Permit, Route};
+use crate::policy::{Cors, Passage, Route};
 use http::{HeaderValue, Method, Uri};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,6 +19,8 @@ use std::time::{Duration, Instant};
 pub struct RequestCtx {
     /// What was asked for, for the log of a request that is cut off.
     pub(super) asked: Option<(Method, Uri)>,
+    /// Where what is decided of it is compared, if nothing is guarded.
+    pub(super) case: Option<Arc<Case>>,
     /// What it has tried of its upstream.
     pub(super) attempt: Attempt,
     pub(super) client: Option<Client>,
@@ -25,7 +29,8 @@ pub struct RequestCtx {
     pub(super) is_logged: bool,
     /// The settings that it keeps to, whatever they become meanwhile.
     pub(super) live: Arc<Live>,
-    pub(super) permit: Option<Permit>,
+    /// Why it goes to its upstream; without one it never does.
+    pub(super) passage: Option<Passage>,
     pub(super) place: Place,
     /// How the rate of its route stands for its sender.
     pub(super) rate: Option<Standing>,
@@ -47,11 +52,12 @@ impl RequestCtx {
         Self {
             asked: None,
             attempt: Attempt::default(),
+            case: None,
             client: None,
             in_flight,
             is_logged: false,
             live,
-            permit: None,
+            passage: None,
             place: Place::Unknown,
             rate: None,
             received: 0,
@@ -63,12 +69,20 @@ impl RequestCtx {
         }
     }
 
+    /// Notes that it passes unguarded.
+    pub(super) fn pass_unguarded(&mut self, passes: Passes) {
+        let Passes { case, passage, route, target } = passes;
+        guard::passes_unguarded();
+        self.place = route.map_or(Place::Unknown, Place::Route);
+        (self.case, self.passage, self.target) = (Some(case), Some(passage), target);
+    }
+
     /// Why it is cut off while it is served, as far as can be told from here.
     fn why_cut(&self) -> Option<&'static str> {
         if self.attempt.time_left().is_err() {
             return Some("total_timeout");
         }
-        let caller = self.permit.as_ref()?.caller()?;
+        let caller = self.passage.as_ref()?.caller()?;
         let has_ended = caller.lasts.is_some_and(|lasts| self.started.elapsed() >= lasts);
         Some(if has_ended {
             "its token has expired"
@@ -86,6 +100,9 @@ impl RequestCtx {
 
     /// What browsers are told of answers from where the request leads.
     pub(super) fn cors(&self) -> Option<&Cors> {
+        if self.case.is_some() {
+            return None;
+        }
         match &self.place {
             Place::Endpoint => self.live.settings.cors.as_ref(),
             Place::Route(route) => route.cors.as_ref(),
@@ -112,6 +129,9 @@ impl Drop for RequestCtx {
             let took = self.started.elapsed();
             self.in_flight.ends(0, took);
             self.count(0, took);
+            if let Some(case) = &self.case {
+                case.close();
+            }
             access_log::write_cut(self, self.why_cut());
         }
     }

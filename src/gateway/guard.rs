@@ -45,6 +45,9 @@ impl Guard {
     /// For how long a connection goes on while the store cannot tell whether its token is good.
     const DOUBT: Duration = Duration::from_secs(1);
 
+    /// For how long what has passed unguarded may go on once the gateway guards.
+    const LEAVE: Duration = Duration::from_secs(5);
+
     /// Guards by the settings of this gateway.
     pub fn new(gateway: Gateway) -> Self {
         Self { gateway, limits: ArcSwap::default(), room: Notify::new(), streams: Arc::default() }
@@ -64,6 +67,11 @@ impl Guard {
         let speaks_for_many = |address: &IpAddr| trusted.iter().any(|one| one.contains(address));
         let counted = address.filter(|address| !speaks_for_many(address));
         self.streams.enter(counted, **self.limits.load())
+    }
+
+    /// Ends what has passed unguarded, a little later: another process may guard.
+    pub fn end_unguarded(&self) {
+        self.gateway.beside.is_over(true);
     }
 
     /// How long clients may take.
@@ -122,6 +130,11 @@ impl Guard {
             match alarm_now {
                 Alarm::Late => return None,
                 Alarm::Look(token) => return Some(token),
+                Alarm::Unguarded if self.gateway.beside.is_over_for(Self::LEAVE) => {
+                    self.gateway.metrics.connection_ended();
+                    return None;
+                }
+                Alarm::Unguarded => {}
                 Alarm::Idle if watched.is_idle() => {
                     self.gateway.metrics.connection_made_room();
                     return None;
@@ -148,6 +161,11 @@ pub(super) fn head_is_complete(at: std::time::Instant) {
 /// it. Called as the other.
 pub(super) fn ends_with(token: TokenDigest, lasts: Option<Duration>) {
     let _ = WATCHED.try_with(|watched| watched.has_token(token, lasts));
+}
+
+/// Says that the request passes unguarded. Called as the others.
+pub(super) fn passes_unguarded() {
+    let _ = WATCHED.try_with(|watched| watched.passes_unguarded());
 }
 
 /// Whether the request is one more than may be served at once.

@@ -75,6 +75,17 @@ impl Head {
     }
 }
 
+/// Checks that a request can be passed on as it came: where it ends, which host it asks and what for
+/// would be read in one way only.
+pub(super) fn check_delivery(request: &RequestHeader, raw: &[u8]) -> Result<(), Problem> {
+    if request.method == Method::CONNECT {
+        return Err(Problem::MethodNotAllowed(request.method.clone()));
+    }
+    authority(request)?;
+    check_framing(request, raw)?;
+    if has_fragment(raw) { Err(Problem::AmbiguousPath) } else { Ok(()) }
+}
+
 /// Writes another path and query into a request. One of HTTP/2 keeps its authority.
 pub(super) fn set_target(request: &mut RequestHeader, target: &str) -> pingora::Result<()> {
     let is_apart = request.version == Version::HTTP_2;

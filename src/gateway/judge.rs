@@ -9,16 +9,17 @@ use super::head::Head;
 use super::live::Live;
 use super::reply;
 use crate::api::{Credentials, Endpoint, Problem};
-use crate::auth::{Auth, AuthError};
+use crate::auth::{Auth, AuthError, Observed};
 use crate::model::identity::Identity;
-use crate::model::limit::Subject;
+use crate::model::limit::{Standing, Subject};
 use crate::model::network::{Network, Treatment};
 use crate::model::token::Token;
+use crate::model::user::UserId;
 use crate::policy::{self, Access, Cors, Permit, Question, RateBy, Route};
 use http::{HeaderValue, Method, header};
 use pingora::http::RequestHeader;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Judges requests by the settings at work.
 #[derive(Clone, Copy)]
@@ -33,9 +34,18 @@ pub(super) struct Judge<'a> {
 pub(super) enum Witness<'a> {
     /// The accounts, for a client at this address.
     Accounts(&'a Auth, IpAddr),
+    /// The accounts, which are only looked at: what was seen is noted.
+    Observer(&'a Auth, &'a OnceLock<Sighting>),
     /// An operator, who asks what would be if it were a good one of this user; of one who is locked
     /// out, if it is `None`.
     Operator(Option<&'a Identity>),
+}
+
+/// What was seen of a token that was only looked at: what is wrong with it, and whose it is.
+#[derive(Default)]
+pub(super) struct Sighting {
+    pub flaw: Option<&'static str>,
+    pub user: Option<UserId>,
 }
 
 /// What is known of a request beside what its head says.
@@ -91,7 +101,7 @@ impl<'a> Judge<'a> {
     /// were read.
     fn treatment(self, address: IpAddr) -> Treatment {
         match self.witness {
-            Witness::Accounts(auth, _) => auth.treatment(address),
+            Witness::Accounts(auth, _) | Witness::Observer(auth, _) => auth.treatment(address),
             Witness::Operator(_) => self.live.settings.exceptions.treatment(address),
         }
     }
@@ -177,8 +187,22 @@ impl<'a> Judge<'a> {
         Ok(Pass { permit, target: path.map(|path| head.target(&path)) })
     }
 
+    /// Counts a request with those of its sender, if its route has a rate, and says how that stands.
+    pub(super) async fn count(
+        self,
+        request: &RequestHeader,
+        route: &Route,
+        caller: Option<&Identity>,
+    ) -> Result<Option<Standing>, Problem> {
+        let (Some(class), Witness::Accounts(auth, from)) = (&route.rate, self.witness) else {
+            return Ok(None);
+        };
+        let subject = self.subject(request, class.by, caller, from)?;
+        Ok(auth.count_request(&class.name, class.quota, subject, from).await?)
+    }
+
     /// Whose requests a request is counted with.
-    pub(super) fn subject(
+    fn subject(
         self,
         request: &RequestHeader,
         by: RateBy,
@@ -196,7 +220,11 @@ impl<'a> Judge<'a> {
         })
     }
 
-    async fn identify(self, request: &RequestHeader) -> Result<Option<Identity>, Problem> {
+    /// Who calls, by their credentials alone.
+    pub(super) async fn identify(
+        self,
+        request: &RequestHeader,
+    ) -> Result<Option<Identity>, Problem> {
         match self.credentials(request)? {
             Credentials::Foreign | Credentials::None => Ok(None),
             Credentials::Token(token) => Ok(Some(self.witness.identify(&token).await?)),
@@ -204,7 +232,10 @@ impl<'a> Judge<'a> {
     }
 
     /// Who calls, if they say so with a good token. A store that cannot tell is still a fault.
-    async fn identify_if_good(self, request: &RequestHeader) -> Result<Option<Identity>, Problem> {
+    pub(super) async fn identify_if_good(
+        self,
+        request: &RequestHeader,
+    ) -> Result<Option<Identity>, Problem> {
         let Ok(Credentials::Token(token)) = self.credentials(request) else { return Ok(None) };
         match self.witness.identify(&token).await {
             Ok(identity) => Ok(Some(identity)),
@@ -228,6 +259,12 @@ impl Witness<'_> {
                 let identity = auth.identify(token, digest, from).await?;
                 guard::ends_with(digest, identity.lasts);
                 Ok(identity)
+            }
+            Self::Observer(auth, seen) => {
+                let Observed { identity, user, flaw } = auth.observe(token).await?;
+                // There is one token in a request.
+                let _ = seen.set(Sighting { flaw, user });
+                identity
             }
             Self::Operator(user) => user.cloned().ok_or(AuthError::InactiveUser),
         }

@@ -6,7 +6,7 @@ use super::traffic::Traffic;
 use super::upstream::{Upstream, UpstreamSettings};
 use crate::api::Endpoints;
 use crate::model::network::Exceptions;
-use crate::policy::{Cors, RouteTable};
+use crate::policy::{Cors, Mode, RouteTable};
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,6 +35,8 @@ pub struct Settings {
     pub max_body: usize,
     /// The most bytes in the head of a request.
     pub max_head: usize,
+    /// Whether it guards the apps, or only tells what it would do.
+    pub mode: Mode,
     /// Who is asked for the addresses of upstreams; by default whom the system asks.
     pub name_servers: Vec<SocketAddr>,
     /// The routes.
@@ -47,6 +49,13 @@ pub struct Settings {
     pub write_timeout: Duration,
     /// The servers behind the gateway, by name.
     pub upstreams: Vec<UpstreamSettings>,
+}
+
+impl Settings {
+    /// Whether nothing is guarded.
+    pub fn is_shadow(&self) -> bool {
+        self.mode != Mode::Guard
+    }
 }
 
 /// The settings at work. A request keeps to those that it began with.
@@ -119,6 +128,7 @@ mod tests {
             head_timeout: Duration::from_secs(1),
             keep_alive: Duration::from_secs(1),
             max_head: 1,
+            mode: Mode::Guard,
             identity: IdentityHeaders { email, staff, user, user_id },
             max_body: 1,
             name_servers: vec![],

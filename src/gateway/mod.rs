@@ -24,6 +24,7 @@ mod outgoing;
 mod phases;
 mod reply;
 mod routes;
+mod shadow;
 mod tally;
 mod traffic;
 mod upstream;
@@ -53,6 +54,7 @@ pub use crate::api::Endpoints;
 
 use self::bodies::BodyMemory;
 use self::live::Live;
+use self::shadow::Beside;
 use crate::auth::Auth;
 use crate::metrics::Metrics;
 use arc_swap::ArcSwap;
@@ -66,6 +68,7 @@ use tokio::sync::Notify;
 #[derive(Clone)]
 pub struct Gateway {
     auth: Arc<Auth>,
+    beside: Arc<Beside>,
     bodies: Arc<BodyMemory>,
     console: Option<Arc<dyn Console>>,
     face: Face,
@@ -78,9 +81,11 @@ pub struct Gateway {
 impl Gateway {
     /// Puts the parts together.
     pub fn new(auth: Arc<Auth>, metrics: Arc<Metrics>, settings: Settings) -> Self {
+        metrics.shadow_is(settings.is_shadow());
         let live = Arc::new(ArcSwap::from_pointee(Live::new(settings, None)));
         Self {
             auth,
+            beside: Arc::new(Beside::new(Arc::clone(&metrics))),
             bodies: Arc::default(),
             console: None,
             face: Face::Public,
@@ -104,6 +109,8 @@ impl Gateway {
 
     /// Serves the requests that begin from now on by other settings.
     pub fn apply(&self, settings: Settings) {
+        self.metrics.shadow_is(settings.is_shadow());
+        self.beside.is_over(!settings.is_shadow());
         let live = Live::new(settings, Some(&self.live.load()));
         self.live.store(Arc::new(live));
         self.wake.notify_one();
@@ -112,6 +119,12 @@ impl Gateway {
     /// How the upstreams and their servers are, as this gateway has found them.
     pub fn upstreams(&self) -> Vec<UpstreamView> {
         self.live.load().upstreams.iter().map(|upstream| upstream.view()).collect()
+    }
+
+    /// Does what has to be done beside the requests, for as long as there are any.
+    pub async fn keep(&self) -> Infallible {
+        let (never, _) = tokio::join!(self.keep_upstreams(), self.keep_judging());
+        never
     }
 
     /// Resolves the names of upstreams and asks their servers how they are, for as long as requests

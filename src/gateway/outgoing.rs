@@ -100,6 +100,31 @@ impl<'a> Told<'a> {
     }
 }
 
+/// Writes a request that nobody guards, as it came: but for what is of the console, which is as secret
+/// as ever and no app's.
+pub(super) fn write_unguarded(request: &mut RequestHeader, target: Option<&str>) -> Result<()> {
+    if let Some(target) = target {
+        head::set_target(request, target)?;
+    }
+    let values = request.headers.get_all(header::AUTHORIZATION);
+    let has_key = values.iter().any(|value| KeySecret::is_mentioned(value.as_bytes()));
+    let speaks_h2 = request.version == Version::HTTP_2;
+    // Where nothing is changed, names stay as they were spelt.
+    if !has_key && !speaks_h2 && !console_cookie::is_in(&request.headers) {
+        return Ok(());
+    }
+    edit(request, |headers| {
+        console_cookie::remove(headers);
+        if has_key {
+            headers.remove(header::AUTHORIZATION);
+        }
+        if speaks_h2 {
+            upstream::restore_te(headers);
+        }
+        Ok(())
+    })
+}
+
 /// The app learns who calls from us alone, unless its route says otherwise. What is of another scheme
 /// is a public app's own; a key of the console is no app's.
 fn keeps_authorization(request: &RequestHeader, route: &Route, live: &Live) -> bool {

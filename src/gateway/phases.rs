@@ -5,9 +5,9 @@ use super::context::{Place, RequestCtx};
 use super::live::Live;
 use super::outgoing::Told;
 use super::upstream::{Asker, Upstream};
-use super::{Gateway, access_log, console_cookie, cors, failure, guard, incoming, reply};
+use super::{Gateway, access_log, console_cookie, cors, failure, guard, incoming, outgoing, reply};
 use crate::api::Problem;
-use crate::policy::Permit;
+use crate::policy::Passage;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::HeaderMap;
@@ -46,19 +46,18 @@ impl ProxyHttp for Gateway {
         session: &mut Session,
         ctx: &mut RequestCtx,
     ) -> Result<Box<HttpPeer>> {
-        let RequestCtx { attempt, client, live, permit, started, .. } = ctx;
-        // No permit, no upstream.
-        let permit = permit.as_ref();
-        let permit = permit.ok_or_else(|| Error::explain(ErrorType::InternalError, "no permit"))?;
-        let upstream = upstream_of(live, Some(permit));
+        let RequestCtx { attempt, client, live, passage, started, .. } = ctx;
+        // No permit, no upstream; but where the settings say that nothing is guarded.
+        let Some(passage) = passage.as_ref() else { return no_permit() };
+        let upstream = upstream_of(live, Some(passage));
         let upstream =
             upstream.ok_or_else(|| Error::explain(ErrorType::InternalError, "no upstream"))?;
         let asker = Asker {
             address: client.as_ref().map(|client| client.address),
             began: *started,
-            read_timeout: permit.route().read_timeout,
-            total_timeout: permit.route().total_timeout,
-            user: permit.caller().map(|caller| caller.user),
+            read_timeout: passage.route().read_timeout,
+            total_timeout: passage.route().total_timeout,
+            user: passage.caller().map(|caller| caller.user),
         };
         let peer = upstream.peer(session, &asker, attempt).await?;
         if let Some(deadline) = attempt.deadline() {
@@ -88,11 +87,17 @@ impl ProxyHttp for Gateway {
     ) -> Result<()> {
         // Each try begins at the start of the body.
         ctx.received = 0;
-        let (Some(permit), Some(client)) = (&ctx.permit, &ctx.client) else {
-            return Error::e_explain(ErrorType::InternalError, "no permit");
-        };
-        let told = Told::of(permit, client, &ctx.live, session.req_header(), &ctx.request_id);
-        told.write(outgoing, ctx.target.as_deref())
+        match (&ctx.passage, &ctx.client) {
+            (Some(Passage::Permitted(permit)), Some(client)) => {
+                let request = session.req_header();
+                let told = Told::of(permit, client, &ctx.live, request, &ctx.request_id);
+                told.write(outgoing, ctx.target.as_deref())
+            }
+            (Some(Passage::Unguarded(_)), _) => {
+                outgoing::write_unguarded(outgoing, ctx.target.as_deref())
+            }
+            (Some(Passage::Permitted(_)) | None, _) => no_permit(),
+        }
     }
 
     async fn request_body_filter(
@@ -103,7 +108,8 @@ impl ProxyHttp for Gateway {
         ctx: &mut RequestCtx,
     ) -> Result<()> {
         ctx.attempt.time_left()?;
-        let most = ctx.permit.as_ref().and_then(|permit| permit.route().max_body);
+        let permit = ctx.passage.as_ref().and_then(Passage::permit);
+        let most = permit.and_then(|permit| permit.route().max_body);
         let (Some(most), Some(body), false) = (most, body, session.was_upgraded()) else {
             return Ok(());
         };
@@ -136,14 +142,18 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         ctx: &mut RequestCtx,
     ) -> Result<()> {
-        ctx.live.identification.remove_from_response(response);
         console_cookie::remove_from_response(response)?;
         if session.is_process_shutting_down() && !response.status.is_informational() {
             // Nothing more is read from this client, which must not take the connection for kept.
             session.set_keepalive(None);
         }
-        if let Some(permit) = &ctx.permit {
-            incoming::edit(response, &permit.route().response_headers)?;
+        if let Some(case) = &ctx.case {
+            case.hear(response);
+            return Ok(());
+        }
+        ctx.live.identification.remove_from_response(response);
+        if let Some(passage) = &ctx.passage {
+            incoming::edit(response, &passage.route().response_headers)?;
         }
         if let (Some(standing), Place::Route(route)) = (&ctx.rate, &ctx.place) {
             incoming::tell_of_rate(response, route, *standing)?;
@@ -160,8 +170,11 @@ impl ProxyHttp for Gateway {
         trailers: &mut HeaderMap,
         ctx: &mut RequestCtx,
     ) -> Result<Option<Bytes>> {
-        ctx.live.identification.remove_from_trailers(trailers);
         console_cookie::remove_from_trailers(trailers);
+        match &ctx.case {
+            Some(case) => case.hear_trailers(trailers),
+            None => ctx.live.identification.remove_from_trailers(trailers),
+        }
         Ok(None)
     }
 
@@ -172,8 +185,8 @@ impl ProxyHttp for Gateway {
         ctx: &mut RequestCtx,
         mut error: Box<Error>,
     ) -> Box<Error> {
-        let RequestCtx { attempt, live, permit, .. } = ctx;
-        let upstream = upstream_of(live, permit.as_ref());
+        let RequestCtx { attempt, live, passage, .. } = ctx;
+        let upstream = upstream_of(live, passage.as_ref());
         if upstream.is_some_and(|upstream| upstream.not_connected(attempt, &mut error)) {
             self.wake.notify_one();
         }
@@ -188,8 +201,8 @@ impl ProxyHttp for Gateway {
         ctx: &mut RequestCtx,
         was_kept: bool,
     ) -> Box<Error> {
-        let RequestCtx { attempt, live, permit, .. } = ctx;
-        match upstream_of(live, permit.as_ref()) {
+        let RequestCtx { attempt, live, passage, .. } = ctx;
+        match upstream_of(live, passage.as_ref()) {
             Some(upstream) => {
                 if upstream.broken(attempt, session, &mut error, was_kept) {
                     self.wake.notify_one();
@@ -232,11 +245,18 @@ impl ProxyHttp for Gateway {
         let took = ctx.started.elapsed();
         ctx.in_flight.ends(status, took);
         ctx.count(status, took);
+        if let Some(case) = &ctx.case {
+            case.close();
+        }
         access_log::write(session, error, ctx, status, took);
         ctx.is_logged = true;
     }
 }
 
-fn upstream_of<'a>(live: &'a Live, permit: Option<&Permit>) -> Option<&'a Upstream> {
-    live.upstreams.get(permit?.upstream()).map(Arc::as_ref)
+fn no_permit<T>() -> Result<T> {
+    Error::e_explain(ErrorType::InternalError, "no permit")
+}
+
+fn upstream_of<'a>(live: &'a Live, passage: Option<&Passage>) -> Option<&'a Upstream> {
+    live.upstreams.get(passage?.upstream()).map(Arc::as_ref)
 }

@@ -2,6 +2,7 @@
 
 use super::Metrics;
 use super::certificates::Shown;
+use super::shadow::OfShadow;
 use super::store::OfStore;
 use super::sums::Growing;
 use prometheus_client::metrics::counter::Counter;
@@ -40,6 +41,7 @@ impl Default for Metrics {
             reload_failed: Gauge::default(),
             reloads: Counter::default(),
             requests: Family::default(),
+            shadow: OfShadow::default(),
             servers: Family::default(),
             store: OfStore::new(),
             sums: Growing::default(),
@@ -51,6 +53,7 @@ impl Default for Metrics {
         registry.register("requests_in_flight", "Requests being served", metrics.in_flight.clone());
         let help = "Seconds from a request's head to the end of its answer";
         registry.register("request_duration_seconds", help, metrics.duration.clone());
+        metrics.shadow.register(&mut metrics.registry);
         metrics.register_counters();
         metrics.register_connections();
         metrics.store.register(&mut metrics.registry);

@@ -8,6 +8,7 @@ mod path;
 mod rate;
 mod rewriting;
 mod route;
+mod shadow;
 mod table;
 
 pub use self::cors::{Cors, Origins};
@@ -17,6 +18,7 @@ pub use self::path::{AmbiguousPath, CleanPath};
 pub use self::rate::{RateBy, RateClass};
 pub use self::rewriting::Rewriting;
 pub use self::route::{Access, Misfit, Question, Route};
+pub use self::shadow::{Mode, Passage, Shadow, Unguarded};
 pub use self::table::{RouteTable, Verdict};
 
 use crate::model::identity::Identity;

@@ -95,7 +95,7 @@ impl Gate {
             watcher,
         ] = [(); 10].map(|()| Arc::clone(auth));
         self.tasks.spawn(notify::watchdog(Arc::clone(reception)));
-        self.run_beside(async move { match keeper.keep_upstreams().await {} });
+        self.run_beside(async move { match keeper.keep().await {} });
         self.run_beside(async move { match attendant.look_after_store().await {} });
         self.run_beside(async move { match feed.follow_store().await {} });
         self.run_beside(async move { match counter.keep_series().await {} });

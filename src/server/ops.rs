@@ -23,6 +23,10 @@ impl Ops {
         match path {
             "/healthz" => (StatusCode::OK, "ok\n".to_owned()),
             "/readyz" => match self.auth.is_ready().await {
+                Ok(()) if self.metrics.is_shadow() => {
+                    let words = "ready, but nothing is guarded: gate.mode is \"shadow\"\n";
+                    (StatusCode::OK, words.to_owned())
+                }
                 Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
                 Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")),
             },

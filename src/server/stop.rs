@@ -43,6 +43,9 @@ impl Doors {
             Ending::HandedOver => Door::HandedOver,
             Ending::Broken | Ending::Told => Door::Closing,
         });
+        if ending == Ending::HandedOver {
+            reception.guard.end_unguarded();
+        }
         while self.listeners.join_next().await.is_some() {}
         // From now on each answer says that it is the last one of its connection.
         self.stopping.send_replace(true);

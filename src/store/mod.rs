@@ -4,6 +4,7 @@ mod counts;
 mod error;
 mod events;
 mod feed;
+pub mod follow;
 mod issue;
 mod items;
 mod listing;

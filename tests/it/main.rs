@@ -38,6 +38,7 @@ mod panics;
 mod paths;
 mod policy;
 mod process;
+mod shadow;
 mod store;
 mod streaming;
 mod sweeping;

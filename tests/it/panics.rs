@@ -51,6 +51,19 @@ fn a_panic_is_500_and_costs_one_request() {
     eventually("the end of every request", || (rig.metrics.in_flight() == 0).then_some(()));
 }
 
+#[test]
+fn a_panic_while_nothing_is_guarded_costs_the_verdict_alone() {
+    let upstream = Upstream::start();
+    let rig = Rig::with(&(upstream.settings() + ROUTES + "[gate]\nmode = \"shadow\"\n"));
+    rig.arm();
+    let answer = rig.connect().send(Request::get("/app").token("a").bytes()).answer();
+    assert_eq!(answer.status, 200);
+    assert_eq!(upstream.take().len(), 1);
+    let counted = "would=\"unknown\",app=\"2xx\",outcome=\"unknown\"";
+    eventually("no verdict", || rig.metrics.render().unwrap().contains(counted).then_some(()));
+    assert!(rig.metrics.render().unwrap().contains("authgate_panics_total 1\n"));
+}
+
 /// A gateway within this process, whose clock panics when it is told to.
 pub(crate) struct Rig {
     pub(crate) address: SocketAddr,
@@ -61,10 +74,14 @@ pub(crate) struct Rig {
 
 impl Rig {
     pub(crate) fn before(upstream: &Upstream) -> Self {
+        Self::with(&(upstream.settings() + ROUTES))
+    }
+
+    fn with(settings: &str) -> Self {
         let (folder, address) = (folder(), free_address());
         let file = folder.path().join("authgate.toml");
         let url = format!("[store]\nurl = \"sqlite:{}/authgate.db\"\n", folder.path().display());
-        fs::write(&file, upstream.settings() + ROUTES + &url).unwrap();
+        fs::write(&file, settings.to_owned() + &url).unwrap();
         let source = Source { file: Some(file), ..Source::default() };
         let Config { auth, gateway, store, .. } =
             Config::load(&source).unwrap_or_else(|mistakes| panic!("{mistakes}"));
@@ -118,6 +135,7 @@ impl Clock for Bomb {
     }
 
     fn instant(&self) -> Instant {
+        assert!(!self.is_armed.swap(false, Ordering::SeqCst), "as the test wants it");
         SystemClock.instant()
     }
 }

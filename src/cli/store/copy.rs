@@ -3,20 +3,26 @@
 use super::super::unless_stopped::unless_stopped;
 use super::super::{Failure, output};
 use super::backup::words;
+use super::follow::Follow;
 use super::progress::Meter;
 use super::restore::{ask, say};
 use super::{Which, tell};
+use crate::auth::Copying;
+use crate::config::Config;
 use crate::model::event::EventName;
+use crate::store::whole::Saved;
 use clap::Args;
 
 #[derive(Args)]
 pub(in crate::cli) struct Copy {
     #[command(flatten)]
     which: Which,
-    /// The other store: sqlite:PATH or redis://HOST:PORT/DB. Stop all gateways first, and start them
-    /// with this one then
-    #[arg(value_name = "URL")]
-    to: String,
+    /// The other store, sqlite:PATH or redis://HOST:PORT/DB; before it the one that is copied, if it is
+    /// not that of the settings
+    #[arg(value_name = "URL", num_args = 1..=2, required = true)]
+    urls: Vec<String>,
+    #[command(flatten)]
+    follow: Follow,
     /// Take the place of what is in the other store
     #[arg(long)]
     replace: bool,
@@ -27,24 +33,23 @@ pub(in crate::cli) struct Copy {
 
 impl Copy {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let (from, to) = (self.which.load()?, self.which.load_with(&self.to)?);
+        let (from, to) = self.stores()?;
         if self.replace && !self.yes {
             ask("All that is in the other store now will be replaced, but its events")?;
         }
-        let (store, other) = (Which::open(&from)?, Which::open(&to)?);
         let left = "nothing is left on the way, and a Redis that has a part of it is refused by \
                     gateways until this is done again";
-        let replaces = self.replace;
+        let (stores, replaces) = ([from.store, to.store.clone()], self.replace);
         let copied = unless_stopped(
             || left.to_owned(),
             move |stop| async move {
                 let meter = Meter::new();
                 let progress = |what: &str, count| meter.show(what, count);
-                store.copy_to(&other, replaces, stop, &progress).await
+                Copying::begin(stores.each_ref(), replaces, stop, &progress).await
             },
         );
-        let (saved, restored) = copied.await?;
-        for warning in &saved.warnings {
+        let (mut copying, Saved { warnings, .. }, restored) = copied.await?;
+        for warning in &warnings {
             eprintln!("warning: {}", output::plain(warning));
         }
         let said = words(restored.contents);
@@ -52,6 +57,18 @@ impl Copy {
         say(&format!(
             "The other store has {said}. Whoever is signed in at the console signs in again."
         ));
-        Ok(())
+        self.follow.run(&mut copying).await
+    }
+
+    /// The store that is copied, and the other one.
+    fn stores(&self) -> Result<(Config, Config), Failure> {
+        match self.urls.as_slice() {
+            [from, to] if self.which.store.is_none() => {
+                self.which.load()?;
+                Ok((self.which.load_with(from)?, self.which.load_with(to)?))
+            }
+            [to] => Ok((self.which.load()?, self.which.load_with(to)?)),
+            _ => Err(Failure::Refused("two stores are meant, and --store is a third".to_owned())),
+        }
     }
 }

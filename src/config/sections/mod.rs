@@ -3,6 +3,7 @@
 mod accounts;
 mod admin;
 mod cors;
+mod gate;
 mod limits;
 mod listeners;
 mod process;

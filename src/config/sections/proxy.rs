@@ -4,7 +4,7 @@ use super::super::section::Section;
 use super::super::values;
 use super::accounts::Shown;
 use super::routes::Known;
-use super::{cors, routes, upstreams};
+use super::{cors, gate, routes, upstreams};
 use crate::gateway::{ConsoleMount, Identification, IdentityHeaders, Settings, fold};
 use crate::model::network::Exceptions;
 use crate::policy::RateClass;
@@ -87,6 +87,7 @@ pub(super) fn gateway(
     let name_servers = upstreams::name_servers(root);
     let upstreams = upstreams::upstreams(root);
     let identification = Identification::new(identity.clone());
+    let mode = root.section("gate", |section| gate::mode(section, &upstreams));
     let known = Known {
         classes: &limits.classes,
         console: console.as_ref(),
@@ -104,6 +105,7 @@ pub(super) fn gateway(
         head_timeout: answers.head_timeout,
         keep_alive: answers.keep_alive,
         max_head: answers.max_head,
+        mode,
         name_servers,
         body_timeout: answers.body_timeout,
         routes,

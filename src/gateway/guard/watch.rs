@@ -37,6 +37,8 @@ pub(super) enum Alarm {
     Late,
     /// Someone should look whether this token is still good.
     Look(TokenDigest),
+    /// Nobody has guarded the request: someone should look whether that may still be.
+    Unguarded,
 }
 
 impl Watched {
@@ -81,6 +83,13 @@ impl Watched {
         if let Phase::Serving(serving) = &mut self.lock().phase {
             serving.token = Some(token);
             serving.set_end(lasts);
+        }
+    }
+
+    /// Notes that the request has passed unguarded.
+    pub(super) fn passes_unguarded(&self) {
+        if let Phase::Serving(serving) = &mut self.lock().phase {
+            serving.is_unguarded = true;
         }
     }
 
@@ -145,6 +154,8 @@ struct Serving {
     cut_at: Option<Instant>,
     /// When the token comes to its own end, if it has one.
     ends_at: Option<Instant>,
+    /// Whether it has passed because nothing was guarded.
+    is_unguarded: bool,
     /// When to look at the token next.
     look_at: Instant,
     /// The token that let the request pass.
@@ -163,7 +174,7 @@ struct Waiting {
 
 impl Serving {
     fn looked_at(look_at: Instant) -> Self {
-        Self { cut_at: None, ends_at: None, look_at, token: None }
+        Self { cut_at: None, ends_at: None, is_unguarded: false, look_at, token: None }
     }
 
     fn is_over(&self, now: Instant) -> bool {
@@ -200,7 +211,8 @@ impl State {
                 Phase::Serving(serving) => {
                     serving.look_at = now + Self::LOOK_EVERY;
                     let is_over = serving.is_over(now);
-                    let look = serving.token.map(Alarm::Look);
+                    let unguarded = serving.is_unguarded.then_some(Alarm::Unguarded);
+                    let look = serving.token.map(Alarm::Look).or(unguarded);
                     (serving.look_at, if is_over { Some(Alarm::Late) } else { look })
                 }
                 Phase::Waiting(waiting) => {

@@ -75,7 +75,11 @@ impl RedisStore {
 
     /// The items of a kind. Refused if one cannot be read: brought back without a second factor, a
     /// password alone would be enough.
-    async fn saved_items(&self, kind: ItemKind, now: Timestamp) -> Result<Vec<Item>, StoreError> {
+    pub(super) async fn saved_items(
+        &self,
+        kind: ItemKind,
+        now: Timestamp,
+    ) -> Result<Vec<Item>, StoreError> {
         let all = Cmd::hgetall(keys::items(kind));
         let all: BTreeMap<Vec<u8>, Vec<u8>> = self.link.ask(Request::Command(&all)).await?;
         let mut items = Vec::with_capacity(all.len());
@@ -109,7 +113,11 @@ impl RedisStore {
     }
 
     /// A user with everything of theirs; `None` if they are gone, or were never wholly there.
-    async fn portion(&self, id: UserId, now: Timestamp) -> Result<Option<Portion>, StoreError> {
+    pub(super) async fn portion(
+        &self,
+        id: UserId,
+        now: Timestamp,
+    ) -> Result<Option<Portion>, StoreError> {
         let mut before = self.read_user(id).await?;
         for round in 0..=ROUNDS {
             let listed = self.list_tokens(id, now).await?;

@@ -5,6 +5,7 @@ use super::before::{Before, Restoring};
 use super::patience::patiently;
 use super::request::Request;
 use super::{RedisStore, keys, record};
+use crate::clock::Timestamp;
 use crate::model::event::Event;
 use crate::model::user::UserId;
 use crate::store::sqlite::archive::{Archive, KEPT};
@@ -218,20 +219,30 @@ impl RedisStore {
             written += u64::from(issue == crate::store::Issue::Done);
         }
         self.keep_old_digests(old_digests).await?;
-        if let Some(last) = familiar.iter().map(|(_, until)| *until).max() {
-            let key = keys::familiar(user.id);
-            let mut note = pipe();
-            for (network, until) in familiar {
-                note.zadd(&key, network.as_str(), until.micros()).ignore();
-            }
-            note.cmd("PEXPIREAT").arg(&key).arg(last.millis_up()).ignore();
-            self.link.ask::<()>(Request::Batch(&note)).await?;
-        }
+        self.put_familiar(user.id, familiar).await?;
         if !self.take_name(user).await? {
             let problem = format!("two users have the name of number {}", user.id);
             return Err(StoreError::Corrupt { what: "backup", problem });
         }
         Ok(written)
+    }
+}
+
+impl RedisStore {
+    /// Writes down from where a user has logged in.
+    pub(super) async fn put_familiar(
+        &self,
+        user: UserId,
+        familiar: &[(String, Timestamp)],
+    ) -> Result<(), StoreError> {
+        let Some(last) = familiar.iter().map(|(_, until)| *until).max() else { return Ok(()) };
+        let key = keys::familiar(user);
+        let mut note = pipe();
+        for (network, until) in familiar {
+            note.zadd(&key, network.as_str(), until.micros()).ignore();
+        }
+        note.cmd("PEXPIREAT").arg(&key).arg(last.millis_up()).ignore();
+        self.link.ask(Request::Batch(&note)).await
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod address;
 mod before;
+mod carry;
 mod cluster;
 mod connecting;
 mod connection;

@@ -136,7 +136,10 @@ impl Archive {
         users.into_iter().map(|user| self.portion(user)).collect()
     }
 
-    fn portion(&self, user: Result<User, UserId>) -> Result<Result<Portion, UserId>, StoreError> {
+    pub(super) fn portion(
+        &self,
+        user: Result<User, UserId>,
+    ) -> Result<Result<Portion, UserId>, StoreError> {
         let user = match user {
             Ok(user) => user,
             Err(id) => return Ok(Err(id)),

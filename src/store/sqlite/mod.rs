@@ -4,6 +4,7 @@
 //! threads with a connection each. Other processes may use the file at the same time.
 
 pub(in crate::store) mod archive;
+pub(in crate::store) mod carry;
 mod check;
 mod counts;
 pub(in crate::store) mod draft;
@@ -23,6 +24,7 @@ mod limits;
 mod locks;
 mod log;
 pub(in crate::store) mod make;
+mod mirror;
 mod old_digests;
 mod queue;
 mod readers;

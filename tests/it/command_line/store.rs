@@ -2,6 +2,7 @@
 
 mod backup;
 mod copy;
+mod follow;
 mod half;
 mod load;
 mod no_room;

@@ -83,3 +83,21 @@ fn a_store_is_not_copied_to_itself() {
         assert_eq!(gateway.status_of(&token), 502);
     }
 }
+
+#[test]
+fn a_store_that_is_not_there_is_not_made_to_be_copied() {
+    let redis = RedisServer::start();
+    let folder = crate::harness::folder();
+    let missing = folder.path().join("missing.db");
+    let url = format!("sqlite:{}", missing.display());
+    let said = crate::harness::command::authgate(&["store", "copy", &url, &redis.url()], "");
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(!missing.exists());
+}
+
+#[test]
+fn of_three_stores_nobody_knows_which_are_meant() {
+    let urls = ["sqlite:a.db", "sqlite:b.db", "--store", "sqlite:c.db"];
+    let said = crate::harness::command::authgate(&[&["store", "copy"][..], &urls].concat(), "");
+    assert!(said.code == Some(1) && said.says("--store is a third"), "{said:?}");
+}

@@ -1,0 +1,58 @@
+//! That nothing is guarded is said wherever someone looks.
+
+use super::{CONTROLLED, SHADOW, shadow_before, turn};
+use crate::console::Browser;
+use crate::harness::command::authgate;
+use crate::harness::gateway::{Gateway, ROUTES};
+use crate::harness::http::{Connection, Request};
+use crate::harness::upstream::Upstream;
+use crate::harness::{eventually, folder};
+use std::fs;
+
+const WARNING: &str = "NOTHING IS GUARDED";
+
+fn ready(gateway: &Gateway) -> String {
+    Connection::open(gateway.ops()).send(Request::get("/readyz").bytes()).answer().text()
+}
+
+#[test]
+fn check_and_the_start_warn_of_it() {
+    let upstream = Upstream::start();
+    let settings = upstream.settings() + ROUTES + SHADOW;
+    let gateway = Gateway::start(&settings);
+    eventually("the warning", || gateway.log().contains(WARNING).then_some(()));
+    let folder = folder();
+    let file = folder.path().join("authgate.toml");
+    fs::write(&file, settings).unwrap();
+    let checked = authgate(&["check", "--config", file.to_str().unwrap()], "");
+    assert!(checked.code == Some(0) && checked.stderr.contains(WARNING), "{checked:?}");
+    let overview = gateway.run(&["overview"]);
+    assert!(overview.says("Nothing is guarded"), "{overview:?}");
+}
+
+#[test]
+fn operators_see_it_for_as_long_as_it_is_so() {
+    let upstream = Upstream::start();
+    let (gateway, _) = shadow_before(&upstream, "");
+    let mut browser = Browser::signed_in(&gateway, "ops");
+    for page in ["/admin/", "/admin/users/", "/admin/routes/"] {
+        assert!(browser.get(page).text().contains("Nothing is guarded"), "{page}");
+    }
+    assert!(gateway.meter("shadow") > 0.0);
+    assert_eq!(ready(&gateway), "ready, but nothing is guarded: gate.mode is \"shadow\"\n");
+    turn(&gateway, &(upstream.settings() + ROUTES + CONTROLLED));
+    assert!(!browser.get("/admin/").text().contains("Nothing is guarded"));
+    assert!(gateway.meter("shadow") < 1.0);
+    assert_eq!(ready(&gateway), "ready\n");
+}
+
+#[test]
+fn an_upstream_that_is_not_there_is_a_mistake() {
+    let upstream = Upstream::start();
+    let folder = folder();
+    let file = folder.path().join("authgate.toml");
+    let settings = upstream.settings() + ROUTES + SHADOW + "shadow_upstream = \"elsewhere\"\n";
+    fs::write(&file, settings).unwrap();
+    let checked = authgate(&["check", "--config", file.to_str().unwrap()], "");
+    assert!(checked.code == Some(1) && checked.says("gate.shadow_upstream"), "{checked:?}");
+}
