@@ -7,7 +7,7 @@ mod captures;
 mod case;
 mod compare;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, io, thread};
 
@@ -53,7 +53,9 @@ replayed! {
 fn every_recorded_file_is_replayed() {
     let entries = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().file_name());
     let names = entries.map(|name| name.into_string().unwrap());
-    let mut files: Vec<String> = names.filter(|name| name.ends_with(".jsonl")).collect();
+    let mut files: Vec<String> = names
+        .filter(|name| Path::new(name).extension().is_some_and(|kind| kind == "jsonl"))
+        .collect();
     files.sort();
     let mut replayed = REPLAYED.to_vec();
     replayed.sort_unstable();
