@@ -115,8 +115,11 @@ fn judge(row: &Row, owner: Option<UserId>, holders: &Holders, crossing: &Crossin
         Some(Holder::Unreadable) => return refused(Refusal::NumberTaken),
         // One who is just being registered, or whose registration stopped half-way, is another.
         Some(Holder::Begun { epoch, user, username }) => {
-            let has_moment = user.as_ref().is_some_and(|user| Some(user.joined) == row.joined);
-            if *username != row.username && !has_moment {
+            let has_begun = match user {
+                Some(user) => row.has_begun(user),
+                None => *username == row.username,
+            };
+            if !has_begun {
                 return refused(Refusal::NumberTaken);
             }
             begun = Some(Begun { epoch: *epoch });

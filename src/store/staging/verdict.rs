@@ -85,7 +85,7 @@ fn find<'a>(
     // Who has no number is known by the name, and by the moment if the source has it.
     let is_same =
         if row.id.is_some() { has_name || has_moment } else { has_moment || row.joined.is_none() };
-    if here.is_staff && !(has_name && has_moment) {
+    if here.is_staff && !(row.id.is_some() && has_name && has_moment) {
         return Err(Refusal::Operator);
     }
     if !is_same {
@@ -104,6 +104,19 @@ fn taken(by: &User, otherwise: Refusal) -> Refusal {
 }
 
 impl Row {
+    /// Whether this user, to whom no name leads, is what a landing that was stopped has written of this row;
+    /// somebody else may have lost their name. An operator's must agree in all.
+    pub(in crate::store) fn has_begun(&self, user: &User) -> bool {
+        let has_name = user.username.as_str() == self.username;
+        let has_moment = self.joined == Some(user.joined);
+        let has_hash = user.password.expose() == self.password;
+        if user.is_staff {
+            has_name && has_moment && has_hash
+        } else {
+            has_moment || (has_name && has_hash)
+        }
+    }
+
     /// The user as they are to be added.
     pub(in crate::store) fn anew(&self, id: UserId, epoch: u64, at: Timestamp) -> User {
         User {
@@ -247,6 +260,7 @@ mod tests {
             (Some(9), "root", Some(MOMENT)),
             (Some(1), "root", None),
             (None, "root", None),
+            (None, "root", Some(MOMENT)),
             (None, "root", Some(LATER)),
         ] {
             let verdict = of(&row(id, name, joined), &[&root]);
@@ -273,6 +287,21 @@ mod tests {
         assert_eq!(of(&row(None, "ada", None), &[&ada]), Verdict::Same);
         let other = of(&row(None, "ada", Some(LATER)), &[&ada]);
         assert_eq!(other, Verdict::Refuse(Refusal::NameTaken));
+    }
+
+    #[test]
+    fn what_a_stopped_landing_wrote_is_told_from_one_who_lost_their_name() {
+        let ada = here(1, "ada", MOMENT);
+        assert!(row(Some(1), "ada", Some(MOMENT)).has_begun(&ada));
+        assert!(row(Some(1), "renamed", Some(MOMENT)).has_begun(&ada));
+        assert!(row(Some(1), "ada", None).has_begun(&ada));
+        let other = Row { password: "$other".to_owned(), ..row(Some(1), "ada", Some(LATER)) };
+        assert!(!other.has_begun(&ada));
+        let root = operator(1, "root", MOMENT);
+        assert!(row(Some(1), "root", Some(MOMENT)).has_begun(&root));
+        assert!(!row(Some(1), "other", Some(MOMENT)).has_begun(&root));
+        let stranger = Row { password: "$other".to_owned(), ..row(Some(1), "root", Some(MOMENT)) };
+        assert!(!stranger.has_begun(&root));
     }
 
     #[test]
