@@ -59,6 +59,7 @@ pub use self::manage::{
     csv_row, csv_row_of_unreadable, generated_password,
 };
 pub use self::networks::{Decider, NetworkError, NewRuling, Ruling};
+pub use self::old_digests::Held;
 pub use self::overview::{Concern, Counts, Grouped, Matter, Overview};
 pub use self::register::{NewRights, RegisterError, Registration};
 pub use self::series::{History, Span, Tallies};
