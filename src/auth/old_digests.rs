@@ -33,6 +33,13 @@ pub(super) struct OldDigests {
     rewritings: Rewritings,
 }
 
+impl OldDigests {
+    /// The old digest of a token that was rewritten here lately.
+    pub(super) fn rewritten_from(&self, new: TokenDigest) -> Option<TokenDigest> {
+        self.rewritings.rewritten_from(new)
+    }
+}
+
 /// What had been heard before the store was asked for a token.
 #[derive(Clone, Copy)]
 pub(super) struct Heard {

@@ -7,7 +7,7 @@ use crate::model::user::User;
 use crate::store::{Issue, Item, ItemKind, NewToken};
 use futures_util::StreamExt;
 use futures_util::stream::poll_fn;
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,6 +16,8 @@ use tokio::time::timeout;
 
 /// The tokens that are to be rewritten.
 pub(in crate::auth) struct Rewritings {
+    /// The old digests of those that were rewritten lately, with the new ones.
+    lately: Mutex<VecDeque<(Order, Instant)>>,
     orders: tokio::sync::Mutex<mpsc::Receiver<Order>>,
     queue: mpsc::Sender<Order>,
     /// The old digests of those in the queue or being written: each is there once, however often it
@@ -39,6 +41,9 @@ impl Rewritings {
     const CLAIM: Duration = Duration::from_secs(10);
     /// How long they may take, so that nobody else has begun by then, whatever their clock says.
     const MOST: Duration = Duration::from_secs(5);
+    /// How many are remembered, and how long, after they were rewritten.
+    const REMEMBERED: usize = 10_000;
+    const REMEMBERED_FOR: Duration = Duration::from_mins(1);
     /// How long a token that could not be rewritten is left alone.
     const PAUSE: Duration = Duration::from_secs(1);
 
@@ -49,6 +54,22 @@ impl Rewritings {
         }
     }
 
+    /// Remembers a token that is rewritten, for as long as replicas may lag behind.
+    fn remember(&self, order: Order, now: Instant) {
+        let mut lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_old = |at: Instant| now.saturating_duration_since(at) > Self::REMEMBERED_FOR;
+        while lately.len() >= Self::REMEMBERED || lately.front().is_some_and(|(_, at)| is_old(*at))
+        {
+            lately.pop_front();
+        }
+        lately.push_back((order, now));
+    }
+
+    pub(super) fn rewritten_from(&self, new: TokenDigest) -> Option<TokenDigest> {
+        let lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
+        lately.iter().find(|(order, _)| order.new == new).map(|(order, _)| order.old)
+    }
+
     fn waiting(&self) -> MutexGuard<'_, HashSet<TokenDigest>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -57,7 +78,8 @@ impl Rewritings {
 impl Default for Rewritings {
     fn default() -> Self {
         let (queue, orders) = mpsc::channel(Self::QUEUE);
-        Self { orders: orders.into(), queue, waiting: Mutex::default() }
+        let (lately, waiting) = (Mutex::default(), Mutex::default());
+        Self { lately, orders: orders.into(), queue, waiting }
     }
 }
 
@@ -134,6 +156,7 @@ impl Auth {
             return Ok(());
         }
         // Not as an end of the token: a server that has lost the new one may bring the old one back.
+        self.old_digests.rewritings.remember(order, self.clock.instant());
         let had_old = self.store.revoke_token(old).await?;
         if !had_old && !was_there && self.clock.instant() < until {
             // If this fails it is tried again, and refused here meanwhile.
