@@ -2,7 +2,7 @@
 
 use super::cache::Recall;
 use super::facts::{Facts, TokenFacts};
-use super::{Auth, AuthError};
+use super::{Auth, AuthError, Held};
 use crate::clock::Timestamp;
 use crate::model::identity::Identity;
 use crate::model::token::{Token, TokenDigest};
@@ -18,46 +18,59 @@ impl Auth {
     ///
     /// `from` is the address of the client.
     pub async fn authenticate(&self, token: &Token, from: IpAddr) -> Result<Identity, AuthError> {
-        self.identify(token, token.digest(), from).await
+        self.identify(token, from).await.map(|(identity, _)| identity)
     }
 
-    /// The same, for whoever has its digest already.
+    /// The same, and what to look at later by [`Auth::check`].
     pub async fn identify(
         &self,
         token: &Token,
-        digest: TokenDigest,
         from: IpAddr,
-    ) -> Result<Identity, AuthError> {
-        let heard = self.heard();
+    ) -> Result<(Identity, Held), AuthError> {
+        let (digest, heard) = (token.digest(), self.heard());
+        let held = Held { digest, old: None };
         let known = match self.recall(&digest) {
-            Recall::Known(facts) => Some(facts),
+            Recall::Known(facts) => Some((facts, held)),
             Recall::Nobodys => None,
             Recall::Nothing => match self.look_up_or_recall(digest).await? {
-                Some(facts) => Some(facts),
-                None => self.adopt_or_remember(token, heard).await?,
+                Some(facts) => Some((facts, held)),
+                None => self.adopt_or_remember(token, heard, from).await?,
             },
         };
-        let Some(facts) = known else {
+        let Some((facts, held)) = known else {
             self.limits.unknown_token(from).await?;
             return Err(AuthError::InvalidToken);
         };
         let (Facts { token, user }, now) = self.good(facts)?;
-        self.refresh(digest, &token, now);
-        self.note_use(digest, token.user, now, from);
-        Ok(Facts { token, user }.identity(now))
+        self.refresh(held.found_by(), &token, now);
+        self.note_use(held.found_by(), token.user, now, from);
+        Ok((Facts { token, user }.identity(now), held))
     }
 
     /// Tells for how long a token that is good will hold (`None` is forever), and fails as
     /// [`Auth::authenticate`] did when it was let in; but it is no use of the token.
-    pub async fn check(&self, digest: TokenDigest) -> Result<Option<Duration>, AuthError> {
-        let known = match self.recall(&digest) {
-            Recall::Known(facts) => Some(facts),
-            Recall::Nobodys => None,
-            Recall::Nothing => self.look_up_or_recall(digest).await?,
-        };
+    pub async fn check(&self, held: Held) -> Result<Option<Duration>, AuthError> {
+        let mut known = self.recall_or_look_up(held.digest).await?;
+        if known.is_none()
+            && let Some(old) = held.old
+        {
+            known = match self.recall_or_look_up(old).await? {
+                Some(facts) => Some(facts),
+                // It may have been rewritten in between.
+                None => self.look_up_or_recall(held.digest).await?,
+            };
+        }
         let facts = known.ok_or(AuthError::InvalidToken)?;
         let (Facts { token, .. }, now) = self.good(facts)?;
         Ok(token.lasts(now))
+    }
+
+    async fn recall_or_look_up(&self, digest: TokenDigest) -> Result<Option<Facts>, AuthError> {
+        match self.recall(&digest) {
+            Recall::Known(facts) => Ok(Some(facts)),
+            Recall::Nobodys => Ok(None),
+            Recall::Nothing => self.look_up_or_recall(digest).await,
+        }
     }
 
     /// What memory says of a token.

@@ -7,7 +7,7 @@ use super::{Auth, AuthError, HashError, ManageError, Seat, Weakness};
 use crate::model::event::{Actor, EventName};
 use crate::model::identity::Identity;
 use crate::model::password::Password;
-use crate::model::token::Token;
+use crate::model::token::{Token, TokenDigest};
 use crate::model::user::{User, UserId};
 use crate::store::PasswordChange;
 use std::net::IpAddr;
@@ -53,10 +53,6 @@ impl Auth {
         passwords: NewPassword,
         from: IpAddr,
     ) -> Result<(User, u64), ChangeError> {
-        let keep = match swap.keep {
-            Some(token) => token.digest(),
-            None => Token::new(random_password()?.expose().to_owned()).digest(),
-        };
         let (old, new) = (Arc::new(passwords.old), Arc::new(passwords.new));
         let guess = Typed { door: swap.door, from, password: &old, username };
         let (mut code, mut has_ended_keys) = (swap.code, false);
@@ -84,6 +80,7 @@ impl Auth {
                 // What was ended before must not end the token that stays.
                 self.settle(&user).await?;
                 let from = user.password.clone();
+                let keep = self.to_keep(swap.keep).await?;
                 let change = PasswordChange { from, keep, to, user: user.id };
                 let outages = self.cache.outages();
                 if let Some(epoch) = self.store.replace_password(change).await? {
@@ -102,6 +99,15 @@ impl Auth {
         self.limits.acquaint(user.id, from).await;
         self.tell_of(EventName::PasswordChanged, &user, from);
         Ok((user, epoch))
+    }
+
+    /// By what the store has the token that stays; of nothing, if none does.
+    async fn to_keep(&self, token: Option<&Token>) -> Result<TokenDigest, AuthError> {
+        let Some(token) = token else {
+            return Ok(Token::new(random_password()?.expose().to_owned()).digest());
+        };
+        let found = self.stored_token(token).await?;
+        Ok(found.map_or_else(|| token.digest(), |(record, _)| record.digest))
     }
 
     /// Why a new password will not do in place of the old one, if it will not.

@@ -63,6 +63,7 @@ pub use self::manage::{
 };
 pub use self::networks::{Decider, NetworkError, NewRuling, Ruling};
 pub use self::observe::Observed;
+pub use self::old_digests::Held;
 pub use self::overview::{Concern, Counts, Grouped, Matter, Overview};
 pub use self::register::{NewRights, RegisterError, Registration};
 pub use self::series::{History, Span, Tallies};

@@ -1,29 +1,43 @@
 //! Tokens that were moved in, whose digests another program made in its own way: they are found by how
-//! their text begins, and get a digest of ours at their first use.
+//! their text begins, and get a digest of ours once they are used.
 //!
 //! Where the store has none of them, which is looked at every few seconds, an unknown token costs
 //! nothing more than ever.
 
+mod ending;
+mod rewriting;
+
+pub(super) use self::ending::are_one;
+
+use self::rewriting::Rewritings;
 use super::cache::Count;
 use super::facts::{Facts, TokenFacts, UserFacts};
-use super::issue::random_bytes;
 use super::{Auth, AuthError};
-use crate::model::token::{KnoxKey, Token, TokenAbout, TokenDigest, TokenRecord};
+use crate::model::token::{KnoxKey, Token, TokenDigest, TokenRecord};
 use crate::model::user::User;
-use crate::store::{Issue, Item, ItemKind, NewToken, StoreError};
+use crate::store::StoreError;
 use futures_util::future::try_join_all;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq;
-use tokio::sync::Mutex;
 
 /// What is known of them.
 #[derive(Default)]
 pub(super) struct OldDigests {
-    /// Whether there are any, and until when that is good enough.
+    /// Whether there are any, and until when that is good enough. Nobody waits for it.
     known: Mutex<Option<(bool, Instant)>>,
     /// How often that was asked.
     looks: AtomicU64,
+    rewritings: Rewritings,
+}
+
+impl OldDigests {
+    /// The old digest of a token that was rewritten here lately.
+    pub(super) fn rewritten_from(&self, new: TokenDigest) -> Option<TokenDigest> {
+        self.rewritings.rewritten_from(new)
+    }
 }
 
 /// What had been heard before the store was asked for a token.
@@ -31,6 +45,21 @@ pub(super) struct OldDigests {
 pub(super) struct Heard {
     pub changes: Count,
     looks: u64,
+}
+
+/// Under what the store has a token that let a request pass.
+#[derive(Clone, Copy)]
+pub struct Held {
+    pub(super) digest: TokenDigest,
+    /// What it was found by, if it was not by its digest.
+    pub(super) old: Option<TokenDigest>,
+}
+
+impl Held {
+    /// What the store has it by, as far as is known.
+    pub(super) fn found_by(self) -> TokenDigest {
+        self.old.unwrap_or(self.digest)
+    }
 }
 
 impl Auth {
@@ -46,37 +75,47 @@ impl Auth {
         &self,
         token: &Token,
         before: Heard,
-    ) -> Result<Option<Facts>, AuthError> {
+        from: IpAddr,
+    ) -> Result<Option<(Facts, Held)>, AuthError> {
+        let digest = token.digest();
         let are_there = self.has_old_digests().await?;
-        let mut known = if are_there { self.adopt(token).await? } else { None };
-        if known.is_none() && (are_there || self.heard().looks != before.looks) {
-            // Another one may have rewritten it: after the first look found no digest of ours, and before
-            // the second found no old one.
-            known = self.look_up_or_recall(token.digest()).await?;
-        }
-        if known.is_none() {
-            self.cache.put(&token.digest(), None, before.changes);
-        }
-        Ok(known)
-    }
-
-    /// What is known of a token with an old digest. If it is good it is given one of ours, unless
-    /// another one does that at this moment or the store takes no writes: then at another use.
-    async fn adopt(&self, token: &Token) -> Result<Option<Facts>, AuthError> {
-        let Some((old, user)) = self.old_token(token).await? else { return Ok(None) };
-        if self.tombstones.cover(&old, self.cache.outages()) {
+        // Who has tried too many costs no more than where there are none.
+        if are_there && self.limits.is_over_unknown_tokens(from) {
             return Ok(None);
         }
-        let facts = Facts { token: TokenFacts::of(&old, &user), user: UserFacts::of(&user) };
-        let mut is_good = true;
-        if self.good(facts.clone()).is_ok()
-            && let Ok(Some(claim)) = self.claim(&old).await
-        {
-            is_good = self.rewrite(token, &old).await.unwrap_or(true);
-            // Should it stay, it runs out.
-            let _ = self.store.remove_item(claim.kind, &claim.key).await;
+        if are_there && let Some(adopted) = self.adopt(token).await? {
+            return Ok(Some(adopted));
         }
-        Ok(is_good.then_some(facts))
+        let mut known = None;
+        if are_there || self.heard().looks != before.looks {
+            // Another one may have rewritten it: after the first look found no digest of ours, and before
+            // the second found no old one.
+            known = self.look_up_or_recall(digest).await?;
+        }
+        if known.is_none() {
+            self.cache.put(&digest, None, before.changes);
+        }
+        Ok(known.map(|facts| (facts, Held { digest, old: None })))
+    }
+
+    /// What is known of a token with an old digest. If it is good it gets one of ours, beside the
+    /// requests.
+    async fn adopt(&self, token: &Token) -> Result<Option<(Facts, Held)>, AuthError> {
+        let Some(found) = self.old_token(token).await? else { return Ok(None) };
+        self.know_time().await?;
+        let Some(facts) = self.old_facts(&found) else { return Ok(None) };
+        let (digest, old) = (token.digest(), found.0.digest);
+        if self.good(facts.clone()).is_ok() {
+            self.rewrite_soon(digest, old);
+        }
+        Ok(Some((facts, Held { digest, old: Some(old) })))
+    }
+
+    /// What is known of a token by what the store has under its old digest, unless it was ended here.
+    fn old_facts(&self, (old, user): &(TokenRecord, User)) -> Option<Facts> {
+        let is_ended = self.tombstones.cover(old, self.cache.outages());
+        let facts = || Facts { token: TokenFacts::of(old, user), user: UserFacts::of(user) };
+        (!is_ended).then(facts)
     }
 
     /// The token with an old digest that has this text, and whose it is.
@@ -102,92 +141,37 @@ impl Auth {
         }
     }
 
-    /// The token of this text under whichever digest the store has it, and whose it is.
+    /// The token of this text under whichever digest the store has it, and whose it is. A look without
+    /// a trace.
     pub(super) async fn stored_token(
         &self,
         token: &Token,
     ) -> Result<Option<(TokenRecord, User)>, StoreError> {
-        match self.store.token(token.digest()).await? {
-            Some(found) => Ok(Some(found)),
-            None => self.old_token(token).await,
-        }
-    }
-
-    /// Ends a token under whichever digest the store has it; says whether there was such a one.
-    ///
-    /// The old one first: whoever rewrites it at this moment finds it ended and ends the new one, or
-    /// has ended it already, and then the new one is there.
-    pub(super) async fn end_token_of_text(&self, token: &Token) -> Result<bool, StoreError> {
         let digest = token.digest();
-        let had_old = self.end_old_token(token).await;
-        let had_new = self.end_token(digest).await;
-        if matches!(had_old, Ok(true)) {
-            // Should whoever rewrites it die before that.
-            self.end_token_later(digest);
+        if let Some(found) = self.store.token(digest).await? {
+            return Ok(Some(found));
         }
-        Ok(had_old? | had_new?)
-    }
-
-    async fn end_old_token(&self, token: &Token) -> Result<bool, StoreError> {
         match self.old_token(token).await? {
-            Some((old, _)) => self.end_token(old.digest).await,
-            None => Ok(false),
+            Some(found) => Ok(Some(found)),
+            // Another one may have rewritten it in between.
+            None if self.has_old_digests().await? => self.store.token(digest).await,
+            None => Ok(None),
         }
     }
 
+    /// Whether there are any. Where that is not known all who ask at once look, and none waits for
+    /// another.
     async fn has_old_digests(&self) -> Result<bool, StoreError> {
         const PAUSE: Duration = Duration::from_secs(5);
-        let mut known = self.old_digests.known.lock().await;
         let now = self.clock.instant();
-        match *known {
-            Some((are_there, until)) if now < until => Ok(are_there),
-            _ => {
-                let are_there = self.store.has_old_digests().await?;
-                self.old_digests.looks.fetch_add(1, Ordering::SeqCst);
-                *known = Some((are_there, now + PAUSE));
-                Ok(are_there)
-            }
+        let known = *self.old_digests.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((are_there, _)) = known.filter(|(_, until)| now < *until) {
+            return Ok(are_there);
         }
-    }
-
-    /// The right to rewrite a token, which one has at a time; `None` if another one has it. Should they
-    /// die it runs out.
-    async fn claim(&self, old: &TokenRecord) -> Result<Option<Item>, AuthError> {
-        const LASTS: Duration = Duration::from_secs(10);
-        let now = self.clock.now();
-        let item = Item {
-            expires: Some(now.plus(LASTS)),
-            key: hex::encode(old.digest.key().as_bytes()),
-            kind: ItemKind::OldToken,
-            owner: Some(old.user),
-            value: hex::encode(random_bytes::<16>()?),
-        };
-        Ok(self.store.add_item(&item, now).await?.then_some(item))
-    }
-
-    /// Gives a token a digest of ours in place of its old one; says whether it is good then.
-    ///
-    /// In between it has both. Whoever ends all tokens of its user ends both, and so does whoever logs
-    /// out with it. If the old one alone has been ended, so is the new one.
-    async fn rewrite(&self, token: &Token, old: &TokenRecord) -> Result<bool, StoreError> {
-        let digest = token.digest();
-        if self.store.token(digest).await?.is_some() {
-            // Another one was faster, before the claim.
-            return Ok(true);
-        }
-        let record = TokenRecord { digest, ..old.clone() };
-        let about = TokenAbout::default();
-        let new = NewToken { about, is_login: false, limit: None, record };
-        match self.store.issue_token(new).await? {
-            Issue::Done => {}
-            Issue::LimitReached | Issue::UserChanged => return Ok(false),
-        }
-        // A server that has lost this does not bring it back: it is ended again.
-        let was_there = self.end_token(old.digest).await?;
-        if !was_there {
-            // If this fails it is tried again, and refused here meanwhile.
-            let _ = self.end_token(digest).await;
-        }
-        Ok(was_there)
+        let are_there = self.store.has_old_digests().await?;
+        self.old_digests.looks.fetch_add(1, Ordering::SeqCst);
+        let mut known = self.old_digests.known.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Some((are_there, now + PAUSE));
+        Ok(are_there)
     }
 }

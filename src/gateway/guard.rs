@@ -16,8 +16,7 @@ pub use self::watch::Patience;
 use self::streams::{Stream, Streams};
 use self::watch::{Alarm, Watched};
 use super::{Gateway, Settings};
-use crate::auth::AuthError;
-use crate::model::token::TokenDigest;
+use crate::auth::{AuthError, Held};
 use arc_swap::ArcSwap;
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::http::v2::server::{H2Options, default_h2_options};
@@ -116,7 +115,7 @@ impl Guard {
 
     /// The token of the request, each time when someone should look at it; `None` when the connection
     /// must end.
-    async fn token_to_look_at(&self, watched: &Watched) -> Option<TokenDigest> {
+    async fn token_to_look_at(&self, watched: &Watched) -> Option<Held> {
         loop {
             let alarm = || poll_fn(|context| watched.poll(context));
             let mut alarm_now = alarm().await;
@@ -159,7 +158,7 @@ pub(super) fn head_is_complete(at: std::time::Instant) {
 
 /// Says which token has let the request pass, and for how long it will hold: the request ends with
 /// it. Called as the other.
-pub(super) fn ends_with(token: TokenDigest, lasts: Option<Duration>) {
+pub(super) fn ends_with(token: Held, lasts: Option<Duration>) {
     let _ = WATCHED.try_with(|watched| watched.has_token(token, lasts));
 }
 

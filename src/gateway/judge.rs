@@ -255,9 +255,8 @@ impl Witness<'_> {
     async fn identify(self, token: &Token) -> Result<Identity, AuthError> {
         match self {
             Self::Accounts(auth, from) => {
-                let digest = token.digest();
-                let identity = auth.identify(token, digest, from).await?;
-                guard::ends_with(digest, identity.lasts);
+                let (identity, held) = auth.identify(token, from).await?;
+                guard::ends_with(held, identity.lasts);
                 Ok(identity)
             }
             Self::Observer(auth, seen) => {

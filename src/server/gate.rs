@@ -92,8 +92,9 @@ impl Gate {
             refresher,
             revoker,
             sweeper,
+            rewriter,
             watcher,
-        ] = [(); 10].map(|()| Arc::clone(auth));
+        ] = [(); 11].map(|()| Arc::clone(auth));
         self.tasks.spawn(notify::watchdog(Arc::clone(reception)));
         self.run_beside(async move { match keeper.keep().await {} });
         self.run_beside(async move { match attendant.look_after_store().await {} });
@@ -104,6 +105,7 @@ impl Gate {
         self.run_beside(async move { match recorder.keep_events().await {} });
         self.run_beside(async move { refresher.refresh_tokens().await });
         self.run_beside(async move { match revoker.keep_revocations().await {} });
+        self.run_beside(async move { rewriter.rewrite_tokens().await });
         self.run_beside(async move { match watcher.keep_uses().await {} });
         self.run_beside(async move { upkeep::sweep(&sweeper).await });
     }

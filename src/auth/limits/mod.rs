@@ -179,6 +179,13 @@ impl Limits {
         self.take_often(key, quota, from).await.map(drop)
     }
 
+    /// Whether a client has sent as many tokens that nobody has as it may, as far as that is known
+    /// without counting.
+    pub(super) fn is_over_unknown_tokens(&self, from: IpAddr) -> bool {
+        let key = LimitKey::UnknownTokensFrom(Network::of(from));
+        !self.is_exempt(from) && self.refusals.knows(&key, self.clock.instant())
+    }
+
     /// Counts a request of a class. `None` if the class does not hold for the client.
     pub(super) async fn request(
         &self,

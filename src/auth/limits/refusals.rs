@@ -60,6 +60,12 @@ impl Refusals {
         })
     }
 
+    /// Whether a key is refused for sure. That is no try.
+    pub(super) fn knows(&self, key: &LimitKey, now: Instant) -> bool {
+        self.are_there.load(Ordering::Relaxed)
+            && self.lock().get(key).is_some_and(|refused| refused.ask_again > now)
+    }
+
     /// Notes that a key was refused, and says whether that is new.
     pub(super) fn note(&self, key: &LimitKey, wait: Duration, now: Instant) -> bool {
         let (ask_again, ends) = (now + wait.min(Self::LONGEST), now + wait);

@@ -1,6 +1,7 @@
 //! What operators do with tokens.
 
 use super::super::issue::Terms;
+use super::super::old_digests::are_one;
 use super::super::{Auth, AuthError, Issued, Proved};
 use super::ManageError;
 use super::words::keys_ended;
@@ -78,11 +79,11 @@ impl Auth {
             }
             TokenName::Id(id) => {
                 let tokens = self.store.tokens_of(id.user, self.clock.now()).await?;
-                let mut records = tokens.iter().map(|token| &token.record);
-                let record = records.find(|record| record.id() == *id);
-                let digest = record.ok_or(ManageError::NoSuchToken)?.digest;
-                let found = self.store.token(digest).await;
-                (found, self.end_token(digest).await)
+                let records: Vec<_> = tokens.iter().map(|token| &token.record).collect();
+                let record = records.iter().find(|record| record.id() == *id);
+                let record = record.ok_or(ManageError::NoSuchToken)?;
+                let found = self.store.token(record.digest).await;
+                (found, self.end_listed(record, &records).await)
             }
         };
         if !ended? {
@@ -125,12 +126,12 @@ impl Auth {
     ) -> Result<usize, ManageError> {
         let tokens = self.store.tokens_of(user.id, self.clock.now()).await?;
         let records = || tokens.iter().map(|token| &token.record);
-        if !records().any(|record| record.id() == keep) {
-            return Err(ManageError::NoSuchToken);
-        }
+        let kept = records().find(|record| record.id() == keep);
+        let kept = kept.ok_or(ManageError::NoSuchToken)?;
         let mut ended = 0;
-        for record in records().filter(|record| record.id() != keep) {
-            ended += usize::from(self.end_token(record.digest).await?);
+        for record in records().filter(|record| record.id() != keep && !are_one(kept, record)) {
+            // All that were listed have their turn.
+            ended += usize::from(self.end_listed(record, &[]).await?);
         }
         let event = self.event(EventName::TokensRevoked, by).of(user);
         self.events.record(event.with(format_args!("all but {keep}")));

@@ -14,6 +14,10 @@ impl Auth {
         let ended = self.store.revoke_token(digest).await;
         if !matches!(ended, Ok(false)) {
             self.tombstones.token_ended(self.mark(digest, ended.is_ok(), outages));
+            // A server that has lost this may have lost the rewriting, too.
+            if let Some(old) = self.old_digests.rewritten_from(digest) {
+                self.tombstones.token_ended(self.mark(old, ended.is_ok(), outages));
+            }
         }
         self.forget_unless_told(&ended, Change::Token(digest.key()));
         ended

@@ -121,6 +121,9 @@ fn password_checks(section: &mut Section<'_>) -> PasswordChecks {
 /// By how many threads, in how much memory for old hashes, and at what cost passwords are hashed.
 fn hashing(section: &mut Section<'_>) -> (usize, u64, HashCost) {
     let memory = section.read("imported_memory", Argon2Hasher::ROOM, values::size);
+    if memory == 0 {
+        section.reject("imported_memory", "is out of bounds; write one such as \"1MiB\"");
+    }
     (section.threads(), memory, section.section("argon2", hash_cost))
 }
 

@@ -57,6 +57,12 @@ fn the_cost_of_a_hash_has_bounds() {
 }
 
 #[test]
+fn hashes_from_elsewhere_have_some_memory() {
+    let expected = "imported_memory: is out of bounds; write one such as \"1MiB\"";
+    assert_eq!(problem("passwords", "imported_memory = 0"), expected);
+}
+
+#[test]
 fn a_network_may_be_an_address_but_not_everyone() {
     let text = "[server]\ntrusted_proxies = [\"10.1.2.3/8\", \"10.0.0.1\", \"::1\"]\n";
     let networks = Written::file(text).load().gateway.trusted_proxies;

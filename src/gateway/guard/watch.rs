@@ -1,7 +1,7 @@
 //! What is watched of one connection, and the alarm that rings for it.
 
 use super::super::wire::Arrivals;
-use crate::model::token::TokenDigest;
+use crate::auth::Held;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -36,7 +36,7 @@ pub(super) enum Alarm {
     /// The head is late, or there was none for too long, or the whole request takes too long.
     Late,
     /// Someone should look whether this token is still good.
-    Look(TokenDigest),
+    Look(Held),
     /// Nobody has guarded the request: someone should look whether that may still be.
     Unguarded,
 }
@@ -79,7 +79,7 @@ impl Watched {
     }
 
     /// Notes which token has let the request pass, and for how long it will hold.
-    pub(super) fn has_token(&self, token: TokenDigest, lasts: Option<Duration>) {
+    pub(super) fn has_token(&self, token: Held, lasts: Option<Duration>) {
         if let Phase::Serving(serving) = &mut self.lock().phase {
             serving.token = Some(token);
             serving.set_end(lasts);
@@ -159,7 +159,7 @@ struct Serving {
     /// When to look at the token next.
     look_at: Instant,
     /// The token that let the request pass.
-    token: Option<TokenDigest>,
+    token: Option<Held>,
 }
 
 /// As long as no alarm has rung, nobody needs to know since when.

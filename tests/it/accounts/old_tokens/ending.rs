@@ -1,11 +1,13 @@
 //! Ended in whichever state, it stays ended.
 
 use super::{CLIENT, KNOX_4_1, KNOX_4_2, World, token, wait_for};
-use authgate::auth::{AuthError, TokenName};
+use authgate::auth::{AuthError, NewPassword, TokenName};
 use authgate::model::event::Actor;
-use authgate::model::token::TokenDigest;
+use authgate::model::password::Password;
+use authgate::model::token::{KnoxKey, TokenDigest, TokenId};
 use authgate::store::Store;
 use std::time::Duration;
+use tokio::time::{sleep, timeout};
 
 #[test]
 fn a_logout_ends_it_for_good_also_where_a_process_died_in_between() {
@@ -14,6 +16,7 @@ fn a_logout_ends_it_for_good_also_where_a_process_died_in_between() {
         let token = token(1);
         world.move_in(&token, KNOX_4_2, b"").await;
         let caller = world.auth.authenticate(&token, CLIENT).await.unwrap();
+        world.rewritten(&token).await;
         // As if the one that rewrote it had not come to the old one.
         world.move_in(&token, KNOX_4_2, b"").await;
         world.auth.logout(&token, &caller, CLIENT).await.unwrap();
@@ -30,6 +33,12 @@ fn what_ends_all_tokens_of_a_user_ends_those_that_are_not_rewritten() {
         world.move_in(&used, KNOX_4_2, b"").await;
         world.move_in(&unused, KNOX_4_2, b"").await;
         let caller = world.auth.authenticate(&used, CLIENT).await.unwrap();
+        let rewritten = async {
+            while !world.digests().await.contains(&used.digest()) {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(Duration::from_secs(20), rewritten).await.expect("it is rewritten");
         world.auth.logout_all(&caller, CLIENT).await.unwrap();
         assert!(!world.lets_in(&used).await && !world.lets_in(&unused).await);
         assert!(world.digests().await.is_empty());
@@ -72,7 +81,8 @@ fn a_token_that_is_ended_between_look_up_and_rewriting_stays_ended() {
             world.move_in(&token, KNOX_4_2, b"").await;
             let trigger = format!("CREATE TRIGGER ends AFTER INSERT ON {at} BEGIN {what}; END");
             world.db().execute(&trigger, []).unwrap();
-            assert!(!world.lets_in(&token).await, "{at}: {what}");
+            let is_out = async { while world.lets_in(&token).await {} };
+            timeout(Duration::from_secs(20), is_out).await.expect("it ends");
             world.db().execute("DROP TRIGGER ends", []).unwrap();
             assert!(!world.lets_in(&token).await, "{at}: {what}");
             assert!(world.store.token(token.digest()).await.unwrap().is_none(), "{at}: {what}");
@@ -122,5 +132,83 @@ fn a_logout_while_another_gateway_rewrites_it_ends_it_whoever_is_first() {
             assert!(world.digests().await.is_empty(), "{comes_late}");
             assert!(!world.lets_in(&token).await, "{comes_late}");
         }
+    });
+}
+
+#[test]
+fn an_operator_who_ends_a_token_by_its_id_ends_it_in_both_states() {
+    wait_for(async {
+        let world = World::new().await;
+        for (n, ends_old) in [(1, true), (2, false)] {
+            let token = token(n);
+            let old = world.in_both_states(&token).await;
+            let digest = if ends_old { old } else { token.digest() };
+            let id = TokenName::Id(TokenId { user: world.user.id, head: digest.head() });
+            world.auth.revoke_token(&id, Actor::CommandLine).await.unwrap();
+            assert!(world.digests().await.is_empty(), "{ends_old}");
+            assert!(!world.lets_in(&token).await, "{ends_old}");
+        }
+    });
+}
+
+#[test]
+fn an_operator_who_ends_all_tokens_but_one_keeps_that_and_no_other_in_either_state() {
+    wait_for(async {
+        let world = World::new().await;
+        let (kept, other) = (token(1), token(2));
+        let old = world.in_both_states(&kept).await;
+        world.clock.advance(Duration::from_secs(1));
+        world.in_both_states(&other).await;
+        let keep = TokenId { user: world.user.id, head: old.head() };
+        let by = Actor::CommandLine;
+        world.auth.revoke_other_tokens(&world.user, keep, by).await.unwrap();
+        assert!(world.lets_in(&kept).await);
+        assert!(!world.lets_in(&other).await);
+        let left = world.digests().await;
+        assert!(left.iter().all(|digest| [old, kept.digest()].contains(digest)));
+    });
+}
+
+#[test]
+fn a_token_that_is_rewritten_as_an_operator_ends_it_by_its_id_is_ended() {
+    wait_for(async {
+        let world = World::new().await;
+        let token = token(1);
+        let old = world.move_in(&token, KNOX_4_2, b"").await;
+        // Another one has rewritten it when the old one is to be ended.
+        let key = KnoxKey::of(&token, 8).unwrap();
+        let late = format!(
+            "CREATE TRIGGER late BEFORE DELETE ON tokens WHEN OLD.digest = x'{}' BEGIN
+               INSERT INTO tokens (digest, user_id, created, expires, user_epoch, knox_key)
+               VALUES (x'{}', OLD.user_id, OLD.created, OLD.expires, OLD.user_epoch, '{}');
+               SELECT raise(IGNORE);
+             END",
+            hex::encode(old.as_bytes()),
+            hex::encode(token.digest().as_bytes()),
+            key.as_str(),
+        );
+        world.db().execute(&late, []).unwrap();
+        let id = TokenName::Id(TokenId { user: world.user.id, head: old.head() });
+        world.auth.revoke_token(&id, Actor::CommandLine).await.unwrap();
+        assert!(!world.digests().await.contains(&token.digest()));
+    });
+}
+
+#[test]
+fn a_new_password_leaves_the_token_good_with_which_it_was_asked_for() {
+    wait_for(async {
+        let world = World::new().await;
+        let token = token(1);
+        let old = world.move_in(&token, KNOX_4_2, b"").await;
+        world.with_password("correct horse battery").await;
+        // Another one has the right to rewrite it, and is slow.
+        let claim = "INSERT INTO items (kind, key, value) VALUES ('old_token', ?1, '')";
+        world.db().execute(claim, [hex::encode(old.key().as_bytes())]).unwrap();
+        let caller = world.auth.authenticate(&token, CLIENT).await.unwrap();
+        let [old, new] = ["correct horse battery", "staple a cloud to it"];
+        let [old, new] = [old, new].map(|text| Password::new(text.to_owned()));
+        let passwords = NewPassword { new, old };
+        world.auth.change_password(&caller, &token, passwords, CLIENT).await.unwrap();
+        assert!(world.lets_in(&token).await);
     });
 }

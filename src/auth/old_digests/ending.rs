@@ -1,0 +1,63 @@
+//! Ending tokens that have, or had, an old digest: in whichever state they are.
+
+use super::super::Auth;
+use crate::model::token::{Token, TokenRecord};
+use crate::store::StoreError;
+
+impl Auth {
+    /// Ends a token under whichever digest the store has it; says whether there was such a one.
+    ///
+    /// The old one first: whoever rewrites it at this moment finds it ended and ends the new one, or
+    /// has ended it already, and then the new one is there.
+    pub(in crate::auth) async fn end_token_of_text(
+        &self,
+        token: &Token,
+    ) -> Result<bool, StoreError> {
+        let digest = token.digest();
+        let had_old = self.end_old_token(token).await;
+        let had_new = self.end_token(digest).await;
+        if matches!(had_old, Ok(true)) {
+            // Should whoever rewrites it die before that.
+            self.end_token_later(digest);
+        }
+        Ok(had_old? | had_new?)
+    }
+
+    async fn end_old_token(&self, token: &Token) -> Result<bool, StoreError> {
+        match self.old_token(token).await? {
+            Some((old, _)) => self.end_token(old.digest).await,
+            None => Ok(false),
+        }
+    }
+
+    /// Ends a token that was listed, also if it is being rewritten, or that was not done to its end;
+    /// says whether there was such a one.
+    pub(in crate::auth) async fn end_listed(
+        &self,
+        token: &TokenRecord,
+        listed: &[&TokenRecord],
+    ) -> Result<bool, StoreError> {
+        let mut has_ended = self.end_token(token.digest).await?;
+        for twin in listed.iter().filter(|other| are_one(token, other)) {
+            has_ended |= self.end_token(twin.digest).await?;
+        }
+        if !has_ended && token.knox_key.is_some() {
+            // It may have been rewritten since.
+            let now = self.store.tokens_of(token.user, self.clock.now()).await?;
+            for twin in now.iter().filter(|other| are_one(token, &other.record)) {
+                has_ended |= self.end_token(twin.record.digest).await?;
+            }
+        }
+        Ok(has_ended)
+    }
+}
+
+/// Whether two records are the same token, which is being given another digest, or was not to its end.
+/// No two tokens of a user begin alike and were made in the same microsecond.
+pub(in crate::auth) fn are_one(token: &TokenRecord, other: &TokenRecord) -> bool {
+    token.user == other.user
+        && token.knox_key.is_some()
+        && token.knox_key == other.knox_key
+        && token.created == other.created
+        && token.digest != other.digest
+}

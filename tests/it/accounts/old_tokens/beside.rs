@@ -1,0 +1,97 @@
+//! Rewriting goes on beside the requests: none waits for it, and none fails with it.
+
+use super::{CLIENT, KNOX_4_2, World, gateway_of, token, wait_for};
+use authgate::auth::{AuthError, LimitSettings};
+use authgate::model::limit::Quota;
+use authgate::store::Store;
+use std::num::NonZeroU32;
+use std::time::Duration;
+use tokio::time::{sleep, timeout};
+
+#[test]
+fn where_the_store_takes_no_writes_it_lets_in_as_it_is_and_is_rewritten_later() {
+    wait_for(async {
+        for table in ["items", "tokens"] {
+            let world = World::new().await;
+            let old = world.move_in(&token(1), KNOX_4_2, b"").await;
+            let no = format!(
+                "CREATE TRIGGER no BEFORE INSERT ON {table} BEGIN SELECT raise(ABORT, 'no'); END"
+            );
+            world.db().execute(&no, []).unwrap();
+            assert!(world.lets_in(&token(1)).await, "{table}");
+            assert!(world.digests().await == [old], "{table}");
+            world.db().execute("DROP TRIGGER no", []).unwrap();
+            let uses = async {
+                while world.digests().await != [token(1).digest()] {
+                    assert!(world.lets_in(&token(1)).await, "{table}");
+                    sleep(Duration::from_millis(20)).await;
+                }
+            };
+            timeout(Duration::from_secs(20), uses).await.expect("it is rewritten");
+        }
+    });
+}
+
+#[test]
+fn what_a_token_has_opened_goes_on_where_it_cannot_be_rewritten() {
+    wait_for(async {
+        let world = World::new().await;
+        world.move_in(&token(1), KNOX_4_2, b"").await;
+        let no = "CREATE TRIGGER no BEFORE INSERT ON items BEGIN SELECT raise(ABORT, 'no'); END";
+        world.db().execute(no, []).unwrap();
+        let (_, held) = world.auth.identify(&token(1), CLIENT).await.unwrap();
+        assert!(world.auth.check(held).await.is_ok());
+        world.db().execute("DROP TRIGGER no", []).unwrap();
+        timeout(Duration::from_secs(20), async {
+            while world.store.has_old_digests().await.unwrap() {
+                assert!(world.lets_in(&token(1)).await);
+                sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await
+        .expect("it is rewritten");
+        assert!(world.auth.check(held).await.is_ok(), "rewritten meanwhile");
+        assert!(world.store.revoke_token(token(1).digest()).await.unwrap());
+        assert!(world.auth.check(held).await.is_err(), "ended meanwhile");
+    });
+}
+
+#[test]
+fn a_request_with_an_old_token_waits_for_no_write() {
+    wait_for(async {
+        let world = World::new().await;
+        world.move_in(&token(1), KNOX_4_2, b"").await;
+        let db = world.db();
+        db.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let soon = Duration::from_secs(1);
+        assert!(timeout(soon, world.lets_in(&token(1))).await.expect("an answer"));
+        db.execute_batch("COMMIT").unwrap();
+        world.rewritten(&token(1)).await;
+    });
+}
+
+#[test]
+fn a_network_over_its_limit_of_unknown_tokens_costs_no_more_than_without_old_digests() {
+    wait_for(async {
+        let mut world = World::new().await;
+        world.move_in(&token(77), KNOX_4_2, b"").await;
+        let quota = Quota { count: NonZeroU32::new(3).unwrap(), period: Duration::from_hours(1) };
+        let limits = LimitSettings {
+            enabled: true,
+            unknown_tokens_from: Some(quota),
+            ..LimitSettings::off()
+        };
+        (world.auth, world.metrics, world.store) = gateway_of(&world.folder, &world.clock, limits);
+        while world.auth.authenticate(&token(99), CLIENT).await.is_err_and(|e| !is_throttled(&e)) {}
+        let before = world.asked();
+        for n in 0..10 {
+            let refused = world.auth.authenticate(&token(n), CLIENT).await;
+            assert!(refused.is_err_and(|error| is_throttled(&error)));
+        }
+        assert_eq!(world.asked() - before, 10);
+    });
+}
+
+fn is_throttled(error: &AuthError) -> bool {
+    matches!(error, AuthError::Throttled(_))
+}
