@@ -148,7 +148,7 @@ impl World {
     }
 
     /// Gives the user a password.
-    async fn with_password(&self, text: &str) {
+    fn with_password(&self, text: &str) {
         let hash = hasher().hash(&Password::new(text.to_owned())).unwrap();
         let db = self.db();
         db.execute("UPDATE users SET password = ?1", [hash.expose()]).unwrap();
