@@ -51,7 +51,7 @@ pub(super) enum Table {
     Users,
 }
 
-/// What is to be asked of a database. The columns are those of [`super::row`], in its order.
+/// What is to be asked of a database. The columns are those that a row is made of, in its order.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct Query {
     /// Which of the columns that are asked for there are.

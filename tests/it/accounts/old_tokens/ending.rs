@@ -200,7 +200,7 @@ fn a_new_password_leaves_the_token_good_with_which_it_was_asked_for() {
         let world = World::new().await;
         let token = token(1);
         let old = world.move_in(&token, KNOX_4_2, b"").await;
-        world.with_password("correct horse battery").await;
+        world.with_password("correct horse battery");
         // Another one has the right to rewrite it, and is slow.
         let claim = "INSERT INTO items (kind, key, value) VALUES ('old_token', ?1, '')";
         world.db().execute(claim, [hex::encode(old.key().as_bytes())]).unwrap();
