@@ -180,7 +180,7 @@ fn a_page_of_a_user_tells_how_the_password_is_hashed_and_never_the_hash() {
     let path = page_of(&gateway, "bob");
     let page = browser.get(&path).text();
     assert!(page.contains("argon2id, m=64 t=1 p=1") && !page.contains("$argon2id"), "{page}");
-    let hash = "pbkdf2_sha256$870000$c2FsdHNhbHQ$aGFzaGhhc2g=";
+    let hash = "pbkdf2_sha256$870000$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g=";
     let database = Connection::open(gateway.folder().join("authgate.db")).unwrap();
     let change = "UPDATE users SET password = ?1 WHERE username = 'bob'";
     database.execute(change, [hash]).unwrap();
