@@ -128,10 +128,31 @@ impl Auth {
 
     /// Asks the store. While the feed is alive, all who ask for one token at once share one read.
     async fn look_up(&self, digest: TokenDigest) -> Result<Option<Facts>, StoreError> {
+        if self.cache.is_trusted() {
+            self.metrics.cache_missed();
+            let read = || self.reading(digest).boxed();
+            self.flights.join(digest, self.cache.count(), read).await
+        } else {
+            self.look_up_anew(digest).await
+        }
+    }
+
+    /// Asks the store, and shares no read with anybody who began to ask before.
+    pub(super) async fn look_up_anew(
+        &self,
+        digest: TokenDigest,
+    ) -> Result<Option<Facts>, StoreError> {
         self.metrics.cache_missed();
+        self.reading(digest).await
+    }
+
+    fn reading(
+        &self,
+        digest: TokenDigest,
+    ) -> impl Future<Output = Result<Option<Facts>, StoreError>> + Send + 'static {
         let (cache, store) = (Arc::clone(&self.cache), Arc::clone(&self.store));
         let tombstones = Arc::clone(&self.tombstones);
-        let read = || async move {
+        async move {
             let count = cache.count();
             let found = store.token(digest).await?;
             // Memory needs no such look: it forgets what is ended here, however that goes.
@@ -139,11 +160,6 @@ impl Auth {
             let found = found.filter(|(token, _)| !tombstones.cover(token, outages));
             // That nobody has it is not known yet: it may have an old digest.
             Ok(found.and_then(|found| cache.put(&digest, Some(found), count)))
-        };
-        if self.cache.is_trusted() {
-            self.flights.join(digest, self.cache.count(), || read().boxed()).await
-        } else {
-            read().await
         }
     }
 

@@ -19,21 +19,42 @@ use crate::store::StoreError;
 use futures_util::future::try_join_all;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq;
 
 /// What is known of them.
 #[derive(Default)]
 pub(super) struct OldDigests {
-    /// Whether there are any, and until when that is good enough. Nobody waits for it.
-    known: Mutex<Option<(bool, Instant)>>,
+    /// Nobody waits for it.
+    known: Mutex<Known>,
     /// How often that was asked.
     looks: AtomicU64,
     rewritings: Rewritings,
 }
 
+/// Whether there are any.
+#[derive(Clone, Copy, Default)]
+struct Known {
+    /// What the store said, and until when that is good enough.
+    are_there: Option<(bool, Instant)>,
+    /// Until when there may have been some, by what the store said.
+    seen: Option<Instant>,
+}
+
 impl OldDigests {
+    /// For how long after the last is gone a read may still be under way that began before.
+    const LATELY: Duration = Duration::from_secs(10);
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether there were some a moment ago.
+    fn were_there(&self, now: Instant) -> bool {
+        self.known().seen.is_some_and(|seen| now.saturating_duration_since(seen) < Self::LATELY)
+    }
+
     /// The old digest of a token that was rewritten here lately.
     pub(super) fn rewritten_from(&self, new: TokenDigest) -> Option<TokenDigest> {
         self.rewritings.rewritten_from(new)
@@ -87,10 +108,11 @@ impl Auth {
             return Ok(Some(adopted));
         }
         let mut known = None;
-        if are_there || self.heard().looks != before.looks {
+        let were_there = self.old_digests.were_there(self.clock.instant());
+        if were_there || self.heard().looks != before.looks {
             // Another one may have rewritten it: after the first look found no digest of ours, and before
-            // the second found no old one.
-            known = self.look_up_or_recall(digest).await?;
+            // the second found no old one. A read that somebody else has begun may know nothing of that.
+            known = self.look_up_anew(digest).await?;
         }
         if known.is_none() {
             self.cache.put(&digest, None, before.changes);
@@ -164,14 +186,17 @@ impl Auth {
     async fn has_old_digests(&self) -> Result<bool, StoreError> {
         const PAUSE: Duration = Duration::from_secs(5);
         let now = self.clock.instant();
-        let known = *self.old_digests.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.old_digests.known().are_there;
         if let Some((are_there, _)) = known.filter(|(_, until)| now < *until) {
             return Ok(are_there);
         }
         let are_there = self.store.has_old_digests().await?;
         self.old_digests.looks.fetch_add(1, Ordering::SeqCst);
-        let mut known = self.old_digests.known.lock().unwrap_or_else(PoisonError::into_inner);
-        *known = Some((are_there, now + PAUSE));
+        let mut known = self.old_digests.known();
+        known.are_there = Some((are_there, now + PAUSE));
+        if are_there {
+            known.seen = Some(now + PAUSE);
+        }
         Ok(are_there)
     }
 }
