@@ -13,6 +13,23 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Why a token is not good.
+#[derive(Clone, Copy)]
+pub(super) enum Flaw {
+    Ended,
+    Expired,
+    InactiveUser,
+}
+
+impl From<Flaw> for AuthError {
+    fn from(flaw: Flaw) -> Self {
+        match flaw {
+            Flaw::Ended | Flaw::Expired => Self::InvalidToken,
+            Flaw::InactiveUser => Self::InactiveUser,
+        }
+    }
+}
+
 impl Auth {
     /// Tells who a token belongs to, and has it prolonged where the settings say so.
     ///
@@ -27,15 +44,18 @@ impl Auth {
         token: &Token,
         from: IpAddr,
     ) -> Result<(Identity, Held), AuthError> {
-        let (digest, heard) = (token.digest(), self.heard());
+        let digest = token.digest();
         let held = Held { digest, old: None };
         let known = match self.recall(&digest) {
             Recall::Known(facts) => Some((facts, held)),
             Recall::Nobodys => None,
-            Recall::Nothing => match self.look_up_or_recall(digest).await? {
-                Some(facts) => Some((facts, held)),
-                None => self.adopt_or_remember(token, heard, from).await?,
-            },
+            Recall::Nothing => {
+                let heard = self.heard();
+                match self.look_up_or_recall(digest).await? {
+                    Some(facts) => Some((facts, held)),
+                    None => self.adopt_or_remember(token, heard, from).await?,
+                }
+            }
         };
         let Some((facts, held)) = known else {
             self.limits.unknown_token(from).await?;
@@ -83,17 +103,17 @@ impl Auth {
     }
 
     /// What is known of a token, if it is good at this moment: that is decided anew each time.
-    pub(super) fn good(&self, facts: Facts) -> Result<(Facts, Timestamp), AuthError> {
+    pub(super) fn good(&self, facts: Facts) -> Result<(Facts, Timestamp), Flaw> {
         let Facts { token, user } = &facts;
         let now = self.clock.now();
         if token.has_expired(now) {
-            return Err(AuthError::InvalidToken);
+            return Err(Flaw::Expired);
         }
         if !user.is_active {
-            return Err(AuthError::InactiveUser);
+            return Err(Flaw::InactiveUser);
         }
         if token.standing.has_ended() {
-            return Err(AuthError::InvalidToken);
+            return Err(Flaw::Ended);
         }
         Ok((facts, now))
     }

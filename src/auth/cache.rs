@@ -204,7 +204,7 @@ impl Cache {
             self.unknown.put(&key, Unknown(self.clock.instant() + UNKNOWN_FOR), read_at);
             return None;
         };
-        let facts = Facts { token: TokenFacts::of(&record, &user), user: UserFacts::of(&user) };
+        let facts = Facts::of(&record, &user);
         self.tokens.put(&key, facts.token, read_at);
         self.users.put(&user.id, facts.user.clone(), read_at);
         Some(facts)

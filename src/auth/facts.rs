@@ -14,6 +14,11 @@ pub(super) struct Facts {
 }
 
 impl Facts {
+    /// What is kept of a token that was read with its user.
+    pub(super) fn of(token: &TokenRecord, owner: &User) -> Self {
+        Self { token: TokenFacts::of(token, owner), user: UserFacts::of(owner) }
+    }
+
     /// Who calls, if the token is good.
     pub(super) fn identity(self, now: Timestamp) -> Identity {
         let Self { token, user } = self;

@@ -25,6 +25,7 @@ mod networks;
 mod observe;
 mod old_digests;
 mod operators;
+mod orders;
 mod outages;
 mod overview;
 mod refresh;
@@ -78,8 +79,8 @@ use self::last_used::LastUsed;
 use self::limits::Limits;
 use self::networks::Networks;
 use self::old_digests::OldDigests;
+use self::orders::Orders;
 use self::outages::Outages;
-use self::refresh::Refreshes;
 use self::series::Untold;
 use self::stand_ins::StandIns;
 use self::store_clock::StoreClock;
@@ -87,6 +88,7 @@ use self::tombstones::Tombstones;
 use crate::clock::{Clock, SystemClock};
 use crate::metrics::Metrics;
 use crate::model::limit::{Quota, Standing, Subject};
+use crate::model::token::TokenDigest;
 use crate::store::{Store, StoreError, Unreadable};
 use arc_swap::ArcSwap;
 use std::convert::Infallible;
@@ -110,7 +112,7 @@ pub struct Auth {
     old_digests: OldDigests,
     outages: Outages,
     passwords: HashPool,
-    refreshes: Refreshes,
+    refreshes: Orders<TokenDigest>,
     settings: ArcSwap<Settings>,
     stand_ins: StandIns,
     store: Arc<dyn Store>,
@@ -169,7 +171,7 @@ impl Auth {
             networks,
             old_digests: OldDigests::default(),
             outages: Outages::default(),
-            refreshes: Refreshes::new(),
+            refreshes: Orders::new(),
             settings: ArcSwap::from_pointee(settings),
             store,
             time,

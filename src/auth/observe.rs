@@ -1,8 +1,9 @@
 //! Token → identity without a trace: for a gateway that guards nothing yet, and only tells what it
 //! would do.
 
+use super::authenticate::Flaw;
 use super::cache::Recall;
-use super::facts::{Facts, TokenFacts, UserFacts};
+use super::facts::Facts;
 use super::{Auth, AuthError};
 use crate::model::identity::Identity;
 use crate::model::token::Token;
@@ -23,15 +24,15 @@ impl Auth {
     /// it is no use of the token, nobody is nearer to a limit by it, and that nobody has it is not
     /// kept in mind. Fails if the store cannot tell.
     pub async fn observe(&self, token: &Token) -> Result<Observed, AuthError> {
-        let facts = self.facts_unused(token).await?;
-        let user = facts.as_ref().map(|facts| facts.token.user);
-        let Some(facts) = facts else {
+        let Some(facts) = self.facts_unused(token).await? else {
             let flaw = Some("the token is unknown");
-            return Ok(Observed { identity: Err(AuthError::InvalidToken), user, flaw });
+            return Ok(Observed { identity: Err(AuthError::InvalidToken), user: None, flaw });
         };
-        let flaw = self.flaw(&facts);
-        let identity = self.good(facts).map(|(facts, now)| facts.identity(now));
-        Ok(Observed { identity, user, flaw })
+        let user = Some(facts.token.user);
+        Ok(match self.good(facts) {
+            Ok((facts, now)) => Observed { identity: Ok(facts.identity(now)), user, flaw: None },
+            Err(flaw) => Observed { identity: Err(flaw.into()), user, flaw: Some(flaw.words()) },
+        })
     }
 
     /// A token that came along is found by its old digest, and keeps that.
@@ -44,26 +45,23 @@ impl Auth {
         }
         let count = self.cache.count();
         let found = self.stored_token(token).await?;
-        let outages = self.cache.outages();
-        let found = found.filter(|(token, _)| !self.tombstones.cover(token, outages));
+        let facts = found.as_ref().and_then(|found| self.facts_unless_ended(found));
         self.know_time().await?;
-        Ok(found.and_then(|(record, user)| {
-            if record.digest == digest {
-                return self.cache.put(&digest, Some((record, user)), count);
+        match found {
+            Some(found) if facts.is_some() && found.0.digest == digest => {
+                Ok(self.cache.put(&digest, Some(found), count))
             }
-            Some(Facts { token: TokenFacts::of(&record, &user), user: UserFacts::of(&user) })
-        }))
+            _ => Ok(facts),
+        }
     }
+}
 
-    fn flaw(&self, facts: &Facts) -> Option<&'static str> {
-        if facts.token.has_expired(self.clock.now()) {
-            Some("the token has expired")
-        } else if !facts.user.is_active {
-            Some("the user is inactive")
-        } else if facts.token.standing.has_ended() {
-            Some("the token has ended")
-        } else {
-            None
+impl Flaw {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Ended => "the token has ended",
+            Self::Expired => "the token has expired",
+            Self::InactiveUser => "the user is inactive",
         }
     }
 }

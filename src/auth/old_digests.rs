@@ -11,7 +11,7 @@ pub(super) use self::ending::are_one;
 
 use self::rewriting::Rewritings;
 use super::cache::Count;
-use super::facts::{Facts, TokenFacts, UserFacts};
+use super::facts::Facts;
 use super::{Auth, AuthError};
 use crate::model::token::{KnoxKey, Token, TokenDigest, TokenRecord};
 use crate::model::user::User;
@@ -38,12 +38,12 @@ pub(super) struct OldDigests {
 struct Known {
     /// What the store said, and until when that is good enough.
     are_there: Option<(bool, Instant)>,
-    /// Until when there may have been some, by what the store said.
-    seen: Option<Instant>,
+    /// Until when a read may be under way that began while there were some.
+    read_until: Option<Instant>,
 }
 
 impl OldDigests {
-    /// For how long after the last is gone a read may still be under way that began before.
+    /// How long a read may be under way.
     const LATELY: Duration = Duration::from_secs(10);
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -52,7 +52,7 @@ impl OldDigests {
 
     /// Whether there were some a moment ago.
     fn were_there(&self, now: Instant) -> bool {
-        self.known().seen.is_some_and(|seen| now.saturating_duration_since(seen) < Self::LATELY)
+        self.known().read_until.is_some_and(|until| now < until)
     }
 
     /// The old digest of a token that was rewritten here lately.
@@ -125,7 +125,7 @@ impl Auth {
     async fn adopt(&self, token: &Token) -> Result<Option<(Facts, Held)>, AuthError> {
         let Some(found) = self.old_token(token).await? else { return Ok(None) };
         self.know_time().await?;
-        let Some(facts) = self.old_facts(&found) else { return Ok(None) };
+        let Some(facts) = self.facts_unless_ended(&found) else { return Ok(None) };
         let (digest, old) = (token.digest(), found.0.digest);
         if self.good(facts.clone()).is_ok() {
             self.rewrite_soon(digest, old);
@@ -133,11 +133,10 @@ impl Auth {
         Ok(Some((facts, Held { digest, old: Some(old) })))
     }
 
-    /// What is known of a token by what the store has under its old digest, unless it was ended here.
-    fn old_facts(&self, (old, user): &(TokenRecord, User)) -> Option<Facts> {
-        let is_ended = self.tombstones.cover(old, self.cache.outages());
-        let facts = || Facts { token: TokenFacts::of(old, user), user: UserFacts::of(user) };
-        (!is_ended).then(facts)
+    /// What is known of a token that was read with its user, unless it was ended here.
+    pub(super) fn facts_unless_ended(&self, (token, user): &(TokenRecord, User)) -> Option<Facts> {
+        let is_ended = self.tombstones.cover(token, self.cache.outages());
+        (!is_ended).then(|| Facts::of(token, user))
     }
 
     /// The token with an old digest that has this text, and whose it is.
@@ -195,7 +194,7 @@ impl Auth {
         let mut known = self.old_digests.known();
         known.are_there = Some((are_there, now + PAUSE));
         if are_there {
-            known.seen = Some(now + PAUSE);
+            known.read_until = Some(now + PAUSE + OldDigests::LATELY);
         }
         Ok(are_there)
     }

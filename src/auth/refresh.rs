@@ -5,46 +5,9 @@ use super::{Auth, TokenSettings};
 use crate::clock::Timestamp;
 use crate::model::token::TokenDigest;
 use crate::store::StoreError;
-use futures_util::StreamExt;
-use futures_util::stream::poll_fn;
-use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-use tokio::sync::mpsc;
 
-/// The tokens that are to be prolonged.
-pub(super) struct Refreshes {
-    orders: tokio::sync::Mutex<mpsc::Receiver<TokenDigest>>,
-    queue: mpsc::Sender<TokenDigest>,
-    /// Those in the queue or being written: each is there once, however often it is used.
-    waiting: Mutex<HashSet<TokenDigest>>,
-}
-
-impl Refreshes {
-    /// How many tokens may wait. One that finds no place asks again at its next use.
-    const QUEUE: usize = 4096;
-    /// How many are written at a time.
-    const AT_ONCE: usize = 32;
-    /// How long a token that could not be prolonged is left alone.
-    const PAUSE: Duration = Duration::from_secs(1);
-
-    pub(super) fn new() -> Self {
-        let (queue, orders) = mpsc::channel(Self::QUEUE);
-        Self { orders: orders.into(), queue, waiting: Mutex::default() }
-    }
-
-    fn add(&self, digest: TokenDigest) {
-        let mut waiting = self.waiting();
-        if !waiting.contains(&digest) && self.queue.try_send(digest).is_ok() {
-            waiting.insert(digest);
-        }
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, HashSet<TokenDigest>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+/// How many tokens are prolonged at a time.
+const AT_ONCE: usize = 32;
 
 impl Auth {
     /// Has a token prolonged that was used, if it is worth it.
@@ -57,25 +20,8 @@ impl Auth {
 
     /// Prolongs tokens as they are used. Runs until it is dropped.
     pub async fn refresh_tokens(&self) {
-        let mut orders = self.refreshes.orders.lock().await;
-        let orders = poll_fn(|context| orders.poll_recv(context));
-        let fails = &AtomicBool::new(false);
-        let prolong = |digest| async move {
-            let outcome = self.prolong(digest).await;
-            let failed_before = fails.swap(outcome.is_err(), Ordering::Relaxed);
-            // A token that cannot be prolonged now is still good now, and is tried again later.
-            if let Err(error) = outcome {
-                if !failed_before {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "tokens not prolonged"
-                    );
-                }
-                tokio::time::sleep(Refreshes::PAUSE).await;
-            }
-            self.refreshes.waiting().remove(&digest);
-        };
-        orders.for_each_concurrent(Refreshes::AT_ONCE, prolong).await;
+        let prolong = |digest| self.prolong(digest);
+        self.refreshes.carry_out(AT_ONCE, "tokens not prolonged", prolong).await;
     }
 
     /// Prolongs a token as it is now: it may have ended since it was used, or been prolonged for
@@ -113,6 +59,7 @@ fn refreshed(
 mod tests {
     use super::super::Refresh;
     use super::*;
+    use std::time::Duration;
 
     const HOUR: Duration = Duration::from_hours(1);
 

@@ -129,7 +129,7 @@ impl Gateway {
 
     /// Resolves the names of upstreams and asks their servers how they are, for as long as requests
     /// are served. Without it no request reaches a server that is written by its name.
-    pub async fn keep_upstreams(&self) -> Infallible {
+    async fn keep_upstreams(&self) -> Infallible {
         upstream::keep(&self.live, &self.wake, &self.metrics).await
     }
 }

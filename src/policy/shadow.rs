@@ -6,10 +6,9 @@ use crate::model::identity::Identity;
 use std::sync::Arc;
 
 /// Whether the gateway guards the apps.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Mode {
     /// It does: without a permit nothing passes.
-    #[default]
     Guard,
     /// Everything passes, and is judged beside.
     Shadow(Shadow),

@@ -58,7 +58,7 @@ type Reader = fn(&str) -> Option<Encoded>;
 
 /// What people call its kind, and what reads it.
 fn reader(text: &str) -> Option<(&'static str, Reader)> {
-    const KINDS: [(&str, &str, Reader); 13] = [
+    const KINDS: [(&str, &str, Reader); 14] = [
         ("$argon2id$", "argon2id", argon2),
         ("argon2$argon2id$", "argon2id", argon2),
         ("$argon2i$", "argon2i", argon2),
@@ -72,10 +72,8 @@ fn reader(text: &str) -> Option<(&'static str, Reader)> {
         ("bcrypt_sha256$$", "bcrypt_sha256", bcrypt),
         ("pbkdf2_sha1$", "pbkdf2_sha1", pbkdf2),
         ("pbkdf2_sha256$", "pbkdf2_sha256", pbkdf2),
+        ("scrypt$", "scrypt", scrypt),
     ];
-    if text.starts_with("scrypt$") {
-        return Some(("scrypt", scrypt));
-    }
     let known = KINDS.into_iter().find(|(begin, ..)| text.starts_with(begin));
     known.map(|(_, kind, read)| (kind, read))
 }

@@ -182,11 +182,14 @@ const LITTLE: [&str; 5] = [
     "argon2$argon2i$v=19$m=512,t=2,p=2$c2FsdHNhbHQ$hw4HtuQ4rvWqS/2da5AYVw",
 ];
 
+/// How they begin: by that it is decided who reads them.
+const BEGIN: [&str; 5] =
+    ["pbkdf2_sha256$", "bcrypt$$2b$04$", "bcrypt_sha256$$2b$04$", "scrypt$", "argon2$argon2i$"];
+
 proptest! {
     #[test]
-    fn any_text_is_read_and_none_matches(kind in 0..LITTLE.len(), rest: String, is_bare: bool) {
-        let (name, _) = LITTLE[kind].split_once('$').unwrap();
-        let text = if is_bare { rest } else { format!("{name}${rest}") };
+    fn any_text_is_read_and_none_matches(kind in 0..BEGIN.len(), rest: String, is_bare: bool) {
+        let text = if is_bare { rest } else { format!("{}{rest}", BEGIN[kind]) };
         prop_assert!(hash_kind(&text).trouble.is_some());
         prop_assert_eq!(verdict("secret", &text), Verdict::Mismatch);
     }

@@ -1,7 +1,7 @@
 //! How a password is hashed, in words: never its salt, and nothing of the hash.
 
 use super::super::Auth;
-use super::super::hasher::{HashCost, HashKind, HashTrouble, hash_kind};
+use super::super::hasher::{HashCost, HashKind, hash_kind};
 use crate::model::password::PasswordHash;
 use crate::model::user::User;
 use std::fmt;
@@ -9,14 +9,10 @@ use std::fmt;
 /// How a password is hashed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct HashWords {
-    /// By what.
-    pub algorithm: String,
-    /// What it costs: `m=19456 t=2 p=1`, or how many iterations; blank if that is not known.
-    pub cost: String,
+    /// By what, at what cost, and why no password will ever match it, if none will.
+    kind: HashKind,
     /// Whether the next login replaces it by one as the settings have it.
-    pub is_outdated: bool,
-    /// Why no password will ever match it, if none will.
-    pub trouble: Option<HashTrouble>,
+    is_outdated: bool,
 }
 
 impl Auth {
@@ -28,21 +24,17 @@ impl Auth {
 
 impl HashWords {
     fn of(hash: &PasswordHash, wanted: HashCost) -> Self {
-        let HashKind { name, trouble } = hash_kind(hash.expose());
-        let (algorithm, cost) = name.split_once(", ").unwrap_or((&name, ""));
-        let is_current = hash.expose().starts_with("$argon2id$") && cost == wanted.to_string();
-        let (algorithm, cost) = (algorithm.to_owned(), cost.to_owned());
-        Self { algorithm, cost, is_outdated: trouble.is_none() && !is_current, trouble }
+        let kind = hash_kind(hash.expose());
+        let is_current = hash.expose().starts_with("$argon2id$")
+            && kind.name.split_once(", ").is_some_and(|(_, cost)| cost == wanted.to_string());
+        Self { is_outdated: kind.trouble.is_none() && !is_current, kind }
     }
 }
 
 impl fmt::Display for HashWords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { algorithm, cost, is_outdated, trouble } = self;
-        f.write_str(algorithm)?;
-        if !cost.is_empty() {
-            write!(f, ", {cost}")?;
-        }
+        let Self { kind: HashKind { name, trouble }, is_outdated } = self;
+        f.write_str(name)?;
         if let Some(trouble) = trouble {
             write!(f, "; no password matches it: {trouble}")?;
         }

@@ -1,40 +1,31 @@
 //! Giving tokens that were moved in a digest of ours, off the way of the requests that use them.
 
 use super::super::issue::random_bytes;
+use super::super::orders::Orders;
 use super::super::{Auth, AuthError};
 use crate::model::token::{TokenAbout, TokenDigest, TokenRecord};
 use crate::model::user::User;
 use crate::store::{Issue, Item, ItemKind, NewToken};
-use futures_util::StreamExt;
-use futures_util::stream::poll_fn;
-use std::collections::{HashSet, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 /// The tokens that are to be rewritten.
 pub(in crate::auth) struct Rewritings {
     /// The old digests of those that were rewritten lately, with the new ones.
     lately: Mutex<VecDeque<(Order, Instant)>>,
-    orders: tokio::sync::Mutex<mpsc::Receiver<Order>>,
-    queue: mpsc::Sender<Order>,
-    /// The old digests of those in the queue or being written: each is there once, however often it
-    /// is used.
-    waiting: Mutex<HashSet<TokenDigest>>,
+    orders: Orders<Order>,
 }
 
 /// One of them. Its text is not kept.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
 struct Order {
     new: TokenDigest,
     old: TokenDigest,
 }
 
 impl Rewritings {
-    /// How many tokens may wait. One that finds no place asks again at its next use.
-    const QUEUE: usize = 4096;
     /// How many are written at a time.
     const AT_ONCE: usize = 8;
     /// How long one has the right to rewrite a token. Should they die it runs out.
@@ -44,15 +35,6 @@ impl Rewritings {
     /// How many are remembered, and how long, after they were rewritten.
     const REMEMBERED: usize = 10_000;
     const REMEMBERED_FOR: Duration = Duration::from_mins(1);
-    /// How long a token that could not be rewritten is left alone.
-    const PAUSE: Duration = Duration::from_secs(1);
-
-    fn add(&self, order: Order) {
-        let mut waiting = self.waiting();
-        if !waiting.contains(&order.old) && self.queue.try_send(order).is_ok() {
-            waiting.insert(order.old);
-        }
-    }
 
     /// Remembers a token that is rewritten, for as long as replicas may lag behind.
     fn remember(&self, order: Order, now: Instant) {
@@ -69,46 +51,25 @@ impl Rewritings {
         let lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
         lately.iter().find(|(order, _)| order.new == new).map(|(order, _)| order.old)
     }
-
-    fn waiting(&self) -> MutexGuard<'_, HashSet<TokenDigest>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Default for Rewritings {
     fn default() -> Self {
-        let (queue, orders) = mpsc::channel(Self::QUEUE);
-        let (lately, waiting) = (Mutex::default(), Mutex::default());
-        Self { lately, orders: orders.into(), queue, waiting }
+        Self { lately: Mutex::default(), orders: Orders::new() }
     }
 }
 
 impl Auth {
     /// Has a token rewritten that was used.
     pub(super) fn rewrite_soon(&self, new: TokenDigest, old: TokenDigest) {
-        self.old_digests.rewritings.add(Order { new, old });
+        self.old_digests.rewritings.orders.add(Order { new, old });
     }
 
     /// Gives tokens that were moved in a digest of ours as they are used. Runs until it is dropped.
     pub async fn rewrite_tokens(&self) {
-        let rewritings = &self.old_digests.rewritings;
-        let mut orders = rewritings.orders.lock().await;
-        let orders = poll_fn(|context| orders.poll_recv(context));
-        let fails = &AtomicBool::new(false);
-        let rewrite = |order: Order| async move {
-            let outcome = self.rewrite(order).await;
-            let failed_before = fails.swap(outcome.is_err(), Ordering::Relaxed);
-            // It is good as it is, and is tried again at another use.
-            if let Err(error) = outcome {
-                if !failed_before {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, "tokens that were moved in keep their old digests");
-                }
-                tokio::time::sleep(Rewritings::PAUSE).await;
-            }
-            rewritings.waiting().remove(&order.old);
-        };
-        orders.for_each_concurrent(Rewritings::AT_ONCE, rewrite).await;
+        let failure = "tokens that were moved in keep their old digests";
+        let rewrite = |order| self.rewrite(order);
+        self.old_digests.rewritings.orders.carry_out(Rewritings::AT_ONCE, failure, rewrite).await;
     }
 
     /// Rewrites a token, unless another one does that at this moment.
@@ -140,7 +101,8 @@ impl Auth {
     /// The token of an old digest as it is now, if it is still good.
     async fn still_good(&self, old: TokenDigest) -> Result<Option<(TokenRecord, User)>, AuthError> {
         let found = self.store.token(old).await?;
-        Ok(found.filter(|found| self.old_facts(found).is_some_and(|it| self.good(it).is_ok())))
+        Ok(found
+            .filter(|found| self.facts_unless_ended(found).is_some_and(|it| self.good(it).is_ok())))
     }
 
     /// Puts the digest of ours in place of the old one, for whoever has the right to.

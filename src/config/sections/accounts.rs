@@ -31,11 +31,11 @@ pub(super) fn auth(
         (is_open, section.read("look_alikes", true, values::choice(&choices)))
     });
     let mut endpoints = Endpoints::default();
-    let (password_checks, hashing) = root.section("passwords", |section| {
-        endpoints.change_password = section.read("self_service", false, values::boolean);
-        (password_checks(section), hashing(section))
-    });
-    let (hash_threads, imported_memory, hashing) = hashing;
+    let (password_checks, (hash_threads, imported_memory, hashing)) =
+        root.section("passwords", |section| {
+            endpoints.change_password = section.read("self_service", false, values::boolean);
+            (password_checks(section), hashing(section))
+        });
     let events = root.section("events", events);
     let settings = Settings {
         cache,
@@ -120,10 +120,8 @@ fn password_checks(section: &mut Section<'_>) -> PasswordChecks {
 
 /// By how many threads, in how much memory for old hashes, and at what cost passwords are hashed.
 fn hashing(section: &mut Section<'_>) -> (usize, u64, HashCost) {
-    let memory = section.read("imported_memory", Argon2Hasher::ROOM, values::size);
-    if memory == 0 {
-        section.reject("imported_memory", "is out of bounds; write one such as \"1MiB\"");
-    }
+    let size = |value: &_| values::memory(value).and_then(|_| values::size(value));
+    let memory = section.read("imported_memory", Argon2Hasher::ROOM, size);
     (section.threads(), memory, section.section("argon2", hash_cost))
 }
 

@@ -170,7 +170,7 @@ fn advice<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
     nearest(name, names).map_or_else(String::new, |nearest| format!("; did you mean {nearest:?}?"))
 }
 
-fn find_upstream(name: &str, upstreams: &[UpstreamSettings]) -> Result<usize, String> {
+pub(super) fn find_upstream(name: &str, upstreams: &[UpstreamSettings]) -> Result<usize, String> {
     let place = upstreams.iter().position(|upstream| upstream.name == name);
     place.ok_or_else(|| {
         let names = upstreams.iter().map(|upstream| upstream.name.as_str());

@@ -137,7 +137,9 @@ impl Gateway {
         {
             return Ok(None);
         }
-        head::check_delivery(request, arrival.raw)?;
+        if head.is_err() {
+            head::check_delivery(request, arrival.raw)?;
+        }
         let head = head.ok();
         let route = head.as_ref().and_then(|head| route_of(live, request, head)).cloned();
         let target = head.zip(route.as_ref()).and_then(|(head, route)| {
@@ -166,7 +168,7 @@ impl Gateway {
     }
 
     /// Judges the requests about which the store has to be asked, for as long as requests are served.
-    pub async fn keep_judging(&self) -> Infallible {
+    pub(super) async fn keep_judging(&self) -> Infallible {
         let mut late = self.beside.late.lock().await;
         let late = poll_fn(|context| late.poll_recv(context));
         late.for_each_concurrent(Beside::AT_ONCE, |judged| judged).await;
