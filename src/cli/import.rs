@@ -17,9 +17,10 @@ pub(super) enum Import {
     /// Users, groups and live tokens of a Django, with django-rest-knox or REST framework's own tokens:
     /// from what `manage.py dumpdata` writes, or from its database, which is only read
     Django(django::Django),
-    /// Users from a table in CSV, whose first line names the columns: `name,email,hash`, and perhaps
-    /// `id`, `is_active`, `is_staff`, `is_superuser`, `first_name`, `last_name`, `groups`, `joined` and
-    /// `last_login`. Hashes are as Django has them, or as Argon2 and bcrypt write them
+    /// Users from a table in CSV, whose first line names the columns: `name` or `username`, `hash` or
+    /// `password`, and perhaps `email`, `id`, `is_active`, `is_staff`, `is_superuser`, `first_name`,
+    /// `last_name`, `groups`, `joined` and `last_login`. Hashes are as Django has them, or as Argon2 and
+    /// bcrypt write them
     Csv(Plain),
     /// Users from a file for basic authentication, with hashes of bcrypt or Argon2
     Htpasswd(Plain),
