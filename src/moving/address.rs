@@ -14,7 +14,7 @@ pub struct Address {
     pub(super) database: String,
     /// A name, or the folder (PostgreSQL) or path (MySQL) of a socket.
     pub(super) host: String,
-    /// How one is known there.
+    /// By what one is let in, if it says so.
     pub(super) password: Option<Password>,
     /// Where it listens.
     pub(super) port: u16,
@@ -22,7 +22,7 @@ pub struct Address {
     pub(super) is_tls: bool,
     /// Who vouches for it, in a file of PEM, in place of those of the public web.
     pub(super) authorities: Option<PathBuf>,
-    /// As whom.
+    /// As whom one is known there.
     pub(super) user: String,
 }
 
@@ -42,7 +42,7 @@ pub struct BadAddress(String);
 
 impl DatabaseKind {
     /// What an address is of; `None` if it is not of a database.
-    pub fn of(text: &str) -> Option<Self> {
+    fn of(text: &str) -> Option<Self> {
         match text.split_once("://")?.0.to_lowercase().as_str() {
             // As dj-database-url has them, too.
             "mariadb" | "mysql" | "mysql-connector" | "mysql2" | "mysqlgis" => Some(Self::MySql),

@@ -7,7 +7,7 @@ use super::text::first_line;
 use super::value::{Misfit, Value};
 use super::zone::Zone;
 use crate::auth::{HashTrouble, hash_kind};
-use crate::store::staging::{Says, StagedUser};
+use crate::store::staging::StagedUser;
 use ::csv::{ErrorKind, Position, ReaderBuilder, StringRecord};
 use std::cell::Cell;
 use std::io::{self, Read};
@@ -60,7 +60,10 @@ pub(super) fn read(from: impl Read, sink: Sink<'_>) -> Result<(), ReadError> {
     let read = Rc::new(Cell::new(0));
     let bounded = Bounded { from, read: Rc::clone(&read) };
     let mut lines = ReaderBuilder::new().delimiter(delimiter(&head)).from_reader(bounded);
-    let columns = columns(lines.headers().map_err(broken)?)?;
+    let head = lines.headers().map_err(broken)?;
+    let columns = columns(head)?;
+    // The first line has something in each column.
+    let says = user_of(&columns, head).says();
     let (mut rows, mut remarks) = (Rows::into(sink), Remarks::in_zone(&Zone::Unknown));
     let mut record = StringRecord::new();
     loop {
@@ -83,7 +86,7 @@ pub(super) fn read(from: impl Read, sink: Sink<'_>) -> Result<(), ReadError> {
         }
     }
     rows.remark(&remarks);
-    Ok(rows.finish(says(&columns), [])?)
+    Ok(rows.finish(says, [])?)
 }
 
 /// What spreadsheets put between cells: the one of these that the first line has most of.
@@ -91,20 +94,6 @@ fn delimiter(head: &[u8]) -> u8 {
     let count = |delimiter: &u8| memchr::memchr_iter(*delimiter, head).count();
     // The last of equals.
     [b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',')
-}
-
-/// Of what a table says anything.
-fn says(columns: &[Column]) -> Says {
-    let has = |column| columns.contains(&column);
-    Says {
-        active: has(Column::Active),
-        email: has(Column::Email),
-        groups: has(Column::Groups),
-        names: has(Column::FirstName) || has(Column::LastName),
-        staff: has(Column::Staff),
-        superuser: has(Column::Superuser),
-        tokens: false,
-    }
 }
 
 /// What is wrong with a line; an error if nothing can be read after it.

@@ -74,7 +74,7 @@ impl Origin {
     }
 
     /// What the number of a row counts.
-    pub fn unit(&self) -> &'static str {
+    pub(super) fn unit(&self) -> &'static str {
         match self {
             Self::Csv(_) | Self::Htpasswd(_) => "line",
             Self::Django { place: Place::Dump(_), .. } => "object",
@@ -84,7 +84,7 @@ impl Origin {
 
     /// Whether progress counts bytes, and rows otherwise.
     pub fn is_in_bytes(&self) -> bool {
-        self.unit() != "row"
+        !matches!(self, Self::Django { place: Place::Database(_) | Place::Sqlite(_), .. })
     }
 }
 
@@ -146,10 +146,6 @@ pub enum ReadError {
 }
 
 impl ReadError {
-    fn silent(place: impl fmt::Display) -> Self {
-        Self::database(place, "does not answer in time")
-    }
-
     fn database(place: impl fmt::Display, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Database { place: place.to_string(), source: source.into() }
     }
@@ -165,7 +161,7 @@ mod gather {
         let mut all = Batch::default();
         let mut sink = |batch: Batch| {
             let Batch { groups, tokens, others, remarks, says, unreadable, users } = batch;
-            all.remarks.extend(remarks.into_iter().filter(|(_, count)| *count > 0));
+            all.remarks.extend(remarks);
             all.says = says.or(all.says);
             all.groups.extend(groups);
             all.tokens.extend(tokens);

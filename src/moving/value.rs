@@ -49,6 +49,11 @@ impl<'a> Value<'a> {
         Self::Text(value.into())
     }
 
+    /// A text that a database has kept, whatever its bytes are.
+    pub(super) fn of_bytes(text: &'a [u8]) -> Self {
+        std::str::from_utf8(text).map_or(Self::Other("no Unicode"), Self::text)
+    }
+
     /// What it is, in a word.
     fn kind(&self) -> &'static str {
         match self {

@@ -79,12 +79,10 @@ impl Django {
 
     /// The source, with the password of a database.
     fn place(&self) -> Result<Place, Failure> {
-        let Place::Database(address) = Place::of(&self.source)? else {
-            return Ok(Place::of(&self.source)?);
+        let address = match Place::of(&self.source)? {
+            Place::Database(address) if !address.has_password() => address,
+            place => return Ok(place),
         };
-        if address.has_password() {
-            return Ok(Place::Database(address));
-        }
         let password = if let Some(file) = &self.password_file {
             let text = std::fs::read_to_string(file);
             let text = text.map_err(Failure::system("cannot read the file of the password"))?;

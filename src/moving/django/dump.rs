@@ -99,14 +99,7 @@ impl Models {
                 fields_of(fields).map(|row| reading.token(&model, TokenRow { digest: pk, ..row }))
             }
             Kind::User => user_of(fields, reading).map(|row| {
-                let said = row.says();
-                let says = &mut reading.says;
-                says.active |= said.active;
-                says.email |= said.email;
-                says.groups |= said.groups;
-                says.names |= said.names;
-                says.staff |= said.staff;
-                says.superuser |= said.superuser;
+                reading.says |= row.says();
                 reading.user(&model, UserRow { pk, ..row })
             }),
         };

@@ -6,6 +6,7 @@ mod model;
 mod mysql;
 mod postgres;
 mod schema;
+mod server;
 mod sqlite;
 #[cfg(test)]
 mod tests;
@@ -15,7 +16,7 @@ pub use self::elements::Broken;
 pub use self::model::{Model, NotAModel};
 pub use self::schema::SchemaError;
 
-use self::schema::Table;
+use self::schema::{Dialect, Query, Table, Tables};
 use super::ReadError;
 use super::address::{Address, DatabaseKind};
 use super::batch::{Closed, Rows, Sink, Unreadable};
@@ -143,29 +144,55 @@ impl<'a> Reading<'a> {
         Self { others, place: 0, remarks, rows, says: Says::NOTHING, terms }
     }
 
+    /// What is to be asked of a database with these tables. Of what they say anything is noted.
+    fn ask(&mut self, tables: &Tables, dialect: Dialect) -> Result<Vec<Query>, SchemaError> {
+        let queries = schema::queries(tables, self.terms, dialect)?;
+        self.says = schema::says(&queries);
+        Ok(queries)
+    }
+
     /// Takes a row of a database, cell by cell.
     fn row<'v>(
         &mut self,
-        table: Table,
-        name: &str,
+        query: &Query,
         cell: impl FnMut(usize) -> Value<'v>,
     ) -> Result<(), Closed> {
         self.place += 1;
-        match table {
-            Table::Groups => {
-                let [pk, name] = std::array::from_fn(cell);
-                self.group(GroupRow { pk, name })
-            }
-            Table::Users => self.user(name, user_of(cell)),
-            Table::Tokens => {
-                let [digest, token_key, user, created, expiry, salt] = std::array::from_fn(cell);
-                let row = TokenRow { digest, token_key, user, created, expiry, salt };
-                self.token(name, row)
-            }
-            Table::Keys => {
-                let [key, user, created] = std::array::from_fn(cell);
-                self.key(name, KeyRow { key, user, created })
-            }
+        // The order of the fields is that in which `schema` asks for them.
+        let mut cells = (0..).map(cell);
+        let mut next = || cells.next().unwrap_or_default();
+        let name = &query.name;
+        match query.table {
+            Table::Groups => self.group(GroupRow { pk: next(), name: next() }),
+            Table::Users => self.user(
+                name,
+                UserRow {
+                    pk: next(),
+                    username: next(),
+                    email: next(),
+                    password: next(),
+                    is_active: next(),
+                    is_staff: next(),
+                    is_superuser: next(),
+                    first_name: next(),
+                    last_name: next(),
+                    date_joined: next(),
+                    last_login: next(),
+                    groups: next(),
+                },
+            ),
+            Table::Tokens => self.token(
+                name,
+                TokenRow {
+                    digest: next(),
+                    token_key: next(),
+                    user: next(),
+                    created: next(),
+                    expiry: next(),
+                    salt: next(),
+                },
+            ),
+            Table::Keys => self.key(name, KeyRow { key: next(), user: next(), created: next() }),
         }
     }
 
@@ -209,36 +236,5 @@ impl<'a> Reading<'a> {
         }
         self.rows.remark(&self.remarks);
         Ok(self.rows.finish(self.says, self.others)?)
-    }
-}
-
-fn user_of<'v>(cell: impl FnMut(usize) -> Value<'v>) -> UserRow<'v> {
-    let [
-        pk,
-        username,
-        email,
-        password,
-        is_active,
-        is_staff,
-        is_superuser,
-        first_name,
-        last_name,
-        date_joined,
-        last_login,
-        groups,
-    ] = std::array::from_fn(cell);
-    UserRow {
-        pk,
-        username,
-        email,
-        password,
-        is_active,
-        is_staff,
-        is_superuser,
-        first_name,
-        last_name,
-        date_joined,
-        last_login,
-        groups,
     }
 }

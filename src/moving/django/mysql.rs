@@ -1,19 +1,15 @@
 //! A Django's database in MySQL or MariaDB.
 
 use super::Reading;
-use super::schema::{Dialect, Query, Tables, queries, says};
+use super::schema::{Dialect, Tables};
+use super::server::{in_time, wait_for};
 use crate::model::password::Password;
 use crate::moving::ReadError;
 use crate::moving::address::Address;
 use crate::moving::progress::Progress;
 use crate::moving::value::Value;
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Error, Opts, OptsBuilder, Row, SslOpts, Value as Cell};
-use std::time::Duration;
-use tokio::time::timeout;
-
-/// How long it may take until a database has let one in.
-const PATIENCE: Duration = Duration::from_secs(10);
+use mysql_async::{Conn, Error, Opts, OptsBuilder, SslOpts, Value as Cell};
 
 /// One state of all tables, and nothing can be written. Moments are told in UTC.
 const BEGIN: [&str; 3] = [
@@ -35,13 +31,9 @@ pub(super) fn read(
     progress: &Progress,
     reading: &mut Reading<'_>,
 ) -> Result<(), ReadError> {
-    let failed = |error: Error| ReadError::database(address, error);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| ReadError::database(address, error))?;
-    runtime.block_on(async {
-        let connecting = timeout(PATIENCE, Conn::new(options(address))).await;
-        let connected = connecting.map_err(|_| ReadError::silent(address))?;
-        rows(&mut connected.map_err(failed)?, address, progress, reading).await
+    wait_for(address, async {
+        let mut db = in_time(address, Conn::new(options(address))).await?;
+        rows(&mut db, address, progress, reading).await
     })
 }
 
@@ -62,8 +54,7 @@ async fn rows(
     for (table, column, to) in db.query(REFERENCES).await.map_err(failed)? {
         tables.add_reference(table, column, to);
     }
-    let queries = queries(&tables, reading.terms, Dialect::MySql)?;
-    reading.says = says(&queries);
+    let queries = reading.ask(&tables, Dialect::MySql)?;
     for query in &queries {
         let count = db.query_first(&query.count).await.map_err(failed)?;
         progress.expect(count.unwrap_or(0));
@@ -71,25 +62,17 @@ async fn rows(
     for query in &queries {
         let mut rows = db.query_iter(&query.sql).await.map_err(failed)?;
         while let Some(row) = rows.next().await.map_err(failed)? {
-            take(query, &row, reading)?;
+            reading.row(query, |index| row.as_ref(index).map_or(Value::Null, value_of))?;
             progress.advance(1);
         }
     }
     Ok(())
 }
 
-fn take(query: &Query, row: &Row, reading: &mut Reading<'_>) -> Result<(), ReadError> {
-    let cell = |index| row.as_ref(index).map_or(Value::Null, value_of);
-    Ok(reading.row(query.table, &query.name, cell)?)
-}
-
 fn value_of(cell: &Cell) -> Value<'_> {
     match cell {
         Cell::NULL => Value::Null,
-        Cell::Bytes(text) => match std::str::from_utf8(text) {
-            Ok(text) => Value::text(text),
-            Err(_) => Value::Other("no Unicode"),
-        },
+        Cell::Bytes(text) => Value::of_bytes(text),
         Cell::Int(number) => Value::Number(*number),
         Cell::UInt(number) => {
             i64::try_from(*number).map_or(Value::Other("too large"), Value::Number)

@@ -1,7 +1,8 @@
 //! A Django's database in PostgreSQL.
 
 use super::Reading;
-use super::schema::{Dialect, Query, Tables, queries, says};
+use super::schema::{Dialect, Tables};
+use super::server::{in_time, wait_for};
 use super::tls;
 use crate::moving::ReadError;
 use crate::moving::address::Address;
@@ -9,14 +10,9 @@ use crate::moving::progress::Progress;
 use crate::moving::value::Value;
 use futures_util::TryStreamExt;
 use std::pin::pin;
-use std::time::Duration;
-use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, Error, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
-
-/// How long it may take until a database has let one in.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One state of all tables, and nothing can be written. Moments are told in UTC.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
@@ -39,13 +35,8 @@ pub(super) fn read(
 ) -> Result<(), ReadError> {
     let failed = |error: Error| ReadError::database(address, error);
     let tls = MakeRustlsConnect::new(tls::client(address.authorities.as_deref())?);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| ReadError::database(address, error))?;
-    runtime.block_on(async {
-        let config = config(address);
-        let connecting = timeout(PATIENCE, config.connect(tls)).await;
-        let connected = connecting.map_err(|_| ReadError::silent(address))?;
-        let (client, connection) = connected.map_err(failed)?;
+    wait_for(address, async {
+        let (client, connection) = in_time(address, config(address).connect(tls)).await?;
         let mut connection = pin!(connection);
         let mut work = pin!(rows(&client, address, progress, reading));
         tokio::select! {
@@ -68,8 +59,7 @@ async fn rows(
     let failed = |error: Error| ReadError::database(address, error);
     client.batch_execute(BEGIN).await.map_err(failed)?;
     let tables = tables(client).await.map_err(failed)?;
-    let queries = queries(&tables, reading.terms, Dialect::Postgres)?;
-    reading.says = says(&queries);
+    let queries = reading.ask(&tables, Dialect::Postgres)?;
     for query in &queries {
         let count: i64 = client.query_one(&query.count, &[]).await.map_err(failed)?.get(0);
         progress.expect(count.cast_unsigned());
@@ -78,21 +68,12 @@ async fn rows(
         let messages = client.simple_query_raw(&query.sql).await.map_err(failed)?;
         let mut messages = pin!(messages);
         while let Some(message) = messages.try_next().await.map_err(failed)? {
-            take(query, &message, reading)?;
+            if let SimpleQueryMessage::Row(row) = &message {
+                let cell = |index| row.try_get(index).ok().flatten();
+                reading.row(query, |index| cell(index).map_or(Value::Null, Value::text))?;
+            }
             progress.advance(1);
         }
-    }
-    Ok(())
-}
-
-fn take(
-    query: &Query,
-    message: &SimpleQueryMessage,
-    reading: &mut Reading<'_>,
-) -> Result<(), ReadError> {
-    if let SimpleQueryMessage::Row(row) = message {
-        let cell = |index| row.try_get(index).ok().flatten().map_or(Value::Null, Value::text);
-        reading.row(query.table, &query.name, cell)?;
     }
     Ok(())
 }

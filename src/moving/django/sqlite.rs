@@ -1,12 +1,12 @@
 //! A Django's database in a file of SQLite.
 
 use super::Reading;
-use super::schema::{Dialect, Query, Tables, queries, says};
+use super::schema::{Dialect, Tables};
 use crate::moving::ReadError;
 use crate::moving::progress::Progress;
 use crate::moving::value::Value;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags, Row};
+use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
 /// Reads it as it is at this moment; nothing is written.
@@ -21,8 +21,7 @@ pub(super) fn read(
     // One transaction sees one state of all tables.
     db.execute_batch("BEGIN").map_err(failed)?;
     let tables = tables(&db).map_err(failed)?;
-    let queries = queries(&tables, reading.terms, Dialect::Sqlite)?;
-    reading.says = says(&queries);
+    let queries = reading.ask(&tables, Dialect::Sqlite)?;
     for query in &queries {
         let count: i64 = db.query_row(&query.count, [], |row| row.get(0)).map_err(failed)?;
         progress.expect(count.cast_unsigned());
@@ -31,26 +30,18 @@ pub(super) fn read(
         let mut statement = db.prepare(&query.sql).map_err(failed)?;
         let mut rows = statement.query([]).map_err(failed)?;
         while let Some(row) = rows.next().map_err(failed)? {
-            take(query, row, reading)?;
+            reading.row(query, |index| row.get_ref(index).map_or(Value::Null, value_of))?;
             progress.advance(1);
         }
     }
     Ok(())
 }
 
-fn take(query: &Query, row: &Row<'_>, reading: &mut Reading<'_>) -> Result<(), ReadError> {
-    let cell = |index| row.get_ref(index).map_or(Value::Null, value_of);
-    Ok(reading.row(query.table, &query.name, cell)?)
-}
-
 fn value_of(cell: ValueRef<'_>) -> Value<'_> {
     match cell {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(number) => Value::Number(number),
-        ValueRef::Text(text) => match std::str::from_utf8(text) {
-            Ok(text) => Value::text(text),
-            Err(_) => Value::Other("no Unicode"),
-        },
+        ValueRef::Text(text) => Value::of_bytes(text),
         ValueRef::Real(_) => Value::Other("a broken number"),
         ValueRef::Blob(_) => Value::Other("bytes"),
     }

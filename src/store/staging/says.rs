@@ -1,5 +1,7 @@
 //! Of what a source says anything at all. What it does not know of somebody stays as it is here.
 
+use std::ops::BitOrAssign;
+
 /// Of what a source says anything: which columns or fields it has.
 #[expect(clippy::struct_excessive_bools, reason = "each is a field of its own")]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -41,4 +43,17 @@ impl Says {
         superuser: false,
         tokens: false,
     };
+}
+
+impl BitOrAssign for Says {
+    fn bitor_assign(&mut self, more: Self) {
+        let Self { active, email, groups, names, staff, superuser, tokens } = more;
+        self.active |= active;
+        self.email |= email;
+        self.groups |= groups;
+        self.names |= names;
+        self.staff |= staff;
+        self.superuser |= superuser;
+        self.tokens |= tokens;
+    }
 }
