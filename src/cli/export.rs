@@ -1,6 +1,6 @@
 //! `authgate export …`
 
-use super::import::Bar;
+use super::bar::Bar;
 use super::store::Which;
 use super::unless_stopped::unless_stopped;
 use super::{Failure, whole_accounts_of};
@@ -17,12 +17,12 @@ pub(super) enum Export {
     /// defaults: there, load it into an empty table, or take over username and password alone
     Django(Django),
     /// Users and live tokens, an object of JSON a line, with all that is kept of them
-    Jsonl(Jsonl),
+    Jsonl(Order),
 }
 
 /// Where it goes.
 #[derive(Args)]
-struct Order {
+pub(super) struct Order {
     #[command(flatten)]
     which: Which,
     /// The file to be made, there whole or not at all, for your eyes alone; without it standard output
@@ -51,12 +51,6 @@ pub(super) struct Django {
     no_tokens: bool,
 }
 
-#[derive(Args)]
-pub(super) struct Jsonl {
-    #[command(flatten)]
-    order: Order,
-}
-
 #[derive(Clone, Copy, ValueEnum)]
 enum Version {
     #[value(name = "5")]
@@ -70,7 +64,7 @@ enum Version {
 impl Export {
     pub(super) async fn run(self) -> Result<(), Failure> {
         match self {
-            Self::Jsonl(verb) => verb.order.write(moving::Export::Jsonl, "as lines").await,
+            Self::Jsonl(order) => order.write(moving::Export::Jsonl, "as lines").await,
             Self::Django(verb) => {
                 let over = match verb.knox {
                     Version::Five => DigestOver::Text,
@@ -97,7 +91,7 @@ impl Order {
         let done = unless_stopped(left, move |_| async move {
             accounts.tell_of_export(EventName::UsersExported, what, Actor::CommandLine);
             accounts.until_kept().await;
-            let bar = Bar::of("rows");
+            let bar = Bar::of_rows();
             let whole = accounts.census().await?.users;
             let told = |users| bar.show("users", users, Some(whole));
             let done = export.write(&accounts, &mut to, &told).await?;

@@ -1,11 +1,8 @@
 //! `authgate import …`
 
-mod bar;
 mod django;
 mod land;
 mod told;
-
-pub(super) use self::bar::Bar;
 
 use self::land::Order;
 use super::Failure;

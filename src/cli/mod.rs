@@ -1,5 +1,6 @@
 //! The command line: a file for each verb.
 
+mod bar;
 mod check;
 mod demo;
 mod events;

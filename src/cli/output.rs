@@ -60,6 +60,11 @@ pub(super) fn print(text: &str) {
     drop(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
 }
 
+/// Prints a line, unless nobody reads any more.
+pub(super) fn say(line: &str) {
+    drop(writeln!(std::io::stdout(), "{}", plain(line)));
+}
+
 /// Prints data.
 pub(super) fn json(value: &Value) {
     println!("{value:#}");

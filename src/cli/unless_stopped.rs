@@ -11,7 +11,7 @@ use tokio::time::timeout;
 /// Does something that takes long. On SIGINT, SIGTERM and SIGHUP it is told to stop, and clears up after
 /// itself; `left` says what is left then.
 pub(super) async fn unless_stopped<T, E, W>(
-    left: impl Fn() -> String,
+    left: impl FnOnce() -> String,
     work: impl FnOnce(Stop) -> W + Send + 'static,
 ) -> Result<T, Failure>
 where

@@ -6,7 +6,7 @@ mod jsonl;
 use super::django::Model;
 use super::whole_file::WholeFile;
 use crate::auth::{Auth, ManageError, Portion};
-use crate::model::token::{DigestScheme, KnoxKey, OldDigest, TokenRecord};
+use crate::model::token::{DigestHash, DigestScheme, KnoxKey, OldDigest, TokenDigest, TokenRecord};
 use std::io;
 
 /// As what accounts are written.
@@ -34,6 +34,11 @@ fn scheme_of(record: &TokenRecord, old: Option<&OldDigest>) -> Option<DigestSche
         None if record.knox_key.as_ref().is_some_and(is_of_knox_4) => None,
         None => Some(DigestScheme::NATIVE),
     }
+}
+
+/// A digest in hex, as long as those of this hash are.
+fn hex_of(digest: TokenDigest, hash: DigestHash) -> String {
+    hex::encode(digest.as_bytes().get(..hash.length()).unwrap_or(digest.as_bytes()))
 }
 
 /// What was written.

@@ -136,8 +136,8 @@ impl UserRow<'_> {
             is_active: self.is_active.flag("is_active", true)?,
             is_staff: self.is_staff.flag("is_staff", false)?,
             is_superuser: self.is_superuser.flag("is_superuser", false)?,
-            first_name: self.first_name.into_text("first_name", LONGEST_NAME)?,
-            last_name: self.last_name.into_text("last_name", LONGEST_NAME)?,
+            first_name: self.first_name.into_text("first_name", StagedUser::LONGEST_NAME)?,
+            last_name: self.last_name.into_text("last_name", StagedUser::LONGEST_NAME)?,
             groups: groups(&self.groups)?,
             joined: remarks.perhaps(&self.date_joined),
             last_login: remarks.perhaps(&self.last_login),
@@ -158,9 +158,6 @@ impl UserRow<'_> {
         }
     }
 }
-
-/// The most characters of a first or last name, and of a group's.
-const LONGEST_NAME: usize = 150;
 
 impl TokenRow<'_> {
     /// The most characters of a salt or a key: more than any version of knox makes.
@@ -217,7 +214,7 @@ impl KeyRow<'_> {
 impl GroupRow<'_> {
     /// `None` for one that others name by its name.
     pub(super) fn staged(self) -> Result<Option<(i64, String)>, Misfit> {
-        let name = self.name.into_text("name", LONGEST_NAME)?;
+        let name = self.name.into_text("name", StagedUser::LONGEST_NAME)?;
         let number = number(&self.pk, "pk")?.map(i64::try_from).transpose();
         Ok(number.map_err(|_| Misfit::new("pk", "is too large"))?.map(|number| (number, name)))
     }
@@ -252,7 +249,8 @@ fn groups(groups: &Value<'_>) -> Result<Vec<GroupRef>, Misfit> {
         number.map(GroupRef::Number)
     };
     let of = |group: &Value<'_>| {
-        let name = group.natural_key().filter(|name| name.chars().nth(LONGEST_NAME).is_none());
+        let name =
+            group.natural_key().filter(|name| name.chars().nth(StagedUser::LONGEST_NAME).is_none());
         let name = name.map(|name| GroupRef::Name(name.to_owned()));
         let words = "has something that is neither a number nor a name such as [\"editors\"]";
         name.or_else(|| of_number(group)).ok_or_else(|| Misfit::new("groups", words))

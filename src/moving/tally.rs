@@ -22,8 +22,8 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// How many are remembered for the terminal.
-    const FIRST: usize = 10;
+    /// How many are remembered: as many as the terminal shows.
+    const FIRST: usize = 5;
 
     pub(super) fn new(unit: &'static str) -> io::Result<Self> {
         let lines = BufWriter::new(tempfile::tempfile()?);
@@ -35,7 +35,7 @@ impl Tally {
         for (model, count) in &batch.others {
             *self.others.entry(model.clone()).or_default() += count;
         }
-        for (remark, count) in batch.remarks.iter().filter(|(_, count)| **count > 0) {
+        for (remark, count) in &batch.remarks {
             *self.remarks.entry(remark).or_default() += count;
         }
         for row in &batch.unreadable {
@@ -55,7 +55,7 @@ impl Tally {
     }
 
     /// All rows that cannot be read, each as a line of JSON.
-    pub fn lines(&mut self) -> io::Result<impl Iterator<Item = io::Result<String>>> {
+    pub(super) fn lines(&mut self) -> io::Result<impl Iterator<Item = io::Result<String>>> {
         self.lines.flush()?;
         let mut file = self.lines.get_ref().try_clone()?;
         file.rewind()?;

@@ -1,9 +1,10 @@
 //! What all imports have in common: the source is read, then taken over, then it is told.
 
+use super::super::bar::Bar;
 use super::super::store::{Which, tell};
 use super::super::unless_stopped::unless_stopped;
 use super::super::{Failure, accounts_of, output};
-use super::{Bar, told};
+use super::told;
 use crate::auth::{LandingTerms, WholeStore};
 use crate::config::Config;
 use crate::model::event::EventName;
@@ -121,14 +122,14 @@ fn left(dry_run: bool, has_begun: &AtomicBool) -> String {
 
 fn staged(origin: Origin, stop: &Stop) -> Result<Staged, Failure> {
     let progress = Arc::new(Progress::default());
-    let bar = Bar::of(if origin.is_in_bytes() { "bytes" } else { "rows" });
+    let bar = if origin.is_in_bytes() { Bar::of_bytes() } else { Bar::of_rows() };
     let told = || bar.show("reading", progress.done(), progress.whole());
     Ok(stage(origin, Arc::clone(&progress), stop, &told)?)
 }
 
 async fn land(store: &WholeStore, staged: &Staged, terms: LandingTerms) -> Result<Landed, Failure> {
     let (users, tokens) = staged.staging.counts()?;
-    let bar = Bar::of("rows");
+    let bar = Bar::of_rows();
     let progress = |what: &str, count: u64| {
         let whole = match what {
             "users" => Some(users),

@@ -36,7 +36,7 @@ pub(super) fn words(report: &Report, staged: &Staged) -> Result<String, StoreErr
         .iter()
         .map(|it| format!("{}, {unit} {}: {} ({})", it.username, it.place, it.trouble, it.kind));
     told.first("Passwords that will not work, because:", users, report.troubled());
-    let rows = tally.first().iter().take(FIRST as usize).map(|row| format!("{unit} {row}"));
+    let rows = tally.first().iter().map(|row| format!("{unit} {row}"));
     told.first("Rows that will not work, because:", rows, tally.unreadable);
     told.remarks(tally);
     let alikes = staging.look_alikes(None, FIRST)?;

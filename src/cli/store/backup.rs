@@ -28,7 +28,7 @@ impl Backup {
         let left = format!("{} is not made, nor replaced", self.file.display());
         let (to, replaces) = (self.file.clone(), self.force);
         let saved = unless_stopped(
-            || left.clone(),
+            || left,
             move |stop| async move {
                 let meter = Meter::new();
                 let progress = |what: &str, count| meter.show(what, count);

@@ -1,11 +1,12 @@
 //! `authgate store copy`
 
+use super::super::Failure;
+use super::super::output::{self, say};
 use super::super::unless_stopped::unless_stopped;
-use super::super::{Failure, output};
 use super::backup::words;
 use super::follow::Follow;
 use super::progress::Meter;
-use super::restore::{ask, say};
+use super::restore::ask;
 use super::{Which, tell};
 use crate::auth::Copying;
 use crate::config::Config;

@@ -1,8 +1,8 @@
 //! What comes after a copy: carrying over what gateways change in the store that was copied, until they
 //! use the other one.
 
-use super::super::{Failure, output};
-use super::restore::say;
+use super::super::Failure;
+use super::super::output::{self, say};
 use crate::auth::{Copied, Copying};
 use crate::config;
 use crate::store::StoreError;

@@ -1,7 +1,8 @@
 //! `authgate store restore`
 
+use super::super::Failure;
+use super::super::output::say;
 use super::super::user::read_line;
-use super::super::{Failure, output};
 use super::backup::words;
 use super::progress::Meter;
 use super::{Which, tell};
@@ -9,7 +10,7 @@ use crate::auth::RestoreTerms;
 use crate::model::event::EventName;
 use crate::store::whole::Restored;
 use clap::Args;
-use std::io::{IsTerminal, Write, stdin, stdout};
+use std::io::{IsTerminal, stdin};
 use std::path::PathBuf;
 
 #[derive(Args)]
@@ -76,11 +77,6 @@ impl Restore {
         }
         lines
     }
-}
-
-/// Prints a line, unless nobody reads any more.
-pub(super) fn say(line: &str) {
-    drop(writeln!(stdout(), "{}", output::plain(line)));
 }
 
 /// Goes on only if someone says so.

@@ -3,7 +3,7 @@
 //! Groups are named, not numbered, and what is not known here, such as permissions, is not written: a
 //! Django that has it keeps it.
 
-use super::{Exported, ForDjango, scheme_of};
+use super::{Exported, ForDjango, hex_of, scheme_of};
 use crate::auth::Portion;
 use crate::model::token::{DigestOver, OldDigest};
 use crate::model::user::User;
@@ -98,8 +98,7 @@ impl<'a, W: Write> Dump<'a, W> {
             done.of_other_schemes += 1;
             return Ok(());
         }
-        let digest = record.digest.as_bytes().iter().take(wanted.hash.length());
-        let pk = hex::encode(digest.copied().collect::<Vec<_>>());
+        let pk = hex_of(record.digest, wanted.hash);
         let salt = old.filter(|_| wanted.over == DigestOver::BytesAndSalt);
         let fields = TokenFields {
             salt: salt.map(|old| hex::encode(&old.salt)),

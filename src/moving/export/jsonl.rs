@@ -1,8 +1,8 @@
 //! Accounts as lines of JSON, with all that is kept: a user, and after them their tokens.
 
-use super::{Exported, scheme_of};
+use super::{Exported, hex_of, scheme_of};
 use crate::auth::Portion;
-use crate::model::token::{KnoxKey, OldDigest};
+use crate::model::token::{DigestScheme, KnoxKey, OldDigest};
 use crate::store::ListedToken;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -87,11 +87,9 @@ fn user(user: &crate::model::user::User) -> User<'_> {
 fn token<'a>(listed: &'a ListedToken, old: Option<&OldDigest>) -> Token<'a> {
     let ListedToken { about, record, .. } = listed;
     let scheme = scheme_of(record, old);
-    let length = scheme.map_or(record.digest.as_bytes().len(), |scheme| scheme.hash.length());
-    let digest = record.digest.as_bytes().iter().take(length);
     Token {
         user: record.user.0,
-        digest: hex::encode(digest.copied().collect::<Vec<_>>()),
+        digest: hex_of(record.digest, scheme.unwrap_or(DigestScheme::NATIVE).hash),
         scheme: scheme.map(|scheme| scheme.to_string()),
         salt: old.filter(|old| !old.salt.is_empty()).map(|old| hex::encode(&old.salt)),
         key: record.knox_key.as_ref().map(KnoxKey::as_str),

@@ -82,8 +82,8 @@ pub enum OwnerRef {
 }
 
 impl StagedUser {
-    /// The most characters of a first or last name: Django's.
-    pub(super) const LONGEST_NAME: usize = 150;
+    /// The most characters of a first or last name, and of a group's: Django's.
+    pub const LONGEST_NAME: usize = 150;
     /// The highest number that a user can have: as high as Redis can sort by.
     const HIGHEST: u64 = 1 << 52;
 

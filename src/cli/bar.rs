@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// Tells how far something has come, with its rate and the time that is left.
-pub(in crate::cli) struct Bar {
+pub(super) struct Bar {
     drawn: ProgressBar,
     is_terminal: bool,
     /// When a line was written last, and of what the bar is.
@@ -17,17 +17,21 @@ impl Bar {
     /// How often a line is written.
     const PAUSE: Duration = Duration::from_secs(5);
 
-    /// One that counts bytes or something else.
-    pub(in crate::cli) fn of(unit: &str) -> Self {
+    /// One that counts bytes.
+    pub(super) fn of_bytes() -> Self {
+        Self::of("{msg} {wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left")
+    }
+
+    /// One that counts anything else.
+    pub(super) fn of_rows() -> Self {
+        Self::of("{msg} {wide_bar} {human_pos} of {human_len}, {per_sec}, {eta} left")
+    }
+
+    fn of(template: &str) -> Self {
         let is_terminal = stderr().is_terminal();
         let target =
             if is_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let drawn = ProgressBar::with_draw_target(None, target);
-        let template = if unit == "bytes" {
-            "{msg} {wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left"
-        } else {
-            "{msg} {wide_bar} {human_pos} of {human_len}, {per_sec}, {eta} left"
-        };
         // The template is sound, or else the usual bar is shown.
         if let Ok(style) = ProgressStyle::with_template(template) {
             drawn.set_style(style);
@@ -36,7 +40,7 @@ impl Bar {
     }
 
     /// Tells that so much of something is done, of how much.
-    pub(in crate::cli) fn show(&self, what: &str, done: u64, whole: Option<u64>) {
+    pub(super) fn show(&self, what: &str, done: u64, whole: Option<u64>) {
         let Ok(mut last) = self.last.lock() else { return };
         if last.1 != what {
             what.clone_into(&mut last.1);
