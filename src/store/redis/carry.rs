@@ -98,7 +98,9 @@ impl RedisStore {
         {
             clear.hdel(keys::user(user.id), field).ignore();
         }
-        self.link.ask::<()>(Request::Batch(&clear)).await?;
+        if !clear.is_empty() {
+            self.link.ask::<()>(Request::Batch(&clear)).await?;
+        }
         self.take_name(user).await
     }
 }

@@ -237,6 +237,32 @@ fn whatever_an_operator_does_is_carried_over() {
 }
 
 #[test]
+fn a_user_with_all_of_a_profile_is_carried_over() {
+    both_ways(|from, to| {
+        let one = on(from);
+        let copying = Copying::begin(&one, &[to, "--until-quiet=2s"]);
+        copying.until_caught_up();
+        let ada = json!({
+            "username": "ada", "password": "!x", "first_name": "Ada", "last_name": "Lovelace",
+            "groups": [3], "is_superuser": true,
+        });
+        let dump = json!([
+            { "model": "auth.group", "pk": 3, "fields": { "name": "poets" } },
+            { "model": "auth.user", "pk": 7, "fields": ada },
+        ]);
+        let file = one.folder().join("dump.json");
+        fs::write(&file, dump.to_string()).unwrap();
+        one.run(&["import", "django", file.to_str().unwrap()]).done();
+        copying.finish();
+        let show =
+            |gateway: &Gateway| gateway.run(&["user", "show", "ada", "--json"]).done().json();
+        let shown = show(&on(to));
+        assert_eq!(shown["groups"], json!(["poets"]), "{shown}");
+        assert_eq!(shown, show(&one));
+    });
+}
+
+#[test]
 fn what_the_other_store_has_of_its_own_stays() {
     both_ways(|from, to| {
         let one = on(from);
