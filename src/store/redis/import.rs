@@ -5,7 +5,6 @@ use super::before::{Before, Restoring};
 use super::patience::patiently;
 use super::request::Request;
 use super::{RedisStore, keys, record};
-use crate::clock::Timestamp;
 use crate::model::event::Event;
 use crate::model::user::UserId;
 use crate::store::sqlite::archive::{Archive, KEPT};
@@ -225,24 +224,6 @@ impl RedisStore {
             return Err(StoreError::Corrupt { what: "backup", problem });
         }
         Ok(written)
-    }
-}
-
-impl RedisStore {
-    /// Writes down from where a user has logged in.
-    pub(super) async fn put_familiar(
-        &self,
-        user: UserId,
-        familiar: &[(String, Timestamp)],
-    ) -> Result<(), StoreError> {
-        let Some(last) = familiar.iter().map(|(_, until)| *until).max() else { return Ok(()) };
-        let key = keys::familiar(user);
-        let mut note = pipe();
-        for (network, until) in familiar {
-            note.zadd(&key, network.as_str(), until.micros()).ignore();
-        }
-        note.cmd("PEXPIREAT").arg(&key).arg(last.millis_up()).ignore();
-        self.link.ask(Request::Batch(&note)).await
     }
 }
 

@@ -133,6 +133,22 @@ impl RedisStore {
         self.link.ask(Request::Batch(note.ignore())).await
     }
 
+    /// Writes down from where a user has logged in.
+    pub(super) async fn put_familiar(
+        &self,
+        user: UserId,
+        familiar: &[(String, Timestamp)],
+    ) -> Result<(), StoreError> {
+        let Some(last) = familiar.iter().map(|(_, until)| *until).max() else { return Ok(()) };
+        let key = keys::familiar(user);
+        let mut note = pipe();
+        for (network, until) in familiar {
+            note.zadd(&key, network.as_str(), until.micros()).ignore();
+        }
+        note.cmd("PEXPIREAT").arg(&key).arg(last.millis_up()).ignore();
+        self.link.ask(Request::Batch(&note)).await
+    }
+
     pub(super) async fn read_familiar(
         &self,
         familiar: Familiar,

@@ -3,12 +3,12 @@
 use super::draft::{Draft, refuse_damaged};
 use super::file::SCHEMA;
 use super::trouble::Trouble;
-use super::{events, file, items, rows, tokens};
+use super::{events, file, items, limits, rows, tokens};
 use crate::clock::Timestamp;
 use crate::model::event::Event;
 use crate::model::user::{User, UserId};
 use crate::store::whole::{Contents, Portion, Stop};
-use crate::store::{EventBounds, Item, ItemKind, NewToken, StoreError};
+use crate::store::{EventBounds, Item, ItemKind, StoreError};
 use rusqlite::{Connection, params};
 use std::path::Path;
 use tempfile::NamedTempFile;
@@ -189,18 +189,10 @@ fn add_one(db: &Connection, portion: &Portion) -> Result<(), StoreError> {
     rows::execute(db, sql, params![user.username.as_str(), user.id])?;
     put_user(db, user)?;
     for (record, about) in found {
-        let about = about.clone();
-        tokens::insert(
-            db,
-            &NewToken { about, record: record.clone(), limit: None, is_login: false },
-        )?;
+        tokens::insert(db, record, about)?;
     }
     old_digests.iter().try_for_each(|old| super::old_digests::put(db, old))?;
-    for (network, until) in familiar {
-        let sql = "INSERT OR REPLACE INTO familiar (user_id, network, forget) VALUES (?1, ?2, ?3)";
-        rows::execute(db, sql, params![user.id, network, until])?;
-    }
-    Ok(())
+    limits::put_familiar(db, user.id, familiar)
 }
 
 /// Adds a user who has a number, or has the one of that number be as this.

@@ -1,10 +1,10 @@
 //! Taking over what has changed in a store that this one follows, while gateways may write to it.
 
 use super::archive::{self, note_last_number};
-use super::{file, items, old_digests, rows, tokens};
+use super::{file, items, limits, old_digests, rows, tokens};
 use crate::model::user::{User, UserId};
 use crate::store::follow::Delta;
-use crate::store::{Item, NewToken, StoreError};
+use crate::store::{Item, StoreError};
 use rusqlite::{Connection, TransactionBehavior, params};
 use std::path::Path;
 use std::time::Duration;
@@ -37,17 +37,11 @@ impl Carrier {
         }
         // Whoever has ended all their tokens here meanwhile has ended these, too.
         for (record, about) in delta.added.iter().filter(|(record, _)| record.epoch == epoch) {
-            let (record, about) = (record.clone(), about.clone());
-            let digest = record.digest;
-            tokens::insert(&step, &NewToken { about, record, limit: None, is_login: false })?;
-            let mut old = delta.old_digests.iter().filter(|old| old.digest == digest);
+            tokens::insert(&step, record, about)?;
+            let mut old = delta.old_digests.iter().filter(|old| old.digest == record.digest);
             old.try_for_each(|old| old_digests::put(&step, old))?;
         }
-        for (network, until) in delta.familiar {
-            let sql = "INSERT OR REPLACE INTO familiar (user_id, network, forget)
-                       VALUES (?1, ?2, ?3)";
-            rows::execute(&step, sql, params![user.id, network, until])?;
-        }
+        limits::put_familiar(&step, user.id, delta.familiar)?;
         step.commit()?;
         Ok(true)
     }

@@ -3,11 +3,11 @@
 use super::{archive, old_digests, rows, tokens, users};
 use crate::model::token::{KnoxKey, TokenAbout, TokenDigest, TokenRecord};
 use crate::model::user::{User, UserId, Username};
+use crate::store::StoreError;
 use crate::store::staging::{
     Arrival, ArrivingToken, Landed, Landing, OnConflict, Refusal, Row, Staging, Verdict,
     ends_tokens, verdict,
 };
-use crate::store::{NewToken, StoreError};
 use rusqlite::{Connection, params};
 use std::collections::HashSet;
 
@@ -131,9 +131,7 @@ fn add_tokens(
                 landed.tokens_there += 1;
             }
             None => {
-                let about = TokenAbout::default();
-                let new = NewToken { about, is_login: false, limit: None, record };
-                tokens::insert(to.db, &new)?;
+                tokens::insert(to.db, &record, &TokenAbout::default())?;
                 landed.tokens_added += 1;
             }
         }

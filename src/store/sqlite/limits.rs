@@ -72,6 +72,18 @@ pub(super) fn make_familiar(
     rows::execute(db, sql, params![user, FAMILIAR_NETWORKS]).map(drop)
 }
 
+/// Writes down from where a user has logged in, and until when that is remembered, as another store has it.
+pub(super) fn put_familiar(
+    db: &Connection,
+    user: UserId,
+    familiar: &[(String, Timestamp)],
+) -> Result<(), StoreError> {
+    let sql = "INSERT OR REPLACE INTO familiar (user_id, network, forget) VALUES (?1, ?2, ?3)";
+    familiar.iter().try_for_each(|(network, until)| {
+        rows::execute(db, sql, params![user, network, until]).map(drop)
+    })
+}
+
 pub(super) fn familiar_until(
     db: &Connection,
     familiar: Familiar,

@@ -2,7 +2,7 @@
 
 use super::{rows, users};
 use crate::clock::Timestamp;
-use crate::model::token::{KnoxKey, TokenDigest, TokenRecord};
+use crate::model::token::{KnoxKey, TokenAbout, TokenDigest, TokenRecord};
 use crate::model::user::{User, UserId};
 use crate::store::sound::sound;
 use crate::store::{Change, Issue, ListedToken, NewToken, OnLimit, StoreError, TokenLimit};
@@ -27,7 +27,7 @@ pub(super) fn issue(
         return Ok(Issue::LimitReached);
     }
     changes.push(Change::Token(record.digest.key()));
-    insert(db, new)?;
+    insert(db, record, &new.about)?;
     if new.is_login {
         let sql = "UPDATE users SET last_login = ?2 WHERE id = ?1";
         rows::execute(db, sql, params![record.user, record.created])?;
@@ -59,8 +59,11 @@ fn make_room(
 }
 
 /// Adds a token, in place of the same token if that was added before, as by an import run twice.
-pub(super) fn insert(db: &Connection, new: &NewToken) -> Result<(), StoreError> {
-    let NewToken { about, record, .. } = new;
+pub(super) fn insert(
+    db: &Connection,
+    record: &TokenRecord,
+    about: &TokenAbout,
+) -> Result<(), StoreError> {
     // Not by a replacement, which fires no trigger for what it deletes.
     rows::execute(db, "DELETE FROM tokens WHERE digest = ?1", [record.digest])?;
     let sql = "INSERT INTO tokens (digest, user_id, created, expires, user_epoch, address,
