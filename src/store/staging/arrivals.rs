@@ -55,27 +55,29 @@ pub(in crate::store) struct Round<'a> {
     says: Says,
     tokens: Statement<'a>,
     users: Statement<'a>,
+    /// Whether none of them was taken in a round before.
+    were_refused: bool,
 }
 
 impl Staging {
     /// Everybody of whom nothing is known against it.
     pub(in crate::store) fn round(&self) -> Result<Round<'_>, StoreError> {
-        self.round_of("users.refusal IS NULL")
+        self.round_of("users.refusal IS NULL", false)
     }
 
     /// Those whose name was another's: by now that one may have been renamed.
     pub(in crate::store) fn round_of_namesakes(&self) -> Result<Round<'_>, StoreError> {
-        self.round_of("users.refusal = 'name_taken'")
+        self.round_of("users.refusal = 'name_taken'", true)
     }
 
-    fn round_of(&self, whom: &str) -> Result<Round<'_>, StoreError> {
+    fn round_of(&self, whom: &str, were_refused: bool) -> Result<Round<'_>, StoreError> {
         let tokens = format!(
             "SELECT tokens.* FROM tokens CROSS JOIN users ON users.row = tokens.owner
              WHERE tokens.refusal IS NULL AND {whom} ORDER BY owner, tokens.row"
         );
         let users = format!("SELECT * FROM users WHERE {whom} ORDER BY row");
         let (tokens, users) = (self.db.prepare(&tokens)?, self.db.prepare(&users)?);
-        Ok(Round { says: self.says.get(), tokens, users })
+        Ok(Round { says: self.says.get(), tokens, users, were_refused })
     }
 }
 
@@ -85,7 +87,8 @@ impl Round<'_> {
         let users = self.users.query([])?;
         let mut tokens = self.tokens.query([])?;
         let next = next_token(&mut tokens)?;
-        Ok(Arrivals { next, says: self.says, tokens, users })
+        let Self { says, were_refused, .. } = *self;
+        Ok(Arrivals { next, says, tokens, users, were_refused })
     }
 }
 
@@ -96,6 +99,8 @@ pub(in crate::store) struct Arrivals<'a> {
     says: Says,
     tokens: Rows<'a>,
     users: Rows<'a>,
+    /// Whether none of them was taken in a round before.
+    were_refused: bool,
 }
 
 impl Arrivals<'_> {
@@ -105,8 +110,8 @@ impl Arrivals<'_> {
         while arrivals.len() < most
             && let Some(row) = self.users.next()?
         {
-            let mut row = user(row, self.says)?;
-            let was_refused = row.refusal.take().is_some();
+            let row = user(row, self.says)?;
+            let was_refused = self.were_refused;
             let mut arrival = Arrival { row, tokens: Vec::new(), twice: Vec::new(), was_refused };
             self.add_tokens(&mut arrival)?;
             arrivals.push(arrival);

@@ -9,7 +9,7 @@ use rusqlite::{Params, params};
 
 /// A user of a source as they are to be taken.
 #[derive(Clone)]
-pub struct Row {
+pub(in crate::store) struct Row {
     /// Their address.
     pub email: String,
     /// Whether they may log in.
@@ -28,9 +28,7 @@ pub struct Row {
     pub place: u64,
     /// What else is known of them.
     pub profile: Profile,
-    /// Why they are not taken, if they are not.
-    pub refusal: Option<Refusal>,
-    /// By which [`Staging::users`] goes on.
+    /// Their row in the staging.
     pub row: i64,
     /// Of what the source says anything.
     pub says: Says,
@@ -100,13 +98,6 @@ pub struct RefusedToken {
 }
 
 impl Staging {
-    /// At most so many users after a row, in order of rows: first those without a number.
-    pub fn users(&self, after: Option<i64>, most: u32) -> Result<Vec<Row>, StoreError> {
-        let sql = "SELECT * FROM users WHERE row > ?1 ORDER BY row LIMIT ?2";
-        let says = self.says.get();
-        self.all(sql, params![after.unwrap_or(i64::MIN), most], |row| user(row, says))
-    }
-
     /// How many users there are, and how many tokens.
     pub fn counts(&self) -> Result<(u64, u64), StoreError> {
         let sql = "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM tokens)";
@@ -209,7 +200,6 @@ pub(super) fn user(row: &rusqlite::Row<'_>, says: Says) -> rusqlite::Result<Row>
             is_superuser: row.get("is_superuser")?,
             last_name: row.get("last_name")?,
         },
-        refusal: row.get::<_, Option<String>>("refusal")?.and_then(|name| Refusal::named(&name)),
         row: number,
         says,
         username: row.get("username")?,

@@ -73,9 +73,6 @@ fn find<'a>(
     of_number: Option<&'a User>,
     of_name: Option<&'a User>,
 ) -> Result<Option<&'a User>, Refusal> {
-    if let Some(refusal) = row.refusal {
-        return Err(refusal);
-    }
     let here = if row.id.is_some() { of_number } else { of_name };
     let Some(here) = here else {
         return of_name.map_or(Ok(None), |other| Err(taken(other, Refusal::NameTaken)));
@@ -204,7 +201,6 @@ mod tests {
             password: "$hash".to_owned(),
             place: 1,
             profile: Profile::default(),
-            refusal: None,
             row: 1,
             says: Says::ALL,
             username: username.to_owned(),
