@@ -8,7 +8,7 @@ use crate::model::user::{User, UserId, Username};
 use crate::store::StoreError;
 use crate::store::staging::{Arrival, Refusal, Row, Verdict, verdict};
 use redis::{Cmd, pipe};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What becomes of a user of a source.
 pub(super) struct Judged {
@@ -28,8 +28,10 @@ pub(super) struct Begun {
 
 /// Who has a number.
 enum Holder {
-    /// Someone to whom no name leads, and of whom there may be no more than the name.
-    Begun { epoch: Option<u64>, user: Option<User>, username: String },
+    /// Someone to whom no name leads.
+    Begun(User),
+    /// Someone of whom there is no more than the name.
+    Claimed(String),
     /// Someone who cannot be read.
     Unreadable,
     /// Someone.
@@ -79,29 +81,19 @@ impl RedisStore {
         }
         let mut named = users.clone();
         self.drop_nameless(&mut named).await?;
-        for user in users {
-            let is_named = named.iter().any(|one| one.id == user.id);
-            let id = user.id;
-            let holder = if is_named { Holder::Whole(user) } else { Holder::begun(user) };
-            holders.insert(id, holder);
-        }
+        let named: HashSet<_> = named.iter().map(|user| user.id).collect();
+        holders.extend(users.into_iter().map(|user| {
+            let is_named = named.contains(&user.id);
+            (user.id, if is_named { Holder::Whole(user) } else { Holder::Begun(user) })
+        }));
         Ok(holders)
-    }
-}
-
-impl Holder {
-    fn begun(user: User) -> Self {
-        let (epoch, username) = (Some(user.epoch), user.username.as_str().to_owned());
-        Self::Begun { epoch, user: Some(user), username }
     }
 }
 
 /// A number is claimed by the name alone, before all the rest is written.
 fn unreadable(fields: &Fields) -> Holder {
     match fields.get("username") {
-        Some(username) if fields.len() == 1 => {
-            Holder::Begun { epoch: None, user: None, username: username.clone() }
-        }
+        Some(username) if fields.len() == 1 => Holder::Claimed(username.clone()),
         _ => Holder::Unreadable,
     }
 }
@@ -112,22 +104,20 @@ fn judge(row: &Row, owner: Option<UserId>, holders: &Holders, crossing: &Crossin
     match row.id.and_then(|id| holders.get(&UserId(id))) {
         None => {}
         Some(Holder::Whole(user)) => of_number = Some(user),
-        Some(Holder::Unreadable) => return refused(Refusal::NumberTaken),
+        Some(Holder::Begun(user)) if row.has_begun(user) => {
+            begun = Some(Begun { epoch: Some(user.epoch) });
+        }
+        Some(Holder::Claimed(username)) if *username == row.username => {
+            begun = Some(Begun { epoch: None });
+        }
         // One who is just being registered, or whose registration stopped half-way, is another.
-        Some(Holder::Begun { epoch, user, username }) => {
-            let has_begun = match user {
-                Some(user) => row.has_begun(user),
-                None => *username == row.username,
-            };
-            if !has_begun {
-                return refused(Refusal::NumberTaken);
-            }
-            begun = Some(Begun { epoch: *epoch });
+        Some(Holder::Begun(_) | Holder::Claimed(_) | Holder::Unreadable) => {
+            return refused(Refusal::NumberTaken);
         }
     }
     match owner.and_then(|owner| holders.get(&owner)) {
         // A name that leads to nobody is free.
-        None | Some(Holder::Begun { .. }) => {}
+        None | Some(Holder::Begun(_) | Holder::Claimed(_)) => {}
         Some(Holder::Whole(user)) => of_name = Some(user),
         Some(Holder::Unreadable) => return refused(Refusal::NameTaken),
     }
