@@ -13,7 +13,7 @@ use crate::model::user::{User, UserId};
 use crate::store::StoreError;
 use crate::store::staging::{Arrival, ArrivingToken, Landed, Refusal};
 use redis::{Cmd, Pipeline, pipe};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A user who is to be added.
 pub(super) struct Newcomer {
@@ -155,10 +155,10 @@ impl RedisStore {
     async fn drop_others(&self, newcomer: &Newcomer) -> Result<(), StoreError> {
         let id = newcomer.user.id;
         let listed = patiently(async || self.entries(id, "-inf").await).await?;
-        let is_wanted = |entry: &Entry| {
-            newcomer.tokens.iter().any(|token| token.record.digest.key() == entry.key)
-        };
-        let others: Vec<_> = listed.into_iter().filter(|entry| !is_wanted(entry)).collect();
+        let wanted: HashSet<_> =
+            newcomer.tokens.iter().map(|token| token.record.digest.key()).collect();
+        let others: Vec<_> =
+            listed.into_iter().filter(|entry| !wanted.contains(&entry.key)).collect();
         patiently(async || self.remove_entries(id, &others).await).await?;
         let forget = Cmd::del(keys::user_tokens(id));
         patiently(async || self.link.ask::<()>(Request::Command(&forget)).await).await

@@ -7,6 +7,7 @@ use crate::model::token::{DigestScheme, KnoxKey, OldDigest, TokenDigest, TokenRe
 use crate::model::user::User;
 use crate::store::StoreError;
 use rusqlite::{Rows, Statement, named_params};
+use std::collections::HashSet;
 
 /// A user of a source with their tokens.
 pub(in crate::store) struct Arrival {
@@ -120,16 +121,16 @@ impl Arrivals<'_> {
     }
 
     fn add_tokens(&mut self, arrival: &mut Arrival) -> Result<(), StoreError> {
-        let (owner, tokens) = (arrival.row.row, &mut arrival.tokens);
+        let (owner, mut seen) = (arrival.row.row, HashSet::new());
         while let Some((of, token)) = self.next.take_if(|(of, _)| *of <= owner) {
             self.next = next_token(&mut self.tokens)?;
             if of < owner {
                 continue;
             }
-            if tokens.iter().any(|other| other.digest == token.digest) {
-                arrival.twice.push(token.row);
+            if seen.insert(token.digest) {
+                arrival.tokens.push(token);
             } else {
-                tokens.push(token);
+                arrival.twice.push(token.row);
             }
         }
         Ok(())
