@@ -133,17 +133,14 @@ impl Archive {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let columns = params![after.unwrap_or(UserId(0)), most];
         let users = rows::all(&self.db, sql, columns, rows::user_or_number)?;
-        users.into_iter().map(|user| self.portion(user)).collect()
+        let portion = |user| match user {
+            Ok(user) => self.portion(user).map(Ok),
+            Err(id) => Ok(Err(id)),
+        };
+        users.into_iter().map(portion).collect()
     }
 
-    pub(super) fn portion(
-        &self,
-        user: Result<User, UserId>,
-    ) -> Result<Result<Portion, UserId>, StoreError> {
-        let user = match user {
-            Ok(user) => user,
-            Err(id) => return Ok(Err(id)),
-        };
+    pub(super) fn portion(&self, user: User) -> Result<Portion, StoreError> {
         let sql =
             "SELECT tokens.*, ?2 AS username FROM tokens WHERE user_id = ?1 AND user_epoch = ?3";
         let columns = params![user.id, user.username.as_str(), rows::integer(user.epoch)];
@@ -157,7 +154,7 @@ impl Archive {
                    WHERE user_id = ?1 AND user_epoch = ?2";
         let columns = params![user.id, rows::integer(user.epoch)];
         let old_digests = rows::all(&self.db, sql, columns, super::old_digests::read)?;
-        Ok(Ok(Portion { familiar, old_digests, tokens, user }))
+        Ok(Portion { familiar, old_digests, tokens, user })
     }
 
     /// The items of a kind. Refused if one cannot be read: a second factor that is lost on the way makes

@@ -1,7 +1,7 @@
 //! Taking over what has changed in a store that this one follows, while gateways may write to it.
 
 use super::archive::{self, note_last_number};
-use super::{file, items, limits, old_digests, rows, tokens};
+use super::{file, items, limits, old_digests, rows, tokens, users};
 use crate::model::user::{User, UserId};
 use crate::store::follow::Delta;
 use crate::store::{Item, StoreError};
@@ -46,9 +46,10 @@ impl Carrier {
         Ok(true)
     }
 
-    pub(in crate::store) fn delete(&self, id: UserId) -> Result<(), StoreError> {
-        rows::execute(&self.0, "DELETE FROM users WHERE id = ?1", [id])?;
-        rows::execute(&self.0, "DELETE FROM items WHERE owner = ?1", [id]).map(drop)
+    pub(in crate::store) fn delete(&mut self, id: UserId) -> Result<(), StoreError> {
+        let step = self.0.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        users::delete(&step, id)?;
+        Ok(step.commit()?)
     }
 
     pub(in crate::store) fn put_item(&self, item: &Item) -> Result<(), StoreError> {
@@ -66,8 +67,7 @@ impl Carrier {
 
 /// Writes a user down, and says their epoch now: it never goes back.
 fn put_user(db: &Connection, user: &User) -> Result<u64, StoreError> {
-    let known = rows::first(db, "SELECT * FROM users WHERE id = ?1", [user.id], rows::user)?;
-    let epoch = known.map_or(user.epoch, |known| known.epoch.max(user.epoch));
+    let epoch = users::find(db, user.id)?.map_or(user.epoch, |known| known.epoch.max(user.epoch));
     archive::put_user(db, &User { epoch, ..user.clone() })?;
     Ok(epoch)
 }

@@ -74,10 +74,7 @@ impl Archive {
         let _moment = self.db.unchecked_transaction()?;
         let sql = "SELECT * FROM main.users WHERE id = ?1";
         let found = rows::first(&self.db, sql, [id], rows::user)?;
-        match found.map(|user| self.portion(Ok(user))).transpose()? {
-            Some(Ok(portion)) => Ok(Some(portion)),
-            Some(Err(_)) | None => Ok(None),
-        }
+        found.map(|user| self.portion(user)).transpose()
     }
 
     /// Lets go of a user.
