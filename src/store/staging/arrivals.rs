@@ -1,6 +1,6 @@
 //! A source, user by user, each with their tokens.
 
-use super::read::user;
+use super::read::{moment, user};
 use super::{Refusal, Row, Says, Staging};
 use crate::clock::Timestamp;
 use crate::model::token::{DigestScheme, KnoxKey, OldDigest, TokenDigest, TokenRecord};
@@ -139,17 +139,14 @@ impl Arrivals<'_> {
 
 fn next_token(rows: &mut Rows<'_>) -> Result<Option<(i64, ArrivingToken)>, StoreError> {
     let Some(row) = rows.next()? else { return Ok(None) };
-    let moment = |column| {
-        Ok::<_, StoreError>(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_micros))
-    };
     let scheme: Option<String> = row.get("scheme")?;
     let scheme = scheme.and_then(|text| text.parse().ok());
     let salt: Option<Vec<u8>> = row.get("salt")?;
     let knox_key: Option<String> = row.get("knox_key")?;
     let token = ArrivingToken {
-        created: moment("created")?,
+        created: moment(row, "created")?,
         digest: TokenDigest::new(row.get("digest")?),
-        expires: moment("expires")?,
+        expires: moment(row, "expires")?,
         knox_key: knox_key.and_then(|text| KnoxKey::parse(&text)),
         row: row.get("row")?,
         scheme: scheme.map(|scheme| (scheme, salt.unwrap_or_default())),

@@ -1,5 +1,6 @@
 //! How a source is to be taken over, and what came of it.
 
+use super::read::{count, refusal};
 use super::{Refusal, Staging, Verdict};
 use crate::clock::Timestamp;
 use crate::store::StoreError;
@@ -123,14 +124,7 @@ impl Staging {
         let sql = format!(
             "SELECT refusal, count(*) FROM {of} WHERE refusal IS NOT NULL GROUP BY refusal"
         );
-        let mut statement = self.db.prepare(&sql)?;
-        let mut rows = statement.query([])?;
-        let mut found = BTreeMap::new();
-        while let Some(row) = rows.next()? {
-            let name: String = row.get(0)?;
-            let number: i64 = row.get(1)?;
-            found.extend(Refusal::named(&name).map(|refusal| (refusal, number.cast_unsigned())));
-        }
-        Ok(found)
+        let found = self.all(&sql, [], |row| Ok((refusal(row, 0)?, count(row, 1)?)))?;
+        Ok(found.into_iter().filter_map(|(refusal, number)| Some((refusal?, number))).collect())
     }
 }

@@ -2,6 +2,7 @@
 //! is staff.
 
 use super::Staging;
+use super::read::count;
 use crate::store::StoreError;
 use rusqlite::params;
 use unicode_normalization::UnicodeNormalization;
@@ -52,37 +53,33 @@ impl Staging {
     /// At most so many sets of names after a row.
     pub fn look_alikes(&self, after: Option<i64>, most: u32) -> Result<Vec<LookAlike>, StoreError> {
         let sql = "SELECT row, names FROM look_alikes WHERE row > ?1 ORDER BY row LIMIT ?2";
-        let mut statement = self.db.prepare_cached(sql)?;
-        let rows = statement.query_map(params![after.unwrap_or(i64::MIN), most], |row| {
+        self.all(sql, params![after.unwrap_or(i64::MIN), most], |row| {
             let names: String = row.get(1)?;
             // Written by this program a moment ago.
             let names = serde_json::from_str(&names).unwrap_or_default();
             Ok(LookAlike { names, row: row.get(0)? })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        })
     }
 
     /// How many such sets of names there are.
     pub fn look_alike_count(&self) -> Result<u64, StoreError> {
         let sql = "SELECT count(*) FROM look_alikes";
-        Ok(self.db.query_row(sql, [], |row| row.get::<_, i64>(0))?.cast_unsigned())
+        Ok(self.db.query_row(sql, [], |row| count(row, 0))?)
     }
 
     /// How many staff there are who are not refused.
     pub fn staff_count(&self) -> Result<u64, StoreError> {
         let sql = "SELECT count(*) FROM users WHERE is_staff AND refusal IS NULL";
-        Ok(self.db.query_row(sql, [], |row| row.get::<_, i64>(0))?.cast_unsigned())
+        Ok(self.db.query_row(sql, [], |row| count(row, 0))?)
     }
 
     /// At most so many of them after a row, by row and name.
     pub fn staff(&self, after: Option<i64>, most: u32) -> Result<Vec<(i64, String)>, StoreError> {
         let sql = "SELECT row, username FROM users
                    WHERE row > ?1 AND is_staff AND refusal IS NULL ORDER BY row LIMIT ?2";
-        let mut statement = self.db.prepare_cached(sql)?;
-        let rows = statement.query_map(params![after.unwrap_or(i64::MIN), most], |row| {
+        self.all(sql, params![after.unwrap_or(i64::MIN), most], |row| {
             Ok((row.get(0)?, row.get(1)?))
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        })
     }
 }
 

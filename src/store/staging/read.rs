@@ -168,7 +168,7 @@ impl Staging {
         })
     }
 
-    fn all<T>(
+    pub(super) fn all<T>(
         &self,
         sql: &str,
         params: impl Params,
@@ -181,16 +181,13 @@ impl Staging {
 pub(super) fn user(row: &rusqlite::Row<'_>, says: Says) -> rusqlite::Result<Row> {
     let number: i64 = row.get("row")?;
     let groups: String = row.get("group_names")?;
-    let moment = |column| {
-        Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_micros))
-    };
     Ok(Row {
         email: row.get("email")?,
         id: u64::try_from(number).ok(),
         is_active: row.get("is_active")?,
         is_staff: row.get("is_staff")?,
-        joined: moment("joined")?,
-        last_login: moment("last_login")?,
+        joined: moment(row, "joined")?,
+        last_login: moment(row, "last_login")?,
         password: row.get("password")?,
         place: row.get::<_, i64>("place")?.cast_unsigned(),
         profile: Profile {
@@ -206,10 +203,14 @@ pub(super) fn user(row: &rusqlite::Row<'_>, says: Says) -> rusqlite::Result<Row>
     })
 }
 
-fn count(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<u64> {
+pub(super) fn count(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<u64> {
     Ok(row.get::<_, i64>(column)?.cast_unsigned())
 }
 
-fn refusal(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Option<Refusal>> {
+pub(super) fn moment(row: &rusqlite::Row<'_>, column: &str) -> rusqlite::Result<Option<Timestamp>> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_micros))
+}
+
+pub(super) fn refusal(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Option<Refusal>> {
     Ok(row.get::<_, Option<String>>(column)?.and_then(|name| Refusal::named(&name)))
 }
