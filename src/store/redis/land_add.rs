@@ -101,8 +101,7 @@ impl RedisStore {
             patiently(async || self.each_readable(&reads).await).await?;
         for (token, bytes) in all().zip(found) {
             let is_free = match bytes {
-                Some(None) => true,
-                Some(Some(bytes)) => self.may_replace(&bytes, &token.record).await?,
+                Some(there) => self.may_replace(there.as_deref(), &token.record).await?,
                 None => false,
             };
             if is_free {

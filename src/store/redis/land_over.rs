@@ -2,15 +2,14 @@
 
 use super::indexes::by_text;
 use super::land::Crossing;
-use super::land_token::set;
 use super::notes::recent;
 use super::patience::patiently;
 use super::record::{self, Entry, Fields};
 use super::request::Request;
+use super::tokens::set;
 use super::{RedisStore, keys};
-use crate::clock::Timestamp;
 use crate::model::token::TokenRecord;
-use crate::model::user::User;
+use crate::model::user::{User, UserId};
 use crate::store::StoreError;
 use crate::store::staging::{Arrival, ArrivingToken, Landed, Refusal, ends_tokens};
 use redis::{Cmd, pipe};
@@ -98,16 +97,17 @@ impl RedisStore {
         if crossing.writes {
             patiently(async || self.remove_entries(id, &gone).await).await?;
         }
-        for token in wanted {
-            let record = token.record(user, crossing.order.at);
-            match self.land_token(crossing, token, &record).await? {
+        let records: Vec<_> =
+            wanted.iter().map(|token| token.record(user, crossing.order.at)).collect();
+        for (token, record) in wanted.iter().zip(&records) {
+            match self.land_token(crossing, token, record).await? {
                 Some(true) => landed.tokens_added += 1,
                 Some(false) => landed.tokens_there += 1,
                 None => crossing.staging.note_token(token.row, Refusal::TokenTaken)?,
             }
         }
         if crossing.writes && !(wanted.is_empty() && gone.is_empty()) {
-            self.unlist_former(user, wanted, &stay, crossing.order.at).await?;
+            self.unlist_former(id, &records, &stay).await?;
             patiently(async || self.repair_users(&[id]).await).await?;
         }
         Ok(())
@@ -123,9 +123,7 @@ impl RedisStore {
         let read = Cmd::get(keys::token(&record.digest.key()));
         let there: Option<Vec<u8>> =
             patiently(async || self.link.ask(Request::Command(&read)).await).await?;
-        if let Some(there) = &there
-            && !self.may_replace(there, record).await?
-        {
+        if !self.may_replace(there.as_deref(), record).await? {
             return Ok(None);
         }
         if !crossing.writes {
@@ -150,19 +148,17 @@ impl RedisStore {
     /// Takes entries off the list by which tokens were there before they were written anew.
     async fn unlist_former(
         &self,
-        user: &User,
-        wanted: &[ArrivingToken],
+        user: UserId,
+        wanted: &[TokenRecord],
         listed: &[Entry],
-        at: Timestamp,
     ) -> Result<(), StoreError> {
-        let records = wanted.iter().map(|token| token.record(user, at));
-        let present: HashSet<_> = records.map(|record| Entry::of(&record).bytes()).collect();
+        let present: HashSet<_> = wanted.iter().map(|record| Entry::of(record).bytes()).collect();
         let former = listed.iter().map(Entry::bytes).filter(|bytes| !present.contains(bytes));
         let former: Vec<_> = former.collect();
         if former.is_empty() {
             return Ok(());
         }
-        let remove = Cmd::zrem(keys::user_tokens(user.id), former);
+        let remove = Cmd::zrem(keys::user_tokens(user), former);
         patiently(async || self.link.ask::<()>(Request::Command(&remove)).await).await
     }
 }

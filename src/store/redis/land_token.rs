@@ -5,6 +5,7 @@ use super::land_add::Newcomer;
 use super::patience::patiently;
 use super::record;
 use super::request::Request;
+use super::tokens::set;
 use super::{RedisStore, keys};
 use crate::model::token::{OldDigest, TokenRecord};
 use crate::store::StoreError;
@@ -54,10 +55,7 @@ impl RedisStore {
         let read = Cmd::get(keys::token(&record.digest.key()));
         let bytes: Option<Vec<u8>> =
             patiently(async || self.link.ask(Request::Command(&read)).await).await?;
-        let may_replace = match bytes {
-            Some(bytes) => self.may_replace(&bytes, record).await?,
-            None => true,
-        };
+        let may_replace = self.may_replace(bytes.as_deref(), record).await?;
         if may_replace {
             let write = set(record, false)?;
             patiently(async || self.link.ask::<()>(Request::Command(&write)).await).await?;
@@ -65,12 +63,14 @@ impl RedisStore {
         Ok(may_replace)
     }
 
-    /// Whether a token is of the same user, or of nobody to whom a name leads.
+    /// Whether what is there of a token, if anything is, is of the same user, or of nobody to whom a name
+    /// leads.
     pub(super) async fn may_replace(
         &self,
-        bytes: &[u8],
+        there: Option<&[u8]>,
         record: &TokenRecord,
     ) -> Result<bool, StoreError> {
+        let Some(bytes) = there else { return Ok(true) };
         let Ok(there) = record::token(&record.digest.key(), bytes) else { return Ok(false) };
         if there.user == record.user {
             return Ok(true);
@@ -82,16 +82,4 @@ impl RedisStore {
         patiently(async || self.drop_nameless(&mut named).await).await?;
         Ok(named.is_empty())
     }
-}
-
-/// Writes a token; `only_new` leaves one of that digest as it is.
-pub(super) fn set(record: &TokenRecord, only_new: bool) -> Result<Cmd, StoreError> {
-    let mut set = Cmd::set(keys::token(&record.digest.key()), record::token_bytes(record)?);
-    if only_new {
-        set.arg("NX");
-    }
-    if let Some(expires) = record.expires {
-        set.arg("PXAT").arg(record::forget_at(expires));
-    }
-    Ok(set)
 }

@@ -56,12 +56,7 @@ impl RedisStore {
     /// in between, perhaps before there was anything to delete.
     async fn write_token(&self, new: &NewToken) -> Result<Issue, StoreError> {
         let token = &new.record;
-        let key = keys::token(&token.digest.key());
-        let mut set = Cmd::set(key, record::token_bytes(token)?);
-        if let Some(expires) = token.expires {
-            set.arg("PXAT").arg(record::forget_at(expires));
-        }
-        self.link.ask::<()>(Request::Command(&set)).await?;
+        self.link.ask::<()>(Request::Command(&set(token, false)?)).await?;
         let listed = Cmd::zscore(keys::user_tokens(token.user), Entry::of(token).bytes());
         let listed: Option<String> = self.link.ask(Request::Command(&listed)).await?;
         if listed.is_none() {
@@ -245,6 +240,18 @@ impl RedisStore {
         self.drop_notes(user, &tokens).await?;
         Ok(removed)
     }
+}
+
+/// Writes a token; `only_new` leaves one of that digest as it is.
+pub(super) fn set(record: &TokenRecord, only_new: bool) -> Result<Cmd, StoreError> {
+    let mut set = Cmd::set(keys::token(&record.digest.key()), record::token_bytes(record)?);
+    if only_new {
+        set.arg("NX");
+    }
+    if let Some(expires) = record.expires {
+        set.arg("PXAT").arg(record::forget_at(expires));
+    }
+    Ok(set)
 }
 
 /// Whether a token has another record.
