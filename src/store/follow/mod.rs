@@ -12,7 +12,7 @@ pub(super) use self::delta::Delta;
 
 use self::source::Source;
 use self::target::Target;
-use super::sqlite::archive::{Archive, KEPT};
+use super::sqlite::archive::Archive;
 use super::{Item, Settings, StoreError};
 use crate::clock::Timestamp;
 use tempfile::NamedTempFile;
@@ -69,10 +69,7 @@ impl Follower {
         to: &Settings,
     ) -> Result<Self, StoreError> {
         let mirror = Archive::open_mirror(way.path())?;
-        let mut items = Vec::new();
-        for kind in KEPT {
-            items.extend(mirror.items(kind)?);
-        }
+        let items = mirror.kept_items()?;
         let Listening(from) = listening;
         if let Source::Sqlite { path, .. } = &from {
             mirror.compare_with(path)?;

@@ -4,7 +4,7 @@ use super::news::News;
 use crate::clock::Timestamp;
 use crate::model::user::UserId;
 use crate::store::redis::RedisStore;
-use crate::store::sqlite::archive::{Archive, KEPT};
+use crate::store::sqlite::archive::Archive;
 use crate::store::whole::Portion;
 use crate::store::{Item, Settings, Store, StoreError, Watcher};
 use std::collections::BTreeSet;
@@ -103,7 +103,7 @@ impl Source {
                 users.extend(store.owner_of(key).await?.into_iter().chain(known));
             }
             if told.everything {
-                users.extend(store.everyone().await?);
+                users.extend(store.all_users().await?);
                 users.extend(mirror.everyone()?);
             }
             Ok(())
@@ -135,14 +135,10 @@ impl Source {
     }
 
     pub(super) async fn items(&self, now: Timestamp) -> Result<Vec<Item>, StoreError> {
-        let mut items = Vec::new();
-        for kind in KEPT {
-            items.extend(match self {
-                Self::Redis { store, .. } => store.items_of(kind, now).await?,
-                Self::Sqlite { db, .. } => db.items(kind)?,
-            });
+        match self {
+            Self::Redis { store, .. } => store.kept_items(now).await,
+            Self::Sqlite { db, .. } => db.kept_items(),
         }
-        Ok(items)
     }
 
     pub(super) async fn last_number(&self) -> Result<u64, StoreError> {

@@ -9,9 +9,8 @@ use crate::model::token::TokenKey;
 use crate::model::user::{User, UserId};
 use crate::store::follow::Delta;
 use crate::store::whole::Portion;
-use crate::store::{Item, ItemKind, NewToken, Store, StoreError};
+use crate::store::{NewToken, Store, StoreError};
 use redis::{Cmd, pipe};
-use std::collections::BTreeSet;
 
 impl RedisStore {
     /// A user with everything of theirs; `None` if they are gone, or were never wholly there.
@@ -21,20 +20,6 @@ impl RedisStore {
         now: Timestamp,
     ) -> Result<Option<Portion>, StoreError> {
         patiently(async || self.portion(id, now).await).await
-    }
-
-    /// The items of a kind.
-    pub(in crate::store) async fn items_of(
-        &self,
-        kind: ItemKind,
-        now: Timestamp,
-    ) -> Result<Vec<Item>, StoreError> {
-        patiently(async || self.saved_items(kind, now).await).await
-    }
-
-    /// Everyone who has a record.
-    pub(in crate::store) async fn everyone(&self) -> Result<BTreeSet<UserId>, StoreError> {
-        self.all_users().await
     }
 
     /// Whose a token is.
@@ -93,9 +78,7 @@ impl RedisStore {
         let epoch = known.map_or(user.epoch, |known| known.epoch.max(user.epoch));
         self.write_user(&User { epoch, ..user.clone() }).await?;
         let mut clear = pipe();
-        for (field, _) in
-            record::profile_fields(&user.profile).iter().filter(|(_, value)| value.is_empty())
-        {
+        for field in record::blank_fields(&user.profile) {
             clear.hdel(keys::user(user.id), field).ignore();
         }
         if !clear.is_empty() {

@@ -61,25 +61,28 @@ impl RedisStore {
             done += u64::try_from(chunk.len()).unwrap_or(0);
             progress("users", done);
         }
-        for kind in KEPT {
-            let items = patiently(async || self.saved_items(kind, now).await).await?;
-            archive.add_items(&items)?;
-        }
+        archive.add_items(&self.kept_items(now).await?)?;
         self.export_events(archive, progress).await?;
-        let last = Cmd::get(keys::NEXT_USER);
-        let last: Option<u64> =
-            patiently(async || self.link.ask(Request::Command(&last)).await).await?;
-        archive.give_no_number_to(last.unwrap_or(0).max(ids.last().map_or(0, |id| id.0)))?;
+        let last = self.last_number().await?;
+        archive.give_no_number_to(last.max(ids.last().map_or(0, |id| id.0)))?;
         Ok(warnings)
+    }
+
+    /// The items that are saved, of all kinds.
+    pub(in crate::store) async fn kept_items(
+        &self,
+        now: Timestamp,
+    ) -> Result<Vec<Item>, StoreError> {
+        let mut all = Vec::new();
+        for kind in KEPT {
+            all.extend(patiently(async || self.saved_items(kind, now).await).await?);
+        }
+        Ok(all)
     }
 
     /// The items of a kind. Refused if one cannot be read: brought back without a second factor, a
     /// password alone would be enough.
-    pub(super) async fn saved_items(
-        &self,
-        kind: ItemKind,
-        now: Timestamp,
-    ) -> Result<Vec<Item>, StoreError> {
+    async fn saved_items(&self, kind: ItemKind, now: Timestamp) -> Result<Vec<Item>, StoreError> {
         let all = Cmd::hgetall(keys::items(kind));
         let all: BTreeMap<Vec<u8>, Vec<u8>> = self.link.ask(Request::Command(&all)).await?;
         let mut items = Vec::with_capacity(all.len());
@@ -93,7 +96,7 @@ impl RedisStore {
 
     /// Everyone who has a record. The index knows all of them, as a rule; what it has lost is found by
     /// looking at every key.
-    pub(super) async fn all_users(&self) -> Result<BTreeSet<UserId>, StoreError> {
+    pub(in crate::store) async fn all_users(&self) -> Result<BTreeSet<UserId>, StoreError> {
         let mut found = BTreeSet::new();
         let mut after = None;
         loop {

@@ -7,7 +7,7 @@ use super::request::Request;
 use super::{RedisStore, keys, record};
 use crate::model::event::Event;
 use crate::model::user::UserId;
-use crate::store::sqlite::archive::{Archive, KEPT};
+use crate::store::sqlite::archive::Archive;
 use crate::store::whole::{Portion, Progress, Restore, Restored};
 use crate::store::{Item, ItemKind, NewToken, OutageKind, StoreError};
 use futures_util::stream::{self, StreamExt};
@@ -28,7 +28,7 @@ impl RedisStore {
         progress: Progress<'_>,
     ) -> Result<Restored, StoreError> {
         // Whatever of it cannot be read is refused before anything is done.
-        let (items, events) = (saved_items(source)?, source.events()?);
+        let (items, events) = (source.kept_items()?, source.events()?);
         let last = source.last_number()?;
         patiently(async || self.ask_version().await).await?;
         let earlier = patiently(async || self.standing().await).await?.restoring;
@@ -246,15 +246,6 @@ fn leaving(error: StoreError, left: &str) -> StoreError {
         StoreError::Unavailable(outage) => StoreError::Unsuitable(format!("{outage}; {left}")),
         error => error,
     }
-}
-
-/// The items that are brought back. One that was lost on the way would let in whoever it keeps out.
-fn saved_items(source: &Archive) -> Result<Vec<Item>, StoreError> {
-    let mut all = Vec::new();
-    for kind in KEPT {
-        all.extend(source.items(kind)?);
-    }
-    Ok(all)
 }
 
 /// A user as they are to be: whoever has ended all their tokens since then has ended those that were

@@ -56,8 +56,8 @@ impl RedisStore {
         script.arg(record::flag(ends_tokens(here, wanted)));
         // Whoever has become an operator since they were looked at is none whom a source may change.
         script.arg(record::flag(!here.is_staff)).arg("");
-        let profile = record::profile_fields(&wanted.profile);
-        let fields = record::user_fields(wanted).into_iter().chain(profile);
+        let blank = record::blank_fields(&wanted.profile).map(|field| (field, String::new()));
+        let fields = record::user_fields(wanted).into_iter().chain(blank);
         for (field, value) in fields.filter(|(field, _)| *field != "epoch") {
             script.arg(field).arg(value);
         }
@@ -67,9 +67,7 @@ impl RedisStore {
             return Ok(Err(Refusal::NumberTaken));
         };
         if is_renamed {
-            let mut drop_name = self.scripts.drop_name.key(keys::name(&here.username));
-            drop_name.arg(here.id.0);
-            self.link.ask::<()>(Request::Script(&drop_name)).await?;
+            self.free_name(&keys::name(&here.username), here.id).await?;
             let unsort = Cmd::zrem(keys::BY_NAME, by_text(here.username.as_str(), here.id));
             self.link.ask::<()>(Request::Command(&unsort)).await?;
         }

@@ -47,7 +47,7 @@ pub(super) fn user_fields(user: &User) -> Vec<(&'static str, String)> {
 }
 
 /// What is kept of a profile; a field that would be empty is not there.
-pub(super) fn profile_fields(profile: &Profile) -> [(&'static str, String); 4] {
+fn profile_fields(profile: &Profile) -> [(&'static str, String); 4] {
     let groups = serde_json::Value::from(profile.groups.as_slice()).to_string();
     [
         ("first_name", profile.first_name.clone()),
@@ -55,6 +55,12 @@ pub(super) fn profile_fields(profile: &Profile) -> [(&'static str, String); 4] {
         ("groups", if profile.groups.is_empty() { String::new() } else { groups }),
         ("is_superuser", if profile.is_superuser { "1".to_owned() } else { String::new() }),
     ]
+}
+
+/// The fields of a profile that would be empty.
+pub(super) fn blank_fields(profile: &Profile) -> impl Iterator<Item = &'static str> {
+    let fields = profile_fields(profile).into_iter();
+    fields.filter(|(_, value)| value.is_empty()).map(|(field, _)| field)
 }
 
 /// Writes what is true or not.

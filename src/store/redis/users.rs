@@ -113,6 +113,13 @@ impl RedisStore {
         Err(StoreError::unavailable("the name changes hands all the time"))
     }
 
+    /// Deletes the key of a name, if the name still belongs to that user.
+    pub(super) async fn free_name(&self, key: &str, owner: UserId) -> Result<(), StoreError> {
+        let mut drop_name = self.scripts.drop_name.key(key);
+        drop_name.arg(owner.0);
+        self.link.ask(Request::Script(&drop_name)).await
+    }
+
     async fn owner(&self, name: &Username) -> Result<Option<UserId>, StoreError> {
         let owner: Option<u64> =
             self.link.ask(Request::Command(&Cmd::get(keys::name(name)))).await?;
@@ -279,9 +286,7 @@ impl RedisStore {
 
     /// The index comes last: by it, a sweep finds the rest.
     pub(super) async fn remove_traces(&self, user: &User) -> Result<(), StoreError> {
-        let mut drop_name = self.scripts.drop_name.key(keys::name(&user.username));
-        drop_name.arg(user.id.0);
-        self.link.ask::<()>(Request::Script(&drop_name)).await?;
+        self.free_name(&keys::name(&user.username), user.id).await?;
         let entries = self.entries(user.id, "-inf").await?;
         self.remove_entries(user.id, &entries).await?;
         self.drop_items_of(user.id).await?;

@@ -78,11 +78,7 @@ impl RedisStore {
     async fn mend(&self, cure: &Cure) -> Result<(), StoreError> {
         match cure {
             Cure::Command(command) => self.link.ask(Request::Command(command)).await,
-            Cure::FreeName(key, owner) => {
-                let mut free = self.scripts.drop_name.key(key);
-                free.arg(owner.0);
-                self.link.ask(Request::Script(&free)).await
-            }
+            Cure::FreeName(key, owner) => self.free_name(key, *owner).await,
             Cure::RaiseCount(last) => self.give_no_number_to(*last, false).await,
         }
     }

@@ -157,12 +157,16 @@ impl Archive {
         Ok(Portion { familiar, old_digests, tokens, user })
     }
 
-    /// The items of a kind. Refused if one cannot be read: a second factor that is lost on the way makes
-    /// a password alone enough.
-    pub(in crate::store) fn items(&self, kind: ItemKind) -> Result<Vec<Item>, StoreError> {
-        let found = items::list(&self.db, kind, Timestamp::from_micros(0))?;
-        let unreadable = |key: Vec<u8>| StoreError::unreadable_item(kind, &key);
-        found.into_iter().map(|item| item.map_err(unreadable)).collect()
+    /// The items that are saved. Refused if one cannot be read: one that was lost on the way would let in
+    /// whoever it keeps out, and without a second factor a password alone would be enough.
+    pub(in crate::store) fn kept_items(&self) -> Result<Vec<Item>, StoreError> {
+        let mut all = Vec::new();
+        for kind in KEPT {
+            for item in items::list(&self.db, kind, Timestamp::from_micros(0))? {
+                all.push(item.map_err(|key| StoreError::unreadable_item(kind, &key))?);
+            }
+        }
+        Ok(all)
     }
 
     /// All events, in their order.
