@@ -33,8 +33,8 @@ impl RedisStore {
         crossing: &Crossing<'_>,
         arrivals: Vec<(Arrival, Option<Begun>)>,
     ) -> Result<Vec<Newcomer>, StoreError> {
-        let nameless = arrivals.iter().filter(|(arrival, _)| arrival.row.id.is_none()).count();
-        let mut next = match u64::try_from(nameless).unwrap_or(0) {
+        let numberless = arrivals.iter().filter(|(arrival, _)| arrival.row.id.is_none()).count();
+        let mut next = match u64::try_from(numberless).unwrap_or(0) {
             0 => 0,
             _ if !crossing.writes => crossing.given + 1,
             count => patiently(async || self.next_users(count).await).await?.0,

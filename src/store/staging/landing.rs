@@ -57,7 +57,8 @@ pub struct Landed {
     pub tokens_ended: u64,
     /// Tokens of users who stay as they are, which were not added.
     pub tokens_kept_out: u64,
-    /// Tokens of which the source has another with the same digest. They are among those not taken.
+    /// Tokens of which the source has another with the same digest. They are among those not taken; told
+    /// only where all is taken over in one step, into a file in which nobody is.
     pub tokens_twice: u64,
     /// Tokens that were not taken.
     pub tokens_refused: BTreeMap<Refusal, u64>,
@@ -72,17 +73,15 @@ impl Landed {
 
     /// Adds what came of a part.
     pub(in crate::store) fn add(&mut self, part: &Self) {
-        let Self { added, updated, unchanged, kept, renamed, .. } = part;
-        let Self { tokens_added, tokens_there, tokens_ended, tokens_kept_out, .. } = part;
-        self.added += added;
-        self.updated += updated;
-        self.unchanged += unchanged;
-        self.kept += kept;
-        self.renamed += renamed;
-        self.tokens_added += tokens_added;
-        self.tokens_there += tokens_there;
-        self.tokens_ended += tokens_ended;
-        self.tokens_kept_out += tokens_kept_out;
+        self.added += part.added;
+        self.updated += part.updated;
+        self.unchanged += part.unchanged;
+        self.kept += part.kept;
+        self.renamed += part.renamed;
+        self.tokens_added += part.tokens_added;
+        self.tokens_there += part.tokens_there;
+        self.tokens_ended += part.tokens_ended;
+        self.tokens_kept_out += part.tokens_kept_out;
         for (refusal, number) in &part.refused {
             *self.refused.entry(*refusal).or_default() += number;
         }

@@ -133,10 +133,10 @@ impl Row {
 
     /// Why nothing is taken over because of them.
     pub(in crate::store) fn conflict(&self, verdict: Verdict) -> StoreError {
-        let why = match verdict {
-            Verdict::Refuse(refusal) => refusal.to_string(),
-            _ => "they are here already, and not as the source says".to_owned(),
-        };
+        let why = verdict.refusal().map_or_else(
+            || "they are here already, and not as the source says".to_owned(),
+            |refusal| refusal.to_string(),
+        );
         StoreError::Unsuitable(format!(
             "it is not taken over, for there is a conflict: {} (entry {} of the source): {why}",
             self.username, self.place
