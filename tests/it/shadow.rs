@@ -31,9 +31,14 @@ fn turn(gateway: &Gateway, settings: &str) {
 }
 
 /// Waits until so many requests have been compared with this result.
-fn until_compared(gateway: &Gateway, [would, app, outcome]: [&str; 3], times: u32) {
+fn until_compared(gateway: &Gateway, verdicts: [&str; 3], times: impl Into<f64>) {
+    let at_least = times.into();
+    let what = format!("{at_least} times {verdicts:?}");
+    eventually(&what, || (compared(gateway, verdicts) >= at_least).then_some(()));
+}
+
+/// How many requests have been compared with this result.
+fn compared(gateway: &Gateway, [would, app, outcome]: [&str; 3]) -> f64 {
     let labels = format!("would=\"{would}\",app=\"{app}\",outcome=\"{outcome}\"");
-    let name = format!("shadow_requests_total{{{labels}}}");
-    let at_least = f64::from(times);
-    eventually(&name, || gateway.try_meter(&name).filter(|count| *count >= at_least));
+    gateway.try_meter(&format!("shadow_requests_total{{{labels}}}")).unwrap_or(0.0)
 }

@@ -1,6 +1,6 @@
 //! The two verdicts, and what is told where they differ.
 
-use super::{CONTROLLED, SHADOW, shadow_before, turn, until_compared};
+use super::{CONTROLLED, SHADOW, compared, shadow_before, turn, until_compared};
 use crate::harness::eventually;
 use crate::harness::gateway::{Gateway, ROUTES};
 use crate::harness::h2::{ask, connect, request, run};
@@ -25,8 +25,9 @@ fn compare(answer: &'static str, requests: &[(Request, [&str; 3])]) {
     for (request, verdicts) in requests {
         let request = request.clone();
         let request = if verdicts[0] == "401" { request } else { request.token(&token) };
+        let before = compared(&gateway, *verdicts);
         assert_eq!(gateway.send(&request).status.to_string(), answer[9..12]);
-        until_compared(&gateway, *verdicts, 1);
+        until_compared(&gateway, *verdicts, before + 1.0);
     }
 }
 

@@ -58,7 +58,9 @@ fn what_the_gateway_would_answer_itself_is_the_apps_too() {
         assert_eq!((got.target(), got.body.as_slice()), (path, &b"username=eve"[..]));
         assert_eq!(got.header("Authorization"), Some(format!("Token {token}")));
     }
-    assert!(!gateway.run(&["user", "show", "eve"]).says("eve\n"));
+    let shown = gateway.run(&["user", "show", "eve"]);
+    assert_eq!(shown.code, Some(1), "{shown:?}");
+    assert!(shown.stderr.contains("eve"), "{shown:?}");
 }
 
 #[test]
