@@ -216,25 +216,29 @@ pub(super) async fn gateways_write_while_a_source_is_taken_over(fixture: Fixture
     let store = fixture.store();
     let here = add(&*store, "here").await;
     let whole = fixture.whole();
-    let is_over = Arc::new(AtomicBool::new(false));
-    let tells = Arc::clone(&is_over);
+    let users: Vec<_> = (10..=6_000).map(|n| user(n, &format!("user{n}"))).collect();
+    let tokens: Vec<_> = (10..=6_000).map(|n| token(n, &format!("token{n}"))).collect();
+    let staging = stage(&users, &tokens);
+    let (has_begun, is_over) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (begins, ends) = (Arc::clone(&has_begun), Arc::clone(&is_over));
     let taking = tokio::task::spawn_blocking(move || {
-        let users: Vec<_> = (10..=6_000).map(|n| user(n, &format!("user{n}"))).collect();
-        let tokens: Vec<_> = (10..=6_000).map(|n| token(n, &format!("token{n}"))).collect();
-        let staging = stage(&users, &tokens);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let landed = runtime.block_on(whole.land(&staging, &order(OnConflict::Skip), &|_, _| {}));
-        tells.store(true, Ordering::SeqCst);
+        let order = order(OnConflict::Skip);
+        let progress = |_: &str, _: u64| begins.store(true, Ordering::SeqCst);
+        let landed = runtime.block_on(whole.land(&staging, &order, &progress));
+        ends.store(true, Ordering::SeqCst);
         landed.unwrap()
     });
-    let mut written = 0;
-    while !is_over.load(Ordering::SeqCst) {
+    // Of what is written, all that was begun and done while users were taken over.
+    let (mut written, mut meanwhile) = (0, 0);
+    while !taking.is_finished() {
+        let was_under_way = has_begun.load(Ordering::SeqCst);
         issue(&*store, &here, &format!("issued{written}")).await;
         written += 1;
+        meanwhile += u32::from(was_under_way && !is_over.load(Ordering::SeqCst));
     }
     assert_eq!(taking.await.unwrap().added, 5_991);
-    assert!(written > 0);
-    println!("{written} tokens were issued meanwhile");
+    assert!(meanwhile > 1, "{meanwhile} of {written}");
 }
 
 pub(super) async fn gateways_are_told_of_what_ends(fixture: Fixture) {
