@@ -3,8 +3,6 @@
 mod kept;
 mod told;
 
-pub(crate) use self::kept::{accounts, create};
-
 use crate::harness::eventually;
 use crate::harness::gateway::Gateway;
 use crate::harness::http::Request;

@@ -1,6 +1,6 @@
 //! Several gateways of one store do not sweep all of it at once, nor one after another without a rest.
 
-use crate::events::accounts;
+use crate::harness::accounts::accounts;
 use crate::harness::folder;
 use crate::harness::redis_server::RedisServer;
 use authgate::auth::Auth;

@@ -1,13 +1,13 @@
 //! Users who were moved in with hashes of other programs: they get in, and neither work nor answer tells
 //! their names from those that nobody has.
 
-use crate::harness::folder;
+use crate::harness::accounts::{accounts_of, parts, quick_hasher};
+use crate::harness::{folder, wait_for};
 use authgate::auth::{
-    Argon2Hasher, Auth, AuthError, HashCost, HashError, LoginAttempt, Parts, PasswordHasher,
+    Argon2Hasher, Auth, AuthError, HashError, LimitSettings, LoginAttempt, Parts, PasswordHasher,
     Verdict, hash_kind,
 };
 use authgate::clock::{Clock, ManualClock, SystemClock};
-use authgate::config::{Config, Source};
 use authgate::model::email::Email;
 use authgate::model::password::{Password, PasswordHash};
 use authgate::model::user::{NewUser, Profile, UserChange, UserId, Username};
@@ -20,7 +20,6 @@ use tempfile::TempDir;
 
 /// Of `"secret"`.
 const PBKDF2: &str = "pbkdf2_sha256$1$salt$ON9CizCTCOSMNofn+QvaDpzyU1aMIex1Sg4HarSrZCM=";
-const CHEAP: HashCost = HashCost { iterations: 1, memory_kib: 64, parallelism: 1 };
 const OWN: &str = "argon2id, m=64 t=1 p=1";
 const OLD: &str = "pbkdf2_sha256, 1 iterations";
 
@@ -61,17 +60,12 @@ impl World {
     fn on(folder: TempDir) -> Self {
         let store = Arc::new(SqliteStore::open(&folder.path().join("authgate.db")).unwrap());
         let clock = Arc::new(ManualClock::at(SystemClock.now()));
-        let mut settings = Config::load(&Source::default()).unwrap().auth;
-        settings.limits.enabled = false;
-        let hasher = Argon2Hasher::new(CHEAP).unwrap();
-        let spy = Arc::new(Spy { hasher, seen: Mutex::default() });
+        let spy = Arc::new(Spy { hasher: quick_hasher(), seen: Mutex::default() });
         let parts = Parts {
-            clock: Arc::clone(&clock) as Arc<dyn Clock>,
             hasher: Arc::clone(&spy) as Arc<dyn PasswordHasher>,
-            metrics: Arc::default(),
-            store: Arc::clone(&store) as Arc<dyn Store>,
+            ..parts(Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&clock) as Arc<dyn Clock>)
         };
-        Self { auth: Auth::new(parts, settings).unwrap(), clock, folder, spy, store }
+        Self { auth: accounts_of(parts, LimitSettings::off()), clock, folder, spy, store }
     }
 
     /// Adds a user with a hash as it was moved in.
@@ -130,10 +124,6 @@ impl World {
         let added = counts.iter().map(|count| count.users).sum();
         self.auth.note_imported(&counts, added).await.unwrap();
     }
-}
-
-fn wait_for(test: impl Future<Output = ()>) {
-    tokio::runtime::Runtime::new().unwrap().block_on(test);
 }
 
 #[test]

@@ -5,28 +5,24 @@ mod beside;
 mod ending;
 mod together;
 
-use crate::harness::folder;
-use authgate::auth::{
-    Argon2Hasher, Auth, AuthError, HashCost, LimitSettings, Parts, PasswordHasher,
-};
+use crate::harness::accounts::{accounts_of, create, parts, quick_hasher};
+use crate::harness::{folder, until, wait_for};
+use authgate::auth::{Auth, AuthError, LimitSettings, Parts, PasswordHasher};
 use authgate::clock::{Clock, ManualClock, SystemClock};
-use authgate::config::{Config, Source};
 use authgate::metrics::Metrics;
-use authgate::model::email::Email;
-use authgate::model::password::{Password, PasswordHash};
+use authgate::model::password::Password;
 use authgate::model::token::{
     DigestHash, DigestOver, DigestScheme, KnoxKey, Token, TokenAbout, TokenDigest, TokenRecord,
 };
-use authgate::model::user::{NewUser, Profile, User, Username};
+use authgate::model::user::User;
 use authgate::store::sqlite::SqliteStore;
-use authgate::store::{Inserted, Issue, NewToken, Observed, Store};
+use authgate::store::{Issue, NewToken, Observed, Store};
 use rusqlite::{Connection, params};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
 
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
 const KNOX_4_2: DigestScheme = DigestScheme { hash: DigestHash::Sha512, over: DigestOver::Bytes };
@@ -52,7 +48,7 @@ struct World {
 
 /// A gateway on a file, without limits.
 fn gateway(folder: &TempDir, clock: &Arc<ManualClock>) -> Parted {
-    gateway_of(folder, clock, LimitSettings { enabled: false, ..LimitSettings::off() })
+    gateway_of(folder, clock, LimitSettings::off())
 }
 
 type Parted = (Arc<Auth>, Arc<Metrics>, Arc<SqliteStore>);
@@ -60,36 +56,19 @@ type Parted = (Arc<Auth>, Arc<Metrics>, Arc<SqliteStore>);
 fn gateway_of(folder: &TempDir, clock: &Arc<ManualClock>, limits: LimitSettings) -> Parted {
     let store = Arc::new(SqliteStore::open(&folder.path().join("authgate.db")).unwrap());
     let metrics = Arc::<Metrics>::default();
-    let mut settings = Config::load(&Source::default()).unwrap().auth;
-    settings.limits = limits;
     let observed = Observed::new(Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&metrics));
     let parts = Parts {
-        clock: Arc::clone(clock) as Arc<dyn Clock>,
-        hasher: Arc::new(hasher()),
         metrics: Arc::clone(&metrics),
-        store: Arc::new(observed),
+        ..parts(Arc::new(observed), Arc::clone(clock) as Arc<dyn Clock>)
     };
-    (Arc::new(Auth::new(parts, settings).unwrap()), metrics, store)
-}
-
-fn hasher() -> Argon2Hasher {
-    Argon2Hasher::new(HashCost { iterations: 1, memory_kib: 8, parallelism: 1 }).unwrap()
+    (Arc::new(accounts_of(parts, limits)), metrics, store)
 }
 
 impl World {
     async fn new() -> Self {
         let (folder, clock) = (folder(), Arc::new(ManualClock::at(SystemClock.now())));
         let (auth, metrics, store) = gateway(&folder, &clock);
-        let user = NewUser {
-            email: Email::parse("").unwrap(),
-            is_staff: false,
-            joined: clock.now(),
-            must_change: false,
-            password: PasswordHash::new("!".to_owned()),
-            profile: Profile::default(),
-            username: Username::parse("ada").unwrap(),
-        };
-        let Inserted::Done(user) = store.insert_user(user).await.unwrap() else { panic!() };
+        let user = create(&auth, "ada").await;
         let (mut beside, rewriter) = (JoinSet::new(), Arc::clone(&auth));
         beside.spawn(async move { rewriter.rewrite_tokens().await });
         Self { auth, _beside: beside, clock, folder, metrics, store, user }
@@ -135,21 +114,28 @@ impl World {
 
     /// Returns when a token that was used has been rewritten, and whoever did it is done.
     async fn rewritten(&self, token: &Token) {
-        let is_left = "SELECT count(*) FROM items WHERE kind = 'old_token'";
-        let is_done = async {
-            while self.store.token(token.digest()).await.unwrap().is_none()
-                || self.store.has_old_digests().await.unwrap()
-                || self.db().query_row(is_left, [], |row| row.get::<_, i64>(0)).unwrap() > 0
-            {
-                sleep(Duration::from_millis(5)).await;
-            }
-        };
-        timeout(Duration::from_secs(20), is_done).await.expect("it is rewritten");
+        until("it is rewritten", async || {
+            self.has(token.digest()).await
+                && !self.store.has_old_digests().await.unwrap()
+                && self.is_nothing_under_way()
+        })
+        .await;
+    }
+
+    /// Whether nobody has the right to rewrite a token at this moment.
+    fn is_nothing_under_way(&self) -> bool {
+        let claims = "SELECT count(*) FROM items WHERE kind = 'old_token'";
+        self.db().query_row(claims, [], |row| row.get::<_, i64>(0)).unwrap() == 0
+    }
+
+    /// Whether the store has a token, good or not.
+    async fn has(&self, digest: TokenDigest) -> bool {
+        self.store.token(digest).await.unwrap().is_some()
     }
 
     /// Gives the user a password.
     fn with_password(&self, text: &str) {
-        let hash = hasher().hash(&Password::new(text.to_owned())).unwrap();
+        let hash = quick_hasher().hash(&Password::new(text.to_owned())).unwrap();
         let db = self.db();
         db.execute("UPDATE users SET password = ?1", [hash.expose()]).unwrap();
     }
@@ -188,10 +174,6 @@ async fn lets_in(auth: &Auth, token: &Token) -> bool {
         Err(AuthError::InvalidToken | AuthError::InactiveUser) => false,
         Err(error) => panic!("{error}"),
     }
-}
-
-fn wait_for(test: impl Future<Output = ()>) {
-    tokio::runtime::Runtime::new().unwrap().block_on(test);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::users::page_of;
 use super::{Browser, between, make_operator, on_each_store};
-use crate::events::{accounts, create};
+use crate::harness::accounts::{accounts, create};
 use crate::harness::folder;
 use crate::harness::gateway::{Gateway, PASSWORD};
 use crate::harness::http::{Answer, Request};

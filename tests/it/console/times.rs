@@ -1,19 +1,18 @@
 //! What ends by itself, by a clock that the test moves.
 
-use crate::harness::folder;
+use crate::harness::accounts::{accounts, registration};
 use crate::harness::gateway::PASSWORD;
 use crate::harness::redis_server::RedisServer;
+use crate::harness::{folder, wait_for};
 use authgate::auth::{
-    Argon2Hasher, Auth, AuthError, Confirmed, HashCost, Lifetime, LoginAttempt, ManageError,
-    NewRights, NewTokenTerms, OwnProof, Parts, Proved, RegisterError, Registration, SecondStep,
-    SessionId, SessionSettings, SetupError, SignIn, Visitor,
+    Auth, AuthError, Confirmed, Lifetime, LoginAttempt, ManageError, NewRights, NewTokenTerms,
+    OwnProof, Proved, RegisterError, SecondStep, SessionId, SessionSettings, SetupError, SignIn,
+    Visitor,
 };
 use authgate::clock::{Clock, ManualClock, SystemClock};
-use authgate::config::{Config, Source};
-use authgate::model::email::Email;
 use authgate::model::event::Actor;
 use authgate::model::password::Password;
-use authgate::model::user::{User, Username};
+use authgate::model::user::User;
 use authgate::store::Store;
 use authgate::store::redis::RedisStore;
 use authgate::store::sqlite::SqliteStore;
@@ -41,16 +40,8 @@ impl World {
 
     fn on(store: Arc<dyn Store>, folder: TempDir) -> Self {
         let clock = Arc::new(ManualClock::at(SystemClock.now()));
-        let settings = Config::load(&Source::default()).unwrap().auth;
-        let cost = HashCost { memory_kib: 64, iterations: 1, parallelism: 1 };
-        let hasher = Arc::new(Argon2Hasher::new(cost).unwrap());
-        let parts = Parts {
-            clock: Arc::clone(&clock) as Arc<dyn Clock>,
-            hasher,
-            metrics: Arc::default(),
-            store,
-        };
-        Self { auth: Auth::new(parts, settings).unwrap(), clock, _folder: folder }
+        let auth = accounts(store, Arc::clone(&clock) as Arc<dyn Clock>);
+        Self { auth, clock, _folder: folder }
     }
 
     async fn operator(&self) -> User {
@@ -86,18 +77,6 @@ impl World {
 
     fn code(&self, app: &Totp) -> String {
         app.generate(u64::try_from(self.clock.now().micros() / 1_000_000).unwrap()).to_string()
-    }
-}
-
-fn wait_for(test: impl Future<Output = ()>) {
-    tokio::runtime::Runtime::new().unwrap().block_on(test);
-}
-
-fn registration(name: &str) -> Registration {
-    Registration {
-        email: Email::parse("").unwrap(),
-        password: Password::new(PASSWORD.to_owned()),
-        username: Username::parse(name).unwrap(),
     }
 }
 

@@ -1,16 +1,13 @@
 //! What is kept, whatever happens to the gateway and its store.
 
 use super::{events, kept, log_out, names};
-use crate::harness::gateway::{Gateway, PASSWORD};
+use crate::harness::accounts::{accounts, create};
+use crate::harness::gateway::Gateway;
 use crate::harness::redis_server::RedisServer;
 use crate::harness::{eventually, folder};
-use authgate::auth::{Argon2Hasher, Auth, HashCost, NewRights, Parts, Proved, Registration};
+use authgate::auth::Proved;
 use authgate::clock::{Clock, ManualClock, SystemClock};
-use authgate::config::{Config, Source};
-use authgate::model::email::Email;
 use authgate::model::identity::Identity;
-use authgate::model::password::Password;
-use authgate::model::user::{User, Username};
 use authgate::store::redis::RedisStore;
 use authgate::store::sqlite::SqliteStore;
 use authgate::store::{EventQuery, Store};
@@ -158,21 +155,4 @@ fn with_a_bound_of_none_events_are_in_the_log_alone() {
 /// Lets the store refuse events of users, and nothing else.
 fn refuse_events(redis: &RedisServer) {
     redis.ask::<String>(&["SET", USERS, "spoilt"]);
-}
-
-/// Accounts in a store, under the default settings, but quick to hash.
-pub(crate) fn accounts(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Auth {
-    let settings = Config::load(&Source::default()).unwrap().auth;
-    let cost = HashCost { memory_kib: 64, iterations: 1, parallelism: 1 };
-    let hasher = Arc::new(Argon2Hasher::new(cost).unwrap());
-    Auth::new(Parts { clock, hasher, metrics: Arc::default(), store }, settings).unwrap()
-}
-
-pub(crate) async fn create(auth: &Auth, name: &str) -> User {
-    let registration = Registration {
-        email: Email::parse("").unwrap(),
-        password: Password::new(PASSWORD.to_owned()),
-        username: Username::parse(name).unwrap(),
-    };
-    auth.create_user(registration, NewRights::default(), Proved::command_line()).await.unwrap()
 }

@@ -1,5 +1,6 @@
 //! What a test stands on: a gateway, the app behind it, and HTTP that corrects nothing.
 
+pub(crate) mod accounts;
 pub(crate) mod command;
 pub(crate) mod database;
 pub(crate) mod full_disk;
@@ -31,8 +32,17 @@ use tempfile::TempDir;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Asks again and again until there is an answer; panics once [`PATIENCE`] is at its end.
-pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+pub(crate) fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    eventually_within(PATIENCE, what, look)
+}
+
+/// The same with a patience of its own.
+pub(crate) fn eventually_within<T>(
+    patience: Duration,
+    what: &str,
+    mut look: impl FnMut() -> Option<T>,
+) -> T {
+    let deadline = Instant::now() + patience;
     loop {
         if let Some(found) = look() {
             return found;
@@ -40,6 +50,22 @@ pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> 
         assert!(Instant::now() < deadline, "waited in vain: {what}");
         thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// Awaits again and again until it is so; panics once that has taken twice [`PATIENCE`].
+pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let asking = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let outcome = tokio::time::timeout(PATIENCE * 2, asking).await;
+    assert!(outcome.is_ok(), "waited in vain: {what}");
+}
+
+/// Runs what has to be awaited, on threads of its own.
+pub(crate) fn wait_for(test: impl Future<Output = ()>) {
+    tokio::runtime::Runtime::new().unwrap().block_on(test);
 }
 
 /// An address of this machine that nobody listens on, and that no other test is given.

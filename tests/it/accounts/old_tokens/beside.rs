@@ -1,12 +1,13 @@
 //! Rewriting goes on beside the requests: none waits for it, and none fails with it.
 
-use super::{CLIENT, KNOX_4_2, World, gateway_of, token, wait_for};
+use super::{CLIENT, KNOX_4_2, World, gateway_of, token};
+use crate::harness::{until, wait_for};
 use authgate::auth::{AuthError, LimitSettings};
 use authgate::model::limit::Quota;
 use authgate::store::Store;
 use std::num::NonZeroU32;
 use std::time::Duration;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 #[test]
 fn where_the_store_takes_no_writes_it_lets_in_as_it_is_and_is_rewritten_later() {
@@ -21,13 +22,11 @@ fn where_the_store_takes_no_writes_it_lets_in_as_it_is_and_is_rewritten_later() 
             assert!(world.lets_in(&token(1)).await, "{table}");
             assert!(world.digests().await == [old], "{table}");
             world.db().execute("DROP TRIGGER no", []).unwrap();
-            let uses = async {
-                while world.digests().await != [token(1).digest()] {
-                    assert!(world.lets_in(&token(1)).await, "{table}");
-                    sleep(Duration::from_millis(20)).await;
-                }
-            };
-            timeout(Duration::from_secs(20), uses).await.expect("it is rewritten");
+            until("it is rewritten", async || {
+                assert!(world.lets_in(&token(1)).await, "{table}");
+                world.digests().await == [token(1).digest()]
+            })
+            .await;
         }
     });
 }
@@ -42,14 +41,11 @@ fn what_a_token_has_opened_goes_on_where_it_cannot_be_rewritten() {
         let (_, held) = world.auth.identify(&token(1), CLIENT).await.unwrap();
         assert!(world.auth.check(held).await.is_ok());
         world.db().execute("DROP TRIGGER no", []).unwrap();
-        timeout(Duration::from_secs(20), async {
-            while world.store.has_old_digests().await.unwrap() {
-                assert!(world.lets_in(&token(1)).await);
-                sleep(Duration::from_millis(20)).await;
-            }
+        until("it is rewritten", async || {
+            assert!(world.lets_in(&token(1)).await);
+            !world.store.has_old_digests().await.unwrap()
         })
-        .await
-        .expect("it is rewritten");
+        .await;
         assert!(world.auth.check(held).await.is_ok(), "rewritten meanwhile");
         assert!(world.store.revoke_token(token(1).digest()).await.unwrap());
         assert!(world.auth.check(held).await.is_err(), "ended meanwhile");
@@ -82,7 +78,14 @@ fn a_network_over_its_limit_of_unknown_tokens_costs_no_more_than_without_old_dig
             ..LimitSettings::off()
         };
         (world.auth, world.metrics, world.store) = gateway_of(&world.folder, &world.clock, limits);
-        while world.auth.authenticate(&token(99), CLIENT).await.is_err_and(|e| !is_throttled(&e)) {}
+        until("the limit", async || {
+            world
+                .auth
+                .authenticate(&token(99), CLIENT)
+                .await
+                .is_err_and(|error| is_throttled(&error))
+        })
+        .await;
         let before = world.asked();
         for n in 0..10 {
             let refused = world.auth.authenticate(&token(n), CLIENT).await;

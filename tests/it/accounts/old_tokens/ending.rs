@@ -1,13 +1,13 @@
 //! Ended in whichever state, it stays ended.
 
-use super::{CLIENT, KNOX_4_1, KNOX_4_2, World, token, wait_for};
+use super::{CLIENT, KNOX_4_1, KNOX_4_2, World, token};
+use crate::harness::{until, wait_for};
 use authgate::auth::{AuthError, NewPassword, TokenName};
 use authgate::model::event::Actor;
 use authgate::model::password::Password;
 use authgate::model::token::{KnoxKey, TokenDigest, TokenId};
 use authgate::store::Store;
 use std::time::Duration;
-use tokio::time::{sleep, timeout};
 
 #[test]
 fn a_logout_ends_it_for_good_also_where_a_process_died_in_between() {
@@ -33,12 +33,7 @@ fn what_ends_all_tokens_of_a_user_ends_those_that_are_not_rewritten() {
         world.move_in(&used, KNOX_4_2, b"").await;
         world.move_in(&unused, KNOX_4_2, b"").await;
         let caller = world.auth.authenticate(&used, CLIENT).await.unwrap();
-        let rewritten = async {
-            while !world.digests().await.contains(&used.digest()) {
-                sleep(Duration::from_millis(5)).await;
-            }
-        };
-        timeout(Duration::from_secs(20), rewritten).await.expect("it is rewritten");
+        until("it is rewritten", async || world.has(used.digest()).await).await;
         world.auth.logout_all(&caller, CLIENT).await.unwrap();
         assert!(!world.lets_in(&used).await && !world.lets_in(&unused).await);
         assert!(world.digests().await.is_empty());
@@ -81,8 +76,7 @@ fn a_token_that_is_ended_between_look_up_and_rewriting_stays_ended() {
             world.move_in(&token, KNOX_4_2, b"").await;
             let trigger = format!("CREATE TRIGGER ends AFTER INSERT ON {at} BEGIN {what}; END");
             world.db().execute(&trigger, []).unwrap();
-            let is_out = async { while world.lets_in(&token).await {} };
-            timeout(Duration::from_secs(20), is_out).await.expect("it ends");
+            until("it ends", async || !world.lets_in(&token).await).await;
             world.db().execute("DROP TRIGGER ends", []).unwrap();
             assert!(!world.lets_in(&token).await, "{at}: {what}");
             assert!(world.store.token(token.digest()).await.unwrap().is_none(), "{at}: {what}");

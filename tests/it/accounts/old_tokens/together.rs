@@ -1,12 +1,12 @@
 //! At two gateways of one store, each of which remembers what it has read.
 
-use super::{CLIENT, KNOX_4_1, lets_in, token, wait_for};
-use crate::harness::folder;
+use super::{CLIENT, KNOX_4_1, lets_in, token};
+use crate::harness::accounts::{accounts_of, parts};
 use crate::harness::redis_cluster::RedisCluster;
 use crate::harness::redis_server::RedisServer;
-use authgate::auth::{Argon2Hasher, Auth, HashCost, Parts};
+use crate::harness::{folder, until, wait_for};
+use authgate::auth::{Auth, LimitSettings};
 use authgate::clock::{Clock, SystemClock};
-use authgate::config::{Config, Source};
 use authgate::model::token::{Token, TokenDigest};
 use authgate::model::user::UserId;
 use authgate::store::staging::{OwnerRef, StagedToken, StagedUser};
@@ -16,6 +16,7 @@ use futures_util::future::join_all;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 const TOKENS: u64 = 10;
 
@@ -61,15 +62,11 @@ async fn first_uses_at_once_let_in_and_one_logout_ends(settings: Settings) {
         let uses = (0..20).map(|n| lets_in(if n % 2 == 0 { &one } else { &other }, &token));
         let let_in = join_all(uses).await;
         assert!(let_in.iter().all(|is_in| *is_in), "{n}: {let_in:?}");
-        let is_rewritten = async {
-            while !digests(&*stores[0]).await.contains(&token.digest())
-                || digests(&*stores[0]).await.len() as u64 != TOKENS
-            {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        let soon = Duration::from_secs(20);
-        tokio::time::timeout(soon, is_rewritten).await.expect("it is rewritten");
+        until("it is rewritten", async || {
+            let digests = digests(&*stores[0]).await;
+            digests.contains(&token.digest()) && digests.len() as u64 == TOKENS
+        })
+        .await;
         assert!(lets_in(&one, &token).await && lets_in(&other, &token).await, "{n}: again");
     }
     assert_eq!(digests(&*stores[0]).await.len() as u64, TOKENS);
@@ -78,8 +75,8 @@ async fn first_uses_at_once_let_in_and_one_logout_ends(settings: Settings) {
         one.logout(&token(n), &caller, CLIENT).await.unwrap();
         assert!(!lets_in(&one, &token(n)).await);
         let heard = Duration::from_secs(2) + stores[0].told_within();
-        let is_out = async { while lets_in(&other, &token(n)).await {} };
-        tokio::time::timeout(heard, is_out).await.expect("the other gateway hears of it");
+        let is_out = until("it is out", async || !lets_in(&other, &token(n)).await);
+        timeout(heard, is_out).await.expect("the other gateway hears of it");
     }
     assert!(digests(&*stores[0]).await.is_empty());
 }
@@ -121,16 +118,8 @@ async fn move_in(settings: &Settings) {
 }
 
 fn gateway(store: &Arc<dyn Store>) -> Arc<Auth> {
-    let mut settings = Config::load(&Source::default()).unwrap().auth;
-    settings.limits.enabled = false;
-    let cost = HashCost { iterations: 1, memory_kib: 8, parallelism: 1 };
-    let parts = Parts {
-        clock: Arc::new(SystemClock),
-        hasher: Arc::new(Argon2Hasher::new(cost).unwrap()),
-        metrics: Arc::default(),
-        store: Arc::clone(store),
-    };
-    Arc::new(Auth::new(parts, settings).unwrap())
+    let parts = parts(Arc::clone(store), Arc::new(SystemClock));
+    Arc::new(accounts_of(parts, LimitSettings::off()))
 }
 
 async fn digests(store: &dyn Store) -> Vec<TokenDigest> {
