@@ -2,7 +2,6 @@
 //!
 //! `tests/django/` is the Django, and `tests/setup` installs it; a test fails where it is missing.
 
-mod databases;
 mod differential;
 mod here;
 mod reference;

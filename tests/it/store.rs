@@ -218,6 +218,7 @@ use authgate::model::email::Email;
 use authgate::model::password::PasswordHash;
 use authgate::model::token::{Token, TokenAbout, TokenDigest, TokenRecord};
 use authgate::model::user::{NewUser, Profile, User, UserId, Username};
+use authgate::store::redis::RedisStore;
 use authgate::store::whole::Whole;
 use authgate::store::{Inserted, Issue, NewToken, Settings, Store, StoreError};
 use std::sync::Arc;
@@ -250,6 +251,13 @@ impl Fixture {
     fn lose(&self) {
         (self.lose)();
     }
+}
+
+/// An empty store in the Redis of a URL, and what takes that away.
+fn redis_over(url: String, lose: impl Fn() + Send + Sync + 'static) -> Fixture {
+    let settings = redis_at(url.clone());
+    let open = move || -> Arc<dyn Store> { Arc::new(RedisStore::open(&url).unwrap()) };
+    Fixture { settings, store: open(), another: Box::new(open), lose: Box::new(lose) }
 }
 
 /// How to reach a Redis.

@@ -80,16 +80,27 @@ impl World {
 
     /// Moves a token in as a program has kept it.
     async fn move_in(&self, token: &Token, scheme: DigestScheme, salt: &[u8]) -> TokenDigest {
+        self.move_in_of(&self.user, token, scheme, salt).await
+    }
+
+    /// The same of somebody else.
+    async fn move_in_of(
+        &self,
+        user: &User,
+        token: &Token,
+        scheme: DigestScheme,
+        salt: &[u8],
+    ) -> TokenDigest {
         let length = if scheme.over == DigestOver::Text { 15 } else { 8 };
         let knox_key = KnoxKey::of(token, length).unwrap();
         let digest = TokenDigest::padded(&scheme.digest(token.expose(), salt).unwrap());
         let record = TokenRecord {
             created: self.clock.now(),
             digest,
-            epoch: self.store.user(self.user.id).await.unwrap().unwrap().epoch,
+            epoch: self.store.user(user.id).await.unwrap().unwrap().epoch,
             expires: Some(self.clock.now().plus(Duration::from_hours(1))),
             knox_key: Some(knox_key.clone()),
-            user: self.user.id,
+            user: user.id,
         };
         let about = TokenAbout::default();
         let new = NewToken { about, is_login: false, limit: None, record };

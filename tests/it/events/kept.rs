@@ -8,9 +8,9 @@ use crate::harness::{eventually, folder};
 use authgate::auth::Proved;
 use authgate::clock::{Clock, ManualClock, SystemClock};
 use authgate::model::identity::Identity;
+use authgate::store::EventQuery;
 use authgate::store::redis::RedisStore;
 use authgate::store::sqlite::SqliteStore;
-use authgate::store::{EventQuery, Store};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,20 +1,24 @@
 //! Database servers of a test's own, as a Django has them: PostgreSQL and MariaDB.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tempfile::TempDir;
 
 use super::command::run;
-use super::{eventually, folder, free_address};
+use super::{eventually_within, folder, free_address};
 
 /// The user's password: one that a URL cannot hold as it is.
 pub(crate) const PASSWORD: &str = "its/own@pass:word";
+
+/// How long a server may take to start beside all that the machine does.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The user and group that Debian calls `nobody` and `nogroup`.
 const NOBODY: u32 = 65_534;
@@ -95,10 +99,11 @@ impl Database {
             Kind::Postgres => "postgres",
             Kind::MariaDb => "app",
         };
-        eventually("a database that answers", || {
+        eventually_within(PATIENCE, "a database that answers", || {
             let ended = database.server.try_wait().unwrap();
             let said = || fs::read_to_string(&said).unwrap();
             assert!(ended.is_none(), "the database server does not start:\n{}", said());
+            TcpStream::connect(address).ok()?;
             (run(&mut database.client(first, "SELECT 1"), "").code == Some(0)).then_some(())
         });
         database

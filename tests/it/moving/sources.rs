@@ -37,7 +37,7 @@ fn is_read_as_it_is(database: &Database, moment: &str) {
     }
     let digest = "ab".repeat(64);
     for row in [
-        "INSERT INTO auth_group VALUES (3, 'editors'), (4, 'poets')",
+        "INSERT INTO auth_group VALUES (3, 'editors'), (4, 'poets ☃')",
         "INSERT INTO auth_user VALUES (1, 'nobody', '!', NULL)",
         "INSERT INTO people_member VALUES (7, '!x', NULL, FALSE, 'Zoë', 'zoe@example.com', TRUE, \
          TRUE, '2026-11-24 06:13:53.524001', 38), (9, 'a+b/c=', NULL, TRUE, 'bob', '', FALSE, FALSE, \
@@ -50,6 +50,8 @@ fn is_read_as_it_is(database: &Database, moment: &str) {
     ] {
         database.ask(row);
     }
+    assert_eq!(database.ask("SELECT id, name FROM auth_group WHERE id = 4"), "4\tpoets ☃\n");
+    assert!(!database.url().contains(PASSWORD), "a URL cannot hold it as it is");
     let folder = folder();
     let store = format!("sqlite:{}", folder.path().join("authgate.db").display());
     let said = authgate(&["import", "django", &database.url(), "--store", &store], "").done();
@@ -58,7 +60,7 @@ fn is_read_as_it_is(database: &Database, moment: &str) {
     let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let [zoe, token, bob] = lines.as_slice() else { panic!("{lines:?}") };
     assert_eq!((&zoe["id"], &zoe["username"]), (&json!(7), &json!("Zoë")));
-    assert_eq!(zoe["groups"], json!(["editors", "poets"]));
+    assert_eq!(zoe["groups"], json!(["editors", "poets ☃"]));
     assert_eq!(
         (&zoe["is_staff"], &zoe["joined"]),
         (&json!(true), &json!("2026-11-24T06:13:53.524001Z"))

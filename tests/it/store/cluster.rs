@@ -1,7 +1,7 @@
 //! The store in a Redis Cluster.
 
 use super::feed::Watched;
-use super::{Fixture, add, again, is_good, issue, now, redis_at, until_it_answers};
+use super::{Fixture, add, again, is_good, issue, now, redis_over, until_it_answers};
 use crate::harness::redis_cluster::RedisCluster;
 use authgate::model::limit::Familiar;
 use authgate::model::network::Network;
@@ -25,14 +25,8 @@ fn open(cluster: &RedisCluster) -> Arc<dyn Store> {
 #[expect(clippy::unused_async, reason = "as the contract has it: other stores may have to wait")]
 async fn fresh() -> Fixture {
     let cluster = start();
-    let (store, url) = (open(&cluster), cluster.url());
-    let cluster = Mutex::new(cluster);
-    Fixture {
-        settings: redis_at(url.clone()),
-        store,
-        another: Box::new(move || Arc::new(RedisStore::open(&url).unwrap())),
-        lose: Box::new(move || cluster.lock().unwrap().servers[1].kill()),
-    }
+    let (url, cluster) = (cluster.url(), Mutex::new(cluster));
+    redis_over(url, move || cluster.lock().unwrap().servers[1].kill())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,7 +15,7 @@ mod replicas;
 mod settings;
 mod tls;
 
-use super::{Fixture, digest, hash, name, new_user, redis_at};
+use super::{Fixture, digest, hash, name, new_user, redis_over};
 use crate::harness::redis_server::RedisServer;
 use authgate::clock::{Clock, SystemClock, Timestamp};
 use authgate::model::token::TokenAbout;
@@ -32,27 +32,14 @@ contract!(each);
 #[expect(clippy::unused_async, reason = "as the contract has it: other stores may have to wait")]
 async fn fresh() -> Fixture {
     let server = RedisServer::start();
-    let store = Arc::new(open(&server));
-    let url = server.url();
-    let server = Mutex::new(server);
-    Fixture {
-        settings: redis_at(url.clone()),
-        store,
-        another: Box::new(move || Arc::new(RedisStore::open(&url).unwrap())),
-        lose: Box::new(move || server.lock().unwrap().kill()),
-    }
+    let (url, server) = (server.url(), Mutex::new(server));
+    redis_over(url, move || server.lock().unwrap().kill())
 }
 
 /// A server, and an empty store in it.
-fn shared() -> (Arc<RedisServer>, Fixture) {
-    let server = Arc::new(RedisServer::start());
-    let (url, kept) = (server.url(), Arc::clone(&server));
-    let fixture = Fixture {
-        settings: redis_at(url.clone()),
-        store: Arc::new(open(&server)),
-        another: Box::new(move || Arc::new(RedisStore::open(&url).unwrap())),
-        lose: Box::new(move || drop(kept.url())),
-    };
+fn shared() -> (RedisServer, Fixture) {
+    let server = RedisServer::start();
+    let fixture = redis_over(server.url(), || panic!("the server is the test's own"));
     (server, fixture)
 }
 

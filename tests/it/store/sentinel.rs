@@ -1,7 +1,7 @@
 //! The store in a Redis whose primary sentinels choose.
 
 use super::feed::Watched;
-use super::{Fixture, add, is_good, issue, redis_at, until_it_answers};
+use super::{Fixture, add, is_good, issue, redis_over, until_it_answers};
 use crate::harness::redis_sentinels::RedisSentinels;
 use crate::harness::relay::Relay;
 use authgate::store::redis::RedisStore;
@@ -22,14 +22,8 @@ fn open(servers: &RedisSentinels) -> Arc<dyn Store> {
 #[expect(clippy::unused_async, reason = "as the contract has it: other stores may have to wait")]
 async fn fresh() -> Fixture {
     let servers = start();
-    let (store, url) = (open(&servers), servers.url());
-    let servers = Mutex::new(servers);
-    Fixture {
-        settings: redis_at(url.clone()),
-        store,
-        another: Box::new(move || Arc::new(RedisStore::open(&url).unwrap())),
-        lose: Box::new(move || servers.lock().unwrap().servers[0].kill()),
-    }
+    let (url, servers) = (servers.url(), Mutex::new(servers));
+    redis_over(url, move || servers.lock().unwrap().servers[0].kill())
 }
 
 #[tokio::test(flavor = "multi_thread")]

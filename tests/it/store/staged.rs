@@ -79,8 +79,13 @@ pub(super) async fn named(store: &dyn Store, username: &str) -> Option<User> {
     store.user_by_name(&Username::stored(username.to_owned())).await.unwrap()
 }
 
+/// What is wrong with a store; what can be is mended if that is wanted.
+pub(super) async fn verified(whole: &Whole, mends: bool) -> Vec<Finding> {
+    whole.verify(now(), mends, &|_, _| {}).await.unwrap()
+}
+
 pub(super) async fn is_in_order(whole: &Whole) {
-    let findings = whole.verify(now(), false, &|_, _| {}).await.unwrap();
+    let findings = verified(whole, false).await;
     let words: Vec<_> = findings.into_iter().map(|Finding { words, .. }| words).collect();
     assert!(words.is_empty(), "{words:?}");
 }

@@ -1,6 +1,7 @@
 //! Ended in whichever state, it stays ended.
 
 use super::{CLIENT, KNOX_4_1, KNOX_4_2, World, token};
+use crate::harness::accounts::create;
 use crate::harness::{until, wait_for};
 use authgate::auth::{AuthError, NewPassword, TokenName};
 use authgate::model::event::Actor;
@@ -44,16 +45,27 @@ fn what_ends_all_tokens_of_a_user_ends_those_that_are_not_rewritten() {
 fn a_token_that_has_run_out_or_whose_user_is_locked_out_stays_as_it_is() {
     wait_for(async {
         let world = World::new().await;
-        let (late, token) = (token(1), token(2));
-        world.move_in(&late, KNOX_4_2, b"").await;
+        let (late, token, other) = (token(1), token(2), token(3));
+        let bob = create(&world.auth, "bob").await;
+        let old_late = world.move_in(&late, KNOX_4_2, b"").await;
         world.clock.advance(Duration::from_hours(2));
         assert!(!world.lets_in(&late).await);
-        world.move_in(&token, KNOX_4_2, b"").await;
-        world.db().execute("UPDATE users SET is_active = 0", []).unwrap();
+        let old = world.move_in(&token, KNOX_4_2, b"").await;
+        world.move_in_of(&bob, &other, KNOX_4_2, b"").await;
+        world.db().execute("UPDATE users SET is_active = 0 WHERE username = 'ada'", []).unwrap();
         assert!(matches!(
             world.auth.authenticate(&token, CLIENT).await,
             Err(AuthError::InactiveUser)
         ));
+        // Whoever comes after them has been rewritten: so would they have been by now.
+        assert!(world.lets_in(&other).await);
+        until("the other is rewritten", async || {
+            world.has(other.digest()).await && world.is_nothing_under_way()
+        })
+        .await;
+        for (token, old) in [(&late, old_late), (&token, old)] {
+            assert!(!world.has(token.digest()).await && world.has(old).await);
+        }
         world.db().execute("UPDATE users SET is_active = 1", []).unwrap();
         assert!(world.lets_in(&token).await);
     });

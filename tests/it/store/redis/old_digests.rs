@@ -1,26 +1,22 @@
 //! What is wrong with what is kept of old digests, and what an earlier attempt has left.
 
-use super::super::staged::{is_in_order, land, old_token, stage, token, user};
+use super::super::staged::{is_in_order, land, old_token, stage, token, user, verified};
 use super::*;
 use authgate::model::token::{KnoxKey, TokenDigest};
-use authgate::store::whole::{Finding, OnConflict};
-
-async fn verified(fixture: &Fixture, mends: bool) -> Vec<Finding> {
-    fixture.whole().verify(SystemClock.now(), mends, &|_, _| {}).await.unwrap()
-}
+use authgate::store::whole::OnConflict;
 
 #[tokio::test]
 async fn old_digests_that_a_sweep_would_not_find_are_told_and_listed_again() {
     let (server, fixture) = shared();
     land(&fixture, &stage(&[user(1, "ada")], &[old_token(1, "0f0f0f0f")]), OnConflict::Skip).await;
     server.ask::<u64>(&["DEL", "authgate:old-digests"]);
-    assert_eq!(verified(&fixture, false).await.len(), 1);
-    verified(&fixture, true).await;
+    assert_eq!(verified(&fixture.whole(), false).await.len(), 1);
+    verified(&fixture.whole(), true).await;
     is_in_order(&fixture.whole()).await;
     assert_eq!(server.ask::<u64>(&["SCARD", "authgate:old-digests"]), 1);
     let key = "authgate:old-digests:{0f0f0f0f}";
     server.ask::<u64>(&["HSET", key, "no digest", "sha512:text "]);
-    assert_eq!(verified(&fixture, false).await.len(), 1);
+    assert_eq!(verified(&fixture.whole(), false).await.len(), 1);
 }
 
 /// One who was killed has left users to whom no name leads, one with a token and one without anything.

@@ -1,12 +1,8 @@
 //! What is wrong with what is kept of old digests.
 
 use super::*;
-use crate::store::staged::{land, old_token, stage, user};
-use authgate::store::whole::{Finding, Mend, OnConflict};
-
-async fn verified(fixture: &Fixture, mends: bool) -> Vec<Finding> {
-    fixture.whole().verify(now(), mends, &|_, _| {}).await.unwrap()
-}
+use crate::store::staged::{land, old_token, stage, user, verified};
+use authgate::store::whole::{Mend, OnConflict};
 
 #[tokio::test]
 async fn an_old_digest_without_its_token_is_let_go_of_and_one_that_cannot_be_read_is_told() {
@@ -22,9 +18,11 @@ async fn an_old_digest_without_its_token_is_let_go_of_and_one_that_cannot_be_rea
              SELECT digest FROM old_digests WHERE knox_key = '0f0f0f0f');
          UPDATE old_digests SET scheme = 'md5:text' WHERE knox_key = '1e1e1e1e'",
     );
-    let told: Vec<_> = verified(&fixture, false).await.into_iter().map(|one| one.mend).collect();
+    let told: Vec<_> =
+        verified(&fixture.whole(), false).await.into_iter().map(|one| one.mend).collect();
     assert_eq!(told, [Mend::No, Mend::Possible]);
-    verified(&fixture, true).await;
-    let told: Vec<_> = verified(&fixture, false).await.into_iter().map(|one| one.mend).collect();
+    verified(&fixture.whole(), true).await;
+    let told: Vec<_> =
+        verified(&fixture.whole(), false).await.into_iter().map(|one| one.mend).collect();
     assert_eq!(told, [Mend::No]);
 }
