@@ -17,7 +17,7 @@ mod verdict;
 pub(super) use self::arrivals::{Arrival, ArrivingToken, Round};
 pub use self::landing::{Landed, Landing, OnConflict};
 pub use self::look_alike::LookAlike;
-pub(super) use self::read::Row;
+pub(super) use self::read::ArrivingUser;
 pub use self::read::{KindCount, RefusedToken, RefusedUser, SchemeCount, TroubledUser};
 pub use self::refusal::Refusal;
 pub use self::says::Says;

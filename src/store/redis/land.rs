@@ -134,7 +134,7 @@ impl RedisStore {
         let mut newcomers = Vec::new();
         for (arrival, judged) in arrivals.into_iter().zip(judged) {
             let Judged { begun, here, verdict } = judged;
-            let row = &arrival.row;
+            let row = &arrival.user;
             if crossing.order.on_conflict == OnConflict::Fail && verdict.is_conflict() {
                 return Err(row.conflict(verdict));
             }

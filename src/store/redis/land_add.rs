@@ -33,7 +33,7 @@ impl RedisStore {
         crossing: &Crossing<'_>,
         arrivals: Vec<(Arrival, Option<Begun>)>,
     ) -> Result<Vec<Newcomer>, StoreError> {
-        let numberless = arrivals.iter().filter(|(arrival, _)| arrival.row.id.is_none()).count();
+        let numberless = arrivals.iter().filter(|(arrival, _)| arrival.user.id.is_none()).count();
         let mut next = match u64::try_from(numberless).unwrap_or(0) {
             0 => 0,
             _ if !crossing.writes => crossing.given + 1,
@@ -41,7 +41,7 @@ impl RedisStore {
         };
         let at = crossing.order.at;
         let moment = u64::try_from(at.millis_up()).unwrap_or(0);
-        let newcomers = arrivals.into_iter().map(|(Arrival { row, tokens, .. }, begun)| {
+        let newcomers = arrivals.into_iter().map(|(Arrival { user: row, tokens, .. }, begun)| {
             let id = row.id.unwrap_or_else(|| {
                 next += 1;
                 next - 1

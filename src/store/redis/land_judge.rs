@@ -6,7 +6,7 @@ use super::request::Request;
 use super::{RedisStore, keys};
 use crate::model::user::{User, UserId, Username};
 use crate::store::StoreError;
-use crate::store::staging::{Arrival, Refusal, Row, Verdict, verdict};
+use crate::store::staging::{Arrival, ArrivingUser, Refusal, Verdict, verdict};
 use redis::{Cmd, pipe};
 use std::collections::{HashMap, HashSet};
 
@@ -49,17 +49,17 @@ impl RedisStore {
     ) -> Result<Vec<Judged>, StoreError> {
         let mut find = pipe();
         for arrival in arrivals {
-            find.get(keys::name(&Username::stored(arrival.row.username.clone())));
+            find.get(keys::name(&Username::stored(arrival.user.username.clone())));
         }
         let owners: Vec<Option<u64>> = self.link.ask(Request::Batch(&find)).await?;
-        let numbers = arrivals.iter().filter_map(|arrival| arrival.row.id);
+        let numbers = arrivals.iter().filter_map(|arrival| arrival.user.id);
         let mut ids: Vec<_> = numbers.chain(owners.iter().copied().flatten()).map(UserId).collect();
         ids.sort_unstable();
         ids.dedup();
         let holders = self.holders(&ids).await?;
         let pairs = arrivals.iter().zip(owners);
         let judge = |(arrival, owner): (&Arrival, Option<u64>)| {
-            judge(&arrival.row, owner.map(UserId), &holders, crossing)
+            judge(&arrival.user, owner.map(UserId), &holders, crossing)
         };
         Ok(pairs.map(judge).collect())
     }
@@ -98,7 +98,12 @@ fn unreadable(fields: &Fields) -> Holder {
     }
 }
 
-fn judge(row: &Row, owner: Option<UserId>, holders: &Holders, crossing: &Crossing<'_>) -> Judged {
+fn judge(
+    row: &ArrivingUser,
+    owner: Option<UserId>,
+    holders: &Holders,
+    crossing: &Crossing<'_>,
+) -> Judged {
     let refused = |refusal| Judged { begun: None, here: None, verdict: Verdict::Refuse(refusal) };
     let (mut begun, mut of_number, mut of_name) = (None, None, None);
     match row.id.and_then(|id| holders.get(&UserId(id))) {

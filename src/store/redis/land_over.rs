@@ -23,7 +23,7 @@ impl RedisStore {
         here: &User,
         landed: &mut Landed,
     ) -> Result<(), StoreError> {
-        let wanted = arrival.row.over(here);
+        let wanted = arrival.user.over(here);
         let is_renamed = wanted.username != here.username;
         let updated = if crossing.writes {
             patiently(async || self.rewrite_user(here, &wanted).await).await?
@@ -37,7 +37,7 @@ impl RedisStore {
             }
             Err(refusal) => {
                 landed.updated = landed.updated.saturating_sub(1);
-                crossing.staging.note(arrival.row.row, Some(refusal))
+                crossing.staging.note(arrival.user.row, Some(refusal))
             }
         }
     }
@@ -84,7 +84,7 @@ impl RedisStore {
         landed: &mut Landed,
     ) -> Result<(), StoreError> {
         let (id, wanted) = (user.id, &arrival.tokens);
-        if !arrival.row.says.tokens {
+        if !arrival.user.says.tokens {
             return Ok(());
         }
         let entries = patiently(async || self.entries(id, "-inf").await).await?;

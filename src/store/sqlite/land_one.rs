@@ -5,7 +5,7 @@ use crate::model::token::{KnoxKey, TokenAbout, TokenDigest, TokenRecord};
 use crate::model::user::{User, UserId, Username};
 use crate::store::StoreError;
 use crate::store::staging::{
-    Arrival, ArrivingToken, Landed, Landing, OnConflict, Refusal, Row, Staging, Verdict,
+    Arrival, ArrivingToken, ArrivingUser, Landed, Landing, OnConflict, Refusal, Staging, Verdict,
     ends_tokens, verdict,
 };
 use rusqlite::{Connection, params};
@@ -24,7 +24,7 @@ pub(super) fn land_one(
     arrival: &Arrival,
     landed: &mut Landed,
 ) -> Result<(), StoreError> {
-    let row = &arrival.row;
+    let row = &arrival.user;
     let on_conflict = to.order.on_conflict;
     let (verdict, here) = judge(to, row)?;
     if on_conflict == OnConflict::Fail && verdict.is_conflict() {
@@ -54,7 +54,7 @@ pub(super) fn land_one(
 }
 
 /// What becomes of a user, and who is here of them.
-fn judge(to: &Destination<'_>, row: &Row) -> Result<(Verdict, Option<User>), StoreError> {
+fn judge(to: &Destination<'_>, row: &ArrivingUser) -> Result<(Verdict, Option<User>), StoreError> {
     let of_number = match row.id {
         Some(id) => users::find(to.db, UserId(id)),
         None => Ok(None),
@@ -74,7 +74,7 @@ fn judge(to: &Destination<'_>, row: &Row) -> Result<(Verdict, Option<User>), Sto
     Ok((verdict, if row.id.is_some() { of_number } else { of_name }))
 }
 
-fn add(to: &Destination<'_>, row: &Row) -> Result<User, StoreError> {
+fn add(to: &Destination<'_>, row: &ArrivingUser) -> Result<User, StoreError> {
     let id = match row.id {
         Some(id) => UserId(id),
         None => UserId(archive::last_number(to.db)?.cast_unsigned() + 1),
@@ -84,7 +84,7 @@ fn add(to: &Destination<'_>, row: &Row) -> Result<User, StoreError> {
     Ok(user)
 }
 
-fn update(db: &Connection, row: &Row, here: &User) -> Result<User, StoreError> {
+fn update(db: &Connection, row: &ArrivingUser, here: &User) -> Result<User, StoreError> {
     let mut after = row.over(here);
     after.epoch += u64::from(ends_tokens(here, &after));
     archive::put_user(db, &after)?;
@@ -99,7 +99,7 @@ fn replace_tokens(
     landed: &mut Landed,
 ) -> Result<(), StoreError> {
     let wanted = &arrival.tokens;
-    if !arrival.row.says.tokens {
+    if !arrival.user.says.tokens {
         return Ok(());
     }
     let wanted_digests: HashSet<_> = wanted.iter().map(|token| token.digest).collect();

@@ -1,7 +1,7 @@
 //! A source, user by user, each with their tokens.
 
 use super::read::{moment, user};
-use super::{Refusal, Row, Says, Staging};
+use super::{ArrivingUser, Refusal, Says, Staging};
 use crate::clock::Timestamp;
 use crate::model::token::{DigestScheme, KnoxKey, OldDigest, TokenDigest, TokenRecord};
 use crate::model::user::User;
@@ -11,7 +11,7 @@ use std::collections::HashSet;
 
 /// A user of a source with their tokens.
 pub(in crate::store) struct Arrival {
-    pub(in crate::store) row: Row,
+    pub(in crate::store) user: ArrivingUser,
     pub(in crate::store) tokens: Vec<ArrivingToken>,
     /// The rows of tokens that are among the others already.
     twice: Vec<i64>,
@@ -111,9 +111,9 @@ impl Arrivals<'_> {
         while arrivals.len() < most
             && let Some(row) = self.users.next()?
         {
-            let row = user(row, self.says)?;
+            let user = user(row, self.says)?;
             let was_refused = self.were_refused;
-            let mut arrival = Arrival { row, tokens: Vec::new(), twice: Vec::new(), was_refused };
+            let mut arrival = Arrival { user, tokens: Vec::new(), twice: Vec::new(), was_refused };
             self.add_tokens(&mut arrival)?;
             arrivals.push(arrival);
         }
@@ -121,7 +121,7 @@ impl Arrivals<'_> {
     }
 
     fn add_tokens(&mut self, arrival: &mut Arrival) -> Result<(), StoreError> {
-        let (owner, mut seen) = (arrival.row.row, HashSet::new());
+        let (owner, mut seen) = (arrival.user.row, HashSet::new());
         while let Some((of, token)) = self.next.take_if(|(of, _)| *of <= owner) {
             self.next = next_token(&mut self.tokens)?;
             if of < owner {
@@ -184,7 +184,7 @@ impl Staging {
     ) -> Result<(), StoreError> {
         // As it was before, it need not be written.
         if refusal.is_some() || arrival.was_refused {
-            self.note(arrival.row.row, refusal)?;
+            self.note(arrival.user.row, refusal)?;
         }
         arrival.twice.iter().try_for_each(|row| self.note_token(*row, Refusal::TokenTaken))
     }

@@ -9,7 +9,7 @@ use rusqlite::{Params, params};
 
 /// A user of a source as they are to be taken.
 #[derive(Clone)]
-pub(in crate::store) struct Row {
+pub(in crate::store) struct ArrivingUser {
     /// Their address.
     pub email: String,
     /// Whether they may log in.
@@ -178,10 +178,10 @@ impl Staging {
     }
 }
 
-pub(super) fn user(row: &rusqlite::Row<'_>, says: Says) -> rusqlite::Result<Row> {
+pub(super) fn user(row: &rusqlite::Row<'_>, says: Says) -> rusqlite::Result<ArrivingUser> {
     let number: i64 = row.get("row")?;
     let groups: String = row.get("group_names")?;
-    Ok(Row {
+    Ok(ArrivingUser {
         email: row.get("email")?,
         id: u64::try_from(number).ok(),
         is_active: row.get("is_active")?,

@@ -3,7 +3,7 @@
 //! Who says what a source holds must not get hold of anybody here: the same person is who has the same
 //! number, and the same name or the very moment of their creation. Of an operator all three must be so.
 
-use super::{OnConflict, Refusal, Row, Says};
+use super::{ArrivingUser, OnConflict, Refusal, Says};
 use crate::clock::Timestamp;
 use crate::model::email::Email;
 use crate::model::password::PasswordHash;
@@ -48,7 +48,7 @@ impl Verdict {
 
 /// What becomes of a user, where these have their number and their name.
 pub(in crate::store) fn verdict(
-    row: &Row,
+    row: &ArrivingUser,
     of_number: Option<&User>,
     of_name: Option<&User>,
     on_conflict: OnConflict,
@@ -69,7 +69,7 @@ pub(in crate::store) fn verdict(
 
 /// The same person here, if they are.
 fn find<'a>(
-    row: &Row,
+    row: &ArrivingUser,
     of_number: Option<&'a User>,
     of_name: Option<&'a User>,
 ) -> Result<Option<&'a User>, Refusal> {
@@ -100,7 +100,7 @@ fn taken(by: &User, otherwise: Refusal) -> Refusal {
     if by.is_staff { Refusal::Operator } else { otherwise }
 }
 
-impl Row {
+impl ArrivingUser {
     /// Whether this user, to whom no name leads, is what a landing that was stopped has written of this row;
     /// somebody else may have lost their name. An operator's must agree in all.
     pub(in crate::store) fn has_begun(&self, user: &User) -> bool {

@@ -4,8 +4,8 @@ use crate::model::user::Profile;
 const MOMENT: Timestamp = Timestamp::from_micros(1_795_503_694_000_121);
 const LATER: Timestamp = Timestamp::from_micros(1_795_503_694_000_122);
 
-fn row(id: Option<u64>, username: &str, joined: Option<Timestamp>) -> Row {
-    Row {
+fn row(id: Option<u64>, username: &str, joined: Option<Timestamp>) -> ArrivingUser {
+    ArrivingUser {
         email: String::new(),
         id,
         is_active: true,
@@ -29,7 +29,7 @@ fn operator(id: u64, username: &str, joined: Timestamp) -> User {
     User { is_staff: true, ..here(id, username, joined) }
 }
 
-fn of(row: &Row, users: &[&User]) -> Verdict {
+fn of(row: &ArrivingUser, users: &[&User]) -> Verdict {
     let of_number = users.iter().copied().find(|user| Some(user.id.0) == row.id);
     let of_name = users.iter().copied().find(|user| user.username.as_str() == row.username);
     verdict(row, of_number, of_name, OnConflict::Update)
@@ -76,7 +76,7 @@ fn an_operator_is_the_same_only_by_number_name_and_moment() {
         let verdict = of(&row(id, name, joined), &[&root]);
         assert_eq!(verdict, Verdict::Refuse(Refusal::Operator), "{id:?} {name} {joined:?}");
     }
-    let same = Row { is_staff: true, ..row(Some(1), "root", Some(MOMENT)) };
+    let same = ArrivingUser { is_staff: true, ..row(Some(1), "root", Some(MOMENT)) };
     assert_eq!(of(&same, &[&root]), Verdict::Same);
     let locked_out = User { is_active: false, ..root };
     let verdict = of(&row(Some(1), "root", Some(LATER)), &[&locked_out]);
@@ -105,19 +105,20 @@ fn what_a_stopped_landing_wrote_is_told_from_one_who_lost_their_name() {
     assert!(row(Some(1), "ada", Some(MOMENT)).has_begun(&ada));
     assert!(row(Some(1), "renamed", Some(MOMENT)).has_begun(&ada));
     assert!(row(Some(1), "ada", None).has_begun(&ada));
-    let other = Row { password: "$other".to_owned(), ..row(Some(1), "ada", Some(LATER)) };
+    let other = ArrivingUser { password: "$other".to_owned(), ..row(Some(1), "ada", Some(LATER)) };
     assert!(!other.has_begun(&ada));
     let root = operator(1, "root", MOMENT);
     assert!(row(Some(1), "root", Some(MOMENT)).has_begun(&root));
     assert!(!row(Some(1), "other", Some(MOMENT)).has_begun(&root));
-    let stranger = Row { password: "$other".to_owned(), ..row(Some(1), "root", Some(MOMENT)) };
+    let stranger =
+        ArrivingUser { password: "$other".to_owned(), ..row(Some(1), "root", Some(MOMENT)) };
     assert!(!stranger.has_begun(&root));
 }
 
 #[test]
 fn who_is_different_stays_so_unless_updates_are_wanted() {
     let ada = here(1, "ada", MOMENT);
-    let staff = Row { is_staff: true, ..row(Some(1), "ada", Some(MOMENT)) };
+    let staff = ArrivingUser { is_staff: true, ..row(Some(1), "ada", Some(MOMENT)) };
     for on_conflict in [OnConflict::Skip, OnConflict::Fail] {
         let verdict = verdict(&staff, Some(&ada), Some(&ada), on_conflict);
         assert_eq!(verdict, Verdict::Keep);
@@ -131,7 +132,7 @@ fn what_the_source_does_not_know_stays() {
     let known = User { last_login: Some(LATER), must_change: true, ..here(1, "ada", MOMENT) };
     let after = row(Some(1), "ada", None).over(&known);
     assert!(after == known);
-    let other = Row { password: "$other".to_owned(), ..row(Some(1), "ada", None) };
+    let other = ArrivingUser { password: "$other".to_owned(), ..row(Some(1), "ada", None) };
     assert!(!other.over(&known).must_change);
 }
 
@@ -141,7 +142,7 @@ fn of_what_a_source_says_nothing_that_stays_as_it_is() {
     let email = Email::stored("root@example.com".to_owned());
     let known = User { email, profile, is_active: false, ..operator(1, "root", MOMENT) };
     let says = Says { email: true, ..Says::NOTHING };
-    let after = Row { says, ..row(Some(1), "root", Some(MOMENT)) }.over(&known);
+    let after = ArrivingUser { says, ..row(Some(1), "root", Some(MOMENT)) }.over(&known);
     assert!(after == User { email: Email::default(), ..known });
 }
 
