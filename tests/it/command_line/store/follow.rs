@@ -257,7 +257,7 @@ fn a_user_with_all_of_a_profile_is_carried_over() {
         let show =
             |gateway: &Gateway| gateway.run(&["user", "show", "ada", "--json"]).done().json();
         let shown = show(&on(to));
-        assert_eq!(shown["groups"], json!(["poets"]), "{shown}");
+        assert_eq!(shown["profile"]["groups"], json!(["poets"]), "{shown}");
         assert_eq!(shown, show(&one));
     });
 }
