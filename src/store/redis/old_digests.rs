@@ -7,7 +7,7 @@ use super::{RedisStore, keys};
 use crate::model::token::{KnoxKey, OldDigest, TokenDigest, TokenRecord};
 use crate::store::StoreError;
 use crate::store::whole::Finding;
-use redis::{Cmd, Pipeline, pipe};
+use redis::{Cmd, pipe};
 
 impl RedisStore {
     pub(super) async fn find_old_digests(
@@ -46,8 +46,8 @@ impl RedisStore {
     /// Keeps these.
     pub(super) async fn keep_old_digests(&self, all: &[OldDigest]) -> Result<(), StoreError> {
         let mut keep = pipe();
-        for old in all {
-            write(&mut keep, old);
+        for command in all.iter().flat_map(keeping) {
+            keep.add_command(command).ignore();
         }
         if keep.is_empty() {
             return Ok(());
@@ -171,11 +171,11 @@ type Kept = Vec<(Vec<u8>, String)>;
 /// How many are looked at in one go.
 const CHUNK: usize = 200;
 
-/// Keeps one, in place of what was kept of its token.
-pub(super) fn write(to: &mut Pipeline, old: &OldDigest) {
+/// What keeps one, in place of what was kept of its token.
+pub(super) fn keeping(old: &OldDigest) -> [Cmd; 2] {
     let key = keys::old_digests(&old.knox_key);
-    to.hset(&key, old.digest.as_bytes().as_slice(), how(old)).ignore();
-    to.sadd(keys::OLD_DIGESTS, old.knox_key.as_str()).ignore();
+    let keep = Cmd::hset(&key, old.digest.as_bytes().as_slice(), how(old));
+    [keep, Cmd::sadd(keys::OLD_DIGESTS, old.knox_key.as_str())]
 }
 
 /// How one was made: `SCHEME SALT`, the salt in hex.
