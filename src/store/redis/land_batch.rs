@@ -30,9 +30,14 @@ impl RedisStore {
     /// The same of commands whose answers say nothing.
     pub(super) async fn do_all(&self, commands: Vec<Cmd>) -> Result<(), StoreError> {
         for batch in batches(commands) {
-            patiently(async || self.link.ask::<()>(Request::Batch(&batch)).await).await?;
+            self.send(&batch).await?;
         }
         Ok(())
+    }
+
+    /// The same of one batch.
+    pub(super) async fn send(&self, batch: &Pipeline) -> Result<(), StoreError> {
+        patiently(async || self.link.ask::<()>(Request::Batch(batch)).await).await
     }
 
     /// What each of these calls of a script answers, which may all be done twice.

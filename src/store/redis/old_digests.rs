@@ -7,7 +7,7 @@ use super::{RedisStore, keys};
 use crate::model::token::{KnoxKey, OldDigest, TokenDigest, TokenRecord};
 use crate::store::StoreError;
 use crate::store::whole::Finding;
-use redis::{Cmd, pipe};
+use redis::{Cmd, Pipeline, pipe};
 
 impl RedisStore {
     pub(super) async fn find_old_digests(
@@ -46,8 +46,8 @@ impl RedisStore {
     /// Keeps these.
     pub(super) async fn keep_old_digests(&self, all: &[OldDigest]) -> Result<(), StoreError> {
         let mut keep = pipe();
-        for command in all.iter().flat_map(keeping) {
-            keep.add_command(command).ignore();
+        for old in all {
+            write(&mut keep, old);
         }
         if keep.is_empty() {
             return Ok(());
@@ -170,6 +170,13 @@ type Kept = Vec<(Vec<u8>, String)>;
 
 /// How many are looked at in one go.
 const CHUNK: usize = 200;
+
+/// Keeps one with what else goes out.
+pub(super) fn write(to: &mut Pipeline, old: &OldDigest) {
+    for command in keeping(old) {
+        to.add_command(command).ignore();
+    }
+}
 
 /// What keeps one, in place of what was kept of its token.
 pub(super) fn keeping(old: &OldDigest) -> [Cmd; 2] {
