@@ -9,7 +9,7 @@ use super::old_digests::keeping;
 use super::patience::patiently;
 use super::record::{self, Entry, FORMER, Fields};
 use super::request::Request;
-use super::tokens::set;
+use super::tokens::{ATTEMPTS, set};
 use super::{RedisStore, keys};
 use crate::model::token::TokenRecord;
 use crate::model::user::{User, UserId, Username};
@@ -26,12 +26,11 @@ impl RedisStore {
         here: &User,
         landed: &mut Landed,
     ) -> Result<(), StoreError> {
-        let wanted = arrival.user.over(here);
-        let is_renamed = wanted.username != here.username;
+        let is_renamed = arrival.user.username != here.username.as_str();
         let updated = if crossing.writes {
-            patiently(async || self.rewrite_user(here, &wanted).await).await?
+            self.update_user(&arrival.user, here).await?
         } else {
-            Ok(wanted)
+            Ok(arrival.user.over(here))
         };
         match updated {
             Ok(user) => {
@@ -75,7 +74,26 @@ impl RedisStore {
         self.link.ask(Request::Command(&forget)).await
     }
 
-    /// The new name leads to the user before they have it, and the old one for as long.
+    /// Makes a user as the source says, on top of whatever a gateway changes in the same moment.
+    async fn update_user(
+        &self,
+        row: &ArrivingUser,
+        here: &User,
+    ) -> Result<Result<User, Refusal>, StoreError> {
+        let mut here = here.clone();
+        for _ in 0..ATTEMPTS {
+            let wanted = row.over(&here);
+            let rewritten = patiently(async || self.rewrite_user(&here, &wanted).await).await?;
+            match rewritten {
+                Ok(user) if !is_as(&user, &wanted) => here = user,
+                outcome => return Ok(outcome),
+            }
+        }
+        Err(StoreError::unavailable("the user changes all the time"))
+    }
+
+    /// Changes nothing of a user whose epoch is another by now, so that a copy that comes late undoes no new
+    /// password. The new name leads to the user before they have it, and the old one for as long.
     async fn rewrite_user(
         &self,
         here: &User,
@@ -88,7 +106,7 @@ impl RedisStore {
         let mut script = self.scripts.change_user.key(keys::user(here.id));
         script.arg(record::flag(ends_tokens(here, wanted)));
         // Whoever has become an operator since they were looked at is none whom a source may change.
-        script.arg(record::flag(!here.is_staff)).arg("");
+        script.arg(record::flag(!here.is_staff)).arg(here.epoch).arg("epoch").arg(here.epoch);
         let blank = record::blank_fields(&wanted.profile).map(|field| (field, String::new()));
         let fields = record::user_fields(wanted).into_iter().chain(blank);
         let former = is_renamed.then(|| (FORMER, here.username.to_string()));
@@ -100,7 +118,7 @@ impl RedisStore {
         let Some(after) = record::user(here.id, &fields)? else {
             return Ok(Err(Refusal::NumberTaken));
         };
-        if is_renamed {
+        if is_renamed && is_as(&after, wanted) {
             self.free_former(&after, &here.username).await?;
         }
         self.reindex_user(here, &after).await?;
@@ -192,4 +210,9 @@ impl RedisStore {
         let remove = former.chunks(MEMBERS).map(|some| Cmd::zrem(keys::user_tokens(user), some));
         self.do_all(remove.collect()).await
     }
+}
+
+/// Whether a user was made as wanted. What they do meanwhile, such as logging in, is no difference.
+fn is_as(user: &User, wanted: &User) -> bool {
+    User { epoch: wanted.epoch, last_login: wanted.last_login, ..user.clone() } == *wanted
 }

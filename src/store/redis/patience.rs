@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(200);
 /// What does not pass by itself: its memory is full.
-const FULL: OutageKind = OutageKind::Unwritable("memory");
+pub(super) const FULL: OutageKind = OutageKind::Unwritable("memory");
 
 /// What waits for a store that does not answer.
 pub(super) struct Patience(Instant);

@@ -1,7 +1,7 @@
 //! Whose turn it is to change a store as a whole: of those who take a source over, bring a backup back or
 //! copy to it there is one at a time. They have a lock that ends by itself soon after they do.
 
-use super::patience::patiently;
+use super::patience::{FULL, patiently};
 use super::request::Request;
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
@@ -80,7 +80,12 @@ impl Turn {
     ) -> Result<Self, StoreError> {
         let holder = Holder::of(doing, store.present(now).await);
         let lock = Lock { holder: holder.text(), lasts: LASTS, name: NAME };
-        store.wait_for_turn(&lock).await.map_err(as_it_was)?;
+        match store.wait_for_turn(&lock).await {
+            // What is half there fills it, and goes first. No source is taken over to there.
+            Err(StoreError::Unavailable(outage))
+                if outage.kind == FULL && doing != Doing::Import && store.is_half().await? => {}
+            outcome => outcome.map_err(as_it_was)?,
+        }
         let ((state, mut hears), mut keeping) = (watch::channel(State::Held), JoinSet::new());
         let (store, tells) = (Arc::clone(store), state.clone());
         keeping.spawn(async move {
@@ -133,6 +138,11 @@ impl Drop for Turn {
 }
 
 impl RedisStore {
+    /// Whether bringing a backup back has not come to its end.
+    async fn is_half(&self) -> Result<bool, StoreError> {
+        Ok(patiently(async || self.standing().await).await?.restoring.is_some())
+    }
+
     async fn wait_for_turn(&self, lock: &Lock) -> Result<(), StoreError> {
         let (begun, mut left) = (Instant::now(), i64::MAX);
         loop {
@@ -175,8 +185,9 @@ impl RedisStore {
         loop {
             sleep(RENEWED_EVERY).await;
             let is_kept = match self.renew_lock(lock).await {
-                // Who copies may begin anew, unless another has the turn by now: each step stands by itself.
-                Ok(false) if doing == Doing::Copy => self.take_or_cap_lock(lock).await,
+                // Who takes no source over may go on, unless another has the turn by now: nothing that they do
+                // takes it for granted.
+                Ok(false) if doing != Doing::Import => self.take_or_cap_lock(lock).await,
                 renewed => renewed,
             };
             match is_kept {

@@ -282,3 +282,34 @@ async fn a_rename_that_was_stopped_is_brought_to_its_end_by_the_next() {
     assert_eq!(named(&*fixture.store(), "countess").await.unwrap().id, UserId(1));
     is_in_order(&fixture.whole()).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_that_comes_late_undoes_no_new_password() {
+    let (server, fixture) = shared();
+    land(&fixture, &stage(&[user(7, "ada")], &[]), OnConflict::Skip).await;
+    let relay = Relay::to(server.address());
+    let url = format!("redis://{}/0", relay.address);
+    relay.hold(b"of the source");
+    let landing = tokio::task::spawn_blocking(move || {
+        let settings = Settings::Redis { authorities: None, replicas: 0, url };
+        let whole = authgate::store::whole::Whole::of(&settings).unwrap();
+        let other = StagedUser { password: "of the source".to_owned(), ..user(7, "ada") };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (staging, order) =
+            (stage(&[other], &[]), super::super::staged::order(OnConflict::Update));
+        runtime.block_on(whole.land(&staging, &order, &|_, _| {})).unwrap()
+    });
+    eventually("the write", || relay.holds().then_some(()));
+    // It is not answered, so it is done once more.
+    assert_eq!(landing.await.unwrap().updated, 1);
+    let store = fixture.store();
+    let ada = named(&*store, "ada").await.unwrap();
+    assert!(ada.password == hash("of the source"));
+    let change = super::races::new_password(&ada);
+    let new = change.to.clone();
+    assert!(store.replace_password(change).await.unwrap().is_some());
+    let before = server.calls("evalsha");
+    relay.deliver();
+    eventually("the late write", || (server.calls("evalsha") > before).then_some(()));
+    assert!(named(&*store, "ada").await.unwrap().password == new);
+}
