@@ -6,9 +6,9 @@ use crate::clock::{Clock, SystemClock};
 use crate::model::event::{Actor, EventName};
 use crate::store::staging::{Landed, Landing, OnConflict, Staging};
 use crate::store::whole::{
-    Finding, Progress, Restore, Restored, Save, Saved, Stats, Stop, Whole as Store,
+    Finding, Progress, Restore, Restored, Save, Saved, Stats, Stop, Turn, Whole as Store,
 };
-use crate::store::{Settings, StoreError};
+use crate::store::{Doing, Settings, StoreError};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
@@ -46,6 +46,23 @@ impl WholeStore {
         let RestoreTerms { keeps_tokens, replaces } = terms;
         let order = Restore { at: self.clock.now(), from, keeps_tokens, replaces };
         self.store.restore(&order, progress).await
+    }
+
+    /// The same of whoever has the turn.
+    pub(super) async fn restore_in_turn(
+        &self,
+        from: PathBuf,
+        terms: RestoreTerms,
+        progress: Progress<'_>,
+    ) -> Result<Restored, StoreError> {
+        let RestoreTerms { keeps_tokens, replaces } = terms;
+        let order = Restore { at: self.clock.now(), from, keeps_tokens, replaces };
+        self.store.restore_in_turn(&order, progress).await
+    }
+
+    /// Sees to it that nobody else takes something over into it meanwhile.
+    pub(super) async fn take_turn(&self, doing: Doing) -> Result<Turn, StoreError> {
+        self.store.take_turn(doing, self.clock.now()).await
     }
 
     /// Whether it is the same as another, whatever each is called.

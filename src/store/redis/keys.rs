@@ -45,6 +45,9 @@ pub(super) const RESTORING_USERS: &str = "authgate:restoring-users";
 /// The beginnings of tokens that came with a digest of another scheme.
 pub(super) const OLD_DIGESTS: &str = "authgate:old-digests";
 
+/// The numbers of users who are being taken over: whoever is stopped meanwhile is found by them.
+pub(super) const LANDING: &str = "authgate:landing";
+
 /// What the connections are called on which gateways are told of changes.
 pub(super) const FEED: &str = "authgate-feed";
 
@@ -61,7 +64,7 @@ pub(super) const OF_USERS: [&str; 8] = [
 ];
 
 /// The keys that tell of all users and tokens.
-pub(super) const INDEXES: [&str; 11] = [
+pub(super) const INDEXES: [&str; 12] = [
     USERS,
     BY_NAME,
     BY_EMAIL,
@@ -71,6 +74,7 @@ pub(super) const INDEXES: [&str; 11] = [
     INACTIVE,
     RECENT,
     OLD_DIGESTS,
+    LANDING,
     INDEXED,
     CENSUS,
 ];

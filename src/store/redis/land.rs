@@ -1,10 +1,12 @@
 //! Taking a source over into Redis, while gateways may serve from it.
 //!
-//! Nobody is there before their name leads to them, which comes last of all: whoever is stopped in between
-//! begins again, and does anew what had not come so far. Commands go out in batches, however many servers
-//! there are, and no script is run for a token.
+//! Whoever is taken over has a mark from the first step to the last, by which they are nobody: they cannot
+//! log in, and their tokens are not good. Where a landing is stopped, the next one removes whoever has a mark
+//! of it, and does anew what had not come so far. Commands go out in batches, however many servers there are,
+//! and no script is run for a token.
 
 use super::land_add::Newcomer;
+use super::land_begun::Past;
 use super::land_judge::Judged;
 use super::patience::patiently;
 use super::request::Request;
@@ -16,6 +18,7 @@ use crate::store::staging::{
 use crate::store::whole::Progress;
 use futures_util::stream::{self, StreamExt};
 use redis::{Cmd, pipe};
+use std::cell::RefCell;
 use std::iter;
 use std::pin::pin;
 
@@ -29,17 +32,22 @@ pub(super) struct Crossing<'a> {
     /// The last number that was given to a user before.
     pub(super) given: u64,
     pub(super) order: &'a Landing,
+    /// The epochs of users who were removed, for their numbers come again.
+    pub(super) past: RefCell<Past>,
+    /// What the mark says of whoever is taken over.
+    pub(super) run: &'a str,
     pub(super) staging: &'a Staging,
     /// Whether anything is written.
     pub(super) writes: bool,
 }
 
 impl RedisStore {
-    /// Takes a source over, or tells what would come of it.
+    /// Takes a source over in the turn of that run, or tells what would come of it.
     pub(in crate::store) async fn land(
         &self,
         staging: &Staging,
         order: &Landing,
+        run: &str,
         progress: Progress<'_>,
     ) -> Result<Landed, StoreError> {
         order.stop.holds_for(&staging.db)?;
@@ -48,7 +56,8 @@ impl RedisStore {
         staging.begin_landing(order.at)?;
         let (given, is_empty) = patiently(async || self.numbers_given().await).await?;
         if order.dry_run || order.on_conflict == OnConflict::Fail {
-            let rehearsal = Crossing { given, order, staging, writes: false };
+            let past = RefCell::default();
+            let rehearsal = Crossing { given, order, past, run, staging, writes: false };
             if order.dry_run {
                 staging.refuse_tokens_that_are_there_twice()?;
             }
@@ -61,7 +70,11 @@ impl RedisStore {
         // First, so that no new user gets the number of one who is still to come.
         let highest = staging.highest_number()?;
         patiently(async || self.give_no_number_to(highest, is_empty).await).await?;
-        let crossing = Crossing { given, order, staging, writes: true };
+        let past = RefCell::new(self.remove_begun(run).await?);
+        for step in [&self.scripts.arrive, &self.scripts.arrived] {
+            patiently(async || self.make_known(step).await).await?;
+        }
+        let crossing = Crossing { given, order, past, run, staging, writes: true };
         let landed = self.go_through(&crossing, progress).await?;
         if is_empty {
             // All that a sweep would find out is known.
@@ -129,19 +142,22 @@ impl RedisStore {
         arrivals: Vec<Arrival>,
     ) -> Result<Landed, StoreError> {
         let mut landed = Landed::default();
-        let judged = patiently(async || self.judge(crossing, &arrivals).await).await?;
+        let judged = self.judge_all(crossing, &arrivals).await?;
         let updates = crossing.order.on_conflict == OnConflict::Update;
         let mut newcomers = Vec::new();
         for (arrival, judged) in arrivals.into_iter().zip(judged) {
-            let Judged { begun, here, verdict } = judged;
+            let Judged { former, here, name_of, verdict } = judged;
             let row = &arrival.user;
             if crossing.order.on_conflict == OnConflict::Fail && verdict.is_conflict() {
                 return Err(row.conflict(verdict));
             }
             crossing.staging.note_arrival(&arrival, verdict.refusal())?;
             landed.count(verdict);
+            if crossing.writes && verdict.refusal().is_none() {
+                self.free_what_is_left(row, name_of, here.as_ref().zip(former)).await?;
+            }
             match (verdict, here) {
-                (Verdict::Add, _) => newcomers.push((arrival, begun)),
+                (Verdict::Add, _) => newcomers.push(arrival),
                 (Verdict::Update, Some(here)) => {
                     self.land_over(crossing, &arrival, &here, &mut landed).await?;
                 }

@@ -4,6 +4,7 @@ mod breaker;
 mod deaf;
 mod faults;
 mod indexes;
+mod landing;
 mod late;
 mod layouts;
 mod locks;
@@ -14,6 +15,7 @@ mod races;
 mod replicas;
 mod settings;
 mod tls;
+mod turns;
 
 use super::{Fixture, digest, hash, name, new_user, redis_over};
 use crate::harness::redis_server::RedisServer;
