@@ -15,7 +15,7 @@ mod staged;
 mod verdict;
 
 pub(super) use self::arrivals::{Arrival, ArrivingToken, Round};
-pub use self::landing::{Landed, Landing, OnConflict};
+pub use self::landing::{BringBack, Landed, Landing, OnConflict};
 pub use self::look_alike::LookAlike;
 pub(super) use self::read::ArrivingUser;
 pub use self::read::{KindCount, RefusedToken, RefusedUser, SchemeCount, TroubledUser};

@@ -8,7 +8,7 @@ use super::redis::RedisStore;
 use super::sqlite::archive::Archive;
 use super::sqlite::draft::Draft;
 use super::sqlite::{land, make, restore, stats, verify};
-pub use super::staging::{Landed, Landing, OnConflict, Staging};
+pub use super::staging::{BringBack, Landed, Landing, OnConflict, Staging};
 pub use super::stop::Stop;
 use super::{Settings, StoreError};
 use crate::clock::Timestamp;

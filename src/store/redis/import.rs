@@ -61,6 +61,7 @@ impl RedisStore {
         // Of a store that had nobody, the whole count is known.
         let has_all = before.is_empty();
         patiently(async || self.give_no_number_to(last, has_all).await).await?;
+        self.import_deleted(source).await?;
         let (mut restored, ended) = self.write_portions(source, order, &before, progress).await?;
         for item in &items {
             let has_ended = item.owner.is_some_and(|owner| ended.contains(&owner));
@@ -162,6 +163,17 @@ impl RedisStore {
         self.link.ask(Request::Script(&raise)).await
     }
 
+    /// Whoever was deleted stays so, unless they come back by this.
+    async fn import_deleted(&self, source: &Archive) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let ids = source.deleted(after, 1_000)?;
+            let Some(last) = ids.last() else { return Ok(()) };
+            after = Some(*last);
+            patiently(async || self.note_deleted(&ids).await).await?;
+        }
+    }
+
     /// Says who has ended all their tokens since, too.
     async fn write_portions(
         &self,
@@ -195,6 +207,7 @@ impl RedisStore {
                 restored.let_in += u64::from(is_in && was.is_some_and(|(_, was_in)| !was_in));
             }
             restored.contents.users += u64::try_from(known.len()).unwrap_or(0);
+            let ids: Vec<_> = known.iter().map(|portion| portion.user.id).collect();
             let write = |portion| async move {
                 patiently(async || self.write_portion(&portion).await).await
             };
@@ -202,6 +215,8 @@ impl RedisStore {
             while let Some(tokens) = writes.next().await {
                 restored.contents.tokens += tokens?;
             }
+            drop(writes);
+            patiently(async || self.forget_deleted(&ids).await).await?;
             progress("users", restored.contents.users);
         }
     }

@@ -11,7 +11,7 @@ use super::request::Request;
 use super::{RedisStore, keys};
 use crate::model::user::{User, UserId};
 use crate::store::StoreError;
-use crate::store::staging::{Arrival, ArrivingToken, Landed, Refusal};
+use crate::store::staging::{Arrival, ArrivingToken, BringBack, Landed, Refusal};
 use redis::{Cmd, Pipeline, pipe};
 use std::collections::{HashMap, HashSet};
 
@@ -84,7 +84,12 @@ impl RedisStore {
         for newcomer in &newcomers {
             landed.tokens_added += u64::try_from(newcomer.tokens.len()).unwrap_or(0);
         }
-        self.give_names(crossing, &newcomers, landed).await
+        self.give_names(crossing, &newcomers, landed).await?;
+        if crossing.order.brings_back == BringBack::Nobody {
+            return Ok(());
+        }
+        let ids: Vec<_> = newcomers.iter().map(|newcomer| newcomer.user.id).collect();
+        patiently(async || self.forget_deleted(&ids).await).await
     }
 
     /// Counts them as if they had been added.

@@ -11,6 +11,7 @@ mod cluster;
 mod connecting;
 mod connection;
 mod counts;
+mod deleted;
 mod events;
 mod export;
 mod fault;

@@ -1,6 +1,6 @@
 //! Taking one user of a source over, to where somebody may be in their place.
 
-use super::{archive, old_digests, rows, tokens, users};
+use super::{archive, deleted, old_digests, rows, tokens, users};
 use crate::model::token::{KnoxKey, TokenAbout, TokenDigest, TokenRecord};
 use crate::model::user::{User, UserId, Username};
 use crate::store::StoreError;
@@ -71,7 +71,14 @@ fn judge(to: &Destination<'_>, row: &ArrivingUser) -> Result<(Verdict, Option<Us
         (of_number, of_name) => (of_number?, of_name?),
     };
     let verdict = verdict(row, of_number.as_ref(), of_name.as_ref(), to.order.on_conflict);
+    let verdict = verdict.unless_gone(verdict == Verdict::Add && is_gone(to, row)?);
     Ok((verdict, if row.id.is_some() { of_number } else { of_name }))
+}
+
+/// Whether who had the number was deleted here, and is not to come back.
+fn is_gone(to: &Destination<'_>, row: &ArrivingUser) -> Result<bool, StoreError> {
+    let Some(id) = row.id.map(UserId) else { return Ok(false) };
+    Ok(!to.order.brings_back.has(id) && deleted::has(to.db, id)?)
 }
 
 fn add(to: &Destination<'_>, row: &ArrivingUser) -> Result<User, StoreError> {
@@ -81,6 +88,7 @@ fn add(to: &Destination<'_>, row: &ArrivingUser) -> Result<User, StoreError> {
     };
     let user = row.anew(id, 0, to.order.at);
     archive::put_user(to.db, &user)?;
+    deleted::forget(to.db, id)?;
     Ok(user)
 }
 

@@ -7,6 +7,7 @@ pub(in crate::store) mod archive;
 pub(in crate::store) mod carry;
 mod check;
 mod counts;
+mod deleted;
 pub(in crate::store) mod draft;
 mod events;
 mod fault;

@@ -34,12 +34,21 @@ impl Verdict {
         }
     }
 
+    /// The same, unless they would be added although the number is of somebody who was deleted here.
+    pub(in crate::store) fn unless_gone(self, is_gone: bool) -> Self {
+        match self {
+            Self::Add if is_gone => Self::Refuse(Refusal::NumberGone),
+            verdict => verdict,
+        }
+    }
+
     /// Whether it is something that [`OnConflict::Fail`] fails for.
     pub(in crate::store) fn is_conflict(self) -> bool {
         match self {
             Self::Keep | Self::Update => true,
             Self::Refuse(refusal) => {
-                matches!(refusal, Refusal::NameTaken | Refusal::NumberTaken | Refusal::Operator)
+                use Refusal::{NameTaken, NumberGone, NumberTaken, Operator};
+                matches!(refusal, NameTaken | NumberGone | NumberTaken | Operator)
             }
             Self::Add | Self::Same => false,
         }

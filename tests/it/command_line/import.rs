@@ -9,7 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::command::{AUTHGATE, Outcome, authgate};
+use crate::harness::command::{AUTHGATE, Outcome, authgate, run};
 use crate::harness::gateway::Gateway;
 use crate::harness::http::Request;
 use crate::harness::{eventually, folder};
@@ -46,6 +46,11 @@ impl Place {
 
     fn import(&self, source: &str, options: &[&str]) -> Outcome {
         self.run(&[&["import", "django", source], options].concat(), "")
+    }
+
+    fn of_users(&self, words: &[&str]) -> Outcome {
+        let mut program = Command::new(AUTHGATE);
+        run(program.arg("user").args(words).env("AUTHGATE__STORE__URL", self.store()), "")
     }
 
     /// All there is: users, and their tokens.
@@ -194,6 +199,35 @@ fn whoever_comes_by_htpasswd_or_a_table_signs_in() {
     for (source, added) in [(lines, "2 users"), (table, "1 user")] {
         assert!(told.says(&format!("from {source}: {added}")), "{told:?}");
     }
+}
+
+#[test]
+fn who_was_deleted_here_comes_back_only_where_that_is_said() {
+    let place = Place::new();
+    place.import(DUMP, &[]).done();
+    place.of_users(&["delete", "id:1", "id:2"]).done();
+    let left = place.counts();
+    let report = place.path("report.json");
+    for options in [&["--dry-run"][..], &["--on-conflict", "update"], &["--report", &report]] {
+        let said = place.import(DUMP, options).done();
+        let told = "2 users are not taken: who had the number was deleted here (--restore-deleted";
+        assert!(said.says(told), "{said:?}");
+        assert_eq!(place.counts(), left, "{options:?}");
+    }
+    let told: Value = serde_json::from_str(&fs::read_to_string(&report).unwrap()).unwrap();
+    assert_eq!(told["users"]["not_taken"]["number_gone"], 2);
+    assert_eq!(told["users_not_taken"].as_array().unwrap().len(), 2);
+    let said = place.import(DUMP, &["--on-conflict", "fail"]);
+    assert!(said.code == Some(1) && said.says("was deleted here"), "{said:?}");
+    for wrong in ["", "x", "1,,2", "-1", "ALL"] {
+        let said = place.import(DUMP, &["--restore-deleted", wrong]);
+        assert!(said.code == Some(2), "{wrong}: {said:?}");
+    }
+    place.import(DUMP, &["--restore-deleted", "2"]).done();
+    assert_eq!(place.counts().0, left.0 + 1);
+    assert_eq!(place.of_users(&["show", "id:1"]).code, Some(1));
+    place.import(DUMP, &["--restore-deleted", "all"]).done();
+    assert_eq!(place.counts().0, left.0 + 2);
 }
 
 #[test]

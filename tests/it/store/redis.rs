@@ -2,6 +2,7 @@
 
 mod breaker;
 mod deaf;
+mod deleted;
 mod faults;
 mod indexes;
 mod late;
