@@ -173,9 +173,38 @@ impl Staging {
         Ok(())
     }
 
+    /// Has no step under way once it is over. Of one that fails anything may be left: there is no journal,
+    /// and whoever hears of it begins anew.
     fn in_one_step(&self, work: impl FnOnce() -> rusqlite::Result<()>) -> Result<(), StoreError> {
         self.db.execute_batch("BEGIN")?;
-        work()?;
-        Ok(self.db.execute_batch("COMMIT")?)
+        let done = work().and_then(|()| self.db.execute_batch("COMMIT"));
+        if done.is_err() && !self.db.is_autocommit() {
+            // What went wrong is told, and not that this does, too.
+            drop(self.db.execute_batch("ROLLBACK"));
+        }
+        Ok(done?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_wrong_leaves_no_step_under_way_and_is_told_each_time() {
+        let staging = Staging::new().unwrap();
+        staging.db.execute_batch("PRAGMA max_page_count = 8").unwrap();
+        let users: Vec<_> = (1..2_000)
+            .map(|id| StagedUser {
+                id: Some(id),
+                username: format!("user{id}"),
+                ..StagedUser::default()
+            })
+            .collect();
+        for _ in 0..2 {
+            let error = staging.add_users(&users).unwrap_err();
+            assert_eq!(error.kind(), "write_refused", "{error:?}");
+            assert!(staging.db.is_autocommit());
+        }
     }
 }

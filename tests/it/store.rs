@@ -132,6 +132,7 @@ macro_rules! contract {
             a_number_or_a_name_of_another_is_never_given_away
             an_operator_is_nobodys_to_take_over
             nothing_is_written_if_anything_conflicts
+            a_conflict_that_comes_up_meanwhile_is_told_as_such
             names_that_move_on_are_all_taken_over
         }
         whole! { gone:

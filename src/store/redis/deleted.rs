@@ -1,5 +1,5 @@
 //! The numbers of users who were deleted here. They are in small sets of small numbers, of which each takes
-//! two bytes as a rule: deletions may be many, and stay.
+//! two or three bytes as a rule: deletions may be many, and stay.
 
 use super::request::Request;
 use super::{RedisStore, keys};

@@ -136,7 +136,12 @@ impl RedisStore {
             let Judged { begun, here, verdict } = judged;
             let row = &arrival.user;
             if crossing.order.on_conflict == OnConflict::Fail && verdict.is_conflict() {
-                return Err(row.conflict(verdict));
+                let is_late = crossing.writes;
+                return Err(if is_late {
+                    row.late_conflict(verdict)
+                } else {
+                    row.conflict(verdict)
+                });
             }
             crossing.staging.note_arrival(&arrival, verdict.refusal())?;
             landed.count(verdict);

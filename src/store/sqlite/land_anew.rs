@@ -3,22 +3,57 @@
 //! Rows go in by the order of their keys, and indexes, sums and what keeps those up to date come after
 //! them: so each page is written once.
 
+use super::land::PATIENCE;
 use super::{archive, deleted, rows};
 use crate::store::StoreError;
 use crate::store::staging::{Landed, Landing, NUMBERLESS, OnConflict, Refusal, Staging, Verdict};
 use crate::store::whole::Progress;
-use rusqlite::{Connection, TransactionBehavior, named_params};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior, named_params};
+use std::time::Duration;
 
-/// `None`, and nothing done, if somebody is there.
+/// `None`, and nothing done, if somebody is there, or uses the file.
 pub(super) fn land_anew(
     db: &mut Connection,
     staging: &Staging,
     order: &Landing,
     progress: Progress<'_>,
 ) -> Result<Option<Landed>, StoreError> {
-    if !is_empty(db)? {
+    if !is_empty(db)? || !keep_others_out(db)? {
         return Ok(None);
     }
+    let landed = land_alone(db, staging, order, progress);
+    let_others_in(db)?;
+    landed
+}
+
+/// Has the file for itself, unless somebody has it open, who could not write to it for as long.
+fn keep_others_out(db: &Connection) -> Result<bool, StoreError> {
+    db.busy_timeout(Duration::ZERO)?;
+    let step = "PRAGMA main.locking_mode = exclusive; BEGIN IMMEDIATE; COMMIT";
+    let tried = db.execute_batch(step);
+    db.busy_timeout(PATIENCE)?;
+    match tried {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+            tracing::info!("others use the file: users are taken over a few at a time");
+            let_others_in(db)?;
+            Ok(false)
+        }
+        tried => Ok(tried.map(|()| true)?),
+    }
+}
+
+/// Lets go of the file at the next look at it.
+fn let_others_in(db: &Connection) -> Result<(), StoreError> {
+    let step = "PRAGMA main.locking_mode = normal; SELECT count(*) FROM main.sqlite_schema";
+    Ok(db.execute_batch(step)?)
+}
+
+fn land_alone(
+    db: &mut Connection,
+    staging: &Staging,
+    order: &Landing,
+    progress: Progress<'_>,
+) -> Result<Option<Landed>, StoreError> {
     refuse_gone(db, staging, order)?;
     let place = staging.place().ok_or_else(|| {
         StoreError::Unsuitable("the folder for temporary files has no name in UTF-8".to_owned())
@@ -92,6 +127,8 @@ fn land_all(
     archive::note_last_number(&step, archive::last_number(&step)?.max(last))?;
     deleted::forget_present(&step)?;
     step.commit()?;
+    // It is done: whoever stops it now hears so.
+    order.stop.lets_go();
     Ok(Some(landed))
 }
 

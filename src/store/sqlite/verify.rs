@@ -142,6 +142,13 @@ fn unreadable(db: &Connection, found: &mut Vec<Finding>) -> Result<(), StoreErro
             Err(error) => return Err(error),
         }
     }
+    for (user, name) in pairs(db, &format!("{LANDING} LIMIT ?1"))? {
+        let words = format!(
+            "an import has not come to its end at user {user}, {name}, who is locked out until then: unless \
+             it is under way, do it again"
+        );
+        found.push(Finding::serious(words));
+    }
     for digest in old_digests::unreadable(db)? {
         let words = format!("what is kept of the old digest {digest}… cannot be read");
         found.push(Finding::serious(words));
@@ -189,6 +196,7 @@ const TOO_LATE: &str = "SELECT lower(substr(hex(digest), 1, 16)), user_id
                         FROM users JOIN tokens ON user_id = id AND user_epoch > epoch";
 const NO_TOKEN: &str = "SELECT lower(substr(hex(digest), 1, 16)), substr(knox_key, 1, 4)
                         FROM old_digests WHERE digest NOT IN (SELECT digest FROM tokens)";
+const LANDING: &str = "SELECT id, username FROM landing_users JOIN users USING (id)";
 const PRESENT: &str = "SELECT id, username FROM deleted_users JOIN users USING (id)";
 const MISCOUNTED: &str = "SELECT id, tokens FROM users
                           WHERE tokens <> (SELECT count(*) FROM tokens WHERE user_id = id)";

@@ -2,6 +2,7 @@
 
 mod crash;
 mod damage;
+mod land;
 mod log;
 mod many;
 mod old_digests;

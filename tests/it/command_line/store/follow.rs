@@ -267,7 +267,11 @@ fn who_was_deleted_in_the_one_store_does_not_come_back_in_the_other() {
     both_ways(|from, to| {
         let one = on(from);
         let file = one.folder().join("dump.json");
-        let account = |name: &str, number: u64| json!({ "model": "auth.user", "pk": number, "fields": { "username": name, "password": "!" } });
+        let account = |name: &str, number: u64| {
+            let joined = "2026-01-01T00:00:00Z";
+            let fields = json!({ "username": name, "password": "!", "date_joined": joined });
+            json!({ "model": "auth.user", "pk": number, "fields": fields })
+        };
         let dump =
             json!([account("ada", 7), account("bob", 8), account("eve", 9), account("zoe", 10)]);
         fs::write(&file, dump.to_string()).unwrap();
