@@ -9,6 +9,7 @@ mod landing;
 mod look_alike;
 mod read;
 mod refusal;
+pub(super) mod room;
 mod says;
 mod settle;
 mod staged;
@@ -50,14 +51,9 @@ pub struct Staging {
 impl Staging {
     /// An empty one.
     pub fn new() -> Result<Self, StoreError> {
-        let file =
-            NamedTempFile::with_prefix("authgate-staging-").map_err(StoreError::unavailable)?;
-        let db = Connection::open(file.path())?;
-        // It is of no use to anybody after a crash.
-        db.execute_batch(
-            "PRAGMA journal_mode = off; PRAGMA synchronous = off; PRAGMA cache_size = -16000;",
-        )?;
-        db.execute_batch(include_str!("staging/schema.sql"))?;
+        let file = NamedTempFile::with_prefix("authgate-staging-")
+            .map_err(|error| room::cannot_make("what is read of the source", &error))?;
+        let db = made(&file).map_err(|error| room::told(error.into(), 0, None))?;
         let (has_landed, numberless) = (Cell::new(false), Cell::new(NUMBERLESS));
         Ok(Self { db, has_landed, numberless, file, says: Cell::new(Says::ALL) })
     }
@@ -184,6 +180,16 @@ impl Staging {
         }
         Ok(done?)
     }
+}
+
+fn made(file: &NamedTempFile) -> rusqlite::Result<Connection> {
+    let db = Connection::open(file.path())?;
+    // It is of no use to anybody after a crash.
+    db.execute_batch(
+        "PRAGMA journal_mode = off; PRAGMA synchronous = off; PRAGMA cache_size = -16000;",
+    )?;
+    db.execute_batch(include_str!("staging/schema.sql"))?;
+    Ok(db)
 }
 
 #[cfg(test)]

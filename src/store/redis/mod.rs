@@ -50,6 +50,7 @@ mod patience;
 mod read_users;
 mod record;
 mod request;
+mod room;
 mod scripts;
 mod sentinel;
 mod slots;

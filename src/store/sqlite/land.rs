@@ -10,9 +10,10 @@ use super::land_step::Steps;
 use super::trouble::Trouble;
 use super::{archive, file, rows};
 use crate::store::StoreError;
-use crate::store::staging::{Arrival, Landed, Landing, OnConflict, Staging};
+use crate::store::staging::{Arrival, Landed, Landing, OnConflict, Staging, room};
 use crate::store::whole::Progress;
 use rusqlite::Connection;
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 use tempfile::NamedTempFile;
@@ -30,13 +31,12 @@ pub(in crate::store) fn land(
     progress: Progress<'_>,
 ) -> Result<Landed, StoreError> {
     if order.dry_run {
-        let copy = NamedTempFile::with_prefix("authgate-rehearsal-");
-        let copy = copy.map_err(StoreError::unavailable)?;
-        return land_in(&mut copied(path, copy.path())?, staging, order, progress);
+        let rehearsed = rehearse(path, staging, order, progress);
+        return rehearsed.map_err(|error| without_room(error, &room::folder(), path, staging));
     }
-    let mut db = file::open(path)?;
-    db.busy_timeout(PATIENCE)?;
-    let landed = land_in(&mut db, staging, order, progress)?;
+    let place = path.display().to_string();
+    let (db, landed) = land_for_good(path, staging, order, progress)
+        .map_err(|error| without_room(error, &place, path, staging))?;
     if let Err(error) = empty_log(&db) {
         tracing::warn!(%error, "the source is taken over, and the log could not be emptied");
     }
@@ -47,6 +47,45 @@ pub(in crate::store) fn land(
 fn empty_log(db: &Connection) -> rusqlite::Result<()> {
     db.busy_timeout(Duration::ZERO)?;
     db.execute_batch("PRAGMA wal_checkpoint(PASSIVE); PRAGMA wal_checkpoint(TRUNCATE)")
+}
+
+fn land_for_good(
+    path: &Path,
+    staging: &Staging,
+    order: &Landing,
+    progress: Progress<'_>,
+) -> Result<(Connection, Landed), StoreError> {
+    let mut db = file::open(path)?;
+    db.busy_timeout(PATIENCE)?;
+    let landed = land_in(&mut db, staging, order, progress)?;
+    Ok((db, landed))
+}
+
+fn rehearse(
+    path: &Path,
+    staging: &Staging,
+    order: &Landing,
+    progress: Progress<'_>,
+) -> Result<Landed, StoreError> {
+    let copy = NamedTempFile::with_prefix("authgate-rehearsal-");
+    let copy = copy.map_err(|error| room::cannot_make("the copy of a dry run", &error))?;
+    land_in(&mut copied(path, copy.path())?, staging, order, progress)
+}
+
+/// What is told where a disk is full: that of the store, or of what is sorted on the way.
+fn without_room(error: StoreError, place: &str, path: &Path, staging: &Staging) -> StoreError {
+    if !room::is_full(&error) {
+        return error;
+    }
+    // Rows take as much there as here, and the log as much again; what is sorted is less.
+    let here = fs::metadata(path).map_or(0, |found| found.len());
+    let takes = (here + 3 * staging.bytes()).div_ceil(1 << 20);
+    StoreError::Unsuitable(format!(
+        "there is no room for it at {place}, or in {} for what is sorted on the way: it takes up to {takes} MiB. \
+         Users who were taken over are here; make room, or name another folder by TMPDIR=FOLDER, and do the \
+         same again",
+        room::folder()
+    ))
 }
 
 /// Where it is tried first: nothing that is told was not done, and nothing of it stays.

@@ -10,6 +10,9 @@ use crate::store::staging::{Arrival, ArrivingToken, Landed, Refusal};
 use rusqlite::{Connection, params};
 use std::collections::HashSet;
 
+/// How many rows are written between two looks at the time, where there are very many.
+const PART: usize = 200;
+
 /// Has the user have the tokens of the source and no others, if it says anything of tokens. Where those are
 /// very many it takes more than one step. Says whether the user was the same all the time: otherwise it
 /// goes no further, for somebody has ended their tokens meanwhile, or deleted them.
@@ -35,7 +38,7 @@ pub(super) fn replace_tokens(
         steps.make_room(rows)?;
         Ok(users::find(to.db, user.id)?.is_some_and(|now| now.epoch == user.epoch))
     };
-    for digests in gone.chunks(ROWS) {
+    for digests in gone.chunks(PART) {
         if !goes_on(digests.len())? {
             return Ok(false);
         }
@@ -44,9 +47,9 @@ pub(super) fn replace_tokens(
             landed.tokens_ended += 1;
         }
     }
-    for (index, some) in wanted.chunks(ROWS).enumerate() {
+    for (index, some) in wanted.chunks(PART).enumerate() {
         if !goes_on(some.len())? {
-            let left = wanted.len().saturating_sub(index * ROWS);
+            let left = wanted.len().saturating_sub(index * PART);
             landed.tokens_kept_out += u64::try_from(left).unwrap_or(0);
             return Ok(false);
         }

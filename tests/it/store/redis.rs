@@ -13,6 +13,7 @@ mod old_digests;
 mod operators;
 mod races;
 mod replicas;
+mod room;
 mod settings;
 mod tls;
 
