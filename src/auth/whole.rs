@@ -4,7 +4,7 @@
 use super::Auth;
 use crate::clock::{Clock, SystemClock};
 use crate::model::event::{Actor, EventName};
-use crate::store::staging::{Landed, Landing, OnConflict, Staging};
+use crate::store::staging::{BringBack, Landed, Landing, OnConflict, Staging};
 use crate::store::whole::{
     Finding, Progress, Restore, Restored, Save, Saved, Stats, Stop, Turn, Whole as Store,
 };
@@ -94,8 +94,9 @@ impl WholeStore {
         terms: LandingTerms,
         progress: Progress<'_>,
     ) -> Result<Landed, StoreError> {
-        let LandingTerms { dry_run, on_conflict, stop } = terms;
-        let order = Landing { at: self.clock.now(), dry_run, on_conflict, stop };
+        let LandingTerms { brings_back, dry_run, on_conflict, stop } = terms;
+        let at = self.clock.now();
+        let order = Landing { at, brings_back, dry_run, on_conflict, stop };
         self.store.land(staging, &order, progress).await
     }
 
@@ -125,6 +126,8 @@ pub struct RestoreTerms {
 
 /// How a source is taken over.
 pub struct LandingTerms {
+    /// Who comes back of those who were deleted here.
+    pub brings_back: BringBack,
     /// Whether nothing is written.
     pub dry_run: bool,
     /// What becomes of users who are here already.

@@ -9,7 +9,7 @@ use super::redis::turn;
 use super::sqlite::archive::Archive;
 use super::sqlite::draft::Draft;
 use super::sqlite::{land, make, restore, stats, verify};
-pub use super::staging::{Landed, Landing, OnConflict, Staging};
+pub use super::staging::{BringBack, Landed, Landing, OnConflict, Staging};
 pub use super::stop::Stop;
 use super::{Doing, Settings, StoreError};
 use crate::clock::Timestamp;

@@ -12,6 +12,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 pub(super) const TOKEN_PREFIX: &str = "authgate:token:";
 /// What the keys of all users begin with.
 pub(super) const USER_PREFIX: &str = "authgate:user:";
+/// What the keys of all sets of deleted users begin with.
+pub(super) const DELETED_PREFIX: &str = "authgate:deleted:";
 /// The users' numbers, each with itself as the score.
 pub(super) const USERS: &str = "authgate:users";
 /// The number given out last.
@@ -104,6 +106,11 @@ pub(super) fn user(id: UserId) -> String {
     format!("{USER_PREFIX}{{{id}}}")
 }
 
+/// The numbers of some users who were deleted, as a set.
+pub(super) fn deleted(set: u64) -> String {
+    format!("{DELETED_PREFIX}{{{set}}}")
+}
+
 /// A user's tokens: entries with their expiry as the score. In the same slot as the user.
 pub(super) fn user_tokens(id: UserId) -> String {
     format!("authgate:tokens:{{{id}}}")
@@ -174,8 +181,9 @@ pub(super) fn change(key: &str) -> Option<Change> {
 
 /// What a key is of, as its name says; `None` if none of ours is called so.
 pub(super) fn kind(key: &str) -> Option<&'static str> {
-    const KINDS: [&str; 13] = [
+    const KINDS: [&str; 14] = [
         "counts",
+        "deleted",
         "events",
         "events-draft",
         "familiar",

@@ -11,6 +11,7 @@ use super::land_judge::Judged;
 use super::patience::patiently;
 use super::request::Request;
 use super::{RedisStore, keys};
+use crate::clock::Timestamp;
 use crate::store::StoreError;
 use crate::store::staging::{
     Arrival, Landed, Landing, OnConflict, Refusal, Round, Staging, Verdict,
@@ -66,6 +67,7 @@ impl RedisStore {
                 return staging.end_landing(landed);
             }
         }
+        self.refuse_without_room(staging, order).await?;
         patiently(async || self.bring_up_to_date().await).await?;
         // First, so that no new user gets the number of one who is still to come.
         let highest = staging.highest_number()?;
@@ -77,21 +79,30 @@ impl RedisStore {
         let crossing = Crossing { given, order, past, run, staging, writes: true };
         let landed = self.go_through(&crossing, progress).await?;
         if is_empty {
-            // All that a sweep would find out is known.
-            let tokens = landed.tokens_added;
-            patiently(async || self.write_census(order.at, tokens).await).await?;
-            let mark = Cmd::set(keys::INDEXED, 1);
-            patiently(async || self.link.ask::<()>(Request::Command(&mark)).await).await?;
+            self.end_anew(order.at, &landed).await?;
         }
         staging.end_landing(landed)
     }
 
-    /// The last number that was given to a user, and whether there is nobody.
+    /// Notes all that a sweep would find out, where all who are there have come by this. Else a sweep does.
+    async fn end_anew(&self, at: Timestamp, landed: &Landed) -> Result<(), StoreError> {
+        let count = Cmd::zcard(keys::USERS);
+        let there: u64 = patiently(async || self.link.ask(Request::Command(&count)).await).await?;
+        if there != landed.added {
+            return Ok(());
+        }
+        patiently(async || self.write_census(at, landed.tokens_added).await).await?;
+        let mark = Cmd::set(keys::INDEXED, 1);
+        patiently(async || self.link.ask::<()>(Request::Command(&mark)).await).await
+    }
+
+    /// The last number that was given to a user, and whether there is nobody. Where one was ever given, an
+    /// index without anybody may be one that is lost.
     async fn numbers_given(&self) -> Result<(u64, bool), StoreError> {
         let mut look = pipe();
         look.get(keys::NEXT_USER).zcard(keys::USERS);
         let (given, users): (Option<u64>, u64) = self.link.ask(Request::Batch(&look)).await?;
-        Ok((given.unwrap_or(0), users == 0))
+        Ok((given.unwrap_or(0), given.is_none() && users == 0))
     }
 
     /// Everybody once, and those again whose name was another's who may have been renamed since, as long
@@ -149,7 +160,12 @@ impl RedisStore {
             let Judged { former, here, name_of, verdict } = judged;
             let row = &arrival.user;
             if crossing.order.on_conflict == OnConflict::Fail && verdict.is_conflict() {
-                return Err(row.conflict(verdict));
+                let is_late = crossing.writes;
+                return Err(if is_late {
+                    row.late_conflict(verdict)
+                } else {
+                    row.conflict(verdict)
+                });
             }
             crossing.staging.note_arrival(&arrival, verdict.refusal())?;
             landed.count(verdict);

@@ -11,7 +11,7 @@ use super::request::Request;
 use super::{RedisStore, keys};
 use crate::model::user::{User, UserId};
 use crate::store::StoreError;
-use crate::store::staging::{Arrival, ArrivingToken, Landed, Refusal};
+use crate::store::staging::{Arrival, ArrivingToken, BringBack, Landed, Refusal};
 use redis::Cmd;
 use std::collections::{HashMap, HashSet};
 
@@ -94,6 +94,10 @@ impl RedisStore {
         self.call_all(&self.scripts.arrived, arrived.collect()).await?;
         for newcomer in &newcomers {
             landed.tokens_added += u64::try_from(newcomer.tokens.len()).unwrap_or(0);
+        }
+        if crossing.order.brings_back != BringBack::Nobody {
+            let back: Vec<_> = newcomers.iter().map(|newcomer| newcomer.user.id).collect();
+            patiently(async || self.forget_deleted(&back).await).await?;
         }
         self.note_arrived(&ids).await
     }

@@ -70,9 +70,16 @@ impl RedisStore {
         ids.sort_unstable();
         ids.dedup();
         let holders = self.holders(&ids).await?;
+        let numbers = arrivals.iter().filter_map(|arrival| arrival.user.id.map(UserId));
+        let absent = numbers.filter(|id| !holders.contains_key(id));
+        let gone =
+            self.deleted_of(absent.filter(|id| !crossing.order.brings_back.has(*id))).await?;
         let pairs = arrivals.iter().zip(owners);
         let judge = |(arrival, owner): (&Arrival, Option<u64>)| {
-            judge(&arrival.user, owner.map(UserId), &holders, crossing)
+            let mut judged = judge(&arrival.user, owner.map(UserId), &holders, crossing);
+            let is_gone = arrival.user.id.is_some_and(|id| gone.contains(&UserId(id)));
+            judged.verdict = judged.verdict.unless_gone(is_gone);
+            judged
         };
         let judged = pairs.map(judge).collect();
         let is_left = |(id, holder): (&UserId, &Holder)| {

@@ -115,6 +115,8 @@ impl RedisStore {
             let page = Page::of(names);
             last_number = last_number.max(page.users.last().map_or(0, |id| id.0));
             patiently(async || self.look_at(&page, now, &mut found).await).await?;
+            let deleted = async || self.look_at_deleted(&page.deleted, &mut found).await;
+            last_number = last_number.max(patiently(deleted).await?);
             progress("keys", seen);
         }
         patiently(async || self.look_at_items(&mut found).await).await?;
@@ -198,6 +200,20 @@ impl RedisStore {
             }
         }
         Ok(())
+    }
+
+    /// Says the highest number of somebody who was deleted.
+    async fn look_at_deleted(&self, sets: &[String], found: &mut Found) -> Result<u64, StoreError> {
+        let mut highest = 0;
+        for (key, numbers) in self.read_deleted(sets).await? {
+            let Some(numbers) = numbers else {
+                let words = format!("the numbers of deleted users at {key} cannot be read");
+                found.insert(Finding::serious(words), None);
+                continue;
+            };
+            highest = numbers.iter().map(|id| id.0).max().unwrap_or(0).max(highest);
+        }
+        Ok(highest)
     }
 
     async fn look_at_names(&self, names: &[String], found: &mut Found) -> Result<(), StoreError> {

@@ -207,6 +207,7 @@ impl Staging {
 }
 
 const FORGET: &str = "
-    UPDATE users SET refusal = NULL WHERE refusal IN ('name_taken', 'number_taken', 'operator');
+    UPDATE users SET refusal = NULL WHERE refusal IN (
+        'name_taken', 'number_gone', 'number_taken', 'operator');
     UPDATE tokens SET refusal = NULL WHERE refusal IN ('expired', 'token_taken')
         OR refusal = 'owner_refused' AND owner IN (SELECT row FROM users WHERE refusal IS NULL);";

@@ -34,12 +34,21 @@ impl Verdict {
         }
     }
 
+    /// The same, unless they would be added although the number is of somebody who was deleted here.
+    pub(in crate::store) fn unless_gone(self, is_gone: bool) -> Self {
+        match self {
+            Self::Add if is_gone => Self::Refuse(Refusal::NumberGone),
+            verdict => verdict,
+        }
+    }
+
     /// Whether it is something that [`OnConflict::Fail`] fails for.
     pub(in crate::store) fn is_conflict(self) -> bool {
         match self {
             Self::Keep | Self::Update => true,
             Self::Refuse(refusal) => {
-                matches!(refusal, Refusal::NameTaken | Refusal::NumberTaken | Refusal::Operator)
+                use Refusal::{NameTaken, NumberGone, NumberTaken, Operator};
+                matches!(refusal, NameTaken | NumberGone | NumberTaken | Operator)
             }
             Self::Add | Self::Same => false,
         }
@@ -127,14 +136,25 @@ impl ArrivingUser {
 
     /// Why nothing is taken over because of them.
     pub(in crate::store) fn conflict(&self, verdict: Verdict) -> StoreError {
+        let conflict = self.in_words(verdict);
+        StoreError::Unsuitable(format!("it is not taken over, for there is a conflict: {conflict}"))
+    }
+
+    /// The same of somebody who was in nobody's way when all of them were looked at.
+    pub(in crate::store) fn late_conflict(&self, verdict: Verdict) -> StoreError {
+        let conflict = self.in_words(verdict);
+        StoreError::Unsuitable(format!(
+            "not all of it is taken over, for a conflict has come up meanwhile: {conflict}. Users who were \
+             taken over before are here, with their tokens"
+        ))
+    }
+
+    fn in_words(&self, verdict: Verdict) -> String {
         let why = verdict.refusal().map_or_else(
             || "they are here already, and not as the source says".to_owned(),
             |refusal| refusal.to_string(),
         );
-        StoreError::Unsuitable(format!(
-            "it is not taken over, for there is a conflict: {} (entry {} of the source): {why}",
-            self.username, self.place
-        ))
+        format!("{} (entry {} of the source): {why}", self.username, self.place)
     }
 
     /// What becomes of who is here, of the same epoch. What the source does not know stays as it is, and of two

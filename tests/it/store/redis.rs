@@ -2,6 +2,7 @@
 
 mod breaker;
 mod deaf;
+mod deleted;
 mod faults;
 mod indexes;
 mod landing;
@@ -13,6 +14,7 @@ mod old_digests;
 mod operators;
 mod races;
 mod replicas;
+mod room;
 mod settings;
 mod tls;
 mod turns;
