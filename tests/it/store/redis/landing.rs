@@ -305,7 +305,7 @@ async fn an_update_that_comes_late_undoes_no_new_password() {
     let store = fixture.store();
     let ada = named(&*store, "ada").await.unwrap();
     assert!(ada.password == hash("of the source"));
-    let change = super::races::new_password(&ada);
+    let change = races::new_password(&ada);
     let new = change.to.clone();
     assert!(store.replace_password(change).await.unwrap().is_some());
     let before = server.calls("evalsha");
