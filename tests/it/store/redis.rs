@@ -12,6 +12,7 @@ mod lost;
 mod old_digests;
 mod operators;
 mod races;
+mod renames;
 mod replicas;
 mod settings;
 mod tls;
