@@ -58,9 +58,10 @@ impl Write for WholeFile {
 
 impl Target {
     fn at(place: &Path, replaces: bool) -> io::Result<Self> {
-        // What a link leads to is meant, and whoever names one of these means what is behind it.
-        let is_of_the_system = ["/dev", "/proc"].iter().any(|folder| place.starts_with(folder));
-        if place.exists() && (is_of_the_system || !place.is_file()) {
+        let is_own_output = ["/dev/fd", "/dev/stderr", "/dev/stdout", "/proc"]
+            .iter()
+            .any(|folder| place.starts_with(folder));
+        if place.exists() && (is_own_output || !place.is_file()) {
             return OpenOptions::new().write(true).open(place).map(Self::Other);
         }
         let refused = |words| Err(io::Error::new(io::ErrorKind::AlreadyExists, words));
@@ -70,6 +71,7 @@ impl Target {
         if is_database(place) {
             return refused("it is a database, which --force does not replace; take another name");
         }
+        // What a link leads to is meant.
         let place = place.canonicalize().unwrap_or_else(|_| place.to_owned());
         let folder = place.parent().filter(|folder| *folder != Path::new(""));
         let mut draft = tempfile::Builder::new();

@@ -146,24 +146,28 @@ async fn who_was_wholly_taken_over_stays_where_only_the_note_of_it_was_left() {
 async fn who_is_taken_up_again_gets_a_later_epoch() {
     let (server, fixture) = shared();
     let store = fixture.store();
-    for is_noted in [true, false] {
-        let first = [token(7, "one"), token(7, "stale")];
-        land(&fixture, &stage(&[user(7, "ada")], &first), OnConflict::Skip).await;
+    for (number, is_noted) in [(7, true), (8, false)] {
+        let first = [token(number, "one"), token(number, "stale")];
+        land(&fixture, &stage(&[user(number, "ada")], &first), OnConflict::Skip).await;
         // Far ahead, as by a clock that was set back since.
         let ahead = (1_u64 << 52).to_string();
-        server.ask::<u64>(&["HSET", &key(7), "epoch", &ahead]);
-        leave_begun(&server, 7);
+        server.ask::<u64>(&["HSET", &key(number), "epoch", &ahead]);
+        leave_begun(&server, number);
         if !is_noted {
             server.ask::<u64>(&["DEL", "authgate:landing"]);
         }
-        let landed =
-            land(&fixture, &stage(&[user(7, "ada")], &[token(7, "one")]), OnConflict::Skip).await;
+        let landed = land(
+            &fixture,
+            &stage(&[user(number, "ada")], &[token(number, "one")]),
+            OnConflict::Skip,
+        )
+        .await;
         assert_eq!((landed.added, landed.tokens_added), (1, 1));
         assert!(named(&*store, "ada").await.unwrap().epoch > 1 << 52);
         assert!(is_good(&*store, "one").await && !is_good(&*store, "stale").await);
-        assert_eq!(store.tokens_of(UserId(7), now()).await.unwrap().len(), 1);
+        assert_eq!(store.tokens_of(UserId(number), now()).await.unwrap().len(), 1);
         is_in_order(&fixture.whole()).await;
-        assert!(store.delete_user(UserId(7)).await.unwrap());
+        assert!(store.delete_user(UserId(number)).await.unwrap());
     }
 }
 
