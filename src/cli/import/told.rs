@@ -43,7 +43,7 @@ pub(super) fn words(report: &Report, staged: &Staged) -> Result<String, StoreErr
     let count = staging.look_alike_count()?;
     let alikes = alikes.iter().map(|alike| alike.names.join(", "));
     told.first(
-        "Names that differ by case or form alone; each is somebody of their own here:",
+        "Names that differ by case, form or blanks alone; each is somebody of their own here:",
         alikes,
         count,
     );

@@ -200,7 +200,7 @@ fn whoever_comes_by_htpasswd_or_a_table_signs_in() {
 fn a_source_of_which_nobody_is_taken_is_a_failure() {
     let place = Place::new();
     let source =
-        place.write("dump.json", r#"[{"model":"auth.user","pk":1,"fields":{"username":"a b"}}]"#);
+        place.write("dump.json", r#"[{"model":"auth.user","pk":1,"fields":{"username":"a\tb"}}]"#);
     let said = place.import(&source, &[]);
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(said.says("nobody was taken over"), "{said:?}");

@@ -87,7 +87,25 @@ fn natural_keys_name_everyone() {
 
 /// Django checks names in forms alone, so it may have people whom no form would let in.
 #[test]
-fn whoever_has_a_name_against_djangos_own_rules_is_told() {
+fn an_app_is_told_of_everyone_by_the_name_that_they_have() {
+    let django = Django::in_a_file(NEW);
+    let known = django.populate().in_brief();
+    let names = django.state().into_iter().map(|(name, user)| (user["id"].as_u64().unwrap(), name));
+    let names: BTreeMap<_, _> = names.collect();
+    let mut here = Here::on(Store::Sqlite);
+    here.import(&django.database(), &[]);
+    let issued = known.logins.iter().filter_map(|login| here.log_in(login));
+    let tokens: Vec<_> = issued.chain(known.tokens.iter().cloned()).collect();
+    let callers: BTreeMap<_, _> = tokens.iter().filter_map(|token| here.caller(token)).collect();
+    assert!(callers.iter().all(|(id, name)| names[id] == *name), "{callers:?}");
+    for name in ["John Smith", " blank", "Smith, John", "100%41", "\u{202e}anna"] {
+        assert!(callers.values().any(|told| told == name), "{name}: {callers:?}");
+    }
+}
+
+/// Their tokens and passwords work in Django, but they could forge headers for an app, or its log.
+#[test]
+fn whoever_has_a_name_with_control_characters_is_told() {
     let django = Django::in_a_file(NEW);
     let known = django.populate();
     let here = Here::on(Store::Sqlite);
@@ -184,5 +202,7 @@ fn by_name(known: &Known, verdicts: &Verdicts) -> Vec<Option<String>> {
         names.extend(id.map(|id| (id, login.username.clone())));
     }
     let all = verdicts.logins.iter().chain(&verdicts.tokens);
-    all.map(|id| id.map(|id| names[&id].clone())).collect()
+    // Nobody can type a name that begins with a blank, but there are tokens of it.
+    let name = |id: u64| names.get(&id).cloned().unwrap_or_default();
+    all.map(|id| id.map(name)).collect()
 }

@@ -35,7 +35,7 @@ pub(super) struct Django {
 pub(super) struct Known {
     pub(super) logins: Vec<Login>,
     pub(super) tokens: Vec<String>,
-    /// Who has a name that breaks Django's own rules, which are asked only in forms.
+    /// Who has a name with control characters, of whom no app could be told.
     pub(super) lawless: Vec<String>,
 }
 

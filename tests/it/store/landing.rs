@@ -145,7 +145,7 @@ pub(super) async fn what_is_wrong_with_a_source_is_told(fixture: Fixture) {
         user(1, "ada"),
         user(1, "again"),
         user(2, "ada"),
-        user(3, "a name"),
+        user(3, "a\nname"),
         user(0, "nobody"),
         user(u64::MAX, "endless"),
     ];
