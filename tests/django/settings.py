@@ -1,7 +1,7 @@
 """A Django as people have it, by the environment:
 
 DATABASE_URL     sqlite:///FILE, postgres://... or mysql://...
-AUTH_USER_MODEL  auth.User, or people.Person for a model of its own
+AUTH_USER_MODEL  auth.User, or people.Person for a model of its own, or members.Member for one with UUIDs
 KNOX_HASH        what knox digests tokens with: sha512, sha256, sha384, sha3_256, sha3_512, blake2b
 """
 import os
@@ -33,7 +33,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "rest_framework.authtoken",
     "knox",
-    *(["people"] if AUTH_USER_MODEL == "people.Person" else []),
+    *(app for app in ("people", "members") if AUTH_USER_MODEL.startswith(app + ".")),
 ]
 MIDDLEWARE = ["django.contrib.sessions.middleware.SessionMiddleware"]
 ROOT_URLCONF = "views"

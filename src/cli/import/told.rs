@@ -23,6 +23,9 @@ pub(super) fn words(report: &Report, staged: &Staged) -> Result<String, StoreErr
     let Staged { staging, tally } = staged;
     let unit = tally.unit;
     let mut told = Told(format!("{}\n", counts(report)));
+    for words in &tally.warnings {
+        told.paragraph(&format!("Look: {}", plain(words)));
+    }
     told.paragraph(&hashes(report));
     told.paragraph(&schemes(report));
     told.counted("users are not taken", &report.landed.refused);

@@ -98,6 +98,7 @@ mod tests {
         StagedUser {
             place: id,
             id: Some(id),
+            key: None,
             username: username.to_owned(),
             email: String::new(),
             password: "!".to_owned(),

@@ -74,8 +74,8 @@ impl Django {
     }
 
     /// One whose database is somewhere else, and empty.
-    pub(super) fn at(pair: Pair, url: String) -> Self {
-        Self::made(Self { pair, url, settings: vec![], folder: folder() })
+    pub(super) fn at(pair: Pair, url: String, settings: &[(&'static str, &'static str)]) -> Self {
+        Self::made(Self { pair, url, settings: settings.to_vec(), folder: folder() })
     }
 
     fn made(self) -> Self {
@@ -101,13 +101,26 @@ impl Django {
 
     /// What it says of all that clients know.
     pub(super) fn verdicts(&self, known: &Known) -> Verdicts {
+        serde_json::from_value(self.asked(known, &[])).unwrap()
+    }
+
+    /// The same, less those who are not taken over, by the names of users: first logins, then tokens.
+    pub(super) fn lawful_names(&self, known: &Known) -> Vec<Option<String>> {
+        let asked = self.asked(known, &["name"]);
+        let of = |what: &str| asked[what].as_array().unwrap().clone();
+        let names = of("logins").into_iter().chain(of("tokens"));
+        let names = names.map(|name| name.as_str().map(str::to_owned));
+        names.map(|name| name.filter(|name| !known.lawless.contains(name))).collect()
+    }
+
+    fn asked(&self, known: &Known, by: &[&str]) -> Value {
         let file = self.place("asked.json");
         let login =
             |it: &Login| serde_json::json!({ "username": it.username, "password": it.password });
         let logins: Vec<Value> = known.logins.iter().map(login).collect();
         let asked = serde_json::json!({ "logins": logins, "tokens": known.tokens });
         fs::write(&file, asked.to_string()).unwrap();
-        serde_json::from_str(&self.manage(&["verdicts", text(&file)]).stdout).unwrap()
+        self.manage(&[&["verdicts", text(&file)], by].concat()).json()
     }
 
     /// What it knows of its people, by name, less what a login changes.
