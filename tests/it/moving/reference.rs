@@ -12,6 +12,8 @@ use tempfile::TempDir;
 use crate::harness::command::{Outcome, run};
 use crate::harness::folder;
 
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
 /// What an app of Django with knox and REST framework's own tokens would dump for a move.
 const LEFT_OUT: [&str; 2] = ["--exclude=contenttypes", "--exclude=auth.permission"];
 
@@ -156,19 +158,36 @@ impl Django {
     }
 
     fn manage(&self, arguments: &[&str]) -> Outcome {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let installed = root.join("target/django");
+        let manage = Path::new(ROOT).join("tests/django/manage.py");
+        run(self.python().arg(manage).args(arguments), "").done()
+    }
+
+    /// `django-admin` under settings of another name, which may be in its folder.
+    pub(super) fn admin(&self, settings: &str) -> Command {
+        let mut command = self.python();
+        let knox =
+            command.get_envs().find_map(|(name, value)| (name == "PYTHONPATH").then_some(value?));
+        let places = [Path::new(ROOT).join("tests/django"), self.folder.path().to_owned()];
+        let places = places.into_iter().chain(knox.map(PathBuf::from));
+        let places = std::env::join_paths(places).unwrap();
+        command.env("PYTHONPATH", places).env("PYTHONDONTWRITEBYTECODE", "1");
+        command.env("DJANGO_SETTINGS_MODULE", settings).args(["-m", "django"]);
+        command
+    }
+
+    fn python(&self) -> Command {
+        let installed = Path::new(ROOT).join("target/django");
         let python = installed.join(self.pair.django).join("bin/python");
         let purpose = if self.pair.django == "5.2" { "test" } else { "long" };
         assert!(python.exists(), "{}: tests/setup {purpose}", python.display());
         let mut command = Command::new(python);
-        command.arg(root.join("tests/django/manage.py")).args(arguments);
         command.env("PYTHONPATH", installed.join(format!("knox-{}", self.pair.knox)));
         command.env("DATABASE_URL", &self.url).envs(self.settings.iter().copied());
-        run(&mut command, "").done()
+        command
     }
 
-    fn place(&self, name: &str) -> PathBuf {
+    /// Where a file of its own is.
+    pub(super) fn place(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 }
