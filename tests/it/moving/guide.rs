@@ -128,10 +128,7 @@ impl Story<'_> {
 
     /// Step 5, while nothing is guarded: what a client says of itself passes, and is not believed.
     fn believes_nobody_yet(&self) {
-        let forged = Request::get("/app/")
-            .with("X-Auth-User-Id", "1")
-            .with("X-Auth-User", "boss")
-            .with("X-Auth-Staff", "true");
+        let forged = self.as_if_boss("/app/").with("X-Auth-Staff", "true");
         for secret in ["", "wrong"] {
             let request = forged.clone().with("X-Gate-Secret", secret);
             assert_eq!(self.gateway.send(&request).status, 401, "{secret}");
@@ -161,9 +158,7 @@ impl Story<'_> {
     fn guards(&self, before: &str) -> String {
         self.answers_as(&self.callers.of_both);
         assert_eq!(self.gateway.send(&Request::get("/app/")).status, 401);
-        let forged =
-            Request::get("/public/").with("X-Auth-User-Id", "1").with("X-Auth-User", "boss");
-        let forged = self.gateway.send(&forged);
+        let forged = self.gateway.send(&self.as_if_boss("/public/"));
         assert_eq!((forged.status, &forged.json()["name"]), (200, &json!("")));
         assert_eq!(self.name_of(&self.gateway.register("newcomer")).as_deref(), Some("newcomer"));
         let token = self.log_in("John Smith");
@@ -193,6 +188,13 @@ impl Story<'_> {
         self.until_told("agree", agreed + self.known.tokens.len() + 2);
         let newcomer = json!({ "username": "newcomer", "password": PASSWORD });
         assert_eq!(shop.send(&Request::post("/api/login/").json(&newcomer)).status, 200);
+    }
+
+    /// A request of someone who says that they are the boss.
+    fn as_if_boss(&self, path: &str) -> Request {
+        let mut callers = self.callers.of_knox.iter().flatten();
+        let (id, name) = callers.find(|(_, name)| name == "boss").unwrap();
+        Request::get(path).with("X-Auth-User-Id", &id.to_string()).with("X-Auth-User", name)
     }
 
     fn answers_as(&self, wanted: &[Option<(u64, String)>]) {
