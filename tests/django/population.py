@@ -9,7 +9,6 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import MD5PasswordHasher, make_password
 from django.contrib.auth.models import Group
 from django.db import connection
-from knox.models import AuthToken
 from knox.settings import CONSTANTS
 from rest_framework.authtoken.models import Token
 
@@ -91,14 +90,15 @@ def names():
 def tokens_of(user):
     """Makes a user's tokens; what clients hold, and what nobody ever held."""
     hour = timedelta(hours=1)
-    known = [AuthToken.objects.create(user, expiry=expiry)[1] for expiry in (hour, 9000 * hour, None, -hour)]
+    tokens = compatibility.token_model().objects
+    known = [tokens.create(user, expiry=expiry)[1] for expiry in (hour, 9000 * hour, None, -hour)]
     if compatibility.knox_version() >= (5, 0):
-        known += [AuthToken.objects.create(user, prefix=prefix)[1] for prefix in ("app_", "tenletters")]
+        known += [tokens.create(user, prefix=prefix)[1] for prefix in ("app_", "tenletters")]
     known.append(same_key(user, known[0]))
     known.append(Token.objects.create(user=user).key)
     live = known[0]
     guesses = [live[:-1] + ("0" if live[-1] != "0" else "1"), live[:-2], "app_" + live,
-               live[:CONSTANTS.TOKEN_KEY_LENGTH], AuthToken.objects.filter(user=user).first().digest]
+               live[:CONSTANTS.TOKEN_KEY_LENGTH], tokens.filter(user=user).first().digest]
     # To knox 4 the digits of a token are the same in capitals, once the database has found it.
     key = live[:CONSTANTS.TOKEN_KEY_LENGTH]
     return known + guesses + ([live.upper()] if tells_case() and key.upper() != key else [])
@@ -111,12 +111,13 @@ def tells_case():
 
 def same_key(user, other):
     """A token that the database finds by the same key as another."""
-    token = other[:CONSTANTS.TOKEN_KEY_LENGTH] + AuthToken.objects.create(user)[1][CONSTANTS.TOKEN_KEY_LENGTH:]
+    model = compatibility.token_model()
+    token = other[:CONSTANTS.TOKEN_KEY_LENGTH] + model.objects.create(user)[1][CONSTANTS.TOKEN_KEY_LENGTH:]
     row = {"token_key": token[:CONSTANTS.TOKEN_KEY_LENGTH], "user": user}
     from knox import crypto
     if hasattr(crypto, "create_salt_string"):
         row["salt"] = crypto.create_salt_string()
-        AuthToken(digest=crypto.hash_token(token, row["salt"]), **row).save()
+        model(digest=crypto.hash_token(token, row["salt"]), **row).save()
     else:
-        AuthToken(digest=crypto.hash_token(token), **row).save()
+        model(digest=crypto.hash_token(token), **row).save()
     return token

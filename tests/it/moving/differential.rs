@@ -66,6 +66,14 @@ fn a_user_model_of_the_apps_own_is_found_in_its_database() {
     agrees_by(&django, &["--user-model", "people.person"], Django::database);
 }
 
+#[test]
+fn a_model_of_tokens_of_the_apps_own_is_as_good_once_it_is_named() {
+    let own = || Django::with(NEW, &[("KNOX_TOKEN_MODEL", "visits.Visit")]);
+    let named = ["--token-model", "visits.visit", "--token-model", "authtoken.token"];
+    agrees_by(&own(), &named, Django::database);
+    agrees_by(&own(), &named, |django| dump(django, &[]));
+}
+
 const WITH_UUIDS: [(&str, &str); 1] = [("AUTH_USER_MODEL", "members.Member")];
 
 #[test]
