@@ -136,8 +136,9 @@ pub(super) fn warnings(tables: &Tables, terms: &Terms, queries: &[Query]) -> Vec
         let column = if has(tables, &users.name, &[own]) { own } else { "email" };
         if tables.folded.contains(&(users.name.clone(), column.to_owned())) {
             warnings.push(format!(
-                "The database compares {}.{column} without regard to case, so that Django lets Ada in as \
-                 ada too. Here they are two names: each has to be typed as the database has it.",
+                "The database compares {}.{column} without regard to case, and perhaps to accents and \
+                 blanks at the end, so that Django lets Ada in as ada, too. Here a name has to be typed \
+                 as the database has it.",
                 users.name
             ));
         }

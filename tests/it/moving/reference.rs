@@ -56,7 +56,7 @@ pub(super) struct Login {
 }
 
 /// Who each login and each token of [`Known`] is; nobody where it is refused.
-#[derive(Debug, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
 pub(super) struct Verdicts {
     pub(super) logins: Vec<Option<u64>>,
     pub(super) tokens: Vec<Option<u64>>,

@@ -84,6 +84,12 @@ impl Told {
         Self { arguments }
     }
 
+    /// The same with something more.
+    pub(super) fn with(mut self, more: &[&str]) -> Self {
+        self.arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
+        self
+    }
+
     /// Runs it on a machine whose settings are in this folder, and whose Django has this database.
     pub(super) fn run(&self, folder: &Path, database: &str) -> Outcome {
         let arguments = self.arguments.iter().map(|argument| match argument.as_str() {

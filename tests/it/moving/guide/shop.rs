@@ -23,8 +23,8 @@ pub(super) struct Shop {
 
 impl Shop {
     /// With all of the guide's Python from the beginning: until the switch it changes nothing.
-    pub(super) fn open(guide: &Guide) -> Self {
-        let django = Django::in_a_file(Pair { django: "5.2", knox: "5.0" });
+    pub(super) fn open(guide: &Guide, pair: Pair) -> Self {
+        let django = Django::in_a_file(pair);
         let settings = "from settings import *\nROOT_URLCONF = \"shop\"\nALLOWED_HOSTS = [\"*\"]\n";
         let own = [
             ("gate.py", guide.python("# gate.py")),
@@ -70,7 +70,7 @@ impl Shop {
     /// Types this into `manage.py shell`, in a folder.
     pub(super) fn shell(&self, code: &str, folder: &Path) -> Outcome {
         let mut shell = self.django.admin("guided");
-        run(shell.arg("shell").env("GATE_SECRET", SECRET).current_dir(folder), code).done()
+        run(shell.arg("shell").env("GATE_SECRET", SECRET).current_dir(folder), code)
     }
 
     fn log(&self) -> String {
