@@ -213,6 +213,7 @@ impl Story<'_> {
             told.stdout.lines().filter(|line| line.contains("locked")).collect();
         assert!(locked_out.len() == 1 && locked_out[0].ends_with(DELETED), "{told:?}");
         assert_eq!(shop.django.verdicts(&self.known), self.verdicts_after());
+        assert_eq!(shop.django.state()[DELETED]["is_active"], false);
         self.gateway.configure(&settings.in_mode("shadow"));
         self.gateway.tell("reload").done();
 
