@@ -9,13 +9,14 @@ mod landing;
 mod look_alike;
 mod read;
 mod refusal;
+pub(super) mod room;
 mod says;
 mod settle;
 mod staged;
 mod verdict;
 
 pub(super) use self::arrivals::{Arrival, ArrivingToken, Round};
-pub use self::landing::{Landed, Landing, OnConflict};
+pub use self::landing::{BringBack, Landed, Landing, OnConflict};
 pub use self::look_alike::LookAlike;
 pub(super) use self::read::ArrivingUser;
 pub use self::read::{KindCount, RefusedToken, RefusedUser, SchemeCount, TroubledUser};
@@ -50,14 +51,9 @@ pub struct Staging {
 impl Staging {
     /// An empty one.
     pub fn new() -> Result<Self, StoreError> {
-        let file =
-            NamedTempFile::with_prefix("authgate-staging-").map_err(StoreError::unavailable)?;
-        let db = Connection::open(file.path())?;
-        // It is of no use to anybody after a crash.
-        db.execute_batch(
-            "PRAGMA journal_mode = off; PRAGMA synchronous = off; PRAGMA cache_size = -16000;",
-        )?;
-        db.execute_batch(include_str!("staging/schema.sql"))?;
+        let file = NamedTempFile::with_prefix("authgate-staging-")
+            .map_err(|error| room::cannot_make("what is read of the source", &error))?;
+        let db = made(&file).map_err(|error| room::told(error.into(), 0, None))?;
         let (has_landed, numberless) = (Cell::new(false), Cell::new(NUMBERLESS));
         Ok(Self { db, has_landed, numberless, file, says: Cell::new(Says::ALL) })
     }
@@ -185,9 +181,48 @@ impl Staging {
         Ok(())
     }
 
+    /// Has no step under way once it is over. Of one that fails anything may be left: there is no journal,
+    /// and whoever hears of it begins anew.
     fn in_one_step(&self, work: impl FnOnce() -> rusqlite::Result<()>) -> Result<(), StoreError> {
         self.db.execute_batch("BEGIN")?;
-        work()?;
-        Ok(self.db.execute_batch("COMMIT")?)
+        let done = work().and_then(|()| self.db.execute_batch("COMMIT"));
+        if done.is_err() && !self.db.is_autocommit() {
+            // What went wrong is told, and not that this does, too.
+            drop(self.db.execute_batch("ROLLBACK"));
+        }
+        Ok(done?)
+    }
+}
+
+fn made(file: &NamedTempFile) -> rusqlite::Result<Connection> {
+    let db = Connection::open(file.path())?;
+    // It is of no use to anybody after a crash.
+    db.execute_batch(
+        "PRAGMA journal_mode = off; PRAGMA synchronous = off; PRAGMA cache_size = -16000;",
+    )?;
+    db.execute_batch(include_str!("staging/schema.sql"))?;
+    Ok(db)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_wrong_leaves_no_step_under_way_and_is_told_each_time() {
+        let staging = Staging::new().unwrap();
+        staging.db.execute_batch("PRAGMA max_page_count = 8").unwrap();
+        let users: Vec<_> = (1..2_000)
+            .map(|id| StagedUser {
+                id: Some(id),
+                username: format!("user{id}"),
+                ..StagedUser::default()
+            })
+            .collect();
+        for _ in 0..2 {
+            let error = staging.add_users(&users).unwrap_err();
+            assert_eq!(error.kind(), "write_refused", "{error:?}");
+            assert!(staging.db.is_autocommit());
+        }
     }
 }

@@ -22,8 +22,12 @@ impl Staging {
         self.db.execute_batch(
             "CREATE TABLE IF NOT EXISTS folded (fold TEXT NOT NULL, username TEXT NOT NULL) STRICT;
              CREATE TABLE IF NOT EXISTS look_alikes (row INTEGER PRIMARY KEY, names TEXT NOT NULL) STRICT;
-             DELETE FROM folded; DELETE FROM look_alikes; BEGIN",
+             DELETE FROM folded; DELETE FROM look_alikes;",
         )?;
+        self.in_one_step(|| self.fold_names())
+    }
+
+    fn fold_names(&self) -> rusqlite::Result<()> {
         // Of names that are alike one at least is not as it is when folded.
         let sql = "SELECT username FROM users
                    WHERE refusal IS NULL AND username GLOB '*[^a-z0-9@.+_-]*'";
@@ -44,10 +48,8 @@ impl Staging {
                  SELECT folded.fold, users.username FROM folded
                  JOIN users ON users.username = folded.fold AND users.refusal IS NULL
                  ORDER BY 1, 2)
-             GROUP BY fold HAVING count(*) > 1;
-             COMMIT",
-        )?;
-        Ok(())
+             GROUP BY fold HAVING count(*) > 1;",
+        )
     }
 
     /// At most so many sets of names after a row.
