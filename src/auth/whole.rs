@@ -43,8 +43,7 @@ impl WholeStore {
         terms: RestoreTerms,
         progress: Progress<'_>,
     ) -> Result<Restored, StoreError> {
-        let RestoreTerms { keeps_tokens, replaces } = terms;
-        let order = Restore { at: self.clock.now(), from, keeps_tokens, replaces };
+        let order = self.order(from, terms);
         self.store.restore(&order, progress).await
     }
 
@@ -55,9 +54,13 @@ impl WholeStore {
         terms: RestoreTerms,
         progress: Progress<'_>,
     ) -> Result<Restored, StoreError> {
-        let RestoreTerms { keeps_tokens, replaces } = terms;
-        let order = Restore { at: self.clock.now(), from, keeps_tokens, replaces };
+        let order = self.order(from, terms);
         self.store.restore_in_turn(&order, progress).await
+    }
+
+    fn order(&self, from: PathBuf, terms: RestoreTerms) -> Restore {
+        let RestoreTerms { keeps_tokens, replaces } = terms;
+        Restore { at: self.clock.now(), from, keeps_tokens, replaces }
     }
 
     /// Sees to it that nobody else takes something over into it meanwhile.

@@ -13,7 +13,7 @@ use crate::moving::{Origin, Progress, Report, Staged, WholeFile, stage};
 use crate::store::staging::{BringBack, Landed, OnConflict};
 use crate::store::whole::Stop;
 use clap::{Args, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -77,6 +77,11 @@ impl Order {
         let Self { dry_run, report, force, on_conflict, restore_deleted, .. } = self;
         let (brings_back, on_conflict) = (restore_deleted.unwrap_or_default(), on_conflict.into());
         let file = report.map(|file| {
+            let is_source = |source: &Path| source.canonicalize().ok() == file.canonicalize().ok();
+            if origin.file().is_some_and(is_source) && file.exists() {
+                let words = "the report would take the place of the source; give it another name";
+                return Err(Failure::Refused(words.to_owned()));
+            }
             let made = WholeFile::at(Some(&file), force);
             made.map_err(Failure::system("cannot make the report"))
         });

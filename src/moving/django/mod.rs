@@ -54,7 +54,7 @@ impl Place {
         }
         let input = Input::of(text);
         Ok(match input {
-            Input::File(path) if is_sqlite(&path) => Self::Sqlite(path),
+            Input::File(path) if is_database(&path) => Self::Sqlite(path),
             input => Self::Dump(input),
         })
     }
@@ -79,7 +79,7 @@ impl fmt::Display for Place {
 
 /// Whether a file says that it is a database. One that cannot be read is found out about later, and what
 /// is no file, such as a pipe, can be read once only.
-fn is_sqlite(path: &Path) -> bool {
+pub(in crate::moving) fn is_database(path: &Path) -> bool {
     let mut head = Vec::new();
     let mut read = || File::open(path).and_then(|file| file.take(16).read_to_end(&mut head));
     path.is_file() && read().is_ok() && head == b"SQLite format 3\0"

@@ -55,13 +55,13 @@ impl RedisStore {
         Ok(others)
     }
 
-    async fn ask_all_once<T: redis::FromRedisValue>(
+    pub(super) async fn ask_all_once<T: redis::FromRedisValue>(
         &self,
         commands: Vec<Cmd>,
     ) -> Result<Vec<T>, StoreError> {
         let mut answers = Vec::with_capacity(commands.len());
         for batch in batches(commands) {
-            answers.extend(self.link.ask::<Vec<T>>(Request::Batch(&batch)).await?);
+            answers.extend(self.link.ask_once::<Vec<T>>(Request::Batch(&batch)).await?);
         }
         Ok(answers)
     }

@@ -383,3 +383,20 @@ fn end_of(mut program: Child) -> Output {
     eventually("its end", || program.try_wait().unwrap());
     program.wait_with_output().unwrap()
 }
+
+#[test]
+fn a_report_takes_the_place_of_neither_source_nor_store() {
+    let place = Place::new();
+    let source = place.write("dump.json", fs::read(DUMP).unwrap());
+    place.import(&source, &[]).done();
+    let before = place.counts();
+    for (report, words) in [("dump.json", "the place of the source"), ("authgate.db", "a database")]
+    {
+        let said = place.import(&source, &["--report", &place.path(report), "--force"]);
+        assert!(said.code == Some(1) && said.says(words), "{said:?}");
+    }
+    let exported = place.run(&["export", "jsonl", &place.path("authgate.db"), "--force"], "");
+    assert!(exported.code == Some(1) && exported.says("a database"), "{exported:?}");
+    assert_eq!(place.counts(), before);
+    assert_eq!(fs::read(&source).unwrap(), fs::read(DUMP).unwrap());
+}

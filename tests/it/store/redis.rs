@@ -13,6 +13,7 @@ mod lost;
 mod old_digests;
 mod operators;
 mod races;
+mod renames;
 mod replicas;
 mod room;
 mod settings;

@@ -5,11 +5,13 @@
 -- KEYS: the user
 -- ARGV: the run, the epoch, fields and values
 
-local there = redis.call('HMGET', KEYS[1], 'landing', 'epoch')
-if there[1] ~= ARGV[1] and redis.call('EXISTS', KEYS[1]) == 1 then
-  return 0
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  local there = redis.call('HMGET', KEYS[1], 'landing', 'epoch')
+  if there[1] ~= ARGV[1] then
+    return 0
+  elseif tonumber(there[2]) >= tonumber(ARGV[2]) then
+    return 1
+  end
 end
-if not there[2] or tonumber(there[2]) < tonumber(ARGV[2]) then
-  redis.call('HSET', KEYS[1], 'landing', ARGV[1], 'epoch', unpack(ARGV, 2))
-end
+redis.call('HSET', KEYS[1], 'landing', ARGV[1], 'epoch', unpack(ARGV, 2))
 return 1

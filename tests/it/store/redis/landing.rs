@@ -1,19 +1,20 @@
 //! What is there of users while they are taken over, and what a landing leaves that was stopped.
 
-use super::super::staged::{is_in_order, joined, land, named, stage, token, user, verified};
+use super::super::staged::{is_in_order, joined, land, named, order, stage, token, user, verified};
 use super::super::{is_good, now};
 use super::*;
 use crate::harness::eventually;
 use crate::harness::relay::Relay;
 use authgate::store::staging::{OwnerRef, Refusal, StagedToken, StagedUser};
-use authgate::store::whole::{Finding, Mend, OnConflict};
+use authgate::store::whole::{Finding, Landed, Mend, OnConflict, Whole};
 use authgate::store::{Settings, UserColumn, UserOrder, UserQuery};
 use std::collections::BTreeMap;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 /// The mark of a run that was stopped.
 const STOPPED: &str = "0123456789abcdef";
 
-fn key(id: u64) -> String {
+pub(super) fn key(id: u64) -> String {
     format!("authgate:user:{{{id}}}")
 }
 
@@ -23,7 +24,7 @@ fn leave_begun(server: &RedisServer, id: u64) {
     server.ask::<u64>(&["SADD", "authgate:landing", &id.to_string()]);
 }
 
-fn keys(server: &RedisServer, pattern: &str) -> Vec<String> {
+pub(super) fn keys(server: &RedisServer, pattern: &str) -> Vec<String> {
     server.ask(&["KEYS", pattern])
 }
 
@@ -42,9 +43,15 @@ async fn who_is_being_taken_over_is_nobody() {
     assert!(store.tokens_of(UserId(7), now()).await.unwrap().is_empty());
     let all = store.users_after(None, 10).await.unwrap();
     assert_eq!(all.iter().map(|user| user.id.0).collect::<Vec<_>>(), [8]);
-    let order = UserOrder { by: UserColumn::Username, is_descending: false };
-    let query =
-        UserQuery { after: None, is_active: None, is_staff: None, limit: 9, order, prefix: None };
+    let by_name = UserOrder { by: UserColumn::Username, is_descending: false };
+    let query = UserQuery {
+        after: None,
+        is_active: None,
+        is_staff: None,
+        limit: 9,
+        order: by_name,
+        prefix: None,
+    };
     let page = store.find_users(&query, now()).await.unwrap();
     assert_eq!((page.users.len(), page.unreadable.len()), (1, 0));
     // Nor does anybody get their name meanwhile.
@@ -183,20 +190,24 @@ async fn an_import_that_has_not_come_to_its_end_is_told_and_mended() {
     assert!(keys(&server, "*{7}*").is_empty());
 }
 
+/// Takes a user over with a token, beside the test, on the way that the relay is.
+fn land_behind(relay: &Relay, user: StagedUser, on_conflict: OnConflict) -> JoinHandle<Landed> {
+    let url = format!("redis://{}/0", relay.address);
+    spawn_blocking(move || {
+        let settings = Settings::Redis { authorities: None, replicas: 0, url };
+        let whole = Whole::of(&settings).unwrap();
+        let staging = stage(&[user], &[token(7, "one")]);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(whole.land(&staging, &order(on_conflict), &|_, _| {})).unwrap()
+    })
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_that_comes_late_brings_back_no_token_that_has_ended() {
     let (server, fixture) = shared();
     let relay = Relay::to(server.address());
-    let url = format!("redis://{}/0", relay.address);
     relay.hold(b"PXAT");
-    let landing = tokio::task::spawn_blocking(move || {
-        let settings = Settings::Redis { authorities: None, replicas: 0, url };
-        let whole = authgate::store::whole::Whole::of(&settings).unwrap();
-        let staging = stage(&[user(7, "ada")], &[token(7, "one")]);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let order = super::super::staged::order(OnConflict::Skip);
-        runtime.block_on(whole.land(&staging, &order, &|_, _| {})).unwrap()
-    });
+    let landing = land_behind(&relay, user(7, "ada"), OnConflict::Skip);
     eventually("the write", || relay.holds().then_some(()));
     let store = fixture.store();
     assert!(!server.ask::<String>(&["HGET", &key(7), "landing"]).is_empty());
@@ -240,65 +251,14 @@ async fn an_account_with_a_hundred_thousand_tokens_is_taken_over_in_seconds() {
     }
 }
 
-#[tokio::test]
-async fn a_name_that_a_rename_has_left_behind_is_free() {
-    let (server, fixture) = shared();
-    let store = fixture.store();
-    let renamed = StagedUser { username: "lovelace".to_owned(), ..user(1, "ada") };
-    land(&fixture, &stage(&[user(1, "ada")], &[]), OnConflict::Skip).await;
-    land(&fixture, &stage(std::slice::from_ref(&renamed), &[]), OnConflict::Update).await;
-    // As it is where that was stopped before its last step.
-    server.ask::<()>(&["SET", "authgate:name:{ada}", "1"]);
-    let landed = land(&fixture, &stage(&[user(2, "ada")], &[]), OnConflict::Skip).await;
-    assert_eq!(landed.added, 1, "{landed:?}");
-    assert_eq!(named(&*store, "ada").await.unwrap().id, UserId(2));
-    assert_eq!(named(&*store, "lovelace").await.unwrap().id, UserId(1));
-    is_in_order(&fixture.whole()).await;
-}
-
-#[tokio::test]
-async fn a_rename_that_was_stopped_is_brought_to_its_end_by_the_next() {
-    let (server, fixture) = shared();
-    let renamed = StagedUser { username: "lovelace".to_owned(), ..user(1, "ada") };
-    land(&fixture, &stage(&[user(1, "ada")], &[]), OnConflict::Skip).await;
-    land(&fixture, &stage(std::slice::from_ref(&renamed), &[]), OnConflict::Update).await;
-    for on_conflict in [OnConflict::Skip, OnConflict::Update] {
-        server.ask::<()>(&["SET", "authgate:name:{ada}", "1"]);
-        let sorted = format!("ada\0{:020}", 1);
-        server.ask::<u64>(&["ZADD", "authgate:users-by-name", "0", &sorted]);
-        server.ask::<u64>(&["HSET", &key(1), "former_name", "ada"]);
-        let landed = land(&fixture, &stage(std::slice::from_ref(&renamed), &[]), on_conflict).await;
-        assert_eq!(landed.unchanged, 1);
-        assert!(keys(&server, "*{ada}").is_empty());
-        assert!(!server.ask::<bool>(&["HEXISTS", &key(1), "former_name"]));
-        assert_eq!(server.ask::<u64>(&["ZCARD", "authgate:users-by-name"]), 1);
-        is_in_order(&fixture.whole()).await;
-    }
-    // And before the name that they are to have was theirs alone.
-    server.ask::<()>(&["SET", "authgate:name:{countess}", "1"]);
-    let renamed = StagedUser { username: "countess".to_owned(), ..user(1, "ada") };
-    let landed = land(&fixture, &stage(&[renamed], &[]), OnConflict::Update).await;
-    assert_eq!((landed.updated, landed.renamed), (1, 1));
-    assert_eq!(named(&*fixture.store(), "countess").await.unwrap().id, UserId(1));
-    is_in_order(&fixture.whole()).await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn an_update_that_comes_late_undoes_no_new_password() {
     let (server, fixture) = shared();
     land(&fixture, &stage(&[user(7, "ada")], &[]), OnConflict::Skip).await;
     let relay = Relay::to(server.address());
-    let url = format!("redis://{}/0", relay.address);
     relay.hold(b"of the source");
-    let landing = tokio::task::spawn_blocking(move || {
-        let settings = Settings::Redis { authorities: None, replicas: 0, url };
-        let whole = authgate::store::whole::Whole::of(&settings).unwrap();
-        let other = StagedUser { password: "of the source".to_owned(), ..user(7, "ada") };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let (staging, order) =
-            (stage(&[other], &[]), super::super::staged::order(OnConflict::Update));
-        runtime.block_on(whole.land(&staging, &order, &|_, _| {})).unwrap()
-    });
+    let other = StagedUser { password: "of the source".to_owned(), ..user(7, "ada") };
+    let landing = land_behind(&relay, other, OnConflict::Update);
     eventually("the write", || relay.holds().then_some(()));
     // It is not answered, so it is done once more.
     assert_eq!(landing.await.unwrap().updated, 1);
