@@ -43,7 +43,7 @@ impl Show {
             concerns.insert(0, Concern::unguarded());
         }
         if self.json {
-            output::json(&as_json(&found, concerns));
+            output::json(&as_json(&found, concerns, is_shadow));
         } else {
             print(&found, &concerns);
         }
@@ -87,7 +87,7 @@ fn print(found: &Overview, concerns: &[Concern]) {
 }
 
 /// With the names that the console's API has.
-fn as_json(found: &Overview, concerns: Vec<Concern>) -> Value {
+fn as_json(found: &Overview, concerns: Vec<Concern>, is_shadow: bool) -> Value {
     let census = found.census.as_ref().ok();
     let history = found.history.as_ref().ok();
     let inspection = found.inspection.as_ref().ok();
@@ -103,6 +103,7 @@ fn as_json(found: &Overview, concerns: Vec<Concern>) -> Value {
         "store": inspection.map(|found| {
             json!({ "summary": found.summary, "warnings": found.warnings })
         }),
+        "is_shadow": is_shadow,
         "attention": concerns.into_iter().map(concern).collect::<Vec<_>>(),
     })
 }

@@ -175,7 +175,8 @@ mod gather {
     pub(super) fn gather(origin: &Origin) -> Result<Batch, String> {
         let mut all = Batch::default();
         let mut sink = |batch: Batch| {
-            let Batch { groups, tokens, others, remarks, says, unreadable, users } = batch;
+            let Batch { groups, tokens, others, remarks, says, unreadable, users, warnings } =
+                batch;
             all.remarks.extend(remarks);
             all.says = says.or(all.says);
             all.groups.extend(groups);
@@ -183,6 +184,7 @@ mod gather {
             all.others.extend(others);
             all.unreadable.extend(unreadable);
             all.users.extend(users);
+            all.warnings.extend(warnings);
             Ok(())
         };
         let words = |error| {

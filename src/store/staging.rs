@@ -91,6 +91,11 @@ impl Staging {
             Ok(None) => (self.next_numberless(), None),
             Err(refusal) => (self.next_numberless(), Some(refusal)),
         };
+        let is_twice = match &user.key {
+            None => false,
+            Some(key) => self.insert_key(key, number)? == 0,
+        };
+        let refusal = refusal.or(is_twice.then_some(Refusal::NumberTwice));
         if self.insert_user(number, user, refusal)? == 0 {
             self.insert_user(self.next_numberless(), user, Some(Refusal::NumberTwice))?;
         }
@@ -128,6 +133,11 @@ impl Staging {
         ])
     }
 
+    fn insert_key(&self, key: &str, row: i64) -> rusqlite::Result<usize> {
+        let sql = "INSERT OR IGNORE INTO keys VALUES (?1, ?2)";
+        self.db.prepare_cached(sql)?.execute(params![key, row])
+    }
+
     fn next_numberless(&self) -> i64 {
         self.numberless.set(self.numberless.get() + 1);
         self.numberless.get()
@@ -146,18 +156,20 @@ impl Staging {
     }
 
     fn add_token(&self, token: &StagedToken) -> rusqlite::Result<()> {
-        let sql = "INSERT INTO tokens (place, owner, owner_name, digest, scheme, salt, knox_key,
-                                       created, expires, refusal)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
-        let (number, name) = match &token.owner {
-            OwnerRef::Number(number) => (i64::try_from(*number).ok(), None),
-            OwnerRef::Name(name) => (None, Some(name)),
+        let sql = "INSERT INTO tokens (place, owner, owner_name, owner_key, digest, scheme, salt,
+                                       knox_key, created, expires, refusal)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+        let (number, name, key) = match &token.owner {
+            OwnerRef::Key(key) => (None, None, Some(key)),
+            OwnerRef::Number(number) => (i64::try_from(*number).ok(), None, None),
+            OwnerRef::Name(name) => (None, Some(name), None),
         };
         let is_foreign = !token.scheme.is_native();
         self.db.prepare_cached(sql)?.execute(params![
             token.place.cast_signed(),
             number,
             name,
+            key,
             TokenDigest::padded(&token.digest),
             is_foreign.then(|| token.scheme.to_string()),
             is_foreign.then_some(&token.salt),

@@ -203,6 +203,19 @@ fn whoever_comes_by_htpasswd_or_a_table_signs_in() {
 }
 
 #[test]
+fn what_whoever_moves_should_know_is_told_at_the_terminal_and_in_the_report() {
+    let place = Place::new();
+    let ada = r#"[{"model":"auth.user","pk":1,"fields":{"username":"ada","password":"!"}}]"#;
+    let (source, report) = (place.write("dump.json", ada), place.path("report.json"));
+    let said = place.import(&source, &["--dry-run", "--report", &report]).done();
+    let words =
+        "The source does not say who may log in (is_active): everybody who is new here may.";
+    assert!(said.says(&format!("Look: {words}")), "{said:?}");
+    let told: Value = serde_json::from_str(&fs::read_to_string(&report).unwrap()).unwrap();
+    assert_eq!(told["warnings"], json!([words]));
+}
+
+#[test]
 fn who_was_deleted_here_comes_back_only_where_that_is_said() {
     let place = Place::new();
     place.import(DUMP, &[]).done();
@@ -297,7 +310,7 @@ fn a_store_without_room_for_a_source_says_so() {
 fn a_source_of_which_nobody_is_taken_is_a_failure() {
     let place = Place::new();
     let source =
-        place.write("dump.json", r#"[{"model":"auth.user","pk":1,"fields":{"username":"a b"}}]"#);
+        place.write("dump.json", r#"[{"model":"auth.user","pk":1,"fields":{"username":"a\tb"}}]"#);
     let said = place.import(&source, &[]);
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(said.says("nobody was taken over"), "{said:?}");

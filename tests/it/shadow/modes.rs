@@ -2,6 +2,7 @@
 
 use super::{CONTROLLED, SHADOW, shadow_before, turn};
 use crate::console::Browser;
+use crate::console::api::{get, key};
 use crate::harness::command::authgate;
 use crate::harness::gateway::{Gateway, ROUTES};
 use crate::harness::http::{Connection, Request};
@@ -29,6 +30,7 @@ fn check_and_the_start_warn_of_it() {
     assert!(checked.code == Some(0) && checked.stderr.contains(WARNING), "{checked:?}");
     let overview = gateway.run(&["overview"]);
     assert!(overview.says("Nothing is guarded"), "{overview:?}");
+    assert_eq!(gateway.run(&["overview", "--json"]).done().json()["is_shadow"], true);
 }
 
 #[test]
@@ -39,10 +41,14 @@ fn operators_see_it_for_as_long_as_it_is_so() {
     for page in ["/admin/", "/admin/users/", "/admin/routes/"] {
         assert!(browser.get(page).text().contains("Nothing is guarded"), "{page}");
     }
+    let key = key(&gateway, "ops", &[]);
+    let is_shadow = || get(&gateway, &key, "/overview").json()["is_shadow"].as_bool();
+    assert_eq!(is_shadow(), Some(true));
     assert!(gateway.meter("shadow") > 0.0);
     assert_eq!(ready(&gateway), "ready, but nothing is guarded: gate.mode is \"shadow\"\n");
     turn(&gateway, &(upstream.settings() + ROUTES + CONTROLLED));
     assert!(!browser.get("/admin/").text().contains("Nothing is guarded"));
+    assert_eq!(is_shadow(), Some(false));
     assert!(gateway.meter("shadow") < 1.0);
     assert_eq!(ready(&gateway), "ready\n");
 }

@@ -180,9 +180,9 @@ async fn a_users_name_that_no_user_can_have_is_told_as_it_is() {
     let folder = folder();
     let store = open(&file_in(&folder));
     let alice = add(&*store, "alice").await;
-    tamper(&file_in(&folder), "UPDATE users SET username = 'al ice'");
+    tamper(&file_in(&folder), "UPDATE users SET username = 'al' || char(10) || 'ice'");
     let user = store.user(alice.id).await.unwrap().unwrap();
-    assert_eq!(user.username.as_str(), "al ice");
+    assert_eq!(user.username.as_str(), "al\nice");
     assert!(!user.username.is_sound());
 }
 
