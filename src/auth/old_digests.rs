@@ -13,7 +13,7 @@ use self::rewriting::Rewritings;
 use super::cache::Count;
 use super::facts::Facts;
 use super::{Auth, AuthError};
-use crate::model::token::{KnoxKey, Token, TokenDigest, TokenRecord};
+use crate::model::token::{KnoxKey, OldDigest, Token, TokenDigest, TokenRecord};
 use crate::model::user::User;
 use crate::store::StoreError;
 use futures_util::future::try_join_all;
@@ -66,6 +66,15 @@ impl OldDigests {
 pub(super) struct Heard {
     pub changes: Count,
     looks: u64,
+}
+
+/// A token with an old digest.
+pub(super) struct Found {
+    /// How that was made.
+    how: OldDigest,
+    pub record: TokenRecord,
+    /// Whose it is.
+    user: User,
 }
 
 /// Under what the store has a token that let a request pass.
@@ -123,12 +132,15 @@ impl Auth {
     /// What is known of a token with an old digest. If it is good it gets one of ours, beside the
     /// requests.
     async fn adopt(&self, token: &Token) -> Result<Option<(Facts, Held)>, AuthError> {
-        let Some(found) = self.old_token(token).await? else { return Ok(None) };
+        let Some(Found { how, record, user }) = self.old_token(token).await? else {
+            return Ok(None);
+        };
         self.know_time().await?;
+        let found = (record, user);
         let Some(facts) = self.facts_unless_ended(&found) else { return Ok(None) };
-        let (digest, old) = (token.digest(), found.0.digest);
+        let (digest, old) = (token.digest(), how.digest);
         if self.good(facts.clone()).is_ok() {
-            self.rewrite_soon(digest, old);
+            self.rewrite_soon(token, how);
         }
         Ok(Some((facts, Held { digest, old: Some(old) })))
     }
@@ -139,11 +151,8 @@ impl Auth {
         (!is_ended).then(|| Facts::of(token, user))
     }
 
-    /// The token with an old digest that has this text, and whose it is.
-    pub(super) async fn old_token(
-        &self,
-        token: &Token,
-    ) -> Result<Option<(TokenRecord, User)>, StoreError> {
+    /// The token with an old digest that has this text.
+    pub(super) async fn old_token(&self, token: &Token) -> Result<Option<Found>, StoreError> {
         if !self.has_old_digests().await? {
             return Ok(None);
         }
@@ -156,10 +165,9 @@ impl Auth {
         };
         let mut own =
             alike.filter(|old| old.of(token).is_some_and(|digest| is_it(digest, old.digest)));
-        match own.next() {
-            Some(old) => self.store.token(old.digest).await,
-            None => Ok(None),
-        }
+        let Some(how) = own.next() else { return Ok(None) };
+        let found = self.store.token(how.digest).await?;
+        Ok(found.map(|(record, user)| Found { how, record, user }))
     }
 
     /// The token of this text under whichever digest the store has it, and whose it is. A look without
@@ -173,7 +181,7 @@ impl Auth {
             return Ok(Some(found));
         }
         match self.old_token(token).await? {
-            Some(found) => Ok(Some(found)),
+            Some(found) => Ok(Some((found.record, found.user))),
             // Another one may have rewritten it in between.
             None if self.has_old_digests().await? => self.store.token(digest).await,
             None => Ok(None),
@@ -182,7 +190,7 @@ impl Auth {
 
     /// Whether there are any. Where that is not known all who ask at once look, and none waits for
     /// another.
-    async fn has_old_digests(&self) -> Result<bool, StoreError> {
+    pub(super) async fn has_old_digests(&self) -> Result<bool, StoreError> {
         const PAUSE: Duration = Duration::from_secs(5);
         let now = self.clock.instant();
         let known = self.old_digests.known().are_there;

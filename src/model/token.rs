@@ -1,5 +1,6 @@
 //! Tokens: what a client holds and what the store holds.
 
+mod former;
 mod knox_key;
 mod scheme;
 
@@ -157,6 +158,9 @@ pub struct TokenRecord {
     pub epoch: u64,
     /// Until when it holds; `None` is forever.
     pub expires: Option<Timestamp>,
+    /// What it was found by before it got its digest here, of one that another program has issued. Kept
+    /// for the way back to that program: it lets nobody in.
+    pub former: Option<Box<OldDigest>>,
     /// By which knox would find it, if that is known.
     pub knox_key: Option<KnoxKey>,
     /// Whose it is.

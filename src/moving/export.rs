@@ -36,6 +36,31 @@ fn scheme_of(record: &TokenRecord, old: Option<&OldDigest>) -> Option<DigestSche
     }
 }
 
+/// What knox has of a token.
+struct Row<'a> {
+    digest: TokenDigest,
+    key: &'a KnoxKey,
+    salt: &'a [u8],
+}
+
+impl<'a> Row<'a> {
+    /// The row by which a knox of this scheme finds a token: as it is here, or as it was where it came from.
+    fn of(
+        record: &'a TokenRecord,
+        old: Option<&'a OldDigest>,
+        wanted: DigestScheme,
+    ) -> Option<Self> {
+        if scheme_of(record, old) == Some(wanted)
+            && let Some(key) = &record.knox_key
+        {
+            let salt = old.map_or(&[][..], |old| &old.salt);
+            return Some(Self { digest: record.digest, key, salt });
+        }
+        let former = record.former.as_ref().filter(|former| former.scheme == wanted)?;
+        Some(Self { digest: former.digest, key: &former.knox_key, salt: &former.salt })
+    }
+}
+
 /// A digest in hex, as long as those of this hash are.
 fn hex_of(digest: TokenDigest, hash: DigestHash) -> String {
     hex::encode(digest.as_bytes().get(..hash.length()).unwrap_or(digest.as_bytes()))

@@ -7,8 +7,8 @@ use crate::store::StoreError;
 impl Auth {
     /// Ends a token under whichever digest the store has it; says whether there was such a one.
     ///
-    /// The old one first: whoever rewrites it at this moment finds it ended and ends the new one, or
-    /// has ended it already, and then the new one is there.
+    /// The old one first: whoever rewrites it at this moment finds it ended, or has rewritten it already,
+    /// and then the new one is there.
     pub(in crate::auth) async fn end_token_of_text(
         &self,
         token: &Token,
@@ -17,7 +17,7 @@ impl Auth {
         let had_old = self.end_old_token(token).await;
         let had_new = self.end_token(digest).await;
         if matches!(had_old, Ok(true)) {
-            // Should whoever rewrites it die before that.
+            // A server that has lost the end of the one may have it rewritten.
             self.end_token_later(digest);
         }
         Ok(had_old? | had_new?)
@@ -25,7 +25,7 @@ impl Auth {
 
     async fn end_old_token(&self, token: &Token) -> Result<bool, StoreError> {
         match self.old_token(token).await? {
-            Some((old, _)) => self.end_token(old.digest).await,
+            Some(old) => self.end_token(old.record.digest).await,
             None => Ok(false),
         }
     }
@@ -41,8 +41,9 @@ impl Auth {
         for twin in listed.iter().filter(|other| are_one(token, other)) {
             has_ended |= self.end_token(twin.digest).await?;
         }
-        if !has_ended && token.knox_key.is_some() {
-            // It may have been rewritten since.
+        let may_be_rewritten = !has_ended || self.has_old_digests().await?;
+        if may_be_rewritten && token.knox_key.is_some() {
+            // It may have been since it was listed, but not after it was ended.
             let now = self.store.tokens_of(token.user, self.clock.now()).await?;
             for twin in now.iter().filter(|other| are_one(token, &other.record)) {
                 has_ended |= self.end_token(twin.record.digest).await?;
@@ -53,11 +54,13 @@ impl Auth {
 }
 
 /// Whether two records are the same token, which is being given another digest, or was not to its end.
-/// No two tokens of a user begin alike and were made in the same microsecond.
+/// No two tokens of a user begin alike and were made in the same microsecond. More may be known of how one
+/// of them begins.
 pub(in crate::auth) fn are_one(token: &TokenRecord, other: &TokenRecord) -> bool {
+    let (Some(one), Some(two)) = (&token.knox_key, &other.knox_key) else { return false };
+    let (one, two) = (one.as_str(), two.as_str());
     token.user == other.user
-        && token.knox_key.is_some()
-        && token.knox_key == other.knox_key
+        && (one.starts_with(two) || two.starts_with(one))
         && token.created == other.created
         && token.digest != other.digest
 }

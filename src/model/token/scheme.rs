@@ -157,8 +157,9 @@ fn hash<Hash: Digest>(parts: &[&[u8]]) -> Vec<u8> {
 #[error("not a way to make a token's digest")]
 pub struct NotAScheme;
 
-/// What the store keeps beside a token whose digest another program made, until it is used here.
-#[derive(Clone, Eq, PartialEq)]
+/// What the store keeps beside a token whose digest another program made, until it is used here; and with
+/// it from then on, see [`super::TokenRecord::former`].
+#[derive(Clone, Eq, Hash, PartialEq)]
 pub struct OldDigest {
     /// The digest, as the token's record has it.
     pub digest: TokenDigest,

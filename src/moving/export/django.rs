@@ -3,7 +3,7 @@
 //! Groups are named, not numbered, and what is not known here, such as permissions, is not written: a
 //! Django that has it keeps it.
 
-use super::{Exported, ForDjango, hex_of, scheme_of};
+use super::{Exported, ForDjango, Row, hex_of};
 use crate::auth::Portion;
 use crate::model::token::{DigestOver, OldDigest};
 use crate::model::user::User;
@@ -90,19 +90,16 @@ impl<'a, W: Write> Dump<'a, W> {
     ) -> io::Result<()> {
         let record = &token.record;
         let Some(wanted) = self.terms.scheme else { return Ok(()) };
-        let Some(key) = &record.knox_key else {
-            done.keyless += 1;
+        let Some(row) = Row::of(record, old, wanted) else {
+            let is_keyless = record.knox_key.is_none();
+            *if is_keyless { &mut done.keyless } else { &mut done.of_other_schemes } += 1;
             return Ok(());
         };
-        if scheme_of(record, old) != Some(wanted) {
-            done.of_other_schemes += 1;
-            return Ok(());
-        }
-        let pk = hex_of(record.digest, wanted.hash);
-        let salt = old.filter(|_| wanted.over == DigestOver::BytesAndSalt);
+        let pk = hex_of(row.digest, wanted.hash);
+        let has_salt = wanted.over == DigestOver::BytesAndSalt;
         let fields = TokenFields {
-            salt: salt.map(|old| hex::encode(&old.salt)),
-            token_key: key.as_str(),
+            salt: has_salt.then(|| hex::encode(row.salt)),
+            token_key: row.key.as_str(),
             user: record.user.0,
             created: record.created.to_string(),
             expiry: record.expires.map(|end| end.to_string()),

@@ -39,6 +39,7 @@ impl ArrivingToken {
             digest: self.digest,
             epoch: user.epoch,
             expires: self.expires,
+            former: None,
             knox_key: self.knox_key.clone(),
             user: user.id,
         }

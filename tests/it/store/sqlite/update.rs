@@ -78,7 +78,7 @@ async fn a_file_of_the_second_version_keeps_what_it_holds() {
         let store = open(&path);
         holds_all(&*store).await;
     }
-    assert_eq!((version(&path), count(&path, "events")), (4, 1));
+    assert_eq!((version(&path), count(&path, "events")), (5, 1));
 }
 
 #[tokio::test]
@@ -96,8 +96,23 @@ async fn a_file_of_the_third_version_keeps_what_it_holds() {
         assert_eq!(alice.profile, Profile::default());
         assert!(!store.has_old_digests().await.unwrap());
     }
-    assert_eq!((version(&path), count(&path, "tokens WHERE name = 'backup'")), (4, 1));
+    assert_eq!((version(&path), count(&path, "tokens WHERE name = 'backup'")), (5, 1));
     assert_eq!(count(&path, "tokens WHERE knox_key IS NULL"), 3);
+}
+
+#[tokio::test]
+async fn a_file_of_the_fourth_version_keeps_what_it_holds() {
+    let folder = folder();
+    let path = file_in(&folder);
+    second(&path);
+    tamper(&path, THIRD);
+    tamper(&path, FOURTH);
+    tamper(&path, "UPDATE tokens SET knox_key = '01234567' WHERE user_id = 9");
+    for _ in 0..2 {
+        holds_all(&*open(&path)).await;
+    }
+    let kept = "tokens WHERE knox_key = '01234567' AND former IS NULL";
+    assert_eq!((version(&path), count(&path, kept)), (5, 1));
 }
 
 #[tokio::test]
@@ -106,7 +121,7 @@ async fn an_update_that_fails_in_the_middle_changes_nothing_and_is_made_up_for()
     let path = file_in(&folder);
     second(&path);
     // The last of all that is made is there already.
-    tamper(&path, "CREATE TABLE old_digests_by_key (what TEXT)");
+    tamper(&path, "ALTER TABLE tokens ADD COLUMN former BLOB");
     for _ in 0..2 {
         assert!(SqliteStore::open(&path).is_err());
         assert_eq!(version(&path), 2);
@@ -114,9 +129,9 @@ async fn an_update_that_fails_in_the_middle_changes_nothing_and_is_made_up_for()
         assert_eq!(count(&path, "sqlite_schema WHERE name IN ('items', 'old_digests')"), 0);
         assert_eq!((count(&path, "users"), count(&path, "tokens")), (2, 3));
     }
-    tamper(&path, "DROP TABLE old_digests_by_key");
+    tamper(&path, "ALTER TABLE tokens DROP COLUMN former");
     holds_all(&*open(&path)).await;
-    assert_eq!(version(&path), 4);
+    assert_eq!(version(&path), 5);
 }
 
 #[tokio::test]
@@ -144,7 +159,7 @@ async fn a_file_of_the_first_version_keeps_users_and_tokens() {
     for _ in 0..2 {
         holds_all(&*open(&path)).await;
     }
-    assert_eq!((version(&path), count(&path, "users"), count(&path, "tokens")), (4, 2, 3));
+    assert_eq!((version(&path), count(&path, "users"), count(&path, "tokens")), (5, 2, 3));
     // Whoever was the last goes, and their number with them.
     tamper(&path, "DELETE FROM users WHERE id = 9");
     assert_eq!(add(&*open(&path), "carol").await.id, UserId(10));
@@ -177,12 +192,12 @@ fn an_update_that_is_killed_leaves_all_of_the_old_version_or_of_the_new() {
         updating.wait().unwrap();
         match version(&path) {
             2 => before += 1,
-            4 => after += 1,
+            5 => after += 1,
             other => panic!("version {other}"),
         }
         assert_eq!((count(&path, "users"), count(&path, "tokens")), (5002, 5003), "{round}");
         drop(open(&path));
-        assert_eq!(version(&path), 4);
+        assert_eq!(version(&path), 5);
         assert_eq!((count(&path, "users"), count(&path, "tokens")), (5002, 5003), "{round}");
         assert_eq!(count(&path, "users WHERE tokens = 1"), 5001);
     }
@@ -212,10 +227,10 @@ fn a_file_of_a_newer_version_is_refused_and_not_changed() {
     let folder = folder();
     let path = file_in(&folder);
     drop(open(&path));
-    tamper(&path, "PRAGMA wal_checkpoint(truncate); PRAGMA user_version = 5");
+    tamper(&path, "PRAGMA wal_checkpoint(truncate); PRAGMA user_version = 6");
     tamper(&path, "PRAGMA wal_checkpoint(truncate)");
     let before = fs::read(&path).unwrap();
-    let expected = "its schema has version 5, and this program knows none after 4";
+    let expected = "its schema has version 6, and this program knows none after 5";
     assert!(refusal(&path).ends_with(expected));
     assert!(fs::read(&path).unwrap() == before);
 }
