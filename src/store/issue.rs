@@ -11,7 +11,7 @@ pub struct NewToken {
     pub record: TokenRecord,
     /// How many live tokens a user may have; `None` is any number.
     pub limit: Option<TokenLimit>,
-    /// Whether the user has just logged in, so that it is noted.
+    /// Whether the user has just logged in: that is noted, and nobody does who is locked out.
     pub is_login: bool,
 }
 

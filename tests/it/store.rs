@@ -71,7 +71,7 @@ macro_rules! contract {
                 unknown_tokens_are_no_error
                 a_token_for_an_unknown_user_is_refused
                 half_a_digest_is_nobodys
-                a_token_for_a_locked_out_user_is_refused
+                a_locked_out_user_gets_no_token_by_login_and_takes_along_what_was_theirs
                 a_token_for_a_past_epoch_is_refused
                 a_token_added_twice_is_one_token
                 only_a_login_is_noted

@@ -9,15 +9,12 @@ use crate::model::event::Event;
 use crate::model::user::UserId;
 use crate::store::sqlite::archive::Archive;
 use crate::store::whole::{Portion, Progress, Restore, Restored};
-use crate::store::{Item, ItemKind, NewToken, OutageKind, StoreError};
-use futures_util::stream::{self, StreamExt};
+use crate::store::{Item, ItemKind, OutageKind, StoreError};
 use redis::pipe;
 use std::collections::HashSet;
 
 /// How many users or keys are written at once.
 const CHUNK: usize = 200;
-/// How many users are written side by side.
-const AT_ONCE: usize = 16;
 
 impl RedisStore {
     /// Brings back what was saved.
@@ -195,35 +192,9 @@ impl RedisStore {
                 restored.let_in += u64::from(is_in && was.is_some_and(|(_, was_in)| !was_in));
             }
             restored.contents.users += u64::try_from(known.len()).unwrap_or(0);
-            let write = |portion| async move {
-                patiently(async || self.write_portion(&portion).await).await
-            };
-            let mut writes = stream::iter(known).map(write).buffer_unordered(AT_ONCE);
-            while let Some(tokens) = writes.next().await {
-                restored.contents.tokens += tokens?;
-            }
+            restored.contents.tokens += self.write_users(&known).await?;
             progress("users", restored.contents.users);
         }
-    }
-
-    /// The name comes last, as with any new user. Says how many tokens were written.
-    async fn write_portion(&self, portion: &Portion) -> Result<u64, StoreError> {
-        let Portion { familiar, old_digests, tokens, user } = portion;
-        self.write_user(user).await?;
-        let mut written = 0;
-        for (record, about) in tokens {
-            let (about, record) = (about.clone(), record.clone());
-            let token = NewToken { about, record, limit: None, is_login: false };
-            let issue = self.add_token(&token).await?;
-            written += u64::from(issue == crate::store::Issue::Done);
-        }
-        self.keep_old_digests(old_digests).await?;
-        self.put_familiar(user.id, familiar).await?;
-        if !self.take_name(user).await? {
-            let problem = format!("two users have the name of number {}", user.id);
-            return Err(StoreError::Corrupt { what: "backup", problem });
-        }
-        Ok(written)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::clock::{Timestamp, micros};
 use crate::model::limit::{Charge, Familiar, Rule, Standing, Taken};
 use crate::model::user::UserId;
 use crate::store::{Counted, FAMILIAR_NETWORKS, StoreError};
-use redis::{Cmd, pipe};
+use redis::{Cmd, Pipeline, pipe};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -139,14 +139,12 @@ impl RedisStore {
         user: UserId,
         familiar: &[(String, Timestamp)],
     ) -> Result<(), StoreError> {
-        let Some(last) = familiar.iter().map(|(_, until)| *until).max() else { return Ok(()) };
-        let key = keys::familiar(user);
-        let mut note = pipe();
-        for (network, until) in familiar {
-            note.zadd(&key, network.as_str(), until.micros()).ignore();
+        let mut batch = pipe();
+        write_familiar(&mut batch, user, familiar);
+        if batch.is_empty() {
+            return Ok(());
         }
-        note.cmd("PEXPIREAT").arg(&key).arg(last.millis_up()).ignore();
-        self.link.ask(Request::Batch(&note)).await
+        self.link.ask(Request::Batch(&batch)).await
     }
 
     pub(super) async fn read_familiar(
@@ -165,4 +163,14 @@ impl RedisStore {
     pub(super) async fn drop_familiar(&self, user: UserId) -> Result<(), StoreError> {
         self.link.ask(Request::Command(&Cmd::del(keys::familiar(user)))).await
     }
+}
+
+/// Writes down from where a user has logged in, and until when that counts.
+pub(super) fn write_familiar(to: &mut Pipeline, user: UserId, familiar: &[(String, Timestamp)]) {
+    let Some(last) = familiar.iter().map(|(_, until)| *until).max() else { return };
+    let key = keys::familiar(user);
+    for (network, until) in familiar {
+        to.zadd(&key, network.as_str(), until.micros()).ignore();
+    }
+    to.cmd("PEXPIREAT").arg(&key).arg(last.millis_up()).ignore();
 }

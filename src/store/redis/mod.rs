@@ -24,6 +24,7 @@ mod followed;
 mod identity;
 mod import;
 mod import_events;
+mod import_users;
 mod index_entries;
 mod indexes;
 mod inspect;

@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::model::token::{TokenAbout, TokenRecord};
 use crate::model::user::UserId;
 use crate::store::{NewToken, StoreError, TokenUse};
-use redis::{Cmd, pipe};
+use redis::{Cmd, Pipeline, pipe};
 use serde_json::{Value, json};
 use std::net::IpAddr;
 
@@ -19,17 +19,8 @@ impl RedisStore {
     /// Notes how a token came into being.
     pub(super) async fn note_issue(&self, new: &NewToken) -> Result<(), StoreError> {
         let NewToken { about, record, .. } = new;
-        let token = keys::text(&record.digest.key());
         let mut write = pipe();
-        let notes = keys::token_notes(record.user);
-        // One of the same digest, which it replaces, may have been used.
-        write.hdel(&notes, use_field(&token)).ignore();
-        write.hset(&notes, issue_field(&token), issue_text(about)).ignore();
-        if let Some(used) = about.last_used {
-            write.hset(&notes, use_field(&token), use_text(used)).ignore();
-        }
-        let latest = about.last_used.map_or(record.created, |(at, _)| at);
-        write.zadd(keys::RECENT, recent(record.user, &token), latest.micros()).ignore();
+        note(&mut write, record, about);
         if new.is_login {
             write.add_command(login_noted(record.user, record.created)).ignore();
         }
@@ -119,6 +110,20 @@ pub(super) fn login_noted(user: UserId, at: Timestamp) -> Cmd {
     let mut note = redis::cmd("ZADD");
     note.arg(keys::BY_LOGIN).arg("XX").arg("GT").arg(at.micros()).arg(padded(user));
     note
+}
+
+/// Notes what is known of a token, and nothing of another of the same digest, which it replaces.
+pub(super) fn note(to: &mut Pipeline, token: &TokenRecord, about: &TokenAbout) {
+    let (text, notes) = (keys::text(&token.digest.key()), keys::token_notes(token.user));
+    to.hdel(&notes, &[issue_field(&text), use_field(&text)]).ignore();
+    if *about != TokenAbout::default() {
+        to.hset(&notes, issue_field(&text), issue_text(about)).ignore();
+    }
+    if let Some(used) = about.last_used {
+        to.hset(&notes, use_field(&text), use_text(used)).ignore();
+    }
+    let latest = about.last_used.map_or(token.created, |(at, _)| at);
+    to.zadd(keys::RECENT, recent(token.user, &text), latest.micros()).ignore();
 }
 
 /// Counts so many tokens more of a user, if they are counted at all.

@@ -17,7 +17,8 @@ pub(super) fn issue(
     changes: &mut Vec<Change>,
 ) -> Result<Issue, StoreError> {
     let record = &new.record;
-    let is_as_seen = |user: &User| user.is_active && user.epoch == record.epoch;
+    // Nobody logs in who may not; what they have from before is carried along.
+    let is_as_seen = |user: &User| (user.is_active || !new.is_login) && user.epoch == record.epoch;
     if !users::find(db, record.user)?.as_ref().is_some_and(is_as_seen) {
         return Ok(Issue::UserChanged);
     }

@@ -75,12 +75,16 @@ pub(super) async fn a_token_for_an_unknown_user_is_refused(store: Arc<dyn Store>
     assert!(store.token(digest("token")).await.unwrap().is_none());
 }
 
-pub(super) async fn a_token_for_a_locked_out_user_is_refused(store: Arc<dyn Store>) {
+pub(super) async fn a_locked_out_user_gets_no_token_by_login_and_takes_along_what_was_theirs(
+    store: Arc<dyn Store>,
+) {
     let alice = add(&*store, "alice").await;
     let locked = store.change_user(alice.id, UserChange::Active(false)).await.unwrap().unwrap();
-    let outcome = store.issue_token(token(&locked, "token")).await.unwrap();
-    assert_eq!(outcome, Issue::UserChanged);
-    assert!(store.token(digest("token")).await.unwrap().is_none());
+    let login = NewToken { is_login: true, ..token(&locked, "login") };
+    assert_eq!(store.issue_token(login).await.unwrap(), Issue::UserChanged);
+    assert!(store.token(digest("login")).await.unwrap().is_none());
+    assert_eq!(store.issue_token(token(&locked, "brought")).await.unwrap(), Issue::Done);
+    assert!(store.token(digest("brought")).await.unwrap().is_some());
 }
 
 pub(super) async fn a_token_for_a_past_epoch_is_refused(store: Arc<dyn Store>) {

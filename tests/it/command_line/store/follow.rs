@@ -5,6 +5,7 @@ use crate::harness::command::AUTHGATE;
 use crate::harness::eventually;
 use crate::harness::gateway::PASSWORD;
 use crate::harness::http::{Connection, Request};
+use authgate::model::token::Token;
 use serde_json::json;
 use std::fs::{self, File};
 use std::net::SocketAddr;
@@ -257,7 +258,7 @@ fn a_user_with_all_of_a_profile_is_carried_over() {
         let show =
             |gateway: &Gateway| gateway.run(&["user", "show", "ada", "--json"]).done().json();
         let shown = show(&on(to));
-        assert_eq!(shown["groups"], json!(["poets"]), "{shown}");
+        assert_eq!(shown["profile"]["groups"], json!(["poets"]), "{shown}");
         assert_eq!(shown, show(&one));
     });
 }
@@ -306,4 +307,40 @@ fn what_is_changed_while_no_feed_tells_of_it_is_found() {
 fn drafts(folder: &Path) -> usize {
     let names = fs::read_dir(folder).unwrap().flatten();
     names.filter(|name| name.file_name().to_string_lossy().contains(".part")).count()
+}
+
+#[test]
+fn whoever_may_not_sign_in_takes_their_tokens_along() {
+    both_ways(|from, to| {
+        let one = on(from);
+        let tokens = ["a", "b"].map(|digit| digit.repeat(64));
+        bring_inactive(&one, 1, "ada", &tokens[0]);
+        let copying = Copying::begin(&one, &[to, "--until-quiet=2s"]);
+        copying.until_caught_up();
+        bring_inactive(&one, 2, "bob", &tokens[1]);
+        copying.finish();
+        let other = on(to);
+        for (name, token) in ["ada", "bob"].into_iter().zip(&tokens) {
+            assert_eq!(other.status_of(token), 401);
+            other.run(&["user", "activate", name]).done();
+            assert_eq!(other.status_of(token), 502, "{name}");
+        }
+    });
+}
+
+/// Somebody is moved in who may not sign in, with a token.
+fn bring_inactive(to: &Gateway, number: u64, name: &str, token: &str) {
+    let digest = hex::encode(Token::new(token.to_owned()).digest().as_bytes());
+    let user = json!({ "username": name, "password": "!x", "is_active": false });
+    let fields = json!({
+        "token_key": token[..15], "user": number,
+        "created": "2026-11-24T06:13:53Z", "expiry": null,
+    });
+    let dump = json!([
+        { "model": "auth.user", "pk": number, "fields": user },
+        { "model": "knox.authtoken", "pk": digest, "fields": fields },
+    ]);
+    let file = to.folder().join(format!("{name}.json"));
+    fs::write(&file, dump.to_string()).unwrap();
+    to.run(&["import", "django", file.to_str().unwrap()]).done();
 }
