@@ -19,6 +19,8 @@ pub enum Export {
 
 /// What is known of the Django that is to read it.
 pub struct ForDjango {
+    /// Whether it is to be an object a line, which `loaddata` reads one by one, and not one array.
+    pub is_in_lines: bool,
     /// How its knox makes digests, tokens of other schemes being left out; `None` if it has no knox.
     pub scheme: Option<DigestScheme>,
     /// Its user model, if that is not Django's own.

@@ -59,7 +59,9 @@ struct TokenFields<'a> {
 
 impl<'a, W: Write> Dump<'a, W> {
     pub(super) fn begin(to: &'a mut W, terms: &'a ForDjango) -> io::Result<Self> {
-        to.write_all(b"[")?;
+        if !terms.is_in_lines {
+            to.write_all(b"[")?;
+        }
         Ok(Self { is_empty: true, terms, to })
     }
 
@@ -109,13 +111,17 @@ impl<'a, W: Write> Dump<'a, W> {
     }
 
     fn object(&mut self, object: &impl Serialize) -> io::Result<()> {
+        if self.terms.is_in_lines {
+            serde_json::to_writer(&mut self.to, object)?;
+            return self.to.write_all(b"\n");
+        }
         self.to.write_all(if self.is_empty { b"\n" } else { b",\n" })?;
         self.is_empty = false;
         Ok(serde_json::to_writer(&mut self.to, object)?)
     }
 
     pub(super) fn end(self) -> io::Result<()> {
-        self.to.write_all(b"\n]\n")
+        if self.terms.is_in_lines { Ok(()) } else { self.to.write_all(b"\n]\n") }
     }
 }
 
