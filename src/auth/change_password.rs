@@ -103,8 +103,15 @@ impl Auth {
     /// By what the store has the token that stays, or may have it a moment later; of nothing, if none does.
     async fn to_keep(&self, token: Option<&Token>) -> Result<Vec<TokenDigest>, AuthError> {
         let Some(token) = token else { return Ok(Vec::new()) };
-        let old = self.old_token(token).await?.map(|found| found.record.digest);
-        Ok([token.digest()].into_iter().chain(old).collect())
+        if let Some((plain, _)) = self.token_without_capitals(token).await? {
+            return Ok(vec![plain.digest]);
+        }
+        let Some(old) = self.old_token(token).await? else {
+            // It may have been rewritten in between.
+            let plain = token.without_capitals().map(|plain| plain.digest());
+            return Ok([token.digest()].into_iter().chain(plain).collect());
+        };
+        Ok(vec![old.digest_of_ours(token), old.record.digest])
     }
 
     /// Why a new password will not do in place of the old one, if it will not.

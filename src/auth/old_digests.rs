@@ -31,6 +31,8 @@ pub(super) struct OldDigests {
     /// How often that was asked.
     looks: AtomicU64,
     rewritings: Rewritings,
+    /// How often it was looked for clients who have tried too many tokens, and since when that is counted.
+    strained: Mutex<Option<(Instant, u32)>>,
 }
 
 /// Whether there are any.
@@ -48,6 +50,18 @@ impl OldDigests {
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether one may be looked for once more for a client whose network has tried too many tokens: so many
+    /// are in a second, for all of them together.
+    fn may_look(&self, now: Instant) -> bool {
+        const MOST: u32 = 20;
+        let mut strained = self.strained.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, looks) = strained
+            .filter(|(since, _)| now.saturating_duration_since(*since) < Duration::from_secs(1))
+            .unwrap_or((now, 0));
+        *strained = Some((since, looks.saturating_add(1)));
+        looks < MOST
     }
 
     /// Whether there were some a moment ago.
@@ -75,6 +89,13 @@ pub(super) struct Found {
     pub record: TokenRecord,
     /// Whose it is.
     user: User,
+}
+
+impl Found {
+    /// By what it is found once it is rewritten.
+    pub(super) fn digest_of_ours(&self, token: &Token) -> TokenDigest {
+        self.how.digest_of_ours(token)
+    }
 }
 
 /// Under what the store has a token that let a request pass.
@@ -108,9 +129,15 @@ impl Auth {
         from: IpAddr,
     ) -> Result<Option<(Facts, Held)>, AuthError> {
         let digest = token.digest();
+        if let Some((record, user)) = self.token_without_capitals(token).await? {
+            let held = Held { digest: record.digest, old: None };
+            return Ok(self.facts_unless_ended(&(record, user)).map(|facts| (facts, held)));
+        }
         let are_there = self.has_old_digests().await?;
-        // Who has tried too many costs no more than where there are none.
-        if are_there && self.limits.is_over_unknown_tokens(from) {
+        // Who has tried too many costs little more than where there are none. But with whoever holds tokens
+        // that nobody knows any more, others share a network whose tokens are good.
+        let is_over = are_there && self.limits.is_over_unknown_tokens(from);
+        if is_over && !self.old_digests.may_look(self.clock.instant()) {
             return Ok(None);
         }
         if are_there && let Some(adopted) = self.adopt(token).await? {
@@ -138,7 +165,7 @@ impl Auth {
         self.know_time().await?;
         let found = (record, user);
         let Some(facts) = self.facts_unless_ended(&found) else { return Ok(None) };
-        let (digest, old) = (token.digest(), how.digest);
+        let (digest, old) = (how.digest_of_ours(token), how.digest);
         if self.good(facts.clone()).is_ok() {
             self.rewrite_soon(token, how);
         }
@@ -149,6 +176,16 @@ impl Auth {
     pub(super) fn facts_unless_ended(&self, (token, user): &(TokenRecord, User)) -> Option<Facts> {
         let is_ended = self.tombstones.cover(token, self.cache.outages());
         (!is_ended).then(|| Facts::of(token, user))
+    }
+
+    /// The token that a text stands for which has capitals, if it came from knox 4 and was rewritten.
+    pub(super) async fn token_without_capitals(
+        &self,
+        token: &Token,
+    ) -> Result<Option<(TokenRecord, User)>, StoreError> {
+        let Some(plain) = token.without_capitals() else { return Ok(None) };
+        let found = self.store.token(plain.digest()).await?;
+        Ok(found.filter(|(record, _)| record.is_spelled_by(token)))
     }
 
     /// The token with an old digest that has this text.
@@ -180,10 +217,16 @@ impl Auth {
         if let Some(found) = self.store.token(digest).await? {
             return Ok(Some(found));
         }
+        if let Some(found) = self.token_without_capitals(token).await? {
+            return Ok(Some(found));
+        }
         match self.old_token(token).await? {
             Some(found) => Ok(Some((found.record, found.user))),
             // Another one may have rewritten it in between.
-            None if self.has_old_digests().await? => self.store.token(digest).await,
+            None if self.has_old_digests().await? => match self.store.token(digest).await? {
+                Some(found) => Ok(Some(found)),
+                None => self.token_without_capitals(token).await,
+            },
             None => Ok(None),
         }
     }

@@ -29,6 +29,14 @@ impl Token {
         &self.0
     }
 
+    /// The token that spells the same digits without capitals, if it spells digits in hex and has some: knox 4
+    /// took the one for the other.
+    pub fn without_capitals(&self) -> Option<Self> {
+        let has_capitals = self.0.bytes().any(|byte| byte.is_ascii_uppercase());
+        let is_hex = self.0.bytes().all(|byte| byte.is_ascii_hexdigit());
+        (has_capitals && is_hex).then(|| Self::new(self.0.to_ascii_lowercase()))
+    }
+
     /// What the store knows this token by.
     pub fn digest(&self) -> TokenDigest {
         TokenDigest(Sha512::digest(self.0.as_bytes()).into())
@@ -200,6 +208,15 @@ impl TokenRecord {
     /// Whether the token has run out by `now`.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires.is_some_and(|end| end <= now)
+    }
+
+    /// Whether a text stands for it that may have capitals where its own has none: it came with a digest of
+    /// what its text spells. The beginning by which knox finds it is compared as it is.
+    pub fn is_spelled_by(&self, token: &Token) -> bool {
+        self.former.as_ref().is_some_and(|former| {
+            former.scheme.over != DigestOver::Text
+                && token.expose().starts_with(former.knox_key.as_str())
+        })
     }
 
     /// What it is called where people see it.

@@ -1,7 +1,7 @@
 //! Ending tokens that have, or had, an old digest: in whichever state they are.
 
 use super::super::Auth;
-use crate::model::token::{Token, TokenRecord};
+use crate::model::token::{Token, TokenDigest, TokenRecord};
 use crate::store::StoreError;
 
 impl Auth {
@@ -15,19 +15,22 @@ impl Auth {
     ) -> Result<bool, StoreError> {
         let digest = token.digest();
         let had_old = self.end_old_token(token).await;
-        let had_new = self.end_token(digest).await;
-        if matches!(had_old, Ok(true)) {
-            // A server that has lost the end of the one may have it rewritten.
-            self.end_token_later(digest);
+        let mut had_new = self.end_token(digest).await;
+        if let Ok(Some(plain)) = self.token_without_capitals(token).await {
+            had_new = self.end_token(plain.0.digest).await;
         }
-        Ok(had_old? | had_new?)
+        if let Ok(Some(rewritten)) = had_old {
+            // A server that has lost the end of the one may have it rewritten.
+            self.end_token_later(rewritten);
+        }
+        Ok(had_old?.is_some() | had_new?)
     }
 
-    async fn end_old_token(&self, token: &Token) -> Result<bool, StoreError> {
-        match self.old_token(token).await? {
-            Some(old) => self.end_token(old.record.digest).await,
-            None => Ok(false),
-        }
+    /// Says by what it would be found once it was rewritten, if there was such a one.
+    async fn end_old_token(&self, token: &Token) -> Result<Option<TokenDigest>, StoreError> {
+        let Some(old) = self.old_token(token).await? else { return Ok(None) };
+        let is_ended = self.end_token(old.record.digest).await?;
+        Ok(is_ended.then(|| old.digest_of_ours(token)))
     }
 
     /// Ends a token that was listed, also if it is being rewritten, or that was not done to its end;

@@ -2,7 +2,7 @@
 
 use super::super::orders::Orders;
 use super::super::{Auth, AuthError};
-use crate::model::token::{KnoxKey, OldDigest, Token, TokenDigest, TokenRecord};
+use crate::model::token::{DigestOver, KnoxKey, OldDigest, Token, TokenDigest, TokenRecord};
 use crate::model::user::User;
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -64,9 +64,11 @@ impl Default for Rewritings {
 impl Auth {
     /// Has a token rewritten that was used.
     pub(super) fn rewrite_soon(&self, token: &Token, old: OldDigest) {
-        let longer = KnoxKey::of(token, KnoxKey::OF_KNOX_5);
+        let plain = token.without_capitals().filter(|_| old.scheme.over != DigestOver::Text);
+        let longer = KnoxKey::of(plain.as_ref().unwrap_or(token), KnoxKey::OF_KNOX_5);
         let knox_key = longer.unwrap_or_else(|| old.knox_key.clone());
-        self.old_digests.rewritings.orders.add(Order { knox_key, new: token.digest(), old });
+        let new = old.digest_of_ours(token);
+        self.old_digests.rewritings.orders.add(Order { knox_key, new, old });
     }
 
     /// Gives tokens that were moved in a digest of ours as they are used. Runs until it is dropped.

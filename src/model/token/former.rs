@@ -72,6 +72,10 @@ const fn hash_number(hash: DigestHash) -> u8 {
         DigestHash::Sha3_256 => 3,
         DigestHash::Sha3_512 => 4,
         DigestHash::Blake2b => 5,
+        DigestHash::Blake2s => 6,
+        DigestHash::Sha224 => 7,
+        DigestHash::Sha3_224 => 8,
+        DigestHash::Sha3_384 => 9,
     }
 }
 
@@ -141,7 +145,7 @@ mod tests {
             b"",
             &whole[..whole.len() - 1],
             &[&whole[..], &[0]].concat(),
-            &[&[0x92], &whole[1..]].concat(),
+            &[&[0x9e], &whole[1..]].concat(),
             &longer_key,
             &written_out,
         ];

@@ -210,6 +210,34 @@ fn a_token_of_any_scheme_lets_in_and_is_rewritten_at_its_first_use() {
 }
 
 #[test]
+fn capitals_in_a_token_of_knox_4_are_all_one_before_and_after_it_is_rewritten() {
+    wait_for(async {
+        let world = World::new().await;
+        let plain = Token::new("0123abcd".to_owned() + &"4567ef89".repeat(7));
+        // What finds it is compared as it is, in knox too.
+        let loud = Token::new("0123abcd".to_owned() + &"4567EF89".repeat(7));
+        world.move_in(&plain, KNOX_4_2, b"").await;
+        assert!(world.lets_in(&loud).await);
+        let (_, held) = world.auth.identify(&loud, CLIENT).await.unwrap();
+        world.rewritten(&plain).await;
+        assert!(world.lets_in(&plain).await && world.lets_in(&loud).await);
+        let louder = Token::new(loud.expose().to_ascii_uppercase());
+        assert!(!world.lets_in(&louder).await, "knox does not find it");
+        assert!(world.auth.check(held).await.is_ok());
+        let caller = world.auth.authenticate(&loud, CLIENT).await.unwrap();
+        world.auth.logout(&loud, &caller, CLIENT).await.unwrap();
+        assert!(!world.lets_in(&plain).await && !world.lets_in(&loud).await);
+        assert!(world.digests().await.is_empty());
+        // To knox 5, and here, they are not.
+        let text = Token::new("fedc".repeat(16));
+        world.move_in(&text, SHA3, b"").await;
+        assert!(world.lets_in(&text).await);
+        world.rewritten(&text).await;
+        assert!(!world.lets_in(&Token::new("FEDC".repeat(16))).await);
+    });
+}
+
+#[test]
 fn a_token_that_only_begins_like_an_old_one_lets_nobody_in() {
     wait_for(async {
         let world = World::new().await;
