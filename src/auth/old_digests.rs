@@ -129,9 +129,8 @@ impl Auth {
         from: IpAddr,
     ) -> Result<Option<(Facts, Held)>, AuthError> {
         let digest = token.digest();
-        if let Some((record, user)) = self.token_without_capitals(token).await? {
-            let held = Held { digest: record.digest, old: None };
-            return Ok(self.facts_unless_ended(&(record, user)).map(|facts| (facts, held)));
+        if let Some(known) = self.known_without_capitals(token).await? {
+            return Ok(Some(known));
         }
         let are_there = self.has_old_digests().await?;
         // Who has tried too many costs little more than where there are none. But with whoever holds tokens
@@ -149,6 +148,11 @@ impl Auth {
             // Another one may have rewritten it: after the first look found no digest of ours, and before
             // the second found no old one. A read that somebody else has begun may know nothing of that.
             known = self.look_up_anew(digest).await?;
+            if known.is_none()
+                && let Some(known) = self.known_without_capitals(token).await?
+            {
+                return Ok(Some(known));
+            }
         }
         if known.is_none() {
             self.cache.put(&digest, None, before.changes);
@@ -186,6 +190,16 @@ impl Auth {
         let Some(plain) = token.without_capitals() else { return Ok(None) };
         let found = self.store.token(plain.digest()).await?;
         Ok(found.filter(|(record, _)| record.is_spelled_by(token)))
+    }
+
+    async fn known_without_capitals(
+        &self,
+        token: &Token,
+    ) -> Result<Option<(Facts, Held)>, AuthError> {
+        let Some(found) = self.token_without_capitals(token).await? else { return Ok(None) };
+        self.know_time().await?;
+        let held = Held { digest: found.0.digest, old: None };
+        Ok(self.facts_unless_ended(&found).map(|facts| (facts, held)))
     }
 
     /// The token with an old digest that has this text.
