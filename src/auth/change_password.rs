@@ -1,7 +1,6 @@
 //! A new password, by its owner.
 
 use super::checks::{in_words, weaknesses};
-use super::issue::random_password;
 use super::login::{Door, ROUNDS, Typed};
 use super::{Auth, AuthError, HashError, ManageError, Seat, Weakness};
 use crate::model::event::{Actor, EventName};
@@ -101,13 +100,18 @@ impl Auth {
         Ok((user, epoch))
     }
 
-    /// By what the store has the token that stays; of nothing, if none does.
-    async fn to_keep(&self, token: Option<&Token>) -> Result<TokenDigest, AuthError> {
-        let Some(token) = token else {
-            return Ok(Token::new(random_password()?.expose().to_owned()).digest());
+    /// By what the store has the token that stays, or may have it a moment later; of nothing, if none does.
+    async fn to_keep(&self, token: Option<&Token>) -> Result<Vec<TokenDigest>, AuthError> {
+        let Some(token) = token else { return Ok(Vec::new()) };
+        if let Some((plain, _)) = self.token_without_capitals(token).await? {
+            return Ok(vec![plain.digest]);
+        }
+        let Some(old) = self.old_token(token).await? else {
+            // It may have been rewritten in between.
+            let plain = token.without_capitals().map(|plain| plain.digest());
+            return Ok([token.digest()].into_iter().chain(plain).collect());
         };
-        let found = self.stored_token(token).await?;
-        Ok(found.map_or_else(|| token.digest(), |(record, _)| record.digest))
+        Ok(vec![old.digest_of_ours(token), old.record.digest])
     }
 
     /// Why a new password will not do in place of the old one, if it will not.

@@ -104,7 +104,7 @@ impl HashPool {
         metrics: Arc<Metrics>,
         (longest_wait, rests_after): (Duration, Duration),
     ) -> Result<Self, HashError> {
-        let queues = Mutex::new(Queues::new(threads));
+        let queues = Mutex::new(Queues::new(threads, hasher.room()));
         let work = Condvar::new();
         let shared = Arc::new(Shared { hasher, metrics, queues, rests_after, work });
         // Made first: should a thread not start, the others end.
@@ -161,7 +161,7 @@ pub struct Seat<'p> {
 impl Seat<'_> {
     /// Hashes a new password.
     pub async fn hash(&mut self, password: Arc<Password>) -> Result<PasswordHash, AuthError> {
-        Ok(self.run(move |hasher| hasher.hash(&password)).await??)
+        Ok(self.run(0, move |hasher| hasher.hash(&password)).await??)
     }
 
     /// Compares a password with a stored hash.
@@ -170,12 +170,16 @@ impl Seat<'_> {
         password: Arc<Password>,
         against: PasswordHash,
     ) -> Result<Verdict, AuthError> {
-        self.run(move |hasher| hasher.verify(&password, &against)).await
+        // Whoever finds too little room for it waits in line, and keeps no thread from others.
+        let hasher = &self.pool.shared.hasher;
+        let room = hasher.room_for(&against).min(hasher.room());
+        self.run(room, move |hasher| hasher.verify(&password, &against)).await
     }
 
     /// A seat has one job at a time, so the jobs are no more than the seats.
     async fn run<T: Send + 'static>(
         &mut self,
+        room: u64,
         work: impl FnOnce(&dyn PasswordHasher) -> T + Send + 'static,
     ) -> Result<T, AuthError> {
         let Self { lane, pool, .. } = *self;
@@ -187,7 +191,8 @@ impl Seat<'_> {
             let _ = caller.send(outcome);
         };
         let until = Instant::now() + pool.longest_wait;
-        let place = Place { id: pool.shared.submit(lane, Box::new(job), until), lane, pool };
+        let id = pool.shared.submit(lane, room, Box::new(job), until);
+        let place = Place { id, lane, pool };
         let outcome = match tokio::time::timeout_at(until.into(), &mut answer).await {
             Ok(outcome) => outcome,
             Err(_) if place.leave() => return Err(pool.refuse()),
@@ -222,8 +227,9 @@ impl Place<'_> {
         let shared = &self.pool.shared;
         // The job, and the password in it, is dropped without the lock.
         let job = shared.queues().withdraw(self.lane, self.id);
-        if job.is_some() {
+        if let Some(job) = &job {
             shared.metrics.hashes_waiting(-1);
+            shared.tell_of_room(job.room);
         }
         job.is_some()
     }
@@ -243,9 +249,9 @@ impl Shared {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn submit(&self, lane: Lane, work: Work, until: Instant) -> u64 {
+    fn submit(&self, lane: Lane, room: u64, work: Work, until: Instant) -> u64 {
         self.metrics.hashes_waiting(1);
-        let id = self.queues().submit(lane, work, until);
+        let id = self.queues().submit(lane, room, work, until);
         self.work.notify_one();
         id
     }
@@ -264,6 +270,15 @@ impl Shared {
             if Instant::now() < job.until {
                 (job.work)(&*self.hasher, &self.metrics);
             }
+            self.queues().free(job.room);
+            self.tell_of_room(job.room);
+        }
+    }
+
+    /// Has others look who may have waited for so much room, or behind one who did.
+    fn tell_of_room(&self, room: u64) {
+        if room > 0 {
+            self.work.notify_all();
         }
     }
 

@@ -16,6 +16,8 @@ pub(super) struct Queues {
     /// Those of the console.
     first: Turns<3>,
     others: Turns<2>,
+    /// How much room is left, in KiB, for jobs that want some.
+    free: u64,
     /// How many jobs of those who go first have been begun since another one.
     in_a_row: usize,
     /// Whether the pool is gone.
@@ -31,12 +33,32 @@ struct Turns<const N: usize> {
 }
 
 impl<const N: usize> Turns<N> {
-    fn pop(&mut self) -> Option<Job> {
+    /// The next job: one that wants no room, or the first of all that do, if there is so much.
+    fn pop(&mut self, free: u64) -> Option<Job> {
+        let first = self.first_with_room(free);
         (0..N).find_map(|_| {
             let queue = self.lanes.get_mut(self.turn);
             self.turn = (self.turn + 1) % N;
-            queue?.waiting.pop_front()
+            let waiting = &mut queue?.waiting;
+            let place = waiting.iter().position(|job| job.room == 0 || Some(job.id) == first);
+            waiting.remove(place?)
         })
+    }
+
+    fn has_any(&self, free: u64) -> bool {
+        let wants_none = |queue: &Queue| queue.waiting.iter().any(|job| job.room == 0);
+        self.first_with_room(free).is_some() || self.lanes.iter().any(wants_none)
+    }
+
+    fn first_with_room(&self, free: u64) -> Option<u64> {
+        self.first_for_room().filter(|(_, room)| *room <= free).map(|(id, _)| id)
+    }
+
+    /// Which one has waited longest of those that want room, and how much. Others wait for it, or small
+    /// ones would keep a large one waiting for ever.
+    fn first_for_room(&self) -> Option<(u64, u64)> {
+        let waiting = self.lanes.iter().flat_map(|queue| &queue.waiting);
+        waiting.filter(|job| job.room > 0).map(|job| (job.id, job.room)).min()
     }
 }
 
@@ -46,6 +68,8 @@ pub(super) type Work = Box<dyn FnOnce(&dyn PasswordHasher, &Metrics) + Send>;
 /// A password that waits.
 pub(super) struct Job {
     id: u64,
+    /// How much room it takes, in KiB.
+    pub room: u64,
     /// Until when it is worth beginning.
     pub until: Instant,
     pub work: Work,
@@ -88,7 +112,8 @@ impl Queue {
 }
 
 impl Queues {
-    pub(super) fn new(threads: usize) -> Self {
+    /// For so many threads, and so much room.
+    pub(super) fn new(threads: usize, room: u64) -> Self {
         let queue = |lane: Lane| Queue {
             most: lane.seats_per_thread() * threads.max(1),
             ..Queue::default()
@@ -99,6 +124,7 @@ impl Queues {
                 turn: 0,
             },
             others: Turns { lanes: [Lane::Familiar, Lane::Ordinary].map(queue), turn: 0 },
+            free: room,
             in_a_row: 0,
             is_closed: false,
             last_id: 0,
@@ -137,10 +163,10 @@ impl Queues {
     }
 
     /// Puts a job at the end of its lane, and returns the number by which it can be taken back.
-    pub(super) fn submit(&mut self, lane: Lane, work: Work, until: Instant) -> u64 {
+    pub(super) fn submit(&mut self, lane: Lane, room: u64, work: Work, until: Instant) -> u64 {
         self.last_id += 1;
         let id = self.last_id;
-        self.of(lane).waiting.push_back(Job { id, until, work });
+        self.of(lane).waiting.push_back(Job { id, room, until, work });
         id
     }
 
@@ -151,28 +177,45 @@ impl Queues {
         waiting.remove(place)
     }
 
-    /// Whether there is nothing to do, and may be something yet.
+    /// Whether there is nothing that can be done, and may be something yet.
     pub(super) fn is_idle(&self) -> bool {
-        let mut lanes = self.first.lanes.iter().chain(&self.others.lanes);
-        !self.is_closed && lanes.all(|queue| queue.waiting.is_empty())
+        let has_any = self.first.has_any(self.free) || self.others.has_any(self.free_for_others());
+        !self.is_closed && !has_any
     }
 
-    /// The job whose turn it is; `None` once the pool is gone.
+    /// How much room those have who do not go first: none while one waits for it who does.
+    fn free_for_others(&self) -> u64 {
+        let is_awaited = self.first.first_for_room().is_some_and(|(_, room)| room > self.free);
+        if is_awaited { 0 } else { self.free }
+    }
+
+    /// Gives the room of a job back.
+    pub(super) fn free(&mut self, room: u64) {
+        self.free += room;
+    }
+
+    /// The job whose turn it is, and takes its room; `None` once the pool is gone.
     pub(super) fn next(&mut self) -> Option<Job> {
         if self.is_closed {
             return None;
         }
+        let job = self.pop()?;
+        self.free = self.free.saturating_sub(job.room);
+        Some(job)
+    }
+
+    fn pop(&mut self) -> Option<Job> {
         if self.in_a_row < IN_A_ROW
-            && let Some(job) = self.first.pop()
+            && let Some(job) = self.first.pop(self.free)
         {
             self.in_a_row += 1;
             return Some(job);
         }
-        if let Some(job) = self.others.pop() {
+        if let Some(job) = self.others.pop(self.free_for_others()) {
             self.in_a_row = 0;
             return Some(job);
         }
-        self.first.pop()
+        self.first.pop(self.free)
     }
 
     fn of(&mut self, lane: Lane) -> &mut Queue {

@@ -9,9 +9,9 @@ mod stand_in;
 
 pub use self::kind::{HashKind, HashTrouble, hash_kind};
 pub(super) use self::recipe::Recipe;
+pub use self::room::HashRoom;
 
 use self::encoded::Encoded;
-use self::room::Room;
 use super::issue::random_bytes;
 use crate::model::password::{Password, PasswordHash};
 use argon2::password_hash::phc::{self, Output, Salt};
@@ -31,6 +31,15 @@ pub trait PasswordHasher: Send + Sync {
     /// no time.
     fn can_verify(&self, _against: &PasswordHash) -> bool {
         true
+    }
+    /// How much memory, in KiB, a comparison with this hash takes beside what each thread has. Takes no
+    /// time.
+    fn room_for(&self, _against: &PasswordHash) -> u64 {
+        0
+    }
+    /// How much of that there is for all comparisons that go on at once.
+    fn room(&self) -> u64 {
+        u64::MAX
     }
     /// Gives back what it keeps for the next password; a second time, all of it to the system.
     fn rest(&self) {}
@@ -107,7 +116,7 @@ pub struct Argon2Hasher {
     /// What new hashes cost.
     cost: HashCost,
     memory: Mutex<Vec<Vec<Block>>>,
-    room: Room,
+    room: HashRoom,
 }
 
 impl Argon2Hasher {
@@ -120,14 +129,20 @@ impl Argon2Hasher {
             return Err(HashError("a hash may not cost so much".to_owned()));
         }
         params(cost, None)?;
-        Ok(Self { cost, memory: Mutex::default(), room: Room::new(Self::ROOM / 1024) })
+        Ok(Self { cost, memory: Mutex::default(), room: HashRoom::new(cost, Self::ROOM) })
     }
 
-    /// Lets older hashes that take more memory than new ones take so many bytes together: beyond that
-    /// one waits for another.
+    /// Lets older hashes that take more memory than new ones take so many bytes together. One that takes
+    /// more than that by itself is never verified.
     #[must_use]
     pub fn with_room(self, bytes: u64) -> Self {
-        Self { room: Room::new(bytes / 1024), ..self }
+        Self { room: HashRoom::new(self.cost, bytes), ..self }
+    }
+
+    /// A stored hash, if a password can be compared with it in the memory that there is.
+    fn read(&self, hash: &PasswordHash) -> Option<Encoded> {
+        let hash = Encoded::read(hash.expose()).ok()?;
+        self.room.has_place_for(hash.recipe).then_some(hash)
     }
 
     fn recipe(&self) -> Recipe {
@@ -138,9 +153,6 @@ impl Argon2Hasher {
     /// What a password comes to; `None` if no password comes to anything.
     fn output(&self, password: &Password, hash: &Encoded) -> Option<Vec<u8>> {
         let Encoded { output, recipe, salt } = hash;
-        let kib = recipe.memory_kib();
-        // New hashes do not wait: with a thread each, they are the memory that is planned for.
-        let _room = (kib > u64::from(self.cost.memory_kib)).then(|| self.room.take(kib));
         match *recipe {
             Recipe::Argon2 { algorithm, version, cost } => {
                 let argon2 =
@@ -201,7 +213,7 @@ impl PasswordHasher for Argon2Hasher {
     }
 
     fn verify(&self, password: &Password, against: &PasswordHash) -> Verdict {
-        let Ok(hash) = Encoded::read(against.expose()) else { return Verdict::Mismatch };
+        let Some(hash) = self.read(against) else { return Verdict::Mismatch };
         let output = self.output(password, &hash);
         if !output.is_some_and(|output| output.ct_eq(&hash.output).into()) {
             return Verdict::Mismatch;
@@ -212,7 +224,15 @@ impl PasswordHasher for Argon2Hasher {
     }
 
     fn can_verify(&self, against: &PasswordHash) -> bool {
-        Encoded::read(against.expose()).is_ok()
+        self.read(against).is_some()
+    }
+
+    fn room_for(&self, against: &PasswordHash) -> u64 {
+        self.read(against).map_or(0, |hash| self.room.beside(hash.recipe))
+    }
+
+    fn room(&self) -> u64 {
+        self.room.kib()
     }
 
     fn rest(&self) {

@@ -70,6 +70,7 @@ impl Auth {
             digest: token.digest(),
             epoch: user.epoch,
             expires: terms.lifetime.map(|lifetime| created.plus(lifetime)),
+            former: None,
             knox_key: KnoxKey::of(&token, KnoxKey::OF_KNOX_5),
             user: user.id,
         };

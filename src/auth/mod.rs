@@ -53,7 +53,8 @@ pub use self::events::EventSettings;
 pub use self::following::EventFollower;
 pub use self::hash_pool::{HashPool, Lane, Seat, Share};
 pub use self::hasher::{
-    Argon2Hasher, HashCost, HashError, HashKind, HashTrouble, PasswordHasher, Verdict, hash_kind,
+    Argon2Hasher, HashCost, HashError, HashKind, HashRoom, HashTrouble, PasswordHasher, Verdict,
+    hash_kind,
 };
 pub use self::issue::{Issued, Refresh, TokenSettings};
 pub use self::limits::{LimitSettings, LimitView, LimitsShown, RefusalView, Throttle};

@@ -13,7 +13,7 @@ use self::rewriting::Rewritings;
 use super::cache::Count;
 use super::facts::Facts;
 use super::{Auth, AuthError};
-use crate::model::token::{KnoxKey, Token, TokenDigest, TokenRecord};
+use crate::model::token::{KnoxKey, OldDigest, Token, TokenDigest, TokenRecord};
 use crate::model::user::User;
 use crate::store::StoreError;
 use futures_util::future::try_join_all;
@@ -31,6 +31,8 @@ pub(super) struct OldDigests {
     /// How often that was asked.
     looks: AtomicU64,
     rewritings: Rewritings,
+    /// How often it was looked for clients who have tried too many tokens, and since when that is counted.
+    strained: Mutex<Option<(Instant, u32)>>,
 }
 
 /// Whether there are any.
@@ -50,6 +52,18 @@ impl OldDigests {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether one may be looked for once more for a client whose network has tried too many tokens: so many
+    /// are in a second, for all of them together.
+    fn may_look(&self, now: Instant) -> bool {
+        const MOST: u32 = 20;
+        let mut strained = self.strained.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, looks) = strained
+            .filter(|(since, _)| now.saturating_duration_since(*since) < Duration::from_secs(1))
+            .unwrap_or((now, 0));
+        *strained = Some((since, looks.saturating_add(1)));
+        looks < MOST
+    }
+
     /// Whether there were some a moment ago.
     fn were_there(&self, now: Instant) -> bool {
         self.known().read_until.is_some_and(|until| now < until)
@@ -66,6 +80,22 @@ impl OldDigests {
 pub(super) struct Heard {
     pub changes: Count,
     looks: u64,
+}
+
+/// A token with an old digest.
+pub(super) struct Found {
+    /// How that was made.
+    how: OldDigest,
+    pub record: TokenRecord,
+    /// Whose it is.
+    user: User,
+}
+
+impl Found {
+    /// By what it is found once it is rewritten.
+    pub(super) fn digest_of_ours(&self, token: &Token) -> TokenDigest {
+        self.how.digest_of_ours(token)
+    }
 }
 
 /// Under what the store has a token that let a request pass.
@@ -99,9 +129,14 @@ impl Auth {
         from: IpAddr,
     ) -> Result<Option<(Facts, Held)>, AuthError> {
         let digest = token.digest();
+        if let Some(known) = self.known_without_capitals(token).await? {
+            return Ok(Some(known));
+        }
         let are_there = self.has_old_digests().await?;
-        // Who has tried too many costs no more than where there are none.
-        if are_there && self.limits.is_over_unknown_tokens(from) {
+        // Who has tried too many costs little more than where there are none. But with whoever holds tokens
+        // that nobody knows any more, others share a network whose tokens are good.
+        let is_over = are_there && self.limits.is_over_unknown_tokens(from);
+        if is_over && !self.old_digests.may_look(self.clock.instant()) {
             return Ok(None);
         }
         if are_there && let Some(adopted) = self.adopt(token).await? {
@@ -113,6 +148,11 @@ impl Auth {
             // Another one may have rewritten it: after the first look found no digest of ours, and before
             // the second found no old one. A read that somebody else has begun may know nothing of that.
             known = self.look_up_anew(digest).await?;
+            if known.is_none()
+                && let Some(known) = self.known_without_capitals(token).await?
+            {
+                return Ok(Some(known));
+            }
         }
         if known.is_none() {
             self.cache.put(&digest, None, before.changes);
@@ -123,12 +163,15 @@ impl Auth {
     /// What is known of a token with an old digest. If it is good it gets one of ours, beside the
     /// requests.
     async fn adopt(&self, token: &Token) -> Result<Option<(Facts, Held)>, AuthError> {
-        let Some(found) = self.old_token(token).await? else { return Ok(None) };
+        let Some(Found { how, record, user }) = self.old_token(token).await? else {
+            return Ok(None);
+        };
         self.know_time().await?;
+        let found = (record, user);
         let Some(facts) = self.facts_unless_ended(&found) else { return Ok(None) };
-        let (digest, old) = (token.digest(), found.0.digest);
+        let (digest, old) = (how.digest_of_ours(token), how.digest);
         if self.good(facts.clone()).is_ok() {
-            self.rewrite_soon(digest, old);
+            self.rewrite_soon(token, how);
         }
         Ok(Some((facts, Held { digest, old: Some(old) })))
     }
@@ -139,11 +182,28 @@ impl Auth {
         (!is_ended).then(|| Facts::of(token, user))
     }
 
-    /// The token with an old digest that has this text, and whose it is.
-    pub(super) async fn old_token(
+    /// The token that a text stands for which has capitals, if it came from knox 4 and was rewritten.
+    pub(super) async fn token_without_capitals(
         &self,
         token: &Token,
     ) -> Result<Option<(TokenRecord, User)>, StoreError> {
+        let Some(plain) = token.without_capitals() else { return Ok(None) };
+        let found = self.store.token(plain.digest()).await?;
+        Ok(found.filter(|(record, _)| record.is_spelled_by(token)))
+    }
+
+    async fn known_without_capitals(
+        &self,
+        token: &Token,
+    ) -> Result<Option<(Facts, Held)>, AuthError> {
+        let Some(found) = self.token_without_capitals(token).await? else { return Ok(None) };
+        self.know_time().await?;
+        let held = Held { digest: found.0.digest, old: None };
+        Ok(self.facts_unless_ended(&found).map(|facts| (facts, held)))
+    }
+
+    /// The token with an old digest that has this text.
+    pub(super) async fn old_token(&self, token: &Token) -> Result<Option<Found>, StoreError> {
         if !self.has_old_digests().await? {
             return Ok(None);
         }
@@ -156,10 +216,9 @@ impl Auth {
         };
         let mut own =
             alike.filter(|old| old.of(token).is_some_and(|digest| is_it(digest, old.digest)));
-        match own.next() {
-            Some(old) => self.store.token(old.digest).await,
-            None => Ok(None),
-        }
+        let Some(how) = own.next() else { return Ok(None) };
+        let found = self.store.token(how.digest).await?;
+        Ok(found.map(|(record, user)| Found { how, record, user }))
     }
 
     /// The token of this text under whichever digest the store has it, and whose it is. A look without
@@ -172,17 +231,23 @@ impl Auth {
         if let Some(found) = self.store.token(digest).await? {
             return Ok(Some(found));
         }
+        if let Some(found) = self.token_without_capitals(token).await? {
+            return Ok(Some(found));
+        }
         match self.old_token(token).await? {
-            Some(found) => Ok(Some(found)),
+            Some(found) => Ok(Some((found.record, found.user))),
             // Another one may have rewritten it in between.
-            None if self.has_old_digests().await? => self.store.token(digest).await,
+            None if self.has_old_digests().await? => match self.store.token(digest).await? {
+                Some(found) => Ok(Some(found)),
+                None => self.token_without_capitals(token).await,
+            },
             None => Ok(None),
         }
     }
 
     /// Whether there are any. Where that is not known all who ask at once look, and none waits for
     /// another.
-    async fn has_old_digests(&self) -> Result<bool, StoreError> {
+    pub(super) async fn has_old_digests(&self) -> Result<bool, StoreError> {
         const PAUSE: Duration = Duration::from_secs(5);
         let now = self.clock.instant();
         let known = self.old_digests.known().are_there;

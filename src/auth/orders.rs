@@ -19,7 +19,7 @@ pub(super) struct Orders<T> {
     waiting: Mutex<HashSet<T>>,
 }
 
-impl<T: Copy + Eq + Hash> Orders<T> {
+impl<T: Clone + Eq + Hash> Orders<T> {
     /// How many may wait. One that finds no place is wanted again at the token's next use.
     const QUEUE: usize = 4096;
     /// How long what could not be done is left alone.
@@ -32,7 +32,7 @@ impl<T: Copy + Eq + Hash> Orders<T> {
 
     pub(super) fn add(&self, order: T) {
         let mut waiting = self.waiting();
-        if !waiting.contains(&order) && self.queue.try_send(order).is_ok() {
+        if !waiting.contains(&order) && self.queue.try_send(order.clone()).is_ok() {
             waiting.insert(order);
         }
     }
@@ -50,8 +50,8 @@ impl<T: Copy + Eq + Hash> Orders<T> {
         let mut incoming = self.incoming.lock().await;
         let orders = poll_fn(|context| incoming.poll_recv(context));
         let (fails, work) = (&AtomicBool::new(false), &work);
-        let carry_out = |order| async move {
-            let outcome = work(order).await;
+        let carry_out = |order: T| async move {
+            let outcome = work(order.clone()).await;
             let failed_before = fails.swap(outcome.is_err(), Ordering::Relaxed);
             if let Err(error) = outcome {
                 if !failed_before {

@@ -70,7 +70,9 @@ impl StandIns {
     fn of(&self, name: &str) -> PasswordHash {
         let known = self.known.load();
         let kind = known.imported.pick(name);
-        kind.and_then(|kind| known.hashes.get(kind)).unwrap_or(&self.own).clone()
+        let hash = kind.and_then(|kind| known.hashes.get(kind));
+        // Those that find no place in the memory any more let nobody in, and cost what their names do.
+        hash.filter(|hash| self.hasher.can_verify(hash)).unwrap_or(&self.own).clone()
     }
 
     /// Notes that a hash was replaced by one of the gateway's own cost.

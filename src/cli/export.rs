@@ -25,7 +25,8 @@ pub(super) enum Export {
 pub(super) struct Order {
     #[command(flatten)]
     which: Which,
-    /// The file to be made, there whole or not at all, for your eyes alone; without it standard output
+    /// The file to be made, there whole or not at all, for your eyes alone; without it, or with -, standard
+    /// output
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     /// Take the place of a file that is there
@@ -46,9 +47,19 @@ pub(super) struct Django {
     /// What knox's `SECURE_HASH_ALGORITHM` is
     #[arg(long, value_name = "HASH", default_value = "sha512")]
     digest: DigestHash,
+    /// One array of JSON, or an object a line, which `loaddata` reads in constant memory (from a file that
+    /// is called .jsonl)
+    #[arg(long, value_name = "FORMAT", default_value = "json")]
+    format: Format,
     /// Leave tokens out, for a Django that has no knox
     #[arg(long, conflicts_with_all = ["knox", "digest"])]
     no_tokens: bool,
+}
+
+#[derive(Clone, Copy, Eq, PartialEq, ValueEnum)]
+enum Format {
+    Json,
+    Jsonl,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -73,7 +84,8 @@ impl Export {
                 };
                 let scheme = DigestScheme { hash: verb.digest, over };
                 let scheme = (!verb.no_tokens).then_some(scheme);
-                let terms = ForDjango { scheme, user_model: verb.user_model };
+                let is_in_lines = verb.format == Format::Jsonl;
+                let terms = ForDjango { is_in_lines, scheme, user_model: verb.user_model };
                 verb.order.write(moving::Export::Django(terms), "for Django").await
             }
         }
@@ -83,6 +95,7 @@ impl Export {
 impl Order {
     async fn write(self, export: moving::Export, what: &'static str) -> Result<(), Failure> {
         let Self { which, file, force } = self;
+        let file = file.filter(|file| file.as_os_str() != "-");
         let config = which.load()?;
         let io = |error| Failure::from(ExportError::Io(error));
         let mut to = WholeFile::at(file.as_deref(), force).map_err(io)?;

@@ -1,5 +1,6 @@
 //! Tokens: what a client holds and what the store holds.
 
+mod former;
 mod knox_key;
 mod scheme;
 
@@ -26,6 +27,14 @@ impl Token {
     /// The token's text, for the one answer that hands it to its client.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// The token that spells the same digits without capitals, if it spells digits in hex and has some: knox 4
+    /// took the one for the other.
+    pub fn without_capitals(&self) -> Option<Self> {
+        let has_capitals = self.0.bytes().any(|byte| byte.is_ascii_uppercase());
+        let is_hex = self.0.bytes().all(|byte| byte.is_ascii_hexdigit());
+        (has_capitals && is_hex).then(|| Self::new(self.0.to_ascii_lowercase()))
     }
 
     /// What the store knows this token by.
@@ -157,6 +166,9 @@ pub struct TokenRecord {
     pub epoch: u64,
     /// Until when it holds; `None` is forever.
     pub expires: Option<Timestamp>,
+    /// What it was found by before it got its digest here, of one that another program has issued. Kept
+    /// for the way back to that program: it lets nobody in.
+    pub former: Option<Box<OldDigest>>,
     /// By which knox would find it, if that is known.
     pub knox_key: Option<KnoxKey>,
     /// Whose it is.
@@ -196,6 +208,15 @@ impl TokenRecord {
     /// Whether the token has run out by `now`.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires.is_some_and(|end| end <= now)
+    }
+
+    /// Whether a text stands for it that may have capitals where its own has none: it came with a digest of
+    /// what its text spells. The beginning by which knox finds it is compared as it is.
+    pub fn is_spelled_by(&self, token: &Token) -> bool {
+        self.former.as_ref().is_some_and(|former| {
+            former.scheme.over != DigestOver::Text
+                && token.expose().starts_with(former.knox_key.as_str())
+        })
     }
 
     /// What it is called where people see it.

@@ -113,7 +113,7 @@ fn forget_what_is_no_hash(mut user: StagedUser) -> StagedUser {
         Some(HashTrouble::Malformed | HashTrouble::Unknown | HashTrouble::Unusable) => {
             super::hash::UNUSABLE.clone_into(&mut user.password);
         }
-        Some(HashTrouble::Empty | HashTrouble::TooCostly) | None => {}
+        Some(HashTrouble::Empty | HashTrouble::TooCostly | HashTrouble::TooLarge) | None => {}
     }
     user
 }

@@ -19,6 +19,8 @@ pub enum Export {
 
 /// What is known of the Django that is to read it.
 pub struct ForDjango {
+    /// Whether it is to be an object a line, which `loaddata` reads one by one, and not one array.
+    pub is_in_lines: bool,
     /// How its knox makes digests, tokens of other schemes being left out; `None` if it has no knox.
     pub scheme: Option<DigestScheme>,
     /// Its user model, if that is not Django's own.
@@ -33,6 +35,31 @@ fn scheme_of(record: &TokenRecord, old: Option<&OldDigest>) -> Option<DigestSche
         Some(old) => Some(old.scheme),
         None if record.knox_key.as_ref().is_some_and(is_of_knox_4) => None,
         None => Some(DigestScheme::NATIVE),
+    }
+}
+
+/// What knox has of a token.
+struct Row<'a> {
+    digest: TokenDigest,
+    key: &'a KnoxKey,
+    salt: &'a [u8],
+}
+
+impl<'a> Row<'a> {
+    /// The row by which a knox of this scheme finds a token: as it is here, or as it was where it came from.
+    fn of(
+        record: &'a TokenRecord,
+        old: Option<&'a OldDigest>,
+        wanted: DigestScheme,
+    ) -> Option<Self> {
+        if scheme_of(record, old) == Some(wanted)
+            && let Some(key) = &record.knox_key
+        {
+            let salt = old.map_or(&[][..], |old| &old.salt);
+            return Some(Self { digest: record.digest, key, salt });
+        }
+        let former = record.former.as_ref().filter(|former| former.scheme == wanted)?;
+        Some(Self { digest: former.digest, key: &former.knox_key, salt: &former.salt })
     }
 }
 

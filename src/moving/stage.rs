@@ -3,8 +3,9 @@
 use super::batch::{Batch, Closed};
 use super::tally::Tally;
 use super::{Origin, Progress, ReadError};
+use crate::auth::HashRoom;
 use crate::store::StoreError;
-use crate::store::staging::Staging;
+use crate::store::staging::{StagedUser, Staging};
 use crate::store::whole::Stop;
 use std::io;
 use std::sync::Arc;
@@ -43,8 +44,11 @@ const WAITING: usize = 4;
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Reads all of a source. It blocks until that is done; how far it has come is told on the way.
+///
+/// Hashes that find no place in this room are told as those that will never work.
 pub fn stage(
     origin: Origin,
+    room: HashRoom,
     progress: Arc<Progress>,
     stop: &Stop,
     told: &dyn Fn(),
@@ -64,11 +68,12 @@ pub fn stage(
             return Err(StageError::Stopped);
         }
         told();
-        let batch = match batch {
+        let mut batch = match batch {
             Ok(batch) => batch,
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => break,
         };
+        batch.users.iter_mut().for_each(|user| judge(user, room));
         let kept = staging
             .add_groups(&batch.groups)
             .and_then(|()| staging.add_users(&batch.users))
@@ -86,4 +91,11 @@ pub fn stage(
 /// How much of the source is read, and how much there is, if that is known.
 fn read_of(progress: &Progress) -> Option<(u64, u64)> {
     Some((progress.done(), progress.whole()?))
+}
+
+/// Says so where a hash that can be read takes more memory than there is.
+fn judge(user: &mut StagedUser, room: HashRoom) {
+    if user.trouble.is_none() {
+        user.trouble = room.trouble(&user.password).map(|why| why.to_string());
+    }
 }

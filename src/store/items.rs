@@ -33,8 +33,6 @@ pub enum ItemKind {
     Mark,
     /// A network that operators allow or deny.
     Network,
-    /// That a gateway gives a token that was moved in a digest of its own.
-    OldToken,
     /// Someone who is signed in at the console.
     Session,
     /// The right to make the first operator.
@@ -45,12 +43,11 @@ pub enum ItemKind {
 
 impl ItemKind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 7] = [
         Self::ApiKey,
         Self::Imported,
         Self::Mark,
         Self::Network,
-        Self::OldToken,
         Self::Session,
         Self::Setup,
         Self::Totp,
@@ -63,7 +60,6 @@ impl ItemKind {
             Self::Imported => "imported",
             Self::Mark => "mark",
             Self::Network => "network",
-            Self::OldToken => "old_token",
             Self::Session => "session",
             Self::Setup => "setup",
             Self::Totp => "totp",

@@ -94,6 +94,12 @@ pub trait Store: Send + Sync {
     ) -> Result<bool, StoreError>;
     /// Deletes a token.
     async fn revoke_token(&self, digest: TokenDigest) -> Result<bool, StoreError>;
+    /// Gives a token another digest, with what its record says of both, if it is good by the old one at
+    /// that moment; says whether it is good by the new one. All of it is one step: it is good by one of
+    /// them at every moment, for a while by both, and an end of it, whoever comes first, ends both. It has
+    /// the epoch and the end that it had, whatever the record says.
+    async fn exchange_token(&self, old: TokenDigest, new: &TokenRecord)
+    -> Result<bool, StoreError>;
     /// Ends all tokens of a user, those that are being issued too, and those of the epoch that is known
     /// to have ended and of all before it, should the store have lost that.
     async fn revoke_tokens_of(&self, user: UserId, ended: u64) -> Result<bool, StoreError>;
@@ -252,8 +258,8 @@ impl<T> Spared<T> {
 pub struct PasswordChange {
     /// The hash that was verified.
     pub from: PasswordHash,
-    /// The token that stays.
-    pub keep: TokenDigest,
+    /// The digests of the token that stays: it may be getting another one at that moment.
+    pub keep: Vec<TokenDigest>,
     /// The hash of the new password.
     pub to: PasswordHash,
     /// Whose it is.

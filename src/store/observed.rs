@@ -179,6 +179,7 @@ calls! {
     LIST tokens_of(user: UserId, now: Timestamp) -> Vec<ListedToken>;
     STEP extend_token(digest: TokenDigest, expires: Timestamp) -> bool;
     STEP revoke_token(digest: TokenDigest) -> bool;
+    STEP exchange_token(old: TokenDigest, new: &TokenRecord) -> bool;
     STEP revoke_tokens_of(user: UserId, ended: u64) -> bool;
     READ old_digests(key: &KnoxKey) -> Vec<OldDigest>;
     READ has_old_digests() -> bool;

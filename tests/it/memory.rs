@@ -8,7 +8,7 @@ mod outages;
 mod reads;
 mod refresh;
 mod revocation;
-mod tombstones;
+pub(crate) mod tombstones;
 
 use crate::harness::eventually;
 use crate::harness::gateway::{Gateway, ROUTES};

@@ -95,6 +95,12 @@ macro_rules! contract {
                 a_sweep_takes_expired_tokens_only
                 a_login_that_races_with_logoutall_leaves_no_good_token
                 logins_at_once_keep_to_the_limit;
+            exchange:
+                a_token_gets_another_digest_and_stays_what_it_is
+                a_token_that_has_ended_gets_no_other_digest
+                a_token_that_gets_another_digest_keeps_the_end_that_it_has
+                a_token_that_ends_while_it_gets_another_digest_stays_ended
+                a_token_that_gets_another_digest_as_its_owners_password_changes_stays;
             events:
                 events_read_back_as_they_were_kept
                 an_event_that_is_given_again_is_kept_once
@@ -157,6 +163,9 @@ macro_rules! contract {
             what_is_kept_of_an_old_digest_goes_with_its_token
             what_came_along_is_saved_and_brought_back
         }
+        whole! { exchange:
+            what_a_token_was_found_by_before_is_saved_and_brought_back
+        }
         whole! { feed:
             a_feed_begins_with_everything
             a_feed_proves_again_and_again_that_it_is_alive
@@ -208,6 +217,7 @@ macro_rules! whole {
 mod cluster;
 mod conflicts;
 mod events;
+mod exchange;
 mod faults;
 mod feed;
 mod gone;
@@ -330,6 +340,7 @@ fn token(user: &User, text: &str) -> NewToken {
             digest: digest(text),
             epoch: user.epoch,
             expires: Some(created.plus(Duration::from_hours(1))),
+            former: None,
             knox_key: None,
             user: user.id,
         },

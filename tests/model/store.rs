@@ -156,6 +156,10 @@ impl Store for Handle {
         Ok(self.changing(Change::Token(digest.key()), revoke).await)
     }
 
+    async fn exchange_token(&self, _: TokenDigest, _: &TokenRecord) -> Result<bool, StoreError> {
+        unimplemented!("nobody has a token of another program")
+    }
+
     async fn revoke_tokens_of(&self, user: UserId, _: u64) -> Result<bool, StoreError> {
         Ok(self.changing(Change::User(user), |tables| tables.revoke_all(user)).await)
     }

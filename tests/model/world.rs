@@ -197,7 +197,9 @@ impl World {
         let mut server = self.server();
         let Some(epoch) = server.tables.users.get(&user).map(|user| user.epoch) else { return };
         let expires = Some(now.plus(LIFETIME));
-        let record = TokenRecord { created: now, digest, epoch, expires, knox_key: None, user };
+        let (former, knox_key) = (None, None);
+        let created = now;
+        let record = TokenRecord { created, digest, epoch, expires, former, knox_key, user };
         // What was ended stays so for a while wherever it was ended, whoever adds it again.
         if server.tables.may_issue(&record) && !server.judge.has_ended(&digest) {
             let add = |tables: &mut Tables| tables.tokens.insert(digest, record);

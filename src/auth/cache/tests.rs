@@ -47,7 +47,15 @@ fn digest(text: &str) -> TokenDigest {
 
 fn record(digest: TokenDigest, user: u64) -> TokenRecord {
     let created = Timestamp::from_micros(0);
-    TokenRecord { created, digest, epoch: 0, expires: None, knox_key: None, user: UserId(user) }
+    TokenRecord {
+        created,
+        digest,
+        epoch: 0,
+        expires: None,
+        former: None,
+        knox_key: None,
+        user: UserId(user),
+    }
 }
 
 fn a_user(id: u64) -> User {

@@ -24,6 +24,15 @@ impl PasswordHasher for Held {
         self.hash(password).map_or(Verdict::Mismatch, |_| Verdict::Match)
     }
 
+    /// A hash of digits takes so much.
+    fn room_for(&self, against: &PasswordHash) -> u64 {
+        against.expose().parse().unwrap_or(0)
+    }
+
+    fn room(&self) -> u64 {
+        10
+    }
+
     fn rest(&self) {
         let _ = self.rests.lock().unwrap().send(());
     }
@@ -44,6 +53,14 @@ impl Stage {
     }
 
     fn of_times(longest_wait: Duration, rests_after: Duration) -> Self {
+        Self::with(1, longest_wait, rests_after)
+    }
+
+    fn of_threads(threads: usize) -> Self {
+        Self::with(threads, HashPool::LONGEST_WAIT, HashPool::RESTS_AFTER)
+    }
+
+    fn with(threads: usize, longest_wait: Duration, rests_after: Duration) -> Self {
         let (begun, has_begun) = mpsc::channel();
         let (go, let_go) = mpsc::channel();
         let (rests, has_rested) = mpsc::channel();
@@ -51,7 +68,7 @@ impl Stage {
         let hasher = Arc::new(Held { begun, go: let_go, rests });
         let metrics = Arc::new(Metrics::default());
         let times = (longest_wait, rests_after);
-        let pool = HashPool::of_times(hasher, 1, Arc::clone(&metrics), times).unwrap();
+        let pool = HashPool::of_times(hasher, threads, Arc::clone(&metrics), times).unwrap();
         Self { begun: has_begun, go, metrics, pool, rests: has_rested }
     }
 
@@ -279,4 +296,80 @@ async fn the_known_and_the_strangers_take_turns() {
     ];
     let begun = begun_in_turn(&Stage::new(), &waiting).await;
     assert_eq!(begun, ["known", "stranger", "also known", "another stranger"]);
+}
+
+/// Has passwords compared with hashes that take so much room each, or none, in a lane; says after each of
+/// them whether it has been begun.
+async fn compared(stage: &Stage, waiting: &[(&str, u64, Lane)]) -> Vec<String> {
+    let seats = waiting.iter().map(|(_, _, lane)| stage.pool.reserve(*lane, None).unwrap());
+    let mut seats: Vec<_> = seats.collect();
+    let (mut jobs, mut begun) = (Vec::new(), Vec::new());
+    for (seat, (name, room, _)) in seats.iter_mut().zip(waiting) {
+        let hash = PasswordHash::new(room.to_string());
+        let mut job = Box::pin(seat.verify(password(name), hash));
+        assert!(futures_util::poll!(&mut job).is_pending());
+        begun.extend(stage.begun.recv_timeout(Duration::from_millis(100)));
+        jobs.push(job);
+    }
+    begun.push("-".to_owned());
+    for _ in waiting {
+        stage.let_go(1);
+        begun.extend(stage.begun.recv_timeout(Duration::from_millis(100)));
+    }
+    for verdict in join_all(jobs).await {
+        assert_eq!(verdict.unwrap(), Verdict::Match);
+    }
+    assert!(stage.shows("authgate_hash_queue_depth 0"));
+    begun
+}
+
+#[tokio::test]
+async fn who_finds_too_little_room_keeps_no_thread_from_others() {
+    let any = Lane::Ordinary;
+    let waiting = [("large", 6, any), ("larger", 7, any), ("own", 0, any)];
+    let begun = compared(&Stage::of_threads(2), &waiting).await;
+    assert_eq!(begun, ["large", "own", "-", "larger"]);
+}
+
+#[tokio::test]
+async fn who_wants_much_room_is_not_passed_by_those_who_want_little() {
+    let (any, known) = (Lane::Ordinary, Lane::Familiar);
+    let waiting = [("first", 6, any), ("much", 10, any), ("little", 1, any), ("known", 1, known)];
+    let begun = compared(&Stage::of_threads(4), &waiting).await;
+    assert_eq!(begun[..3], ["first", "-", "much"]);
+    assert_eq!(begun.len(), 5);
+}
+
+#[tokio::test]
+async fn room_is_for_operators_first() {
+    let waiting = [
+        ("first", 6, Lane::Ordinary),
+        ("anyone", 7, Lane::Ordinary),
+        ("operator", 10, Lane::Operator),
+        ("signing in", 0, Lane::Console),
+    ];
+    let begun = compared(&Stage::of_threads(2), &waiting).await;
+    assert_eq!(begun, ["first", "signing in", "-", "operator", "anyone"]);
+}
+
+#[tokio::test]
+async fn who_waits_for_room_and_goes_away_holds_up_nobody() {
+    let stage = Stage::of_threads(3);
+    let mut seats: Vec<_> =
+        (0..3).map(|_| stage.pool.reserve(Lane::Ordinary, None).unwrap()).collect();
+    let mut jobs: Vec<_> = seats
+        .iter_mut()
+        .zip([("first", 6), ("much", 10), ("little", 4)])
+        .map(|(seat, (name, room))| {
+            Box::pin(seat.verify(password(name), PasswordHash::new(room.to_string())))
+        })
+        .collect();
+    for job in &mut jobs {
+        assert!(futures_util::poll!(job).is_pending());
+    }
+    assert_eq!(stage.begun.recv().unwrap(), "first");
+    drop(jobs.remove(1));
+    assert_eq!(stage.begun.recv().unwrap(), "little");
+    stage.let_go(2);
+    join_all(jobs).await;
 }

@@ -23,6 +23,8 @@ pub enum HashTrouble {
     Malformed,
     /// To verify it would cost more than a hash may.
     TooCostly,
+    /// To verify it would take more memory than `passwords.imported_memory` has for all such hashes.
+    TooLarge,
     /// It is of a kind that cannot be verified.
     Unknown,
     /// Django has marked it so: it begins with `!`.
@@ -35,6 +37,7 @@ impl fmt::Display for HashTrouble {
             Self::Empty => "there is no password",
             Self::Malformed => "the hash is broken",
             Self::TooCostly => "the hash would cost more than one may",
+            Self::TooLarge => "the hash would take more than all of passwords.imported_memory",
             Self::Unknown => "hashes of this kind cannot be verified",
             Self::Unusable => "it is marked as unusable",
         })

@@ -1,83 +1,44 @@
-//! The memory that hashes from elsewhere may take, together.
+//! The memory that hashes from elsewhere may take.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use super::HashCost;
+use super::encoded::Encoded;
+use super::kind::HashTrouble;
+use super::recipe::Recipe;
 
-/// A bounded amount of memory. Who finds too little of it left waits.
-pub(super) struct Room {
-    freed: Condvar,
-    most: u64,
-    taken: Mutex<u64>,
+/// How much memory hashes may take that take more than a new one does.
+#[derive(Clone, Copy, Debug)]
+pub struct HashRoom {
+    /// All of them together, in KiB.
+    kib: u64,
+    /// A new one.
+    own_kib: u64,
 }
 
-impl Room {
-    pub(super) fn new(most: u64) -> Self {
-        // Where there is none, too, they come one after the other.
-        Self { freed: Condvar::new(), most: most.max(1), taken: Mutex::default() }
+impl HashRoom {
+    /// So many bytes for all of them, where new ones cost so much.
+    pub fn new(own: HashCost, bytes: u64) -> Self {
+        Self { kib: bytes / 1024, own_kib: own.memory_kib.into() }
     }
 
-    /// Waits until there is so much, and takes it. Who wants more than there is takes all of it, and so
-    /// is alone.
-    pub(super) fn take(&self, wanted: u64) -> Taken<'_> {
-        let amount = wanted.min(self.most);
-        let is_full = |taken: &mut u64| *taken + amount > self.most;
-        let free = self.freed.wait_while(self.taken(), is_full);
-        *free.unwrap_or_else(PoisonError::into_inner) += amount;
-        Taken { amount, room: self }
+    /// Why no password can ever be compared with a stored hash: it takes more memory than there is. `None`
+    /// of one that cannot be read.
+    pub fn trouble(self, encoded: &str) -> Option<HashTrouble> {
+        let hash = Encoded::read(encoded).ok()?;
+        (!self.has_place_for(hash.recipe)).then_some(HashTrouble::TooLarge)
     }
 
-    fn taken(&self) -> MutexGuard<'_, u64> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// An amount that is given back when it is dropped.
-pub(super) struct Taken<'r> {
-    amount: u64,
-    room: &'r Room,
-}
-
-impl Drop for Taken<'_> {
-    fn drop(&mut self) {
-        *self.room.taken() -= self.amount;
-        self.room.freed.notify_all();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::mpsc::channel;
-    use std::thread;
-    use std::time::Duration;
-
-    #[test]
-    fn who_finds_too_little_room_waits_until_there_is_enough() {
-        let room = Room::new(10);
-        let (came, comes) = channel();
-        thread::scope(|scope| {
-            let first = room.take(6);
-            let second = room.take(4);
-            scope.spawn(|| {
-                let _third = room.take(5);
-                came.send(()).unwrap();
-            });
-            drop(second);
-            assert!(comes.recv_timeout(Duration::from_millis(50)).is_err());
-            drop(first);
-            comes.recv().unwrap();
-        });
-        assert_eq!(*room.taken(), 0);
+    pub(super) fn kib(self) -> u64 {
+        self.kib
     }
 
-    #[test]
-    fn what_is_larger_than_the_room_has_it_alone() {
-        for most in [10, 0] {
-            let room = Room::new(most);
-            let large = room.take(11);
-            assert_eq!(*room.taken(), room.most);
-            assert!(room.most > 0);
-            drop(large);
-            let _other = room.take(1);
-        }
+    /// How much one takes of it, in KiB. New ones take nothing: with a thread each, they are the memory
+    /// that is planned for.
+    pub(super) fn beside(self, recipe: Recipe) -> u64 {
+        let kib = recipe.memory_kib();
+        if kib > self.own_kib { kib } else { 0 }
+    }
+
+    pub(super) fn has_place_for(self, recipe: Recipe) -> bool {
+        self.beside(recipe) <= self.kib
     }
 }

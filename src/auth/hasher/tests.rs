@@ -71,6 +71,24 @@ fn what_cannot_be_read_or_borne_never_matches() {
     }
 }
 
+#[test]
+fn a_hash_that_takes_more_than_all_the_room_never_matches_and_costs_nothing() {
+    let large = HashCost { memory_kib: 2 << 10, ..CHEAP };
+    let hash = Argon2Hasher::new(large).unwrap().hash(&password("x")).unwrap();
+    for (room, is_verified) in [(2 << 20, true), ((2 << 20) - 1, false), (1024, false)] {
+        let hasher = Argon2Hasher::new(CHEAP).unwrap().with_room(room);
+        let matches = hasher.verify(&password("x"), &hash) != Verdict::Mismatch;
+        assert_eq!((matches, hasher.can_verify(&hash)), (is_verified, is_verified), "{room}");
+        assert_eq!(hasher.room_for(&hash), if is_verified { 2 << 10 } else { 0 }, "{room}");
+        let trouble = HashRoom::new(CHEAP, room).trouble(hash.expose());
+        assert_eq!(trouble, (!is_verified).then_some(HashTrouble::TooLarge), "{room}");
+    }
+    // What new ones take is planned for.
+    let hasher = Argon2Hasher::new(large).unwrap().with_room(1024);
+    assert_eq!(hasher.verify(&password("x"), &hash), Verdict::Match);
+    assert_eq!(hasher.room_for(&hash), 0);
+}
+
 /// Hashes that a real Django 5.2 has made, with the passwords.
 const OF_DJANGO: &str = include_str!("../../../tests/contract/hashes.json");
 

@@ -1,7 +1,7 @@
 //! How a password is hashed, in words: never its salt, and nothing of the hash.
 
 use super::super::Auth;
-use super::super::hasher::{HashCost, HashKind, hash_kind};
+use super::super::hasher::{HashCost, HashKind, HashRoom, hash_kind};
 use crate::model::password::PasswordHash;
 use crate::model::user::User;
 use std::fmt;
@@ -18,13 +18,16 @@ pub struct HashWords {
 impl Auth {
     /// How a user's password is hashed.
     pub fn hash_words(&self, user: &User) -> HashWords {
-        HashWords::of(&user.password, self.settings.load().hashing)
+        let settings = self.settings.load();
+        let room = HashRoom::new(settings.hashing, settings.imported_memory);
+        HashWords::of(&user.password, settings.hashing, room)
     }
 }
 
 impl HashWords {
-    fn of(hash: &PasswordHash, wanted: HashCost) -> Self {
-        let kind = hash_kind(hash.expose());
+    fn of(hash: &PasswordHash, wanted: HashCost, room: HashRoom) -> Self {
+        let mut kind = hash_kind(hash.expose());
+        kind.trouble = kind.trouble.or_else(|| room.trouble(hash.expose()));
         let is_current = hash.expose().starts_with("$argon2id$")
             && kind.name.split_once(", ").is_some_and(|(_, cost)| cost == wanted.to_string());
         Self { is_outdated: kind.trouble.is_none() && !is_current, kind }
@@ -53,7 +56,8 @@ mod tests {
     const SALT_AND_HASH: &str = "c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA";
 
     fn words(hash: &str) -> String {
-        HashWords::of(&PasswordHash::new(hash.to_owned()), WANTED).to_string()
+        let room = HashRoom::new(WANTED, 64 << 20);
+        HashWords::of(&PasswordHash::new(hash.to_owned()), WANTED, room).to_string()
     }
 
     #[test]
@@ -77,6 +81,12 @@ mod tests {
         assert_eq!(
             words(&format!("pbkdf2_sha256$870000$salt${hash}")),
             format!("pbkdf2_sha256, 870000 iterations{later}")
+        );
+        let too_large = format!("argon2$argon2id$v=19$m=65537,t=2,p=1${SALT_AND_HASH}");
+        let why = "the hash would take more than all of passwords.imported_memory";
+        assert_eq!(
+            words(&too_large),
+            format!("argon2id, m=65537 t=2 p=1; no password matches it: {why}")
         );
         assert_eq!(words("!x"), "unusable; no password matches it: it is marked as unusable");
     }

@@ -41,6 +41,13 @@ impl Auth {
             let old = old.into_iter().find(|old| old.digest == token.record.digest);
             tokens.push((token, old));
         }
+        let exchanged: Vec<_> = tokens
+            .iter()
+            .filter_map(|(token, _)| token.record.former.as_ref())
+            .map(|former| former.digest)
+            .collect();
+        // It is the same as the one that has it as its former digest.
+        tokens.retain(|(token, _)| !exchanged.contains(&token.record.digest));
         Ok(Portion { tokens, user })
     }
 }

@@ -1,33 +1,36 @@
 //! Ending tokens that have, or had, an old digest: in whichever state they are.
 
 use super::super::Auth;
-use crate::model::token::{Token, TokenRecord};
+use crate::model::token::{Token, TokenDigest, TokenRecord};
 use crate::store::StoreError;
 
 impl Auth {
     /// Ends a token under whichever digest the store has it; says whether there was such a one.
     ///
-    /// The old one first: whoever rewrites it at this moment finds it ended and ends the new one, or
-    /// has ended it already, and then the new one is there.
+    /// The old one first: whoever rewrites it at this moment finds it ended, or has rewritten it already,
+    /// and then the new one is there.
     pub(in crate::auth) async fn end_token_of_text(
         &self,
         token: &Token,
     ) -> Result<bool, StoreError> {
         let digest = token.digest();
         let had_old = self.end_old_token(token).await;
-        let had_new = self.end_token(digest).await;
-        if matches!(had_old, Ok(true)) {
-            // Should whoever rewrites it die before that.
-            self.end_token_later(digest);
+        let mut had_new = self.end_token(digest).await;
+        if let Ok(Some(plain)) = self.token_without_capitals(token).await {
+            had_new = self.end_token(plain.0.digest).await;
         }
-        Ok(had_old? | had_new?)
+        if let Ok(Some(rewritten)) = had_old {
+            // A server that has lost the end of the one may have it rewritten.
+            self.end_token_later(rewritten);
+        }
+        Ok(had_old?.is_some() | had_new?)
     }
 
-    async fn end_old_token(&self, token: &Token) -> Result<bool, StoreError> {
-        match self.old_token(token).await? {
-            Some((old, _)) => self.end_token(old.digest).await,
-            None => Ok(false),
-        }
+    /// Says by what it would be found once it was rewritten, if there was such a one.
+    async fn end_old_token(&self, token: &Token) -> Result<Option<TokenDigest>, StoreError> {
+        let Some(old) = self.old_token(token).await? else { return Ok(None) };
+        let is_ended = self.end_token(old.record.digest).await?;
+        Ok(is_ended.then(|| old.digest_of_ours(token)))
     }
 
     /// Ends a token that was listed, also if it is being rewritten, or that was not done to its end;
@@ -41,8 +44,9 @@ impl Auth {
         for twin in listed.iter().filter(|other| are_one(token, other)) {
             has_ended |= self.end_token(twin.digest).await?;
         }
-        if !has_ended && token.knox_key.is_some() {
-            // It may have been rewritten since.
+        let may_be_rewritten = !has_ended || self.has_old_digests().await?;
+        if may_be_rewritten && token.knox_key.is_some() {
+            // It may have been since it was listed, but not after it was ended.
             let now = self.store.tokens_of(token.user, self.clock.now()).await?;
             for twin in now.iter().filter(|other| are_one(token, &other.record)) {
                 has_ended |= self.end_token(twin.record.digest).await?;
@@ -53,11 +57,13 @@ impl Auth {
 }
 
 /// Whether two records are the same token, which is being given another digest, or was not to its end.
-/// No two tokens of a user begin alike and were made in the same microsecond.
+/// No two tokens of a user begin alike and were made in the same microsecond. More may be known of how one
+/// of them begins.
 pub(in crate::auth) fn are_one(token: &TokenRecord, other: &TokenRecord) -> bool {
+    let (Some(one), Some(two)) = (&token.knox_key, &other.knox_key) else { return false };
+    let (one, two) = (one.as_str(), two.as_str());
     token.user == other.user
-        && token.knox_key.is_some()
-        && token.knox_key == other.knox_key
+        && (one.starts_with(two) || two.starts_with(one))
         && token.created == other.created
         && token.digest != other.digest
 }

@@ -5,7 +5,7 @@ use super::super::store::{Which, tell};
 use super::super::unless_stopped::unless_stopped;
 use super::super::{Failure, accounts_of, output};
 use super::told;
-use crate::auth::{LandingTerms, WholeStore};
+use crate::auth::{HashRoom, LandingTerms, WholeStore};
 use crate::config::Config;
 use crate::model::event::EventName;
 use crate::model::user::UserId;
@@ -86,13 +86,14 @@ impl Order {
             made.map_err(Failure::system("cannot make the report"))
         });
         let mut file = file.transpose()?;
+        let room = HashRoom::new(config.auth.hashing, config.auth.imported_memory);
         let has_begun = Arc::new(AtomicBool::new(false));
         let begins = Arc::clone(&has_begun);
         let landed = unless_stopped(
             || left(dry_run, &has_begun),
             move |stop| async move {
                 let source = origin.to_string();
-                let mut staged = staged(origin, &stop)?;
+                let mut staged = staged(origin, room, &stop)?;
                 begins.store(true, Ordering::Relaxed);
                 let terms = LandingTerms { brings_back, dry_run, on_conflict, stop };
                 let landed = land(&store, &staged, terms).await?;
@@ -142,11 +143,11 @@ fn left(dry_run: bool, has_begun: &AtomicBool) -> String {
     "users who were taken over are whole, with their tokens; to go on, do the same again".to_owned()
 }
 
-fn staged(origin: Origin, stop: &Stop) -> Result<Staged, Failure> {
+fn staged(origin: Origin, room: HashRoom, stop: &Stop) -> Result<Staged, Failure> {
     let progress = Arc::new(Progress::default());
     let bar = if origin.is_in_bytes() { Bar::of_bytes() } else { Bar::of_rows() };
     let told = || bar.show("reading", progress.done(), progress.whole());
-    Ok(stage(origin, Arc::clone(&progress), stop, &told)?)
+    Ok(stage(origin, room, Arc::clone(&progress), stop, &told)?)
 }
 
 async fn land(store: &WholeStore, staged: &Staged, terms: LandingTerms) -> Result<Landed, Failure> {

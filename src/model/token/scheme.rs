@@ -1,9 +1,9 @@
 //! How programs before this one made a digest of a token: schemes of knox, by its version and settings.
 
 use super::{Token, TokenDigest};
-use blake2::Blake2b512;
-use sha2::{Digest, Sha256, Sha384, Sha512};
-use sha3::{Sha3_256, Sha3_512};
+use blake2::{Blake2b512, Blake2s256};
+use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
+use sha3::{Sha3_224, Sha3_256, Sha3_384, Sha3_512};
 use std::fmt;
 use std::str::FromStr;
 use zeroize::Zeroizing;
@@ -88,10 +88,18 @@ impl DigestOver {
 pub enum DigestHash {
     /// `BLAKE2b` of 64 bytes.
     Blake2b,
+    /// `BLAKE2s` of 32 bytes.
+    Blake2s,
+    /// SHA-224.
+    Sha224,
     /// SHA-256.
     Sha256,
+    /// SHA3-224.
+    Sha3_224,
     /// SHA3-256.
     Sha3_256,
+    /// SHA3-384.
+    Sha3_384,
     /// SHA3-512.
     Sha3_512,
     /// SHA-384.
@@ -103,16 +111,30 @@ pub enum DigestHash {
 
 impl DigestHash {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Blake2b, Self::Sha256, Self::Sha384, Self::Sha3_256, Self::Sha3_512, Self::Sha512];
+    pub const ALL: [Self; 10] = [
+        Self::Blake2b,
+        Self::Blake2s,
+        Self::Sha224,
+        Self::Sha256,
+        Self::Sha384,
+        Self::Sha3_224,
+        Self::Sha3_256,
+        Self::Sha3_384,
+        Self::Sha3_512,
+        Self::Sha512,
+    ];
 
     /// What it is called where it is kept, told and chosen.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Blake2b => "blake2b",
+            Self::Blake2s => "blake2s",
+            Self::Sha224 => "sha224",
             Self::Sha256 => "sha256",
             Self::Sha384 => "sha384",
+            Self::Sha3_224 => "sha3-224",
             Self::Sha3_256 => "sha3-256",
+            Self::Sha3_384 => "sha3-384",
             Self::Sha3_512 => "sha3-512",
             Self::Sha512 => "sha512",
         }
@@ -121,8 +143,9 @@ impl DigestHash {
     /// How many bytes a digest has.
     pub const fn length(self) -> usize {
         match self {
-            Self::Sha256 | Self::Sha3_256 => 32,
-            Self::Sha384 => 48,
+            Self::Sha224 | Self::Sha3_224 => 28,
+            Self::Blake2s | Self::Sha256 | Self::Sha3_256 => 32,
+            Self::Sha384 | Self::Sha3_384 => 48,
             Self::Blake2b | Self::Sha3_512 | Self::Sha512 => 64,
         }
     }
@@ -130,9 +153,13 @@ impl DigestHash {
     fn of(self, parts: &[&[u8]]) -> Vec<u8> {
         match self {
             Self::Blake2b => hash::<Blake2b512>(parts),
+            Self::Blake2s => hash::<Blake2s256>(parts),
+            Self::Sha224 => hash::<Sha224>(parts),
             Self::Sha256 => hash::<Sha256>(parts),
             Self::Sha384 => hash::<Sha384>(parts),
+            Self::Sha3_224 => hash::<Sha3_224>(parts),
             Self::Sha3_256 => hash::<Sha3_256>(parts),
+            Self::Sha3_384 => hash::<Sha3_384>(parts),
             Self::Sha3_512 => hash::<Sha3_512>(parts),
             Self::Sha512 => hash::<Sha512>(parts),
         }
@@ -157,8 +184,9 @@ fn hash<Hash: Digest>(parts: &[&[u8]]) -> Vec<u8> {
 #[error("not a way to make a token's digest")]
 pub struct NotAScheme;
 
-/// What the store keeps beside a token whose digest another program made, until it is used here.
-#[derive(Clone, Eq, PartialEq)]
+/// What the store keeps beside a token whose digest another program made, until it is used here; and with
+/// it from then on, see [`super::TokenRecord::former`].
+#[derive(Clone, Eq, Hash, PartialEq)]
 pub struct OldDigest {
     /// The digest, as the token's record has it.
     pub digest: TokenDigest,
@@ -174,6 +202,13 @@ impl OldDigest {
     /// The digest that this token would have, were it the one of this entry.
     pub fn of(&self, token: &Token) -> Option<TokenDigest> {
         self.scheme.digest(token.expose(), &self.salt).map(|digest| TokenDigest::padded(&digest))
+    }
+
+    /// The digest of ours that the token of this entry gets: of its text without capitals, where they are all
+    /// one.
+    pub fn digest_of_ours(&self, token: &Token) -> TokenDigest {
+        let plain = token.without_capitals().filter(|_| self.scheme.over != DigestOver::Text);
+        plain.as_ref().unwrap_or(token).digest()
     }
 }
 
@@ -197,9 +232,13 @@ mod tests {
     fn every_hash_is_the_one_of_its_name() {
         for (hash, begins) in [
             (DigestHash::Blake2b, "ba80a53f981c4d0d"),
+            (DigestHash::Blake2s, "508c5e8c327c14e2"),
+            (DigestHash::Sha224, "23097d223405d822"),
             (DigestHash::Sha256, "ba7816bf8f01cfea"),
             (DigestHash::Sha384, "cb00753f45a35e8b"),
+            (DigestHash::Sha3_224, "e642824c3f8cf24a"),
             (DigestHash::Sha3_256, "3a985da74fe225b2"),
+            (DigestHash::Sha3_384, "ec01498288516fc9"),
             (DigestHash::Sha3_512, "b751850b1a57168a"),
             (DigestHash::Sha512, "ddaf35a193617aba"),
         ] {

@@ -3,7 +3,7 @@
 //! Groups are named, not numbered, and what is not known here, such as permissions, is not written: a
 //! Django that has it keeps it.
 
-use super::{Exported, ForDjango, hex_of, scheme_of};
+use super::{Exported, ForDjango, Row, hex_of};
 use crate::auth::Portion;
 use crate::model::token::{DigestOver, OldDigest};
 use crate::model::user::User;
@@ -59,7 +59,9 @@ struct TokenFields<'a> {
 
 impl<'a, W: Write> Dump<'a, W> {
     pub(super) fn begin(to: &'a mut W, terms: &'a ForDjango) -> io::Result<Self> {
-        to.write_all(b"[")?;
+        if !terms.is_in_lines {
+            to.write_all(b"[")?;
+        }
         Ok(Self { is_empty: true, terms, to })
     }
 
@@ -90,19 +92,16 @@ impl<'a, W: Write> Dump<'a, W> {
     ) -> io::Result<()> {
         let record = &token.record;
         let Some(wanted) = self.terms.scheme else { return Ok(()) };
-        let Some(key) = &record.knox_key else {
-            done.keyless += 1;
+        let Some(row) = Row::of(record, old, wanted) else {
+            let is_keyless = record.knox_key.is_none();
+            *if is_keyless { &mut done.keyless } else { &mut done.of_other_schemes } += 1;
             return Ok(());
         };
-        if scheme_of(record, old) != Some(wanted) {
-            done.of_other_schemes += 1;
-            return Ok(());
-        }
-        let pk = hex_of(record.digest, wanted.hash);
-        let salt = old.filter(|_| wanted.over == DigestOver::BytesAndSalt);
+        let pk = hex_of(row.digest, wanted.hash);
+        let has_salt = wanted.over == DigestOver::BytesAndSalt;
         let fields = TokenFields {
-            salt: salt.map(|old| hex::encode(&old.salt)),
-            token_key: key.as_str(),
+            salt: has_salt.then(|| hex::encode(row.salt)),
+            token_key: row.key.as_str(),
             user: record.user.0,
             created: record.created.to_string(),
             expiry: record.expires.map(|end| end.to_string()),
@@ -112,13 +111,17 @@ impl<'a, W: Write> Dump<'a, W> {
     }
 
     fn object(&mut self, object: &impl Serialize) -> io::Result<()> {
+        if self.terms.is_in_lines {
+            serde_json::to_writer(&mut self.to, object)?;
+            return self.to.write_all(b"\n");
+        }
         self.to.write_all(if self.is_empty { b"\n" } else { b",\n" })?;
         self.is_empty = false;
         Ok(serde_json::to_writer(&mut self.to, object)?)
     }
 
     pub(super) fn end(self) -> io::Result<()> {
-        self.to.write_all(b"\n]\n")
+        if self.terms.is_in_lines { Ok(()) } else { self.to.write_all(b"\n]\n") }
     }
 }
 

@@ -40,6 +40,8 @@ struct Token<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     salt: Option<String>,
     key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    former: Option<Former<'a>>,
     created: String,
     expires: Option<String>,
     name: Option<&'a str>,
@@ -48,6 +50,31 @@ struct Token<'a> {
     user_agent: Option<&'a str>,
     last_used: Option<String>,
     last_used_from: Option<String>,
+}
+
+/// What it was found by before it got its digest here.
+#[derive(Serialize)]
+struct Former<'a> {
+    digest: String,
+    scheme: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    salt: Option<String>,
+    key: &'a str,
+}
+
+impl<'a> Former<'a> {
+    fn of(former: &'a OldDigest) -> Self {
+        Self {
+            digest: hex_of(former.digest, former.scheme.hash),
+            scheme: former.scheme.to_string(),
+            salt: salt(former),
+            key: former.knox_key.as_str(),
+        }
+    }
+}
+
+fn salt(old: &OldDigest) -> Option<String> {
+    (!old.salt.is_empty()).then(|| hex::encode(&old.salt))
 }
 
 /// Writes a user and their tokens.
@@ -91,8 +118,9 @@ fn token<'a>(listed: &'a ListedToken, old: Option<&OldDigest>) -> Token<'a> {
         user: record.user.0,
         digest: hex_of(record.digest, scheme.unwrap_or(DigestScheme::NATIVE).hash),
         scheme: scheme.map(|scheme| scheme.to_string()),
-        salt: old.filter(|old| !old.salt.is_empty()).map(|old| hex::encode(&old.salt)),
+        salt: old.and_then(salt),
         key: record.knox_key.as_ref().map(KnoxKey::as_str),
+        former: record.former.as_deref().map(Former::of),
         created: record.created.to_string(),
         expires: record.expires.map(|end| end.to_string()),
         name: about.name.as_deref(),

@@ -1,6 +1,7 @@
-//! Tokens that have stayed at a new password although their keys do not say so: their users' lists do.
+//! Tokens that have stayed at a new password, or have got another digest, although their keys do not say
+//! so: their users' lists do.
 
-use super::record::Entry;
+use super::record::{Entry, UNDECIDED};
 use super::request::Request;
 use super::tokens::ATTEMPTS;
 use super::{RedisStore, keys};
@@ -11,7 +12,8 @@ use crate::store::sound::sound;
 use redis::pipe;
 
 impl RedisStore {
-    /// A token with its user, and of their epoch if it has stayed.
+    /// A token with its user, and of their epoch if it has stayed. `None` also of one that is being given
+    /// its digest and has not got it yet.
     pub(super) async fn with_user(
         &self,
         mut token: TokenRecord,
@@ -19,7 +21,7 @@ impl RedisStore {
         let Some(mut user) = self.read_user(token.user).await? else { return Ok(None) };
         for _ in 0..ATTEMPTS {
             self.see_kept([&mut token].into_iter(), |_| Some(user.epoch)).await?;
-            if token.epoch >= user.epoch {
+            if token.epoch >= user.epoch && token.epoch != UNDECIDED {
                 break;
             }
             // Its entry may just have moved on, to the epoch of yet another password.
@@ -29,11 +31,14 @@ impl RedisStore {
                 break;
             }
         }
+        if token.epoch == UNDECIDED {
+            return Ok(None);
+        }
         Ok(Some((token, sound(user)?)))
     }
 
     /// Gives tokens their users' epochs that have stayed at a new password although their keys say an
-    /// earlier one.
+    /// earlier one, and those that have got another digest although their keys do not say it yet.
     pub(super) async fn see_kept<'a>(
         &self,
         tokens: impl Iterator<Item = &'a mut TokenRecord>,
@@ -41,7 +46,8 @@ impl RedisStore {
     ) -> Result<(), StoreError> {
         let (mut behind, mut look) = (Vec::new(), pipe());
         for token in tokens {
-            if let Some(epoch) = epoch_of(token.user).filter(|epoch| *epoch > token.epoch) {
+            if let Some(epoch) = epoch_of(token.user).filter(|epoch| is_behind(token.epoch, *epoch))
+            {
                 let entry = Entry { epoch, ..Entry::of(token) };
                 look.zscore(keys::user_tokens(token.user), entry.bytes());
                 behind.push((token, epoch));
@@ -70,4 +76,9 @@ impl RedisStore {
         self.see_kept([&mut *token].into_iter(), |_| Some(user.epoch)).await?;
         Ok(token.epoch == before || self.list_end(token).await?)
     }
+}
+
+/// Whether only the user's list tells if a token is of their epoch.
+fn is_behind(token: u64, user: u64) -> bool {
+    token == UNDECIDED || token < user
 }

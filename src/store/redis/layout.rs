@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 
 /// The layout that this program reads and writes. One that an older program would misread gets the next
 /// number, and says here what a store of the number before needs.
-pub(super) const LAYOUT: u32 = 3;
+pub(super) const LAYOUT: u32 = 4;
 
 /// The first layout that this program reads as it is: since then more may be written, and nothing
 /// otherwise.

@@ -118,6 +118,7 @@ fn parse(digest: TokenDigest, written: &str) -> Option<TokenRecord> {
         digest,
         epoch,
         expires,
+        former: None,
         knox_key: None,
         user,
     })

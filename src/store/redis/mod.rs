@@ -13,6 +13,7 @@ mod connection;
 mod counts;
 mod deleted;
 mod events;
+mod exchange;
 mod export;
 mod fault;
 mod feed;
@@ -197,7 +198,9 @@ impl Store for RedisStore {
     async fn replace_password(&self, change: PasswordChange) -> Result<Option<u64>, StoreError> {
         // The token is told first: of a later epoch than its user, it is looked up.
         let _user = self.listener.tell_at_the_end(Change::User(change.user));
-        let _token = self.listener.tell_at_the_end(Change::Token(change.keep.key()));
+        let told = |digest: &TokenDigest| Change::Token(digest.key());
+        let _tokens: Vec<_> =
+            change.keep.iter().map(|one| self.listener.tell_at_the_end(told(one))).collect();
         self.write_password(&change).await
     }
 
@@ -241,6 +244,16 @@ impl Store for RedisStore {
 
     async fn revoke_tokens_of(&self, user: UserId, ended: u64) -> Result<bool, StoreError> {
         self.changing(Change::User(user), self.end_tokens(user, ended)).await
+    }
+
+    async fn exchange_token(
+        &self,
+        old: TokenDigest,
+        new: &TokenRecord,
+    ) -> Result<bool, StoreError> {
+        let _old = self.listener.tell_at_the_end(Change::Token(old.key()));
+        let change = Change::Token(new.digest.key());
+        self.changing(change, self.change_digest(old, new)).await
     }
 
     async fn old_digests(&self, key: &KnoxKey) -> Result<Vec<OldDigest>, StoreError> {

@@ -8,7 +8,7 @@ use super::record::Entry;
 use super::request::Request;
 use super::tokens::{ATTEMPTS, Replaced};
 use super::{RedisStore, keys};
-use crate::model::token::TokenRecord;
+use crate::model::token::{TokenDigest, TokenRecord};
 use crate::store::{PasswordChange, StoreError};
 use redis::Cmd;
 
@@ -17,22 +17,38 @@ impl RedisStore {
         &self,
         change: &PasswordChange,
     ) -> Result<Option<u64>, StoreError> {
-        let kept = self.read_token(change.keep).await?;
-        let kept = kept.filter(|token| token.user == change.user);
+        let mut kept = Vec::with_capacity(change.keep.len());
+        for digest in &change.keep {
+            kept.extend(self.read_token(*digest).await?.filter(|token| token.user == change.user));
+        }
+        // It may get another of its digests before the next step.
+        let created = kept.first().map(|token| token.created);
+        let entry = |digest: &TokenDigest| {
+            let created = created?;
+            Some(Entry { created, epoch: 0, key: digest.key() }.bytes())
+        };
         let mut script = self.scripts.change_password.key(keys::user(change.user));
         script
             .key(keys::user_tokens(change.user))
             .arg(change.from.expose())
-            .arg(change.to.expose())
-            .arg(kept.as_ref().map_or_else(Vec::new, |token| Entry::of(token).bytes()));
-        let done: Option<(u64, u8)> = self.link.end(Request::Script(&script), true).await?;
-        let Some((epoch, is_kept)) = done else { return Ok(None) };
-        if let Some(token) = kept.filter(|_| is_kept == 1)
-            && let Err(error) = self.keep_token(token, epoch).await
-        {
-            tracing::debug!(user = %change.user, %error, "a token is kept by its user's list alone");
+            .arg(change.to.expose());
+        for entry in change.keep.iter().filter_map(entry) {
+            script.arg(entry);
         }
-        Ok(Some(epoch))
+        let done: Option<Vec<u64>> = self.link.end(Request::Script(&script), true).await?;
+        let Some((epoch, are_kept)) = done.as_deref().and_then(<[u64]>::split_first) else {
+            return Ok(None);
+        };
+        let is_kept = |token: &TokenRecord| {
+            let mut all = change.keep.iter().zip(are_kept);
+            all.any(|(digest, is_kept)| *digest == token.digest && *is_kept == 1)
+        };
+        for token in kept.into_iter().filter(is_kept) {
+            if let Err(error) = self.keep_token(token, *epoch).await {
+                tracing::debug!(user = %change.user, %error, "a token is kept by its user's list alone");
+            }
+        }
+        Ok(Some(*epoch))
     }
 
     /// One that has ended meanwhile stays so. The list comes last, for an end that an older gateway has

@@ -3,7 +3,7 @@
 use crate::clock::Timestamp;
 use crate::model::email::Email;
 use crate::model::password::PasswordHash;
-use crate::model::token::{KnoxKey, TokenKey, TokenRecord};
+use crate::model::token::{KnoxKey, OldDigest, TokenKey, TokenRecord};
 use crate::model::user::{Profile, User, UserId, Username};
 use crate::store::StoreError;
 use redis::{FromRedisValue, Value, from_redis_value};
@@ -173,6 +173,23 @@ fn knox_key(tail: &[u8]) -> Result<Option<KnoxKey>, ()> {
     KnoxKey::parse(&text).map(Some).ok_or(())
 }
 
+/// Reads what stands behind a token: what it was found by before, if it was by something else, and the
+/// beginning of its text. An error if it is not as it would be written.
+fn behind(tail: &[u8]) -> Result<(Option<Box<OldDigest>>, Option<KnoxKey>), ()> {
+    if !OldDigest::begins_former(tail) {
+        return Ok((None, knox_key(tail)?));
+    }
+    let length = OldDigest::former_length(tail).ok_or(())?;
+    let (former, tail) = tail.split_at_checked(length).ok_or(())?;
+    let key = knox_key(tail)?;
+    let former = OldDigest::read_former(former, key.as_ref()).ok_or(())?;
+    Ok((Some(Box::new(former)), key))
+}
+
+/// The epoch of a token that is being given another digest: its user's list says whether it is there yet,
+/// and of which epoch.
+pub(super) const UNDECIDED: u64 = u64::MAX;
+
 /// Writes a token, but what its key says.
 pub(super) fn token_bytes(token: &TokenRecord) -> Result<Vec<u8>, StoreError> {
     let (_, rest) = token.digest.halves();
@@ -180,15 +197,17 @@ pub(super) fn token_bytes(token: &TokenRecord) -> Result<Vec<u8>, StoreError> {
     let lasts = token.expires.map(|end| end.micros().wrapping_sub(created));
     let written = Written { user: token.user.0, created, lasts, epoch: token.epoch, rest };
     let mut bytes = postcard::to_allocvec(&written).map_err(StoreError::unavailable)?;
-    bytes.extend(token.knox_key.iter().flat_map(tail));
+    let key = token.knox_key.as_ref();
+    bytes.extend(token.former.iter().filter_map(|former| former.former_bytes(key)).flatten());
+    bytes.extend(key.into_iter().flat_map(tail));
     Ok(bytes)
 }
 
 /// Reads the token of that key.
 pub(super) fn token(key: &TokenKey, bytes: &[u8]) -> Result<TokenRecord, StoreError> {
     let written = postcard::take_from_bytes(bytes).ok();
-    let written = written.and_then(|(token, tail)| Some((token, knox_key(tail).ok()?)));
-    let Some((Written { user, created, lasts, epoch, rest }, knox_key)) = written else {
+    let written = written.and_then(|(token, tail)| Some((token, behind(tail).ok()?)));
+    let Some((Written { user, created, lasts, epoch, rest }, (former, knox_key))) = written else {
         let problem = "it is not a user, two moments, an epoch and half a digest".to_owned();
         return Err(StoreError::Corrupt { what: "token", problem });
     };
@@ -197,6 +216,7 @@ pub(super) fn token(key: &TokenKey, bytes: &[u8]) -> Result<TokenRecord, StoreEr
         digest: key.digest(rest),
         epoch,
         expires: lasts.map(|lasts| Timestamp::from_micros(created.wrapping_add(lasts))),
+        former,
         knox_key,
         user: UserId(user),
     })
@@ -257,7 +277,7 @@ pub(super) fn forget_at(expires: Timestamp) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::token::Token;
+    use crate::model::token::{DigestHash, DigestOver, DigestScheme, Token, TokenDigest};
 
     fn a_token(expires: Option<Timestamp>) -> TokenRecord {
         TokenRecord {
@@ -265,6 +285,7 @@ mod tests {
             digest: Token::new("abc".to_owned()).digest(),
             epoch: 3,
             expires,
+            former: None,
             knox_key: KnoxKey::parse("0123456789abcde"),
             user: UserId(42),
         }
@@ -375,6 +396,26 @@ mod tests {
         }
         let key = written.digest.key();
         assert!(token(&key, &without).unwrap().knox_key.is_none());
+    }
+
+    #[test]
+    fn what_a_token_was_found_by_before_reads_back_and_takes_67_bytes() {
+        let scheme = DigestScheme { hash: DigestHash::Sha512, over: DigestOver::Bytes };
+        let digest = TokenDigest::new([0xff; 64]);
+        let mut written = a_token(None);
+        for key in ["0123456789abcde", "01234567", "kx_0123456789abcde"] {
+            written.knox_key = KnoxKey::parse(key);
+            written.former = None;
+            let without = token_bytes(&written).unwrap();
+            let knox_key = KnoxKey::parse(&key[..8]).unwrap();
+            let former = OldDigest { digest, knox_key, salt: Vec::new(), scheme };
+            written.former = Some(Box::new(former));
+            let all = token_bytes(&written).unwrap();
+            assert_eq!(all.len() - without.len(), 67, "{key}");
+            assert!(token(&written.digest.key(), &all).unwrap() == written, "{key}");
+            let cut = &all[..without.len()];
+            assert!(token(&written.digest.key(), cut).is_err(), "{key}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Tokens: a key each, and a list for each user.
 
 use super::notes::more_tokens;
-use super::record::{self, Entry};
+use super::record::{self, Entry, UNDECIDED};
 use super::request::Request;
 use super::users::later;
 use super::{RedisStore, keys};
@@ -111,10 +111,11 @@ impl RedisStore {
                 // A token that was added again has an entry of its former life. One that has stayed at a
                 // new password is of a later epoch here than its key may say.
                 let listed = token.filter(|token| token.created == entry.created);
-                tokens.extend(
-                    listed
-                        .map(|token| TokenRecord { epoch: token.epoch.max(entry.epoch), ..token }),
-                );
+                tokens.extend(listed.map(|token| {
+                    let is_behind = token.epoch == UNDECIDED || token.epoch < entry.epoch;
+                    let epoch = if is_behind { entry.epoch } else { token.epoch };
+                    TokenRecord { epoch, ..token }
+                }));
             }
         }
         tokens.retain(|token| token.epoch == user.epoch && !token.has_expired(now));

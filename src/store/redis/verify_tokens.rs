@@ -1,7 +1,7 @@
 //! What is wrong with tokens. What is only waiting for the sweep is not: tokens past their end, and those
 //! of an epoch that is over.
 
-use super::record::{self, Entry, Fields};
+use super::record::{self, Entry, Fields, UNDECIDED};
 use super::request::Request;
 use super::sweep::GRACE;
 use super::verify::{Cure, Found};
@@ -48,6 +48,8 @@ impl RedisStore {
                     let words = format!("{words} is of user {user}, who is not there");
                     found.insert(Finding::mendable(words), delete());
                 }
+                // It is being given another digest, or that came to nothing: it lets nobody in.
+                Some(_) if token.epoch == UNDECIDED => {}
                 Some(epoch) if token.epoch > epoch => {
                     let words =
                         format!("{words} of user {user} would be good once they end all tokens");

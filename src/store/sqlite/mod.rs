@@ -236,6 +236,15 @@ impl Store for SqliteStore {
         .await
     }
 
+    async fn exchange_token(
+        &self,
+        old: TokenDigest,
+        new: &TokenRecord,
+    ) -> Result<bool, StoreError> {
+        let new = new.clone();
+        self.write(move |db, changes| tokens::exchange(db, &old, &new, changes)).await
+    }
+
     async fn old_digests(&self, key: &KnoxKey) -> Result<Vec<OldDigest>, StoreError> {
         let key = key.clone();
         self.read(move |db| old_digests::find(db, &key)).await

@@ -132,9 +132,10 @@ fn put_users(db: &Connection, keeps_tokens: bool) -> Result<(), StoreError> {
 
 fn put_tokens(db: &Connection) -> Result<(), StoreError> {
     let sql = "INSERT INTO main.tokens (digest, user_id, created, expires, user_epoch, address,
-                                        issued_by, name, user_agent, used, used_from, knox_key)
+                                        issued_by, name, user_agent, used, used_from, knox_key,
+                                        former)
                SELECT digest, user_id, created, expires, user_epoch, address, issued_by, name,
-                      user_agent, used, used_from, knox_key
+                      user_agent, used, used_from, knox_key, former
                FROM saved.tokens AS one
                WHERE user_epoch = (SELECT epoch FROM main.users WHERE id = one.user_id)";
     rows::execute(db, sql, [])?;

@@ -3,7 +3,7 @@
 use crate::clock::Timestamp;
 use crate::model::email::Email;
 use crate::model::password::PasswordHash;
-use crate::model::token::{KnoxKey, TokenAbout, TokenDigest, TokenRecord};
+use crate::model::token::{KnoxKey, OldDigest, TokenAbout, TokenDigest, TokenRecord};
 use crate::model::user::{Profile, User, UserId, Username};
 use crate::store::{ItemKind, ListedToken, StoreError};
 use rusqlite::types::{ToSql, ToSqlOutput};
@@ -115,9 +115,21 @@ fn token_of(digest: TokenDigest, row: &Row<'_>) -> Result<TokenRecord, StoreErro
         digest,
         epoch: count(row, "user_epoch")?,
         expires: row.get::<_, Option<i64>>("expires")?.map(Timestamp::from_micros),
-        knox_key: row.get::<_, Option<String>>("knox_key")?.and_then(|text| KnoxKey::parse(&text)),
+        former: former(row)?.map(Box::new),
+        knox_key: knox_key(row)?,
         user: UserId(count(row, "user_id")?),
     })
+}
+
+fn knox_key(row: &Row<'_>) -> Result<Option<KnoxKey>, StoreError> {
+    Ok(row.get::<_, Option<String>>("knox_key")?.and_then(|text| KnoxKey::parse(&text)))
+}
+
+/// What a token was found by before. It decides nothing: what cannot be read is not known.
+pub(super) fn former(row: &Row<'_>) -> Result<Option<OldDigest>, StoreError> {
+    let bytes: Option<Vec<u8>> = row.get("former")?;
+    let key = knox_key(row)?;
+    Ok(bytes.and_then(|bytes| OldDigest::read_former(&bytes, key.as_ref())))
 }
 
 /// Reads a token and what operators want to know of it from the columns of `tokens` and the name of

@@ -1,4 +1,4 @@
--- Version 5: who was deleted.
+-- Version 5: who was deleted, and the way back to where tokens came from.
 PRAGMA user_version = 5;
 
 -- The numbers of users who were deleted here: no import brings them back unawares.
@@ -9,3 +9,7 @@ CREATE TABLE deleted_users (id INTEGER PRIMARY KEY) STRICT;
 CREATE TABLE landing_users (
     id INTEGER PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE
 ) STRICT;
+
+-- What a token was found by before it got its digest here: how that was made, with what salt, and the
+-- digest. It lets nobody in.
+ALTER TABLE tokens ADD COLUMN former BLOB;

@@ -68,8 +68,9 @@ pub(super) fn insert(
     // Not by a replacement, which fires no trigger for what it deletes.
     rows::execute(db, "DELETE FROM tokens WHERE digest = ?1", [record.digest])?;
     let sql = "INSERT INTO tokens (digest, user_id, created, expires, user_epoch, address,
-                                   issued_by, name, user_agent, used, used_from, knox_key)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+                                   issued_by, name, user_agent, used, used_from, knox_key,
+                                   former)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
     let (used, used_from) = about.last_used.unzip();
     let columns = params![
         record.digest,
@@ -84,8 +85,42 @@ pub(super) fn insert(
         used,
         used_from.map(|address| address.to_string()),
         record.knox_key.as_ref().map(KnoxKey::as_str),
+        former(record),
     ];
     rows::execute(db, sql, columns).map(drop)
+}
+
+/// What a token was found by before, as it is kept.
+fn former(record: &TokenRecord) -> Option<Vec<u8>> {
+    record.former.as_ref().and_then(|former| former.former_bytes(record.knox_key.as_ref()))
+}
+
+/// Gives a token another digest, if it is good by the old one; says whether it is good by the new one. What
+/// else is known of it stays.
+pub(super) fn exchange(
+    db: &Connection,
+    old: &TokenDigest,
+    new: &TokenRecord,
+    changes: &mut Vec<Change>,
+) -> Result<bool, StoreError> {
+    changes.extend([old, &new.digest].map(|digest| Change::Token(digest.key())));
+    let is_good = |digest: &TokenDigest| -> Result<bool, StoreError> {
+        let found = find(db, digest)?;
+        Ok(found.is_some_and(|(token, user)| {
+            user.is_active && user.id == new.user && token.epoch == user.epoch
+        }))
+    };
+    let (is_done, may_be) = (is_good(&new.digest)?, is_good(old)?);
+    if may_be && !is_done {
+        rows::execute(db, "DELETE FROM tokens WHERE digest = ?1", [new.digest])?;
+        rows::execute(db, "DELETE FROM old_digests WHERE digest = ?1", [old])?;
+        let sql = "UPDATE tokens SET digest = ?2, knox_key = ?3, former = ?4 WHERE digest = ?1";
+        let key = new.knox_key.as_ref().map(KnoxKey::as_str);
+        rows::execute(db, sql, params![old, new.digest, key, former(new)])?;
+    } else if may_be {
+        rows::execute(db, "DELETE FROM tokens WHERE digest = ?1", [old])?;
+    }
+    Ok(is_done || may_be)
 }
 
 pub(super) fn find(
@@ -162,4 +197,21 @@ pub(super) fn delete_useless(
         deleted += rows::execute(db, sql, params![digest, now])?;
     }
     Ok(u64::try_from(deleted).unwrap_or(u64::MAX))
+}
+
+/// The heads of the digests of tokens of which nobody can tell what they were found by before, although it
+/// is kept.
+pub(super) fn with_unreadable_former(db: &Connection) -> Result<Vec<String>, StoreError> {
+    let sql =
+        "SELECT digest, knox_key, former FROM tokens WHERE former IS NOT NULL ORDER BY digest";
+    let mut statement = db.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        if rows::former(row)?.is_none() {
+            let digest: Vec<u8> = row.get("digest")?;
+            found.push(hex::encode(digest.get(..8).unwrap_or_default()));
+        }
+    }
+    Ok(found)
 }

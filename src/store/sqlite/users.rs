@@ -116,7 +116,8 @@ pub(super) fn replace_password(
     changes: &mut Vec<Change>,
 ) -> Result<Option<u64>, StoreError> {
     let PasswordChange { from, keep, to, user } = change;
-    changes.extend([Change::Token(keep.key()), Change::User(*user)]);
+    changes.extend(keep.iter().map(|digest| Change::Token(digest.key())));
+    changes.push(Change::User(*user));
     let sql = "UPDATE users SET password = ?3, epoch = epoch + 1, must_change = FALSE
                WHERE id = ?1 AND password = ?2 AND is_active
                RETURNING epoch";
@@ -125,7 +126,9 @@ pub(super) fn replace_password(
     let Some(epoch) = epoch else { return Ok(None) };
     let sql = "UPDATE tokens SET user_epoch = ?3
                WHERE digest = ?1 AND user_id = ?2 AND user_epoch = ?3 - 1";
-    rows::execute(db, sql, params![keep, user, epoch])?;
+    for digest in keep {
+        rows::execute(db, sql, params![digest, user, epoch])?;
+    }
     let sql = "DELETE FROM tokens WHERE user_id = ?1 AND user_epoch < ?2";
     rows::execute(db, sql, params![user, epoch])?;
     Ok(Some(epoch.cast_unsigned()))

@@ -1,7 +1,7 @@
 //! What is wrong with a file.
 
 use super::file::SCHEMA;
-use super::{file, items, log, old_digests, rows};
+use super::{file, items, log, old_digests, rows, tokens};
 use crate::store::StoreError;
 use crate::store::whole::{Finding, Mend};
 use rusqlite::{Connection, TransactionBehavior, params};
@@ -151,6 +151,10 @@ fn unreadable(db: &Connection, found: &mut Vec<Finding>) -> Result<(), StoreErro
     }
     for digest in old_digests::unreadable(db)? {
         let words = format!("what is kept of the old digest {digest}… cannot be read");
+        found.push(Finding::serious(words));
+    }
+    for digest in tokens::with_unreadable_former(db)? {
+        let words = format!("what token {digest}… was found by before cannot be read");
         found.push(Finding::serious(words));
     }
     for (kind, key) in pairs(db, &format!("{} LIMIT ?1", items::UNREADABLE))? {

@@ -42,6 +42,7 @@ impl ArrivingToken {
             digest: self.digest,
             epoch: user.epoch,
             expires: self.expires,
+            former: None,
             knox_key: self.knox_key.clone(),
             user: user.id,
         }

@@ -3,6 +3,7 @@
 
 mod beside;
 mod ending;
+mod lost;
 mod together;
 
 use crate::harness::accounts::{accounts_of, create, parts, quick_hasher};
@@ -99,6 +100,7 @@ impl World {
             digest,
             epoch: self.store.user(user.id).await.unwrap().unwrap().epoch,
             expires: Some(self.clock.now().plus(Duration::from_hours(1))),
+            former: None,
             knox_key: Some(knox_key.clone()),
             user: user.id,
         };
@@ -112,7 +114,7 @@ impl World {
         digest
     }
 
-    /// A token as it is if the one that rewrote it had not come to the old one.
+    /// A token as it is if the one that rewrote it had not come to the end of it.
     async fn in_both_states(&self, token: &Token) -> TokenDigest {
         let old = self.move_in(token, KNOX_4_2, b"").await;
         let (record, _) = self.store.token(old).await.unwrap().unwrap();
@@ -123,20 +125,12 @@ impl World {
         old
     }
 
-    /// Returns when a token that was used has been rewritten, and whoever did it is done.
+    /// Returns when a token that was used has been rewritten, and no other is left.
     async fn rewritten(&self, token: &Token) {
         until("it is rewritten", async || {
-            self.has(token.digest()).await
-                && !self.store.has_old_digests().await.unwrap()
-                && self.is_nothing_under_way()
+            self.has(token.digest()).await && !self.store.has_old_digests().await.unwrap()
         })
         .await;
-    }
-
-    /// Whether nobody has the right to rewrite a token at this moment.
-    fn is_nothing_under_way(&self) -> bool {
-        let claims = "SELECT count(*) FROM items WHERE kind = 'old_token'";
-        self.db().query_row(claims, [], |row| row.get::<_, i64>(0)).unwrap() == 0
     }
 
     /// Whether the store has a token, good or not.
@@ -201,7 +195,10 @@ fn a_token_of_any_scheme_lets_in_and_is_rewritten_at_its_first_use() {
             world.rewritten(&token).await;
             let (is, _) = world.store.token(token.digest()).await.unwrap().unwrap();
             assert!((is.created, is.expires, is.epoch) == (was.created, was.expires, was.epoch));
-            assert!(is.knox_key == was.knox_key);
+            assert!(is.knox_key == KnoxKey::of(&token, 15), "as knox 5 finds it");
+            let former = is.former.unwrap();
+            assert!(former.knox_key == was.knox_key.unwrap());
+            assert!((former.digest, former.scheme, &*former.salt) == (old, scheme, salt));
             assert_eq!(world.digests().await.len(), n + 1);
             assert!(world.lets_in(&token).await, "{scheme}");
             let asked = world.asked();
@@ -209,6 +206,34 @@ fn a_token_of_any_scheme_lets_in_and_is_rewritten_at_its_first_use() {
             assert_eq!(world.asked(), asked + 1, "once rewritten it costs no more than others");
         }
         assert!(!world.store.has_old_digests().await.unwrap());
+    });
+}
+
+#[test]
+fn capitals_in_a_token_of_knox_4_are_all_one_before_and_after_it_is_rewritten() {
+    wait_for(async {
+        let world = World::new().await;
+        let plain = Token::new("0123abcd".to_owned() + &"4567ef89".repeat(7));
+        // What finds it is compared as it is, in knox too.
+        let loud = Token::new("0123abcd".to_owned() + &"4567EF89".repeat(7));
+        world.move_in(&plain, KNOX_4_2, b"").await;
+        assert!(world.lets_in(&loud).await);
+        let (_, held) = world.auth.identify(&loud, CLIENT).await.unwrap();
+        world.rewritten(&plain).await;
+        assert!(world.lets_in(&plain).await && world.lets_in(&loud).await);
+        let louder = Token::new(loud.expose().to_ascii_uppercase());
+        assert!(!world.lets_in(&louder).await, "knox does not find it");
+        assert!(world.auth.check(held).await.is_ok());
+        let caller = world.auth.authenticate(&loud, CLIENT).await.unwrap();
+        world.auth.logout(&loud, &caller, CLIENT).await.unwrap();
+        assert!(!world.lets_in(&plain).await && !world.lets_in(&loud).await);
+        assert!(world.digests().await.is_empty());
+        // To knox 5, and here, they are not.
+        let text = Token::new("fedc".repeat(16));
+        world.move_in(&text, SHA3, b"").await;
+        assert!(world.lets_in(&text).await);
+        world.rewritten(&text).await;
+        assert!(!world.lets_in(&Token::new("FEDC".repeat(16))).await);
     });
 }
 

@@ -134,6 +134,7 @@ async fn log_in(store: &dyn Store, dice: &mut Dice, user: &User) -> Vec<Event> {
         digest,
         epoch: user.epoch,
         expires: Some(at.plus(Duration::from_hours(10))),
+        former: None,
         knox_key: None,
         user: user.id,
     };

@@ -102,3 +102,18 @@ fn an_export_is_there_whole_or_not_at_all_and_for_its_owner_alone() {
     let parts = parts.filter(|entry| entry.file_name().to_string_lossy().ends_with(".part"));
     assert_eq!(parts.count(), 0);
 }
+
+#[test]
+fn an_export_for_django_may_be_an_object_a_line_and_goes_out_for_a_dash() {
+    let gateway = gateway();
+    let array = gateway.run(&["export", "django"]).done();
+    for place in [&[][..], &["-"]] {
+        let verb = [&["export", "django", "--format", "jsonl"][..], place].concat();
+        let lines = gateway.run(&verb).done().stdout;
+        let lines: Vec<Value> =
+            lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines, objects(&array.stdout));
+    }
+    let dashed = gateway.run(&["export", "jsonl", "-"]).done();
+    assert_eq!(dashed.stdout.lines().count(), 9);
+}

@@ -87,6 +87,20 @@ fn a_dry_run_tells_what_would_be_and_writes_nothing() {
 }
 
 #[test]
+fn a_hash_that_takes_more_than_all_the_memory_for_them_is_told_before() {
+    let place = Place::new();
+    let hash = "$argon2id$v=19$m=102400,t=1,p=1$YWFnUUk0SUM3eEdkZTE3WWdDY2VCTA$ZGUyupGxfpS5v/y2sDhx2SbiRJpQjYHU7vuPAc5X6/A";
+    let table = place.write("users.csv", format!("name,hash\nada,\"{hash}\"\n"));
+    for (memory, is_told) in [("101MiB", false), ("99MiB", true)] {
+        let settings = format!("[passwords]\nimported_memory = \"{memory}\"\n");
+        let config = place.write("authgate.toml", settings);
+        let verb = ["import", "csv", &table, "--dry-run", "--config", &config];
+        let said = place.run(&verb, "").done();
+        assert_eq!(said.says("more than all of passwords.imported_memory"), is_told, "{said:?}");
+    }
+}
+
+#[test]
 fn a_report_has_each_that_will_not_work_for_its_owner_alone() {
     let place = Place::new();
     let report = place.path("report.json");

@@ -98,15 +98,15 @@ fn a_logout_is_done_once_as_many_replicas_have_it_as_are_wanted() {
 
 /// All that a server holds at a moment, to have it back: as when another takes over that has not heard
 /// of what came after.
-struct Snapshot(Vec<(String, Vec<u8>)>);
+pub(crate) struct Snapshot(Vec<(String, Vec<u8>)>);
 
 impl Snapshot {
-    fn of(redis: &RedisServer) -> Self {
+    pub(crate) fn of(redis: &RedisServer) -> Self {
         let keys: Vec<String> = redis.ask(&["KEYS", "*"]);
         Self(keys.into_iter().map(|key| (key.clone(), redis.ask(&["DUMP", &key]))).collect())
     }
 
-    fn take_over(&self, redis: &RedisServer) {
+    pub(crate) fn take_over(&self, redis: &RedisServer) {
         let mut connection = redis::Client::open(redis.url()).unwrap().get_connection().unwrap();
         let mut all = redis::pipe();
         all.atomic().cmd("FLUSHALL").ignore();

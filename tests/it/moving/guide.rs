@@ -55,7 +55,7 @@ fn a_django_with_knox_4_gets_its_tokens_back_once_the_version_is_named() {
     assert!(refused.code != Some(0) && refused.says("its --knox"), "{refused:?}");
     assert_eq!(shop.django.verdicts(&known), before);
 
-    fs::remove_file(folder.join("back.json")).unwrap();
+    fs::remove_file(folder.join("back.jsonl")).unwrap();
     export.with(&["--knox", "4.2"]).run(folder, &shop.database());
     shop.shell(&script, folder).done();
     assert_eq!(shop.django.verdicts(&known), before);

@@ -3,10 +3,12 @@
 use std::fs;
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use super::here::{Here, Store};
 use super::reference::{Django, Known, Login, Pair, text};
 use crate::harness::gateway::PASSWORD;
-use crate::harness::is_long;
+use crate::harness::{eventually, is_long};
 
 const PAIR: Pair = Pair { django: "5.2", knox: "5.0" };
 
@@ -35,6 +37,65 @@ fn a_django_with_an_old_knox_takes_its_people_back() {
     back.load(&exported(&here, &["--knox", "4.1"]));
     assert_eq!(back.state(), django.lawful_state(&known));
     assert_eq!(back.verdicts(&known).logins, wanted.logins);
+}
+
+#[test]
+fn a_django_with_an_old_knox_takes_back_tokens_that_were_used_here() {
+    used_tokens_come_back("4.1", Store::Sqlite);
+    used_tokens_come_back("4.2", Store::Redis);
+}
+
+/// By when each token has a digest of ours.
+fn used_tokens_come_back(knox: &'static str, store: Store) {
+    let pair = Pair { django: "5.2", knox };
+    let django = Django::in_a_file(pair);
+    // Passwords take their time, and are not what this is about.
+    let Known { logins, lawless, tokens } = django.populate().in_brief();
+    let known = Known { logins: vec![], lawless, tokens };
+    let wanted = django.verdicts(&known);
+    let here = moved(&django, store);
+    assert_eq!(here.who_call(&known), wanted.tokens);
+    eventually("all are rewritten", || {
+        let lines = here.gateway.run(&["export", "jsonl"]).done().stdout;
+        all_are_rewritten(&lines).then_some(())
+    });
+    assert_eq!(here.who_call(&known), wanted.tokens);
+    let login = logins.iter().find(|login| here.log_in(login).is_some());
+    assert!(login.is_some(), "nobody has a token that knox 4 cannot have");
+
+    let export = here.gateway.run(&["export", "django", "--knox", knox]).done();
+    // Keys of REST framework's own are none of knox 4 either.
+    let is_of_knox = |token: &String| token.len() == 64;
+    let mut of_knox = wanted.tokens.clone();
+    for (verdict, _) in of_knox.iter_mut().zip(&known.tokens).filter(|(_, it)| !is_of_knox(it)) {
+        *verdict = None;
+    }
+    let given = of_knox.iter().flatten().count();
+    assert!(given > 3, "{given}");
+    let all = here.gateway.run(&["export", "jsonl"]).done().stdout;
+    let of_ours = all.lines().filter(|line| line.contains("\"sha512:text\""));
+    let left_out = of_ours.filter(|line| !line.contains("\"former\"")).count();
+    assert!(left_out > 1, "{left_out}");
+    let told = format!("(--knox, --digest): {left_out}\n");
+    assert!(export.stderr.contains(&told), "{told}: {}", export.stderr);
+    let back = Django::in_a_file(pair);
+    back.load(&exported(&here, &["--knox", knox]));
+    assert_eq!(back.state(), django.lawful_state(&known));
+    assert_eq!(back.verdicts(&known).tokens, of_knox);
+    // Nor is the way on closed.
+    let on = Django::in_a_file(PAIR);
+    on.load(&exported(&here, &[]));
+    assert_eq!(on.verdicts(&known).tokens, wanted.tokens);
+}
+
+/// Whether each token that is good has a digest of ours, but for one of each user, whose text nobody has.
+fn all_are_rewritten(export: &str) -> bool {
+    let lines = export.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let (users, tokens): (Vec<_>, Vec<_>) = lines.partition(|line| line["type"] == "user");
+    users.iter().filter(|user| user["is_active"] == true).all(|user| {
+        let theirs = tokens.iter().filter(|token| token["user"] == user["id"]);
+        theirs.filter(|token| token["scheme"] != "sha512:text").count() <= 1
+    })
 }
 
 #[test]

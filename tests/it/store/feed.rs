@@ -195,7 +195,7 @@ async fn changes_of_a_user_are_told(store: &dyn Store, watched: &Watched, id: Us
         watched.forget();
         let (from, to) = if told == user { (&from, &to) } else { (&to, &from) };
         let (from, to) = (from.clone(), to.clone());
-        let change = PasswordChange { from, keep: digest("kept"), to, user: id };
+        let change = PasswordChange { from, keep: vec![digest("kept")], to, user: id };
         assert!(store.replace_password(change).await.unwrap().is_some());
         watched.assert_told(told, "an owner's new password");
     }

@@ -332,7 +332,7 @@ pub(super) async fn who_must_change_does_so_until_they_have(store: Arc<dyn Store
     issue(&*store, &alice, "token").await;
     let change = PasswordChange {
         from: hash("$argon2id$first"),
-        keep: digest("token"),
+        keep: vec![digest("token")],
         to: hash("second"),
         user: alice.id,
     };

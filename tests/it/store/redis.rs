@@ -69,6 +69,7 @@ fn new_token(user: &User, text: &str) -> NewToken {
         digest: digest(text),
         epoch: user.epoch,
         expires: Some(in_an_hour()),
+        former: None,
         knox_key: None,
         user: user.id,
     };

@@ -173,7 +173,7 @@ pub(super) async fn a_rehash_leaves_another_password_alone(store: Arc<dyn Store>
 }
 
 fn new_password(user: &User, from: &str, to: &str, keep: &str) -> PasswordChange {
-    PasswordChange { from: hash(from), keep: digest(keep), to: hash(to), user: user.id }
+    PasswordChange { from: hash(from), keep: vec![digest(keep)], to: hash(to), user: user.id }
 }
 
 /// What `add` gives everyone.
@@ -233,7 +233,8 @@ pub(super) async fn a_kept_token_is_good_at_every_moment_of_many_changes(store: 
     let mut from = alice.password;
     for number in 0..100 {
         let to = hash(&format!("password{number}"));
-        let change = PasswordChange { from, keep: digest("kept"), to: to.clone(), user: alice.id };
+        let change =
+            PasswordChange { from, keep: vec![digest("kept")], to: to.clone(), user: alice.id };
         assert!(store.replace_password(change).await.unwrap().is_some());
         from = to;
     }
@@ -305,7 +306,7 @@ pub(super) async fn a_token_that_ends_while_the_password_changes_stays_gone(stor
         let text = format!("token{round}");
         issue(&*store, &alice, &text).await;
         let (from, to) = (alice.password.clone(), hash(&text));
-        let change = PasswordChange { from, keep: digest(&text), to, user: alice.id };
+        let change = PasswordChange { from, keep: vec![digest(&text)], to, user: alice.id };
         let (changing, ending) = (Arc::clone(&store), Arc::clone(&store));
         let token = digest(&text);
         let mut acts = JoinSet::new();

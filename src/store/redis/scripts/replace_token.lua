@@ -1,6 +1,6 @@
--- Puts another record in place of a token's, if that is as it was read.
+-- Puts another record in place of a token's, or none, if that is as it was read.
 -- KEYS: the token
--- ARGV: the record that was read, the next one, its end in milliseconds ('' for the one it has)
+-- ARGV: the record that was read, the next one ('' for none), its end in milliseconds ('' for the one it has)
 -- Returns 'done', 'changed' or 'gone'.
 
 local record = redis.call('GET', KEYS[1])
@@ -11,6 +11,8 @@ elseif record == ARGV[2] then
   return 'done'
 elseif record ~= ARGV[1] then
   return 'changed'
+elseif ARGV[2] == '' then
+  redis.call('DEL', KEYS[1])
 elseif ARGV[3] == '' then
   redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
 else

@@ -1,14 +1,15 @@
 //! Ended in whichever state, it stays ended.
 
-use super::{CLIENT, KNOX_4_1, KNOX_4_2, World, token};
+use super::{CLIENT, KNOX_4_1, KNOX_4_2, World, gateway, lets_in, token};
 use crate::harness::accounts::create;
 use crate::harness::{until, wait_for};
-use authgate::auth::{AuthError, NewPassword, TokenName};
+use authgate::auth::{Auth, AuthError, NewPassword, TokenName};
 use authgate::model::event::Actor;
 use authgate::model::password::Password;
-use authgate::model::token::{KnoxKey, TokenDigest, TokenId};
+use authgate::model::token::{KnoxKey, Token, TokenId};
 use authgate::store::Store;
 use std::time::Duration;
+use tokio::time::sleep;
 
 #[test]
 fn a_logout_ends_it_for_good_also_where_a_process_died_in_between() {
@@ -59,10 +60,7 @@ fn a_token_that_has_run_out_or_whose_user_is_locked_out_stays_as_it_is() {
         ));
         // Whoever comes after them has been rewritten: so would they have been by now.
         assert!(world.lets_in(&other).await);
-        until("the other is rewritten", async || {
-            world.has(other.digest()).await && world.is_nothing_under_way()
-        })
-        .await;
+        until("the other is rewritten", async || world.has(other.digest()).await).await;
         for (token, old) in [(&late, old_late), (&token, old)] {
             assert!(!world.has(token.digest()).await && world.has(old).await);
         }
@@ -75,23 +73,32 @@ fn a_token_that_has_run_out_or_whose_user_is_locked_out_stays_as_it_is() {
 fn a_token_that_is_ended_between_look_up_and_rewriting_stays_ended() {
     wait_for(async {
         let world = World::new().await;
-        for (n, (at, what)) in [
-            ("items", "DELETE FROM tokens WHERE digest IN (SELECT digest FROM old_digests)"),
-            ("tokens", "DELETE FROM tokens WHERE digest IN (SELECT digest FROM old_digests)"),
-            ("items", "UPDATE users SET epoch = epoch + 1"),
-            ("items", "UPDATE users SET is_active = 0"),
+        let bob = create(&world.auth, "bob").await;
+        for (n, what) in [
+            "DELETE FROM tokens WHERE user_id = 1",
+            "UPDATE users SET epoch = epoch + 1 WHERE username = 'ada'",
+            "UPDATE users SET is_active = 0 WHERE username = 'ada'",
         ]
         .into_iter()
         .enumerate()
         {
-            let token = token(n as u64);
+            let (token, other) = (token(n as u64), token(n as u64 + 10));
             world.move_in(&token, KNOX_4_2, b"").await;
-            let trigger = format!("CREATE TRIGGER ends AFTER INSERT ON {at} BEGIN {what}; END");
-            world.db().execute(&trigger, []).unwrap();
-            until("it ends", async || !world.lets_in(&token).await).await;
-            world.db().execute("DROP TRIGGER ends", []).unwrap();
-            assert!(!world.lets_in(&token).await, "{at}: {what}");
-            assert!(world.store.token(token.digest()).await.unwrap().is_none(), "{at}: {what}");
+            world.move_in_of(&bob, &other, KNOX_4_2, b"").await;
+            // Nobody else writes meanwhile: whoever rewrites it has looked it up before.
+            let db = world.db();
+            db.execute_batch("BEGIN IMMEDIATE").unwrap();
+            assert!(world.lets_in(&token).await && world.lets_in(&other).await);
+            db.execute(what, []).unwrap();
+            sleep(Duration::from_millis(100)).await;
+            db.execute_batch("COMMIT").unwrap();
+            until("the other is rewritten", async || {
+                assert!(world.lets_in(&other).await);
+                world.has(other.digest()).await
+            })
+            .await;
+            assert!(!world.lets_in(&token).await, "{what}");
+            assert!(world.store.token(token.digest()).await.unwrap().is_none(), "{what}");
         }
     });
 }
@@ -113,17 +120,15 @@ fn an_operator_finds_and_ends_by_its_text_what_was_never_used() {
 fn a_logout_while_another_gateway_rewrites_it_ends_it_whoever_is_first() {
     wait_for(async {
         let world = World::new().await;
-        let key = |digest: TokenDigest| hex::encode(digest.key().as_bytes());
+        // One that rewrites nothing itself.
+        let (auth, ..) = gateway(&world.folder, &world.clock);
         for (n, comes_late) in [(1, false), (2, true)] {
             let token = token(n);
             let old = world.move_in(&token, KNOX_4_2, b"").await;
-            // Another one has the right to rewrite it, and is slow.
-            let claim = "INSERT INTO items (kind, key, value) VALUES ('old_token', ?1, '')";
-            world.db().execute(claim, [key(old)]).unwrap();
-            let caller = world.auth.authenticate(&token, CLIENT).await.unwrap();
+            let caller = auth.authenticate(&token, CLIENT).await.unwrap();
             assert!(world.digests().await.contains(&old), "it is as it was");
             if comes_late {
-                // It does so when the logout has just ended the old one.
+                // Another one does so when the logout has just ended the old one.
                 let late = format!(
                     "CREATE TRIGGER late AFTER DELETE ON tokens WHEN OLD.digest = x'{}' BEGIN
                        INSERT INTO tokens (digest, user_id, created, expires, user_epoch)
@@ -134,9 +139,9 @@ fn a_logout_while_another_gateway_rewrites_it_ends_it_whoever_is_first() {
                 );
                 world.db().execute(&late, []).unwrap();
             }
-            world.auth.logout(&token, &caller, CLIENT).await.unwrap();
+            auth.logout(&token, &caller, CLIENT).await.unwrap();
             assert!(world.digests().await.is_empty(), "{comes_late}");
-            assert!(!world.lets_in(&token).await, "{comes_late}");
+            assert!(!lets_in(&auth, &token).await, "{comes_late}");
         }
     });
 }
@@ -205,16 +210,68 @@ fn a_new_password_leaves_the_token_good_with_which_it_was_asked_for() {
     wait_for(async {
         let world = World::new().await;
         let token = token(1);
-        let old = world.move_in(&token, KNOX_4_2, b"").await;
-        world.with_password("correct horse battery");
-        // Another one has the right to rewrite it, and is slow.
-        let claim = "INSERT INTO items (kind, key, value) VALUES ('old_token', ?1, '')";
-        world.db().execute(claim, [hex::encode(old.key().as_bytes())]).unwrap();
-        let caller = world.auth.authenticate(&token, CLIENT).await.unwrap();
-        let [old, new] = ["correct horse battery", "staple a cloud to it"];
-        let [old, new] = [old, new].map(|text| Password::new(text.to_owned()));
-        let passwords = NewPassword { new, old };
-        world.auth.change_password(&caller, &token, passwords, CLIENT).await.unwrap();
-        assert!(world.lets_in(&token).await);
+        world.move_in(&token, KNOX_4_2, b"").await;
+        // One that rewrites nothing itself.
+        let (auth, ..) = gateway(&world.folder, &world.clock);
+        change_password(&world, &auth, &token).await;
+        assert!(lets_in(&auth, &token).await);
     });
+}
+
+#[test]
+fn a_token_that_is_rewritten_as_its_owner_changes_the_password_stays_good() {
+    wait_for(async {
+        let world = World::new().await;
+        let token = token(1);
+        let old = world.move_in(&token, KNOX_4_2, b"").await;
+        let (auth, ..) = gateway(&world.folder, &world.clock);
+        // Another one has rewritten it when the password is written.
+        let meanwhile = format!(
+            "CREATE TRIGGER meanwhile BEFORE UPDATE OF password ON users BEGIN
+               DELETE FROM old_digests;
+               UPDATE tokens SET digest = x'{}' WHERE digest = x'{}';
+             END",
+            hex::encode(token.digest().as_bytes()),
+            hex::encode(old.as_bytes()),
+        );
+        change_password_while(&world, &auth, &token, &meanwhile).await;
+        assert!(world.digests().await == [token.digest()]);
+        assert!(lets_in(&auth, &token).await);
+    });
+}
+
+#[test]
+fn a_token_is_good_by_its_text_alone_whatever_is_kept_of_what_it_was_found_by() {
+    wait_for(async {
+        let world = World::new().await;
+        let token = token(1);
+        let old = world.move_in(&token, KNOX_4_2, b"").await;
+        assert!(world.lets_in(&token).await);
+        world.rewritten(&token).await;
+        assert!(!world.has(old).await, "nobody is looked for by it");
+        let key = KnoxKey::of(&token, 8).unwrap();
+        assert!(world.store.old_digests(&key).await.unwrap().is_empty());
+        world.clock.advance(Duration::from_secs(20));
+        assert!(!world.lets_in(&super::token(99)).await);
+        assert_eq!(world.asked_for_unknown(10).await, 10, "misses cost nothing more");
+        // What is kept goes with it.
+        let caller = world.auth.authenticate(&token, CLIENT).await.unwrap();
+        world.auth.logout(&token, &caller, CLIENT).await.unwrap();
+        assert!(!world.lets_in(&token).await && world.digests().await.is_empty());
+    });
+}
+
+async fn change_password(world: &World, auth: &Auth, token: &Token) {
+    change_password_while(world, auth, token, "").await;
+}
+
+/// Has the owner of a token change the password, while the database does something.
+async fn change_password_while(world: &World, auth: &Auth, token: &Token, trigger: &str) {
+    world.with_password("correct horse battery");
+    let caller = auth.authenticate(token, CLIENT).await.unwrap();
+    world.db().execute_batch(trigger).unwrap();
+    let [old, new] = ["correct horse battery", "staple a cloud to it"];
+    let [old, new] = [old, new].map(|text| Password::new(text.to_owned()));
+    let passwords = NewPassword { new, old };
+    auth.change_password(&caller, token, passwords, CLIENT).await.unwrap();
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-const TOKENS: u64 = 10;
+pub(super) const TOKENS: u64 = 10;
 
 #[test]
 fn of_a_file_many_first_uses_at_once_let_in_and_one_logout_ends_it() {
@@ -39,7 +39,7 @@ fn of_a_cluster_many_first_uses_at_once_let_in_and_one_logout_ends_it() {
     wait_for(first_uses_at_once_let_in_and_one_logout_ends(redis(cluster.url())));
 }
 
-fn redis(url: String) -> Settings {
+pub(super) fn redis(url: String) -> Settings {
     Settings::Redis { authorities: None, replicas: 0, url }
 }
 
@@ -82,7 +82,7 @@ async fn first_uses_at_once_let_in_and_one_logout_ends(settings: Settings) {
 }
 
 /// One user with tokens as knox 4.1 kept them.
-async fn move_in(settings: &Settings) {
+pub(super) async fn move_in(settings: &Settings) {
     let now = SystemClock.now();
     let user = StagedUser {
         place: 1,
@@ -119,12 +119,12 @@ async fn move_in(settings: &Settings) {
     assert_eq!((landed.added, landed.tokens_added), (1, TOKENS));
 }
 
-fn gateway(store: &Arc<dyn Store>) -> Arc<Auth> {
+pub(super) fn gateway(store: &Arc<dyn Store>) -> Arc<Auth> {
     let parts = parts(Arc::clone(store), Arc::new(SystemClock));
     Arc::new(accounts_of(parts, LimitSettings::off()))
 }
 
-async fn digests(store: &dyn Store) -> Vec<TokenDigest> {
+pub(super) async fn digests(store: &dyn Store) -> Vec<TokenDigest> {
     let tokens = store.tokens_of(UserId(1), SystemClock.now()).await.unwrap();
     tokens.into_iter().map(|token| token.record.digest).collect()
 }

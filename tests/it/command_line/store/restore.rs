@@ -208,7 +208,7 @@ fn a_redis_of_a_newer_layout_is_refused() {
     let redis = RedisServer::start();
     let (mut gateway, file) = gateway(&redis.settings());
     back_up(&gateway, &file).done();
-    assert_eq!(redis.ask::<u32>(&["GET", "authgate:layout"]), 3);
+    assert_eq!(redis.ask::<u32>(&["GET", "authgate:layout"]), 4);
     gateway.kill();
     redis.ask::<String>(&["SET", "authgate:layout", "99"]);
     for verb in [&["serve"][..], &["store", "restore", file.to_str().unwrap()]] {

@@ -253,7 +253,7 @@ fn a_look_at_an_older_layout_leaves_it_to_the_gateways_that_use_it() {
     assert!(said.stderr.contains("already; --replace"), "{said:?}");
     assert_eq!(redis.ask::<u64>(&["EXISTS", "authgate:layout"]), 0);
     gateway.run(&["store", "verify", "--repair"]).done();
-    assert_eq!(redis.ask::<u64>(&["GET", "authgate:layout"]), 3);
+    assert_eq!(redis.ask::<u64>(&["GET", "authgate:layout"]), 4);
 }
 
 #[test]

@@ -99,3 +99,48 @@ async fn a_token_that_is_driven_out_before_it_is_written_is_not_good() {
     }
     panic!("no write was answered in time");
 }
+
+/// What takes the place of a token of knox 4.
+fn rewritten(old: &TokenRecord, text: &str) -> TokenRecord {
+    TokenRecord { digest: digest(text), ..old.clone() }
+}
+
+/// Has a step of what gives a token another digest come when the token has ended elsewhere, and nobody
+/// waits for it any more.
+async fn is_good_after_a_late_step(step: &'static [u8]) -> bool {
+    let server = RedisServer::start();
+    let relay = Relay::to(server.address());
+    let behind = RedisStore::open(&format!("redis://{}/0", relay.address)).unwrap();
+    let other = open(&server);
+    let alice = add_user(&other, "alice").await;
+    let old = new_token(&alice, "old");
+    other.issue_token(old.clone()).await.unwrap();
+    // So that the server knows the step.
+    let first = new_token(&alice, "first");
+    other.issue_token(first.clone()).await.unwrap();
+    let second = rewritten(&first.record, "second");
+    assert!(behind.exchange_token(digest("first"), &second).await.unwrap());
+    relay.hold(step);
+    let wanted = rewritten(&old.record, "new");
+    let held = behind.exchange_token(digest("old"), &wanted);
+    let given_up = tokio::time::timeout(Duration::from_millis(200), held).await;
+    assert!(relay.holds(), "the step was not seen");
+    for text in ["old", "new"] {
+        other.revoke_token(digest(text)).await.unwrap();
+    }
+    let calls = || server.calls("set") + server.calls("evalsha");
+    let before = calls();
+    relay.deliver();
+    eventually("the late step", || (calls() > before).then_some(()));
+    sleep(Duration::from_millis(50)).await;
+    println!("the client was told {:?}", given_up.map(|done| done.is_ok()));
+    assert!(!is_live(&other, "old").await);
+    is_live(&other, "new").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_gives_an_ended_token_another_digest_and_is_late_brings_nothing_back() {
+    for step in [WRITES_TOKEN, b"EVALSHA"] {
+        assert!(!is_good_after_a_late_step(step).await, "{}", step.escape_ascii());
+    }
+}

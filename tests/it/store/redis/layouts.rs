@@ -49,7 +49,7 @@ async fn tokens_of_the_first_version_live_on_and_end_as_ever() {
     assert!(!is_live(&store, "one").await && !is_live(&store, "two").await);
     let old: Vec<String> = server.ask(&["KEYS", "authgate:user-tokens*"]);
     assert!(old.is_empty(), "{old:?}");
-    assert_eq!(server.ask::<u32>(&["GET", "authgate:layout"]), 3);
+    assert_eq!(server.ask::<u32>(&["GET", "authgate:layout"]), 4);
 }
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn an_update_that_was_cut_off_is_brought_to_its_end() {
 async fn an_empty_server_is_of_the_newest_version() {
     let server = RedisServer::start();
     open(&server).make_newest().await.unwrap();
-    assert_eq!(server.ask::<u32>(&["GET", "authgate:layout"]), 3);
+    assert_eq!(server.ask::<u32>(&["GET", "authgate:layout"]), 4);
 }
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn what_the_second_version_has_written_is_read_as_it_is() {
     store.refuse_half().await.unwrap();
     assert!(is_live(&store, "one").await);
     store.make_newest().await.unwrap();
-    assert_eq!(server.ask::<u32>(&["GET", "authgate:layout"]), 3);
+    assert_eq!(server.ask::<u32>(&["GET", "authgate:layout"]), 4);
     assert_eq!(live_tokens(&store, user.id).await, 1);
 }
 

@@ -298,7 +298,7 @@ async fn every_change_does_what_the_model_does() {
 
 pub(super) fn new_password(user: &User) -> PasswordChange {
     let (from, to) = (user.password.clone(), hash("second"));
-    PasswordChange { from, keep: digest("kept"), to, user: user.id }
+    PasswordChange { from, keep: vec![digest("kept")], to, user: user.id }
 }
 
 #[tokio::test]

@@ -121,6 +121,7 @@ async fn a_file_of_the_fourth_version_keeps_what_it_holds() {
         assert!(store.has_old_digests().await.unwrap());
     }
     assert_eq!((version(&path), count(&path, "deleted_users")), (5, 0));
+    assert_eq!(count(&path, "tokens WHERE knox_key = 'abc' AND former IS NULL"), 1);
     let store = open(&path);
     assert!(store.delete_user(UserId(9)).await.unwrap());
     assert_eq!(count(&path, "deleted_users WHERE id = 9"), 1);
@@ -132,7 +133,7 @@ async fn an_update_that_fails_in_the_middle_changes_nothing_and_is_made_up_for()
     let path = file_in(&folder);
     second(&path);
     // The last of all that is made is there already.
-    tamper(&path, "CREATE TABLE landing_users (what TEXT)");
+    tamper(&path, "ALTER TABLE tokens ADD COLUMN former BLOB");
     for _ in 0..2 {
         assert!(SqliteStore::open(&path).is_err());
         assert_eq!(version(&path), 2);
@@ -143,7 +144,7 @@ async fn an_update_that_fails_in_the_middle_changes_nothing_and_is_made_up_for()
         );
         assert_eq!((count(&path, "users"), count(&path, "tokens")), (2, 3));
     }
-    tamper(&path, "DROP TABLE landing_users");
+    tamper(&path, "ALTER TABLE tokens DROP COLUMN former");
     holds_all(&*open(&path)).await;
     assert_eq!(version(&path), 5);
 }
