@@ -1,4 +1,5 @@
-//! Taking a source over into a file in which nobody is, all in one step.
+//! Taking a source over into a file in which nobody is, or a few are who have nothing in common with the
+//! source, all in one step.
 //!
 //! Rows go in by the order of their keys, and indexes, sums and what keeps those up to date come after
 //! them: so each page is written once.
@@ -11,14 +12,17 @@ use crate::store::whole::Progress;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior, named_params};
 use std::time::Duration;
 
-/// `None`, and nothing done, if somebody is there, or uses the file.
+/// How many may be there already, such as the first operators: their rows are indexed anew.
+const FEW: u32 = 1_000;
+
+/// `None`, and nothing done, if anybody of the source may be there, or somebody uses the file.
 pub(super) fn land_anew(
     db: &mut Connection,
     staging: &Staging,
     order: &Landing,
     progress: Progress<'_>,
 ) -> Result<Option<Landed>, StoreError> {
-    if !is_empty(db)? || !keep_others_out(db)? {
+    if !are_few(db)? || !keep_others_out(db)? {
         return Ok(None);
     }
     let landed = land_alone(db, staging, order, progress);
@@ -54,14 +58,13 @@ fn land_alone(
     order: &Landing,
     progress: Progress<'_>,
 ) -> Result<Option<Landed>, StoreError> {
-    refuse_gone(db, staging, order)?;
     let place = staging.place().ok_or_else(|| {
         StoreError::Unsuitable("the folder for temporary files has no name in UTF-8".to_owned())
     })?;
     db.execute("ATTACH ?1 AS source", [place])?;
     // Whose the tokens are is known, and to ask anew of each takes as long as all the rest.
     db.execute_batch("PRAGMA foreign_keys = off; PRAGMA cache_size = -32000")?;
-    let landed = land_all(db, staging, order, progress);
+    let landed = land_strangers(db, staging, order, progress);
     db.execute_batch("PRAGMA foreign_keys = on; PRAGMA cache_size = -2000; DETACH source")?;
     let landed = landed?;
     if let Some(landed) = &landed
@@ -72,9 +75,29 @@ fn land_alone(
     Ok(landed)
 }
 
-fn is_empty(db: &Connection) -> Result<bool, StoreError> {
-    let sql = "SELECT 1 FROM main.users LIMIT 1";
-    Ok(rows::first(db, sql, [], |_| Ok(()))?.is_none())
+fn are_few(db: &Connection) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM main.users LIMIT 1 OFFSET ?1";
+    Ok(rows::first(db, sql, [FEW], |_| Ok(()))?.is_none())
+}
+
+/// Whether nobody who is there has a number, a name or a token of the source.
+fn are_strangers(db: &Connection) -> Result<bool, StoreError> {
+    let is_none = |sql| Ok::<_, StoreError>(rows::first(db, sql, [], |_| Ok(()))?.is_none());
+    Ok(is_none(OF_BOTH)?
+        && (is_none("SELECT 1 FROM main.tokens LIMIT 1")? || is_none(TOKEN_OF_BOTH)?))
+}
+
+fn land_strangers(
+    db: &mut Connection,
+    staging: &Staging,
+    order: &Landing,
+    progress: Progress<'_>,
+) -> Result<Option<Landed>, StoreError> {
+    if !are_strangers(db)? {
+        return Ok(None);
+    }
+    refuse_gone(db, staging, order)?;
+    land_all(db, staging, order, progress)
 }
 
 /// Takes nobody who was deleted, unless they are to come back.
@@ -102,9 +125,6 @@ fn land_all(
     progress: Progress<'_>,
 ) -> Result<Option<Landed>, StoreError> {
     let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if !is_empty(&step)? {
-        return Ok(None);
-    }
     let secondary = Secondary::drop_of(&step)?;
     let last = archive::last_number(&step)?.max(rows::integer(staging.highest_number()?));
     let mut landed = Landed::default();
@@ -135,6 +155,15 @@ fn land_all(
 fn changed(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
+
+const OF_BOTH: &str = "
+    SELECT 1 FROM main.users AS here
+    WHERE EXISTS (SELECT 1 FROM source.users WHERE refusal IS NULL AND row = here.id)
+       OR EXISTS (SELECT 1 FROM source.users WHERE refusal IS NULL AND username = here.username)
+    LIMIT 1";
+const TOKEN_OF_BOTH: &str = "
+    SELECT 1 FROM source.tokens WHERE refusal IS NULL AND digest IN (SELECT digest FROM main.tokens)
+    LIMIT 1";
 
 /// By which the tokens of each user are counted.
 const BY_USER: &str = "tokens_by_user";

@@ -4,6 +4,7 @@ use super::super::staged::{is_in_order, named, order, stage, token, user, verifi
 use super::*;
 use authgate::store::staging::StagedUser;
 use authgate::store::whole::{Landed, Landing, OnConflict, Staging, Whole};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -173,5 +174,34 @@ async fn whoever_is_stopped_once_it_is_done_hears_that_it_is_done() {
         assert!(has_told.load(Ordering::SeqCst), "{is_open}");
         assert_eq!(staging.counts().unwrap(), (1_000, 1_000));
         drop(open(&path));
+    }
+}
+
+#[tokio::test]
+async fn a_source_of_strangers_goes_in_by_one_step_beside_the_few_who_are_there() {
+    for (number, name, is_one_step) in [(9, "bob", true), (1, "bob", false), (9, "root", false)] {
+        let folder = folder();
+        let path = file_in(&folder);
+        let store = open(&path);
+        let root = add(&*store, "root").await;
+        issue(&*store, &root, "roots").await;
+        drop(store);
+        crate::harness::eventually("the file to oneself", || {
+            let db = Connection::open(&path).unwrap();
+            let alone = "PRAGMA locking_mode = exclusive; BEGIN IMMEDIATE; COMMIT";
+            db.execute_batch(alone).ok()
+        });
+        let staging = stage(&[user(number, name), user(30, "zoe")], &[token(30, "zoes")]);
+        let told = Mutex::new(Vec::new());
+        let note = |what: &str, _| told.lock().unwrap().push(what.to_owned());
+        let landed = whole(&path).land(&staging, &order(OnConflict::Skip), &note).await.unwrap();
+        // Only there tokens go in by themselves.
+        let told = told.into_inner().unwrap();
+        assert_eq!(told.iter().any(|what| what == "tokens"), is_one_step, "{number} {name}");
+        assert_eq!(landed.added, if is_one_step { 2 } else { 1 });
+        let store = open(&path);
+        assert!(is_good(&*store, "roots").await && is_good(&*store, "zoes").await);
+        assert_eq!(store.user(root.id).await.unwrap().unwrap().username.as_str(), "root");
+        is_in_order(&whole(&path)).await;
     }
 }
