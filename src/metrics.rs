@@ -58,6 +58,7 @@ pub struct Metrics {
     reload_failed: Gauge,
     reloads: Counter,
     requests: Family<Status, Counter>,
+    requests_unreadable: Counter,
     shadow: OfShadow,
     servers: Family<Place, Gauge>,
     store: OfStore,

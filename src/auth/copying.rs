@@ -4,8 +4,8 @@
 use super::{RestoreTerms, WholeStore};
 use crate::clock::{Clock, SystemClock};
 use crate::store::follow::{Carried, Follower, Listening};
-use crate::store::whole::{Progress, Restored, Saved, Stop};
-use crate::store::{Settings, StoreError};
+use crate::store::whole::{Progress, Restored, Saved, Stop, Turn};
+use crate::store::{Doing, Settings, StoreError};
 
 /// A copy that follows its store.
 pub struct Copying {
@@ -13,6 +13,8 @@ pub struct Copying {
     follower: Follower,
     from: WholeStore,
     to: WholeStore,
+    /// Nobody else takes something over into that one meanwhile.
+    turn: Turn,
 }
 
 /// How much the one and the other have.
@@ -45,13 +47,15 @@ impl Copying {
         if one.is_same(&other).await? {
             return Err(StoreError::Unsuitable("a store cannot be copied to itself".to_owned()));
         }
+        let turn = other.take_turn(Doing::Copy).await?;
         let way = one.way_to(&other)?;
         let listening = Listening::to(from).await?;
         let saved = one.save(way.path().to_owned(), true, stop, progress).await?;
         let terms = RestoreTerms { keeps_tokens: true, replaces };
-        let restored = other.restore(way.path().to_owned(), terms, progress).await?;
+        let restoring = other.restore_in_turn(way.path().to_owned(), terms, progress);
+        let restored = turn.doing(Box::pin(restoring)).await?;
         let follower = Follower::new(listening, way, to)?;
-        Ok((Self { clock: SystemClock, follower, from: one, to: other }, saved, restored))
+        Ok((Self { clock: SystemClock, follower, from: one, to: other, turn }, saved, restored))
     }
 
     /// Returns once all that was changed by now is known, and will be carried over.
@@ -61,7 +65,7 @@ impl Copying {
 
     /// Carries over what has changed since it was copied, or since this was done last.
     pub async fn catch_up(&mut self) -> Result<Carried, StoreError> {
-        self.follower.catch_up(self.clock.now()).await
+        self.turn.doing(Box::pin(self.follower.catch_up(self.clock.now()))).await
     }
 
     /// Sees to it that the other store gives no number to a user that the one may give yet.
@@ -71,7 +75,7 @@ impl Copying {
 
     /// Carries over what is left, and compares how much the two have.
     pub async fn finish(&mut self) -> Result<Copied, StoreError> {
-        self.follower.finish(self.clock.now()).await?;
+        self.turn.doing(Box::pin(self.follower.finish(self.clock.now()))).await?;
         let (one, other) = (self.from.stats().await?, self.to.stats().await?);
         let tokens = [one.good_tokens, other.good_tokens];
         Ok(Copied { tokens, users: [one.users, other.users] })

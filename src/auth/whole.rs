@@ -4,11 +4,11 @@
 use super::Auth;
 use crate::clock::{Clock, SystemClock};
 use crate::model::event::{Actor, EventName};
-use crate::store::staging::{Landed, Landing, OnConflict, Staging};
+use crate::store::staging::{BringBack, Landed, Landing, OnConflict, Staging};
 use crate::store::whole::{
-    Finding, Progress, Restore, Restored, Save, Saved, Stats, Stop, Whole as Store,
+    Finding, Progress, Restore, Restored, Save, Saved, Stats, Stop, Turn, Whole as Store,
 };
-use crate::store::{Settings, StoreError};
+use crate::store::{Doing, Settings, StoreError};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
@@ -43,9 +43,29 @@ impl WholeStore {
         terms: RestoreTerms,
         progress: Progress<'_>,
     ) -> Result<Restored, StoreError> {
-        let RestoreTerms { keeps_tokens, replaces } = terms;
-        let order = Restore { at: self.clock.now(), from, keeps_tokens, replaces };
+        let order = self.order(from, terms);
         self.store.restore(&order, progress).await
+    }
+
+    /// The same of whoever has the turn.
+    pub(super) async fn restore_in_turn(
+        &self,
+        from: PathBuf,
+        terms: RestoreTerms,
+        progress: Progress<'_>,
+    ) -> Result<Restored, StoreError> {
+        let order = self.order(from, terms);
+        self.store.restore_in_turn(&order, progress).await
+    }
+
+    fn order(&self, from: PathBuf, terms: RestoreTerms) -> Restore {
+        let RestoreTerms { keeps_tokens, replaces } = terms;
+        Restore { at: self.clock.now(), from, keeps_tokens, replaces }
+    }
+
+    /// Sees to it that nobody else takes something over into it meanwhile.
+    pub(super) async fn take_turn(&self, doing: Doing) -> Result<Turn, StoreError> {
+        self.store.take_turn(doing, self.clock.now()).await
     }
 
     /// Whether it is the same as another, whatever each is called.
@@ -77,8 +97,9 @@ impl WholeStore {
         terms: LandingTerms,
         progress: Progress<'_>,
     ) -> Result<Landed, StoreError> {
-        let LandingTerms { dry_run, on_conflict, stop } = terms;
-        let order = Landing { at: self.clock.now(), dry_run, on_conflict, stop };
+        let LandingTerms { brings_back, dry_run, on_conflict, stop } = terms;
+        let at = self.clock.now();
+        let order = Landing { at, brings_back, dry_run, on_conflict, stop };
         self.store.land(staging, &order, progress).await
     }
 
@@ -108,6 +129,8 @@ pub struct RestoreTerms {
 
 /// How a source is taken over.
 pub struct LandingTerms {
+    /// Who comes back of those who were deleted here.
+    pub brings_back: BringBack,
     /// Whether nothing is written.
     pub dry_run: bool,
     /// What becomes of users who are here already.

@@ -1,8 +1,10 @@
 //! `authgate overview`
 
-use super::{Failure, SettingsFile, accounts_of, output};
+use super::tell::Tell;
+use super::{Failure, accounts_of, output};
 use crate::auth::{Concern, Counts, Overview, Tallies};
 use crate::config::Flags;
+use crate::server::control::Command;
 use crate::server::tls::Certificates;
 use crate::store::Census;
 use clap::Args;
@@ -11,7 +13,7 @@ use serde_json::{Value, json};
 #[derive(Args)]
 pub(super) struct Show {
     #[command(flatten)]
-    settings: SettingsFile,
+    gateway: Tell,
     /// As a JSON object
     #[arg(long)]
     json: bool,
@@ -19,9 +21,11 @@ pub(super) struct Show {
 
 impl Show {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let config = self.settings.load(Flags::default())?;
+        let config = self.gateway.settings.load(Flags::default())?;
         let certificates: Vec<_> = Certificates::of(&config.server).collect();
-        let is_shadow = config.gateway.is_shadow();
+        // The settings may have changed since the gateway read them.
+        let mode = self.gateway.ask_if_running(&config, Command::Mode);
+        let is_shadow = mode.map_or(config.gateway.is_shadow(), |mode| mode == Command::SHADOW);
         let accounts = accounts_of(config)?;
         // One that is away is among what needs attention.
         if let Err(error) = accounts.refuse_half().await
@@ -39,7 +43,7 @@ impl Show {
             concerns.insert(0, Concern::unguarded());
         }
         if self.json {
-            output::json(&as_json(&found, concerns));
+            output::json(&as_json(&found, concerns, is_shadow));
         } else {
             print(&found, &concerns);
         }
@@ -83,7 +87,7 @@ fn print(found: &Overview, concerns: &[Concern]) {
 }
 
 /// With the names that the console's API has.
-fn as_json(found: &Overview, concerns: Vec<Concern>) -> Value {
+fn as_json(found: &Overview, concerns: Vec<Concern>, is_shadow: bool) -> Value {
     let census = found.census.as_ref().ok();
     let history = found.history.as_ref().ok();
     let inspection = found.inspection.as_ref().ok();
@@ -99,6 +103,7 @@ fn as_json(found: &Overview, concerns: Vec<Concern>) -> Value {
         "store": inspection.map(|found| {
             json!({ "summary": found.summary, "warnings": found.warnings })
         }),
+        "is_shadow": is_shadow,
         "attention": concerns.into_iter().map(concern).collect::<Vec<_>>(),
     })
 }

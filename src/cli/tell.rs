@@ -1,7 +1,7 @@
 //! `authgate reload` and `authgate upgrade`
 
 use super::{Failure, SettingsFile};
-use crate::config::Flags;
+use crate::config::{Config, Flags};
 use crate::server::control::{self, Command};
 use clap::Args;
 use std::path::PathBuf;
@@ -19,6 +19,12 @@ impl Tell {
     pub(super) fn run(self, command: Command) -> Result<(), Failure> {
         println!("{}", self.ask(command)?);
         Ok(())
+    }
+
+    /// What the gateway answers, where it is known how to reach it and one is there.
+    pub(super) fn ask_if_running(&self, config: &Config, command: Command) -> Option<String> {
+        let path = self.control.as_ref().or(config.server.control.as_ref())?;
+        control::tell(path, command).ok()
     }
 
     /// What the gateway answers.

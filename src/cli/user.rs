@@ -169,8 +169,8 @@ impl Named {
     }
 }
 
-/// The user of that name, or of the number after `id:`, which no name can be. One whom no rule let
-/// into the store has no other way to be named.
+/// The user of that name, or of the number after `id:`. One whom no rule let into the store has no other
+/// way to be named, nor has one who came from a Django with such a name.
 pub(super) async fn find(accounts: &Auth, name: &str) -> Result<user::User, ManageError> {
     match name.strip_prefix("id:").and_then(|number| number.parse().ok()) {
         Some(number) => accounts.user_numbered(UserId(number)).await,

@@ -17,6 +17,7 @@ use self::streams::{Stream, Streams};
 use self::watch::{Alarm, Watched};
 use super::{Gateway, Settings};
 use crate::auth::{AuthError, Held};
+use crate::clock::OnceASecond;
 use arc_swap::ArcSwap;
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::http::v2::server::{H2Options, default_h2_options};
@@ -38,6 +39,8 @@ pub struct Guard {
     /// Tells the connection that has been idle for longest to end.
     room: Notify,
     streams: Arc<Streams>,
+    /// Requests without a head that were told of lately.
+    unreadable: OnceASecond,
 }
 
 impl Guard {
@@ -49,7 +52,13 @@ impl Guard {
 
     /// Guards by the settings of this gateway.
     pub fn new(gateway: Gateway) -> Self {
-        Self { gateway, limits: ArcSwap::default(), room: Notify::new(), streams: Arc::default() }
+        Self {
+            gateway,
+            limits: ArcSwap::default(),
+            room: Notify::new(),
+            streams: Arc::default(),
+            unreadable: OnceASecond::default(),
+        }
     }
 
     /// Bounds the requests over HTTP/2 that begin from now on.
@@ -91,6 +100,23 @@ impl Guard {
     /// next that will be.
     pub fn make_room(&self) {
         self.room.notify_one();
+    }
+
+    /// Counts a request whose head could not be read, or broke off: no phase of the proxy has seen it.
+    fn tell_unreadable(&self, client: Option<&PingoraAddress>) {
+        let Gateway { live, metrics, .. } = &self.gateway;
+        metrics.request_unreadable();
+        if live.load().settings.is_shadow() {
+            metrics.shadow_compared("400", "none", "refused");
+        }
+        if let Some(number) = self.unreadable.count(Instant::now().into_std()) {
+            let client = client.map(ToString::to_string);
+            tracing::info!(
+                client,
+                number,
+                "a request is refused: its head cannot be read, or broke off"
+            );
+        }
     }
 
     /// Returns when the request or the connection must end; otherwise never.

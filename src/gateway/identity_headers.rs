@@ -89,10 +89,19 @@ fn family(names: &[String; 4]) -> Option<&str> {
     first.get(..ends.find(is_shared)?).filter(|family| family.contains('-'))
 }
 
-/// Printable ASCII stays as it is; all else, and the percent sign, becomes percent-encoded UTF-8.
+/// Printable ASCII stays as it is; all else becomes percent-encoded UTF-8. So does what readers of headers
+/// may take for something else: the percent sign, a comma, by which lists are cut, and blanks at either
+/// end, which would be off: " ada" is not ada.
 fn encode(value: &str) -> Result<HeaderValue> {
-    const NOT_PRINTABLE: &AsciiSet = &CONTROLS.add(b'%');
-    let encoded = Cow::from(utf8_percent_encode(value, NOT_PRINTABLE));
+    const NOT_PLAIN: &AsciiSet = &CONTROLS.add(b'%').add(b',');
+    let mut encoded = Cow::from(utf8_percent_encode(value, NOT_PLAIN));
+    let inner = encoded.trim_matches(' ');
+    if inner.len() < encoded.len() {
+        let before = encoded.len() - encoded.trim_start_matches(' ').len();
+        let after = encoded.len() - inner.len() - before;
+        let [before, after] = [before, after].map(|blanks| "%20".repeat(blanks));
+        encoded = format!("{before}{inner}{after}").into();
+    }
     HeaderValue::from_str(&encoded).or_err(ErrorType::InternalError, "identity")
 }
 
@@ -103,5 +112,20 @@ mod tests {
     #[test]
     fn a_percent_sign_is_encoded() {
         assert_eq!(encode("a%b c\u{7f}").unwrap(), "a%25b c%7F");
+    }
+
+    #[test]
+    fn what_readers_of_headers_would_cut_is_encoded() {
+        for (name, told) in [
+            ("John Smith", "John Smith"),
+            (" ada", "%20ada"),
+            ("ada b  ", "ada b%20%20"),
+            ("   ", "%20%20%20"),
+            ("ada, admin", "ada%2C admin"),
+            ("\u{a0}ada", "%C2%A0ada"),
+            ("\"ada\"; q=1", "\"ada\"; q=1"),
+        ] {
+            assert_eq!(encode(name).unwrap(), told, "{name:?}");
+        }
     }
 }

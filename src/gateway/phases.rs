@@ -10,7 +10,7 @@ use crate::api::Problem;
 use crate::policy::Passage;
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, Version, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::protocols::Digest;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
@@ -143,6 +143,10 @@ impl ProxyHttp for Gateway {
         ctx: &mut RequestCtx,
     ) -> Result<()> {
         console_cookie::remove_from_response(response)?;
+        if session.req_header().version < Version::HTTP_11 {
+            // Whoever does not know of chunks reads to the end of the connection (RFC 9112, section 6.1).
+            response.remove_header(&header::TRANSFER_ENCODING);
+        }
         if session.is_process_shutting_down() && !response.status.is_informational() {
             // Nothing more is read from this client, which must not take the connection for kept.
             session.set_keepalive(None);

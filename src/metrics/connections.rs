@@ -14,6 +14,11 @@ impl Metrics {
         self.connections_made_room.inc();
     }
 
+    /// Counts a request whose head could not be read, or broke off.
+    pub fn request_unreadable(&self) {
+        self.requests_unreadable.inc();
+    }
+
     /// Counts a connection as open until the value is dropped.
     pub fn connection_opens(self: &Arc<Self>) -> OpenConnection {
         self.connections.inc();

@@ -41,6 +41,7 @@ impl Default for Metrics {
             reload_failed: Gauge::default(),
             reloads: Counter::default(),
             requests: Family::default(),
+            requests_unreadable: Counter::default(),
             shadow: OfShadow::default(),
             servers: Family::default(),
             store: OfStore::new(),
@@ -106,6 +107,8 @@ impl Metrics {
         registry.register("connections_made_room", help, self.connections_made_room.clone());
         let help = "Connections that were ended before their first request, and why";
         registry.register("connections_turned_away", help, self.connections_turned_away.clone());
+        let help = "Requests over HTTP/1 of which no head could be read: they reach no route";
+        registry.register("requests_unreadable", help, self.requests_unreadable.clone());
         let help = "Times that no connection could be accepted for a moment";
         registry.register("accept_paused", help, self.accept_pauses.clone());
         let help =

@@ -96,7 +96,9 @@ impl FromStr for Address {
         let bad = |words: &str| BadAddress(words.to_owned());
         let example = "is not like postgres://USER@HOST:PORT/DATABASE or mysql://…";
         let kind = DatabaseKind::of(text).ok_or_else(|| bad(example))?;
-        let url = Url::parse(text).map_err(|_| bad(example))?;
+        // Where a socket is named after it, a host may be left out.
+        let with_host = || Url::parse(&text.replacen("@/", "@localhost/", 1));
+        let url = Url::parse(text).or_else(|_| with_host()).map_err(|_| bad(example))?;
         let decoded = |part: &str| {
             let text = percent_encoding::percent_decode_str(part).decode_utf8();
             text.map(String::from).map_err(|_| bad("is not UTF-8"))
@@ -174,8 +176,10 @@ mod tests {
         for text in ["mysql://u@localhost/d", "mysql://u@[::1]/d", "postgres://u@127.0.0.1/d"] {
             assert!(!address(text).ok().unwrap().is_tls, "{text}");
         }
-        let socket = address("postgres://u@localhost/d?host=/run/postgresql").ok().unwrap();
-        assert!(socket.is_socket() && !socket.is_tls);
+        for text in ["postgres://u@localhost/d", "postgres://u@/d", "postgresql://u:p%2F@/d"] {
+            let socket = address(&format!("{text}?host=/run/postgresql")).ok();
+            assert!(socket.is_some_and(|socket| socket.is_socket() && !socket.is_tls), "{text}");
+        }
         assert!(address("mysql://u@localhost/d?sslmode=require").ok().unwrap().is_tls);
         assert!(!address("mysql://u@db.example/d?sslmode=disable").ok().unwrap().is_tls);
     }

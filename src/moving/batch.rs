@@ -22,6 +22,8 @@ pub struct Batch {
     pub unreadable: Vec<Unreadable>,
     /// Users.
     pub users: Vec<StagedUser>,
+    /// What whoever moves should know of the source, in words.
+    pub warnings: Vec<String>,
 }
 
 /// A row that cannot be taken.
@@ -105,6 +107,11 @@ impl<'a> Rows<'a> {
     /// Notes what was taken otherwise than it was written.
     pub(super) fn remark(&mut self, remarks: &Remarks) {
         self.batch.remarks.extend(remarks.words().into_iter().filter(|(_, count)| *count > 0));
+    }
+
+    /// Notes what whoever moves should know of the source.
+    pub(super) fn warn(&mut self, words: impl Into<String>) {
+        self.batch.warnings.push(words.into());
     }
 
     /// Hands on what is left, with what is known at the end.

@@ -77,7 +77,7 @@ pub(super) fn read(from: impl Read, sink: Sink<'_>) -> Result<(), ReadError> {
         let place = record.position().map_or(begin, Position::line);
         let staged = taken
             .and_then(|record| user_of(&columns, record).staged(place, &mut remarks))
-            .map(forget_unknown);
+            .map(forget_what_is_no_hash);
         match staged {
             Ok(user) => rows.user(user)?,
             Err(Misfit(why)) => {
@@ -107,10 +107,13 @@ fn misfit(error: ::csv::Error) -> Result<Misfit, ReadError> {
     }
 }
 
-/// A hash of a kind that nobody knows is none: it may be a password.
-fn forget_unknown(mut user: StagedUser) -> StagedUser {
-    if hash_kind(&user.password).trouble == Some(HashTrouble::Unknown) {
-        super::hash::UNUSABLE.clone_into(&mut user.password);
+/// What is no hash that anything could ever match may be a password, whatever it begins with.
+fn forget_what_is_no_hash(mut user: StagedUser) -> StagedUser {
+    match hash_kind(&user.password).trouble {
+        Some(HashTrouble::Malformed | HashTrouble::Unknown | HashTrouble::Unusable) => {
+            super::hash::UNUSABLE.clone_into(&mut user.password);
+        }
+        Some(HashTrouble::Empty | HashTrouble::TooCostly | HashTrouble::TooLarge) | None => {}
     }
     user
 }
@@ -238,9 +241,11 @@ mod tests {
 
     #[test]
     fn what_may_be_a_password_is_not_kept() {
-        let batch = read("name,hash\nada,pass-Word-123\nbob,md5$salt$5b46babb\n").unwrap();
+        let lines = "ada,pass-Word-123\nbob,md5$salt$5b46babb\neve,!pass-Word-123\nzoe,pbkdf2_sha256$pass\n";
+        let batch = read(&format!("name,hash\n{lines}")).unwrap();
         let kept: Vec<_> = batch.users.iter().map(|user| (&*user.password, &*user.kind)).collect();
-        assert_eq!(kept, [("!", "unknown"), ("!", "md5")]);
+        let kinds = [("!", "unknown"), ("!", "md5"), ("!", "unusable"), ("!", "pbkdf2_sha256")];
+        assert_eq!(kept, kinds);
         assert!(batch.users.iter().all(|user| user.trouble.is_some()));
     }
 

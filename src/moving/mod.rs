@@ -46,6 +46,7 @@ pub use self::zone::{NotAZone, Zone};
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::path::Path;
 
 /// Where accounts come from.
 pub enum Origin {
@@ -70,6 +71,20 @@ impl Origin {
             Self::Csv(input) => csv::read(input.open(progress)?, sink),
             Self::Django { place, terms } => django::read(place, terms, progress, sink),
             Self::Htpasswd(input) => htpasswd::read(input.open(progress)?, sink),
+        }
+    }
+
+    /// The file that it is in, if it is in one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Csv(Input::File(path))
+            | Self::Htpasswd(Input::File(path))
+            | Self::Django {
+                place: Place::Dump(Input::File(path)) | Place::Sqlite(path), ..
+            } => Some(path),
+            Self::Csv(Input::Stdin)
+            | Self::Htpasswd(Input::Stdin)
+            | Self::Django { place: Place::Dump(Input::Stdin) | Place::Database(_), .. } => None,
         }
     }
 
@@ -160,7 +175,8 @@ mod gather {
     pub(super) fn gather(origin: &Origin) -> Result<Batch, String> {
         let mut all = Batch::default();
         let mut sink = |batch: Batch| {
-            let Batch { groups, tokens, others, remarks, says, unreadable, users } = batch;
+            let Batch { groups, tokens, others, remarks, says, unreadable, users, warnings } =
+                batch;
             all.remarks.extend(remarks);
             all.says = says.or(all.says);
             all.groups.extend(groups);
@@ -168,6 +184,7 @@ mod gather {
             all.others.extend(others);
             all.unreadable.extend(unreadable);
             all.users.extend(users);
+            all.warnings.extend(warnings);
             Ok(())
         };
         let words = |error| {

@@ -146,6 +146,7 @@ impl Report {
             "unreadable_rows": tally.unreadable,
             "other_models": tally.others,
             "remarks": tally.remarks,
+            "warnings": tally.warnings,
         })
     }
 }

@@ -36,9 +36,9 @@ pub(super) struct UserRow<'a> {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct TokenRow<'a> {
-    #[serde(skip)]
-    pub(super) digest: Value<'a>,
+    /// The primary key of knox's own model, and perhaps a field of another.
     #[serde(borrow)]
+    pub(super) digest: Value<'a>,
     pub(super) token_key: Value<'a>,
     pub(super) user: Value<'a>,
     pub(super) created: Value<'a>,
@@ -51,9 +51,9 @@ pub(super) struct TokenRow<'a> {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct KeyRow<'a> {
-    #[serde(skip)]
-    pub(super) key: Value<'a>,
+    /// The primary key of its own model, and perhaps a field of another.
     #[serde(borrow)]
+    pub(super) key: Value<'a>,
     pub(super) user: Value<'a>,
     pub(super) created: Value<'a>,
 }
@@ -113,7 +113,7 @@ impl UserRow<'_> {
     const LONGEST_HASH: usize = 1_024;
 
     pub(super) fn staged(self, place: u64, remarks: &mut Remarks) -> Result<StagedUser, Misfit> {
-        let id = number(&self.pk, "pk")?;
+        let (id, key) = identity(&self.pk)?;
         let email = self.email.into_text("email", Email::MAX_CHARS)?;
         // A model without `username` is one whose users sign in with their address.
         let username = match self.username.into_text("username", Username::MAX_CHARS)? {
@@ -128,6 +128,7 @@ impl UserRow<'_> {
         Ok(StagedUser {
             place,
             id,
+            key,
             username,
             email,
             kind: kind.name,
@@ -215,22 +216,24 @@ impl GroupRow<'_> {
     /// `None` for one that others name by its name.
     pub(super) fn staged(self) -> Result<Option<(i64, String)>, Misfit> {
         let name = self.name.into_text("name", StagedUser::LONGEST_NAME)?;
-        let number = number(&self.pk, "pk")?.map(i64::try_from).transpose();
+        let (number, key) = identity(&self.pk)?;
+        if key.is_some() {
+            return Err(Misfit::new("pk", "is no number"));
+        }
+        let number = number.map(i64::try_from).transpose();
         Ok(number.map_err(|_| Misfit::new("pk", "is too large"))?.map(|number| (number, name)))
     }
 }
 
-/// The number of a row, if it has one.
-fn number(pk: &Value<'_>, field: &str) -> Result<Option<u64>, Misfit> {
+/// The number of a row, or what it has in its place, if it has either.
+fn identity(pk: &Value<'_>) -> Result<(Option<u64>, Option<String>), Misfit> {
     match (pk, pk.number()) {
-        (Value::Null, _) => Ok(None),
-        (_, Some(number)) => Ok(Some(number)),
-        (Value::Text(_), None) => {
-            let words = "is a text, such as a UUID, and users here have numbers; in a dump with \
-                         --natural-primary --natural-foreign they have none, and get new ones";
-            Err(Misfit::new(field, words))
-        }
-        (_, None) => Err(Misfit::new(field, "is no number, or not one of a row")),
+        (Value::Null, _) => Ok((None, None)),
+        (_, Some(number)) => Ok((Some(number), None)),
+        (_, None) => match pk.key() {
+            Some(key) => Ok((None, Some(key))),
+            None => Err(Misfit::new("pk", "is no number, or not one of a row")),
+        },
     }
 }
 
@@ -238,8 +241,11 @@ fn owner(user: &Value<'_>) -> Result<OwnerRef, Misfit> {
     if let Some(name) = user.natural_key() {
         return Ok(OwnerRef::Name(name.to_owned()));
     }
-    let number = user.number().map(OwnerRef::Number);
-    number.ok_or_else(|| Misfit::new("user", "is neither a number nor a name such as [\"ada\"]"))
+    match identity(user) {
+        Ok((Some(number), _)) => Ok(OwnerRef::Number(number)),
+        Ok((None, Some(key))) => Ok(OwnerRef::Key(key)),
+        _ => Err(Misfit::new("user", "is neither a number nor a name such as [\"ada\"]")),
+    }
 }
 
 /// Groups as a dump lists them, or as a database joins their numbers by commas.

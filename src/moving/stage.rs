@@ -28,7 +28,7 @@ pub enum StageError {
     #[error("nothing was taken")]
     Read(#[from] ReadError),
     /// The staging cannot be written.
-    #[error("cannot keep what is read until all of it is")]
+    #[error("cannot keep what is read until all of it is, in the folder of TMPDIR")]
     Spool(#[from] io::Error),
     /// It was told to stop.
     #[error("told to stop")]
@@ -55,6 +55,7 @@ pub fn stage(
 ) -> Result<Staged, StageError> {
     let (staging, mut tally) = (Staging::new()?, Tally::new(origin.unit())?);
     let (send, batches) = sync_channel(WAITING);
+    let told_of = Arc::clone(&progress);
     // Not waited for where it is stopped: a silent source would keep it.
     let reader = thread::Builder::new().name("reader".to_owned()).spawn(move || {
         let mut hand_on = |batch: Batch| send.send(batch).map_err(|_| Closed);
@@ -73,15 +74,17 @@ pub fn stage(
             Err(RecvTimeoutError::Disconnected) => break,
         };
         batch.users.iter_mut().for_each(|user| judge(user, room));
-        staging.add_groups(&batch.groups)?;
-        staging.add_users(&batch.users)?;
-        staging.add_tokens(&batch.tokens)?;
+        let kept = staging
+            .add_groups(&batch.groups)
+            .and_then(|()| staging.add_users(&batch.users))
+            .and_then(|()| staging.add_tokens(&batch.tokens));
+        kept.map_err(|error| staging.told(error, read_of(&told_of)))?;
         batch.says.into_iter().for_each(|says| staging.note_says(says));
         tally.add(&batch)?;
     }
     reader.join().map_err(|_| io::Error::other("the reader has failed"))??;
-    staging.settle()?;
-    staging.find_look_alikes()?;
+    let settled = staging.settle().and_then(|()| staging.find_look_alikes());
+    settled.map_err(|error| staging.told(error, None))?;
     Ok(Staged { staging, tally })
 }
 
@@ -90,4 +93,9 @@ fn judge(user: &mut StagedUser, room: HashRoom) {
     if user.trouble.is_none() {
         user.trouble = room.trouble(&user.password).map(|why| why.to_string());
     }
+}
+
+/// How much of the source is read, and how much there is, if that is known.
+fn read_of(progress: &Progress) -> Option<(u64, u64)> {
+    Some((progress.done(), progress.whole()?))
 }

@@ -17,6 +17,8 @@ pub struct Tally {
     pub unit: &'static str,
     /// How many rows cannot be read.
     pub unreadable: u64,
+    /// What whoever moves should know of the source, in words.
+    pub warnings: Vec<String>,
     first: Vec<Unreadable>,
     lines: BufWriter<File>,
 }
@@ -27,8 +29,9 @@ impl Tally {
 
     pub(super) fn new(unit: &'static str) -> io::Result<Self> {
         let lines = BufWriter::new(tempfile::tempfile()?);
-        let (others, remarks, first) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-        Ok(Self { others, remarks, unit, unreadable: 0, first, lines })
+        let (others, remarks) = (BTreeMap::new(), BTreeMap::new());
+        let (warnings, first) = (Vec::new(), Vec::new());
+        Ok(Self { others, remarks, unit, unreadable: 0, warnings, first, lines })
     }
 
     pub(super) fn add(&mut self, batch: &Batch) -> io::Result<()> {
@@ -38,6 +41,7 @@ impl Tally {
         for (remark, count) in &batch.remarks {
             *self.remarks.entry(remark).or_default() += count;
         }
+        self.warnings.extend(batch.warnings.iter().cloned());
         for row in &batch.unreadable {
             self.unreadable += 1;
             if self.first.len() < Self::FIRST {

@@ -103,9 +103,22 @@ impl<'a> Value<'a> {
     pub(super) fn number(&self) -> Option<u64> {
         match self {
             Self::Number(number) => u64::try_from(*number).ok(),
-            Self::Text(text) => text.parse().ok(),
+            // A UUID may happen to have no letter.
+            Self::Text(text) if text.len() <= 20 => text.parse().ok(),
             _ => None,
         }
+    }
+
+    /// What may be in place of a number of a row: a text, such as a UUID, which is written in two ways.
+    pub(super) fn key(&self) -> Option<String> {
+        /// More than anyone has in place of a number.
+        const LONGEST: usize = 255;
+        let Self::Text(text) = self else { return None };
+        let bare = text.replace('-', "");
+        if bare.len() == 32 && bare.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Some(bare.to_ascii_lowercase());
+        }
+        Some(text.to_string()).filter(|text| (1..=LONGEST).contains(&text.len()))
     }
 
     /// A moment; one that does not say its time zone is in this one.

@@ -1,5 +1,6 @@
 //! A file that is there whole, or not at all.
 
+use super::django::is_database;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -25,25 +26,10 @@ impl WholeFile {
     /// A file that is to be at this place once it is whole; without one, standard output. A file that is
     /// there is replaced only if that is wanted.
     pub fn at(place: Option<&Path>, replaces: bool) -> io::Result<Self> {
-        let target = match place {
-            None => Target::Stdout(io::stdout()),
-            Some(place) if place.exists() && !place.is_file() => {
-                Target::Other(OpenOptions::new().write(true).open(place)?)
-            }
-            Some(place) if !replaces && place.exists() => {
-                return Err(io::Error::new(
-                    io::ErrorKind::AlreadyExists,
-                    "it is there; --force replaces it",
-                ));
-            }
-            Some(place) => {
-                let folder = place.parent().filter(|folder| *folder != Path::new(""));
-                let mut draft = tempfile::Builder::new();
-                draft.prefix(".authgate-").suffix(".part");
-                let draft = draft.tempfile_in(folder.unwrap_or(Path::new(".")))?;
-                Target::Draft { draft, place: place.to_owned() }
-            }
-        };
+        let target = place.map_or_else(
+            || Ok(Target::Stdout(io::stdout())),
+            |place| Target::at(place, replaces),
+        )?;
         Ok(Self { to: BufWriter::with_capacity(256 << 10, target) })
     }
 
@@ -67,6 +53,31 @@ impl Write for WholeFile {
 
     fn flush(&mut self) -> io::Result<()> {
         self.to.flush()
+    }
+}
+
+impl Target {
+    fn at(place: &Path, replaces: bool) -> io::Result<Self> {
+        let is_own_output = ["/dev/fd", "/dev/stderr", "/dev/stdout", "/proc"]
+            .iter()
+            .any(|folder| place.starts_with(folder));
+        if place.exists() && (is_own_output || !place.is_file()) {
+            return OpenOptions::new().write(true).open(place).map(Self::Other);
+        }
+        let refused = |words| Err(io::Error::new(io::ErrorKind::AlreadyExists, words));
+        if place.exists() && !replaces {
+            return refused("it is there; --force replaces it");
+        }
+        if is_database(place) {
+            return refused("it is a database, which --force does not replace; take another name");
+        }
+        // What a link leads to is meant.
+        let place = place.canonicalize().unwrap_or_else(|_| place.to_owned());
+        let folder = place.parent().filter(|folder| *folder != Path::new(""));
+        let mut draft = tempfile::Builder::new();
+        draft.prefix(".authgate-").suffix(".part");
+        let draft = draft.tempfile_in(folder.unwrap_or(Path::new(".")))?;
+        Ok(Self::Draft { draft, place })
     }
 }
 
@@ -120,5 +131,22 @@ mod tests {
         file.write_all(b"gone").unwrap();
         file.finish().unwrap();
         assert!(!null.is_file());
+    }
+
+    #[test]
+    fn a_database_is_never_replaced_and_what_a_link_leads_to_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let [database, report, link] =
+            ["a.db", "report.json", "link.json"].map(|name| folder.path().join(name));
+        fs::write(&database, b"SQLite format 3\0and its pages").unwrap();
+        fs::write(&report, "earlier").unwrap();
+        let refused = WholeFile::at(Some(&database), true).err().unwrap();
+        assert!(refused.to_string().contains("a database"), "{refused}");
+        std::os::unix::fs::symlink(&report, &link).unwrap();
+        let mut file = WholeFile::at(Some(&link), true).unwrap();
+        file.write_all(b"later").unwrap();
+        file.finish().unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(fs::read_to_string(&report).unwrap(), "later");
     }
 }

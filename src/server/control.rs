@@ -1,5 +1,5 @@
-//! The socket by which `authgate reload`, `authgate upgrade`, `authgate upstreams` and
-//! `authgate routes --running` reach a running gateway.
+//! The socket by which `authgate reload`, `authgate upgrade`, `authgate overview`, `authgate upstreams`
+//! and `authgate routes --running` reach a running gateway.
 //!
 //! One line asks, one text answers: `ok`, a blank and what was done, or `error`, a blank and why not.
 
@@ -21,6 +21,8 @@ use tokio::time::timeout;
 /// What a running gateway can be told.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Command {
+    /// To tell its mode, as `gate.mode` has it.
+    Mode,
     /// To read its settings again.
     Reload,
     /// To tell its routes, and how much they are used.
@@ -32,12 +34,18 @@ pub enum Command {
 }
 
 impl Command {
-    const ALL: [Self; 4] = [Self::Reload, Self::Routes, Self::Upgrade, Self::Upstreams];
+    /// The answer of a gateway that guards its apps.
+    pub(super) const GUARD: &str = "guard";
+    /// The answer of one that guards nothing.
+    pub const SHADOW: &str = "shadow";
+
+    const ALL: [Self; 5] = [Self::Mode, Self::Reload, Self::Routes, Self::Upgrade, Self::Upstreams];
 }
 
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Mode => "mode",
             Self::Reload => "reload",
             Self::Routes => "routes",
             Self::Upgrade => "upgrade",

@@ -177,6 +177,12 @@ impl Gate {
         signals: &mut Signals,
     ) -> Option<Ending> {
         match command {
+            Command::Mode => {
+                let is_shadow = self.running.reception.metrics.is_shadow();
+                let mode = if is_shadow { Command::SHADOW } else { Command::GUARD };
+                asker.answer(Ok(mode.to_owned())).await;
+                return None;
+            }
             Command::Reload => {
                 asker.answer(self.reload().await).await;
                 return None;

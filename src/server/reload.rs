@@ -35,11 +35,17 @@ impl Running {
     /// Reads the settings again and puts them to work all at once, or changes nothing and says why
     /// not.
     pub(super) async fn reload(&mut self) -> Result<String, String> {
+        let was_shadow = self.reception.metrics.is_shadow();
         let outcome = self.try_reload().await;
+        let turned = turned(was_shadow, self.reception.metrics.is_shadow());
+        let outcome = outcome.map(|done| match turned {
+            Some(turned) => format!("{turned}; {done}"),
+            None => done,
+        });
         self.reception.metrics.reloaded(outcome.is_ok());
         match &outcome {
             Ok(done) => {
-                self.auth.tell(EventName::SettingsReloaded, None);
+                self.auth.tell(EventName::SettingsReloaded, turned);
                 tracing::info!("{done}");
             }
             Err(mistakes) => {
@@ -116,6 +122,15 @@ fn keep_the_consoles_place(old: &Config, new: &mut Config) {
 fn hows(listeners: Vec<ListenerSettings>) -> Result<Vec<How>, String> {
     let hows = listeners.into_iter().map(How::new);
     hows.collect::<Result<_, _>>().map_err(|error| error.to_string())
+}
+
+/// What nobody may overlook.
+fn turned(was_shadow: bool, is_shadow: bool) -> Option<&'static str> {
+    match (was_shadow, is_shadow) {
+        (false, true) => Some("nothing is guarded from now on"),
+        (true, false) => Some("requests are guarded from now on"),
+        (false, false) | (true, true) => None,
+    }
 }
 
 fn done(fixed: &[&str]) -> String {

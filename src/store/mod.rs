@@ -27,7 +27,7 @@ pub use self::listing::{
     Census, Cursor, ListedToken, ListedUser, TokenPage, TokenUse, UserColumn, UserOrder, UserPage,
     UserQuery,
 };
-pub use self::lock::Lock;
+pub use self::lock::{Doing, Lock};
 pub use self::observed::Observed;
 
 use crate::clock::Timestamp;

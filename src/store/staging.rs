@@ -9,13 +9,14 @@ mod landing;
 mod look_alike;
 mod read;
 mod refusal;
+pub(super) mod room;
 mod says;
 mod settle;
 mod staged;
 mod verdict;
 
 pub(super) use self::arrivals::{Arrival, ArrivingToken, Round};
-pub use self::landing::{Landed, Landing, OnConflict};
+pub use self::landing::{BringBack, Landed, Landing, OnConflict};
 pub use self::look_alike::LookAlike;
 pub(super) use self::read::ArrivingUser;
 pub use self::read::{KindCount, RefusedToken, RefusedUser, SchemeCount, TroubledUser};
@@ -50,14 +51,9 @@ pub struct Staging {
 impl Staging {
     /// An empty one.
     pub fn new() -> Result<Self, StoreError> {
-        let file =
-            NamedTempFile::with_prefix("authgate-staging-").map_err(StoreError::unavailable)?;
-        let db = Connection::open(file.path())?;
-        // It is of no use to anybody after a crash.
-        db.execute_batch(
-            "PRAGMA journal_mode = off; PRAGMA synchronous = off; PRAGMA cache_size = -16000;",
-        )?;
-        db.execute_batch(include_str!("staging/schema.sql"))?;
+        let file = NamedTempFile::with_prefix("authgate-staging-")
+            .map_err(|error| room::cannot_make("what is read of the source", &error))?;
+        let db = made(&file).map_err(|error| room::told(error.into(), 0, None))?;
         let (has_landed, numberless) = (Cell::new(false), Cell::new(NUMBERLESS));
         Ok(Self { db, has_landed, numberless, file, says: Cell::new(Says::ALL) })
     }
@@ -95,6 +91,11 @@ impl Staging {
             Ok(None) => (self.next_numberless(), None),
             Err(refusal) => (self.next_numberless(), Some(refusal)),
         };
+        let is_twice = match &user.key {
+            None => false,
+            Some(key) => self.insert_key(key, number)? == 0,
+        };
+        let refusal = refusal.or(is_twice.then_some(Refusal::NumberTwice));
         if self.insert_user(number, user, refusal)? == 0 {
             self.insert_user(self.next_numberless(), user, Some(Refusal::NumberTwice))?;
         }
@@ -132,6 +133,11 @@ impl Staging {
         ])
     }
 
+    fn insert_key(&self, key: &str, row: i64) -> rusqlite::Result<usize> {
+        let sql = "INSERT OR IGNORE INTO keys VALUES (?1, ?2)";
+        self.db.prepare_cached(sql)?.execute(params![key, row])
+    }
+
     fn next_numberless(&self) -> i64 {
         self.numberless.set(self.numberless.get() + 1);
         self.numberless.get()
@@ -150,18 +156,20 @@ impl Staging {
     }
 
     fn add_token(&self, token: &StagedToken) -> rusqlite::Result<()> {
-        let sql = "INSERT INTO tokens (place, owner, owner_name, digest, scheme, salt, knox_key,
-                                       created, expires, refusal)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
-        let (number, name) = match &token.owner {
-            OwnerRef::Number(number) => (i64::try_from(*number).ok(), None),
-            OwnerRef::Name(name) => (None, Some(name)),
+        let sql = "INSERT INTO tokens (place, owner, owner_name, owner_key, digest, scheme, salt,
+                                       knox_key, created, expires, refusal)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+        let (number, name, key) = match &token.owner {
+            OwnerRef::Key(key) => (None, None, Some(key)),
+            OwnerRef::Number(number) => (i64::try_from(*number).ok(), None, None),
+            OwnerRef::Name(name) => (None, Some(name), None),
         };
         let is_foreign = !token.scheme.is_native();
         self.db.prepare_cached(sql)?.execute(params![
             token.place.cast_signed(),
             number,
             name,
+            key,
             TokenDigest::padded(&token.digest),
             is_foreign.then(|| token.scheme.to_string()),
             is_foreign.then_some(&token.salt),
@@ -173,9 +181,48 @@ impl Staging {
         Ok(())
     }
 
+    /// Has no step under way once it is over. Of one that fails anything may be left: there is no journal,
+    /// and whoever hears of it begins anew.
     fn in_one_step(&self, work: impl FnOnce() -> rusqlite::Result<()>) -> Result<(), StoreError> {
         self.db.execute_batch("BEGIN")?;
-        work()?;
-        Ok(self.db.execute_batch("COMMIT")?)
+        let done = work().and_then(|()| self.db.execute_batch("COMMIT"));
+        if done.is_err() && !self.db.is_autocommit() {
+            // What went wrong is told, and not that this does, too.
+            drop(self.db.execute_batch("ROLLBACK"));
+        }
+        Ok(done?)
+    }
+}
+
+fn made(file: &NamedTempFile) -> rusqlite::Result<Connection> {
+    let db = Connection::open(file.path())?;
+    // It is of no use to anybody after a crash.
+    db.execute_batch(
+        "PRAGMA journal_mode = off; PRAGMA synchronous = off; PRAGMA cache_size = -16000;",
+    )?;
+    db.execute_batch(include_str!("staging/schema.sql"))?;
+    Ok(db)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_wrong_leaves_no_step_under_way_and_is_told_each_time() {
+        let staging = Staging::new().unwrap();
+        staging.db.execute_batch("PRAGMA max_page_count = 8").unwrap();
+        let users: Vec<_> = (1..2_000)
+            .map(|id| StagedUser {
+                id: Some(id),
+                username: format!("user{id}"),
+                ..StagedUser::default()
+            })
+            .collect();
+        for _ in 0..2 {
+            let error = staging.add_users(&users).unwrap_err();
+            assert_eq!(error.kind(), "write_refused", "{error:?}");
+            assert!(staging.db.is_autocommit());
+        }
     }
 }

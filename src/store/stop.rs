@@ -50,6 +50,11 @@ impl Stop {
         Ok(())
     }
 
+    /// Has nothing broken off any more: what was to be stopped is done.
+    pub(super) fn lets_go(&self) {
+        self.running().clear();
+    }
+
     fn running(&self) -> MutexGuard<'_, Vec<InterruptHandle>> {
         self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
     }

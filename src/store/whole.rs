@@ -5,22 +5,24 @@
 //! looked at, served from and brought back by the same means, into either kind of store.
 
 use super::redis::RedisStore;
+use super::redis::turn;
 use super::sqlite::archive::Archive;
 use super::sqlite::draft::Draft;
 use super::sqlite::{land, make, restore, stats, verify};
-pub use super::staging::{Landed, Landing, OnConflict, Staging};
+pub use super::staging::{BringBack, Landed, Landing, OnConflict, Staging};
 pub use super::stop::Stop;
-use super::{Settings, StoreError};
+use super::{Doing, Settings, StoreError};
 use crate::clock::Timestamp;
 use crate::model::event::Event;
 use crate::model::token::{OldDigest, TokenAbout, TokenRecord};
 use crate::model::user::User;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// All that a store keeps.
 pub enum Whole {
     /// In Redis.
-    Redis(Box<RedisStore>),
+    Redis(Arc<RedisStore>),
     /// In a file.
     Sqlite(PathBuf),
 }
@@ -34,7 +36,7 @@ impl Whole {
         Ok(match settings {
             Settings::Redis { authorities, replicas, url } => {
                 let store = RedisStore::open_trusting(url, authorities.as_deref())?;
-                Self::Redis(Box::new(store.ending_on(*replicas)))
+                Self::Redis(Arc::new(store.ending_on(*replicas)))
             }
             Settings::Sqlite { path } => Self::Sqlite(path.clone()),
         })
@@ -60,8 +62,30 @@ impl Whole {
         Ok(Saved { bytes, contents, warnings })
     }
 
+    /// Sees to it that nobody else takes a source over into this store, brings a backup back or copies to it
+    /// until the turn is over; refused while somebody does. A file needs no more than its own locks: each of
+    /// those steps sees all that was done before it.
+    pub async fn take_turn(&self, doing: Doing, now: Timestamp) -> Result<Turn, StoreError> {
+        Ok(Turn(match self {
+            Self::Redis(store) => Some(turn::Turn::take(store, doing, now).await?),
+            Self::Sqlite(_) => None,
+        }))
+    }
+
     /// Brings back what was saved to a file.
     pub async fn restore(
+        &self,
+        order: &Restore,
+        progress: Progress<'_>,
+    ) -> Result<Restored, StoreError> {
+        let turn = self.take_turn(Doing::Restore, order.at).await?;
+        let restored = turn.doing(Box::pin(self.restore_in_turn(order, progress))).await;
+        turn.end().await;
+        restored
+    }
+
+    /// The same of whoever has the turn.
+    pub async fn restore_in_turn(
         &self,
         order: &Restore,
         progress: Progress<'_>,
@@ -84,9 +108,17 @@ impl Whole {
         progress: Progress<'_>,
     ) -> Result<Landed, StoreError> {
         match self {
-            Self::Redis(store) => {
+            Self::Redis(store) if order.dry_run => {
                 let order = Landing { at: self.present(order.at).await, ..order.clone() };
-                store.land(staging, &order, progress).await
+                store.land(staging, &order, "", progress).await
+            }
+            Self::Redis(store) => {
+                let turn = turn::Turn::take(store, Doing::Import, order.at).await?;
+                let order = Landing { at: self.present(order.at).await, ..order.clone() };
+                let landing = store.land(staging, &order, turn.run(), progress);
+                let landed = turn.doing(Box::pin(landing)).await;
+                turn.end().await;
+                landed
             }
             Self::Sqlite(path) => land::land(path, staging, order, progress),
         }
@@ -136,6 +168,29 @@ impl Whole {
             (Self::Redis(one), Self::Redis(other)) => one.is_same(other).await,
             (Self::Sqlite(one), Self::Sqlite(other)) => Ok(make::same_file(one, other)),
             (Self::Redis(_), Self::Sqlite(_)) | (Self::Sqlite(_), Self::Redis(_)) => Ok(false),
+        }
+    }
+}
+
+/// The turn of whoever changes a store as a whole.
+pub struct Turn(Option<turn::Turn>);
+
+impl Turn {
+    /// Does something in this turn, and nothing more of it once the turn is lost.
+    pub async fn doing<T>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        match &self.0 {
+            Some(turn) => turn.doing(work).await,
+            None => work.await,
+        }
+    }
+
+    /// Lets others have their turn.
+    pub async fn end(self) {
+        if let Some(turn) = self.0 {
+            turn.end().await;
         }
     }
 }

@@ -35,6 +35,12 @@ def knox_version():
     return tuple(int(part) for part in version("django-rest-knox").split(".")[:2])
 
 
+def token_model():
+    """knox 5 lets an app have a model of its own."""
+    from knox import models
+    return models.get_token_model() if hasattr(models, "get_token_model") else models.AuthToken
+
+
 def knox_hash(name):
     """knox 5 takes a hash of hashlib, older ones take one of cryptography."""
     if knox_version() >= (5, 0):

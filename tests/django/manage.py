@@ -1,8 +1,9 @@
-"""manage.py populate FILE | verdicts FILE | state, besides Django's own commands.
+"""manage.py populate FILE | verdicts FILE [name] | state, besides Django's own commands.
 
 populate  makes users of every kind with tokens of every kind, and writes down what clients know:
           names with passwords, right and wrong, and tokens, live and dead
-verdicts  asks this Django about each of those, changes nothing, and prints who each one is
+verdicts  asks this Django about each of those, changes nothing, and prints who each one is, by number
+          or by name
 state     prints what this Django knows of each user
 """
 import os

@@ -9,13 +9,13 @@ from rest_framework.test import APIClient
 CLIENT = APIClient(raise_request_exception=False)
 
 
-def verdicts(file):
-    """For each login and each token the number of the user who that is, or null."""
+def verdicts(file, by="id"):
+    """For each login and each token the number (or the name) of the user who that is, or null."""
     with open(file, encoding="utf-8") as known:
         known = json.load(known)
     print(json.dumps({
-        "logins": [undone(who_logs_in, it["username"], it["password"]) for it in known["logins"]],
-        "tokens": [undone(who_calls, token) for token in known["tokens"]],
+        "logins": [undone(who_logs_in, by, it["username"], it["password"]) for it in known["logins"]],
+        "tokens": [undone(who_calls, by, token) for token in known["tokens"]],
     }))
 
 
@@ -27,16 +27,16 @@ def undone(ask, *arguments):
     return answer
 
 
-def who_logs_in(username, password):
+def who_logs_in(by, username, password):
     answer = CLIENT.post("/login/", {"username": username, "password": password}, format="json")
-    return who_calls(answer.json()["token"]) if answer.status_code == 200 else None
+    return who_calls(by, answer.json()["token"]) if answer.status_code == 200 else None
 
 
-def who_calls(token):
+def who_calls(by, token):
     for path in ("/knox/", "/authtoken/"):
         answer = CLIENT.get(path, HTTP_AUTHORIZATION="Token " + token)
         if answer.status_code == 200:
-            return answer.json()["id"]
+            return answer.json()[by]
     return None
 
 

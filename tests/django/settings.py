@@ -1,7 +1,8 @@
 """A Django as people have it, by the environment:
 
 DATABASE_URL     sqlite:///FILE, postgres://... or mysql://...
-AUTH_USER_MODEL  auth.User, or people.Person for a model of its own
+AUTH_USER_MODEL  auth.User, or people.Person for a model of its own, or members.Member for one with UUIDs
+KNOX_TOKEN_MODEL knox.AuthToken, or visits.Visit for a model of its own, with knox 5
 KNOX_HASH        what knox digests tokens with: sha512, sha256, sha384, sha3_256, sha3_512, blake2b
 """
 import os
@@ -26,6 +27,7 @@ def database(url):
 
 DATABASES = {"default": database(os.environ["DATABASE_URL"])}
 AUTH_USER_MODEL = os.environ.get("AUTH_USER_MODEL", "auth.User")
+KNOX_TOKEN_MODEL = os.environ.get("KNOX_TOKEN_MODEL", "knox.AuthToken")
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -33,7 +35,8 @@ INSTALLED_APPS = [
     "rest_framework",
     "rest_framework.authtoken",
     "knox",
-    *(["people"] if AUTH_USER_MODEL == "people.Person" else []),
+    *(app for app in ("people", "members") if AUTH_USER_MODEL.startswith(app + ".")),
+    *(["visits"] if KNOX_TOKEN_MODEL == "visits.Visit" else []),
 ]
 MIDDLEWARE = ["django.contrib.sessions.middleware.SessionMiddleware"]
 ROOT_URLCONF = "views"

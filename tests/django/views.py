@@ -25,7 +25,7 @@ class Who(APIView):
     permission_classes = (IsAuthenticated,)
 
     def get(self, request):
-        return Response({"id": request.user.pk})
+        return Response({"id": request.user.pk, "name": request.user.get_username()})
 
 
 urlpatterns = [

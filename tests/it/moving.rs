@@ -3,6 +3,7 @@
 //! `tests/django/` is the Django, and `tests/setup` installs it; a test fails where it is missing.
 
 mod differential;
+mod guide;
 mod here;
 mod reference;
 mod round_trip;

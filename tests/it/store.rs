@@ -138,7 +138,17 @@ macro_rules! contract {
             a_number_or_a_name_of_another_is_never_given_away
             an_operator_is_nobodys_to_take_over
             nothing_is_written_if_anything_conflicts
+            a_conflict_that_comes_up_meanwhile_is_told_as_such
             names_that_move_on_are_all_taken_over
+        }
+        whole! { gone:
+            who_was_deleted_does_not_come_back_by_the_same_source
+            nobody_comes_back_where_all_were_deleted
+            who_was_deleted_is_a_conflict
+            who_was_deleted_comes_back_where_that_is_wanted
+            a_rename_and_a_user_who_was_refused_are_no_deletions
+            deletions_are_saved_and_brought_back
+            networks_of_a_deleted_user_go_with_them
         }
         whole! { landing:
             a_source_is_taken_over_with_all_that_it_has
@@ -210,6 +220,7 @@ mod events;
 mod exchange;
 mod faults;
 mod feed;
+mod gone;
 mod items;
 mod landing;
 mod limits;

@@ -1,6 +1,6 @@
 //! What flows: a WebSocket, events, uploads, kept-alive connections. Nothing is gathered first.
 
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -290,5 +290,21 @@ fn write(socket: &mut TcpStream, size: u64) {
         let length = left.min(piece.len());
         socket.write_all(&piece[..length]).unwrap();
         left -= length;
+    }
+}
+
+#[test]
+fn a_client_of_http_1_0_gets_an_answer_that_ends_with_the_connection() {
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+    for script in [Script::BreakOff("HTTP/1.1 200 OK\r\n\r\nabc"), Script::Bytes(chunked)] {
+        let upstream = Upstream::answering(script);
+        let gateway = Gateway::before(&upstream);
+        let mut client = TcpStream::connect(gateway.address).unwrap();
+        let request = "GET /public HTTP/1.0\r\nHost: gate.test\r\nConnection: keep-alive\r\n\r\n";
+        client.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        assert!(answer.ends_with("\r\n\r\nabc"), "{answer}");
+        assert!(!answer.to_lowercase().contains("transfer-encoding"), "{answer}");
     }
 }

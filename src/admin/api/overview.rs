@@ -29,6 +29,8 @@ pub(super) struct Overview {
     minutes: Vec<Counted>,
     store: StoreHealth,
     upstreams: Vec<UpstreamHealth>,
+    /// Whether nothing is guarded: `gate.mode` of this gateway is `shadow`.
+    is_shadow: bool,
 }
 
 /// What was counted in a minute.
@@ -100,6 +102,7 @@ impl Operation for Show {
                 refuses_writes_since: call.auth.refuses_writes_since().map(Moment),
             },
             upstreams: upstreams(call),
+            is_shadow: call.auth.metrics().is_shadow(),
         })
     }
 }

@@ -18,6 +18,10 @@ pub(in crate::cli) struct Django {
     /// The user model, if it is not Django's own
     #[arg(long, value_name = "APP.MODEL")]
     user_model: Option<Model>,
+    /// A model of tokens of the app's own (knox's `TOKEN_MODEL`, or one like REST framework's), also several
+    /// times: no other tokens are taken then
+    #[arg(long, value_name = "APP.MODEL")]
+    token_model: Vec<Model>,
     /// The field by which users sign in, if it is not `username`: the model's `USERNAME_FIELD`
     #[arg(long, value_name = "FIELD")]
     username_field: Option<String>,
@@ -72,8 +76,9 @@ impl Django {
         let place = self.place()?;
         let knox = Knox { hash: self.digest, over: self.knox.over() };
         let time_zone = self.time_zone.unwrap_or_default();
-        let (user_model, username_field) = (self.user_model, self.username_field);
-        let terms = Terms { knox, time_zone, user_model, username_field };
+        let (token_models, user_model) = (self.token_model, self.user_model);
+        let username_field = self.username_field;
+        let terms = Terms { knox, time_zone, token_models, user_model, username_field };
         self.order.land(Origin::Django { place, terms }).await
     }
 

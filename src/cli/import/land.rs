@@ -8,11 +8,12 @@ use super::told;
 use crate::auth::{HashRoom, LandingTerms, WholeStore};
 use crate::config::Config;
 use crate::model::event::EventName;
+use crate::model::user::UserId;
 use crate::moving::{Origin, Progress, Report, Staged, WholeFile, stage};
-use crate::store::staging::{Landed, OnConflict};
+use crate::store::staging::{BringBack, Landed, OnConflict};
 use crate::store::whole::Stop;
 use clap::{Args, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -34,6 +35,21 @@ pub(in crate::cli) struct Order {
     /// source says (update), or nothing at all is done (fail)
     #[arg(long, value_name = "WHAT", default_value = "skip")]
     on_conflict: Conflict,
+    /// Bring back users of these numbers although they were deleted here (7,12), or all of the source
+    /// (all)
+    #[arg(long, value_name = "NUMBERS", value_parser = numbers)]
+    restore_deleted: Option<BringBack>,
+}
+
+fn numbers(text: &str) -> Result<BringBack, String> {
+    if text == "all" {
+        return Ok(BringBack::All);
+    }
+    let number = |word: &str| {
+        let number = word.trim().parse();
+        number.map(UserId).map_err(|_| format!("{word:?} is no number of a user; nor is it `all`"))
+    };
+    text.split(',').map(number).collect::<Result<_, _>>().map(BringBack::These)
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -58,8 +74,14 @@ impl Order {
     pub(super) async fn land(self, origin: Origin) -> Result<(), Failure> {
         let config = self.which.load()?;
         let store = Which::open(&config)?;
-        let Self { dry_run, report, force, on_conflict, .. } = self;
+        let Self { dry_run, report, force, on_conflict, restore_deleted, .. } = self;
+        let (brings_back, on_conflict) = (restore_deleted.unwrap_or_default(), on_conflict.into());
         let file = report.map(|file| {
+            let is_source = |source: &Path| source.canonicalize().ok() == file.canonicalize().ok();
+            if origin.file().is_some_and(is_source) && file.exists() {
+                let words = "the report would take the place of the source; give it another name";
+                return Err(Failure::Refused(words.to_owned()));
+            }
             let made = WholeFile::at(Some(&file), force);
             made.map_err(Failure::system("cannot make the report"))
         });
@@ -73,7 +95,7 @@ impl Order {
                 let source = origin.to_string();
                 let mut staged = staged(origin, room, &stop)?;
                 begins.store(true, Ordering::Relaxed);
-                let terms = LandingTerms { dry_run, on_conflict: on_conflict.into(), stop };
+                let terms = LandingTerms { brings_back, dry_run, on_conflict, stop };
                 let landed = land(&store, &staged, terms).await?;
                 let report = Report::of(source, dry_run, &staged, landed)?;
                 let words = told::words(&report, &staged)?;

@@ -23,6 +23,9 @@ pub(super) fn words(report: &Report, staged: &Staged) -> Result<String, StoreErr
     let Staged { staging, tally } = staged;
     let unit = tally.unit;
     let mut told = Told(format!("{}\n", counts(report)));
+    for words in &tally.warnings {
+        told.paragraph(&format!("Look: {}", plain(words)));
+    }
     told.paragraph(&hashes(report));
     told.paragraph(&schemes(report));
     told.counted("users are not taken", &report.landed.refused);
@@ -43,7 +46,7 @@ pub(super) fn words(report: &Report, staged: &Staged) -> Result<String, StoreErr
     let count = staging.look_alike_count()?;
     let alikes = alikes.iter().map(|alike| alike.names.join(", "));
     told.first(
-        "Names that differ by case or form alone; each is somebody of their own here:",
+        "Names that differ by case, form or blanks alone; each is somebody of their own here:",
         alikes,
         count,
     );

@@ -32,6 +32,8 @@ struct Ends {
 impl Follow {
     /// How often it is looked whether anything has changed; when that takes long, it rests longer.
     const PAUSE: Duration = Duration::from_millis(100);
+    /// For how long it rests at most.
+    const LONGEST_PAUSE: Duration = Duration::from_secs(5);
     /// How often at most what is left is carried over, in case it never comes to an end.
     const ROUNDS: usize = 100;
 
@@ -77,6 +79,7 @@ impl Follow {
             match carry_over(copying).await {
                 Ok(carried) => {
                     is_away = false;
+                    pause = rest(begun.elapsed(), carried);
                     if !carried.is_nothing() {
                         changed = Instant::now();
                     }
@@ -94,8 +97,17 @@ impl Follow {
             if self.until_quiet.is_some_and(|quiet| changed.elapsed() >= quiet) {
                 return Ok(all);
             }
-            pause = Self::PAUSE.max(begun.elapsed() * 4);
         }
+    }
+}
+
+/// How long to rest after a look that took so long. What changed while much was carried over waits no
+/// longer.
+fn rest(took: Duration, carried: Carried) -> Duration {
+    if carried.is_nothing() {
+        (took * 4).clamp(Follow::PAUSE, Follow::LONGEST_PAUSE)
+    } else {
+        Follow::PAUSE
     }
 }
 
@@ -158,5 +170,20 @@ fn compare(copied: Copied) {
             "This one has {users} users and {tokens} good tokens, the other {others_users} and \
              {others_tokens}: what gateways have added there is more, and what they end there is less."
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_rests_by_how_long_comparing_takes_and_not_after_carrying_over() {
+        let nothing = Carried::default();
+        let seconds = Duration::from_secs;
+        assert_eq!(rest(Duration::ZERO, nothing), Follow::PAUSE);
+        assert_eq!(rest(seconds(1), nothing), seconds(4));
+        assert_eq!(rest(seconds(100), nothing), Follow::LONGEST_PAUSE);
+        assert_eq!(rest(seconds(100), Carried { users: 1, ..nothing }), Follow::PAUSE);
     }
 }

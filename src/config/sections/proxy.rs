@@ -87,7 +87,7 @@ pub(super) fn gateway(
     let name_servers = upstreams::name_servers(root);
     let upstreams = upstreams::upstreams(root);
     let identification = Identification::new(identity.clone());
-    let mode = root.section("gate", |section| gate::mode(section, &upstreams));
+    let mode = root.section("gate", |section| gate::mode(section, &upstreams, console.as_ref()));
     let known = Known {
         classes: &limits.classes,
         console: console.as_ref(),

@@ -81,14 +81,20 @@ impl<A: HttpServerApp + Send + Sync + 'static> Guarded<A> {
     /// Serves a connection over which HTTP/1 is spoken until it ends.
     pub async fn serve_http1(self: &Arc<Self>, mut stream: IoStream, shutdown: &ShutdownWatch) {
         let mut idle_ends = self.idle_ends.clone();
-        let mut kept = None;
+        let (mut kept, socket) = (None, stream.get_socket_digest());
         loop {
             let served = tokio::select! {
                 biased;
                 served = self.serve_next(stream, kept, &mut idle_ends, shutdown) => served,
-                () = self.guard.must_end(&self.watched) => None,
+                () = self.guard.must_end(&self.watched) => return,
             };
-            let Some(reused) = served else { return };
+            let Some(reused) = served else {
+                if self.watched.is_in_head() {
+                    let address = socket.as_ref().and_then(|socket| socket.peer_addr());
+                    self.guard.tell_unreadable(address);
+                }
+                return;
+            };
             (stream, kept) = reused.consume();
         }
     }

@@ -125,6 +125,14 @@ impl Watched {
         }
     }
 
+    /// Whether something of a head has come, and not the whole of one.
+    pub(super) fn is_in_head(&self) -> bool {
+        match &self.lock().phase {
+            Phase::Serving(_) => false,
+            Phase::Waiting(waiting) => waiting.heard != self.arrivals.count(),
+        }
+    }
+
     /// Completes when the alarm rings for something.
     pub(super) fn poll(&self, context: &mut Context<'_>) -> Poll<Alarm> {
         self.lock().poll(context, &self.arrivals)

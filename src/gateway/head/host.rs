@@ -30,7 +30,8 @@ fn is_host(text: &str) -> bool {
         Some((host, port)) if !port.ends_with(']') => (host, port),
         _ => (text, "0"),
     };
-    let is_port = port.parse::<u16>().is_ok() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let is_digits = port.bytes().all(|byte| byte.is_ascii_digit());
+    let is_port = port.is_empty() || is_digits && port.parse::<u16>().is_ok();
     let literal = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     let is_name_char = |char: char| char.is_ascii_alphanumeric() || "-_".contains(char);
     let is_label = |label: &str| !label.is_empty() && label.chars().all(is_name_char);
@@ -60,6 +61,7 @@ mod tests {
         for (authority, host) in [
             ("GW.test", "gw.test"),
             ("gw.test:8000", "gw.test"),
+            ("gw.test:", "gw.test"),
             ("gw.test.:80", "gw.test"),
             ("[::1]:8000", "[::1]"),
             ("", ""),

@@ -1,7 +1,7 @@
 //! A dump: what `manage.py dumpdata` writes.
 
-use super::Reading;
 use super::elements::{Element, Elements};
+use super::{Model, Reading, Terms};
 use crate::moving::ReadError;
 use crate::moving::batch::Closed;
 use crate::moving::row::{GroupRow, KeyRow, TokenRow, UserRow};
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 /// An object of a dump.
@@ -29,6 +29,8 @@ struct Object<'a> {
 enum Kind {
     Group,
     Key,
+    /// Tokens of a model that was named: of knox or REST framework, as its fields say.
+    Named,
     Other,
     Token,
     User,
@@ -54,6 +56,12 @@ pub(super) fn read(from: impl Read, reading: &mut Reading<'_>) -> Result<(), Rea
             }
         }
     }
+    for model in &reading.terms.token_models {
+        if !models.seen.contains(model.label()) {
+            let words = format!("The dump has no {}, which --token-model names.", model.label());
+            reading.rows.warn(words);
+        }
+    }
     match models.users {
         Some(model) if !reading.rows.users => Err(ReadError::OtherUsers(model)),
         _ => Ok(()),
@@ -63,6 +71,8 @@ pub(super) fn read(from: impl Read, reading: &mut Reading<'_>) -> Result<(), Rea
 /// What the models of a dump are of.
 struct Models {
     known: BTreeMap<String, Kind>,
+    /// Models of tokens that were named, and are there.
+    seen: BTreeSet<String>,
     /// A model that has what users have, and is not known to be theirs.
     users: Option<String>,
 }
@@ -72,32 +82,29 @@ impl Models {
     const MOST: usize = 1_000;
 
     fn of(reading: &Reading<'_>) -> Self {
-        let own = reading.terms.user_model.as_ref().map_or("auth.user", |model| model.label());
-        let known = [
-            (own, Kind::User),
-            ("auth.group", Kind::Group),
-            ("authtoken.token", Kind::Key),
-            ("knox.authtoken", Kind::Token),
-        ];
-        let known = known.map(|(model, kind)| (model.to_owned(), kind)).into();
-        Self { known, users: None }
+        let Terms { user_model, token_models, .. } = reading.terms;
+        let own = user_model.as_ref().map_or("auth.user", Model::label);
+        let mut known = vec![(own, Kind::User), ("auth.group", Kind::Group)];
+        if token_models.is_empty() {
+            known.extend([("authtoken.token", Kind::Key), ("knox.authtoken", Kind::Token)]);
+        }
+        known.extend(token_models.iter().map(|model| (model.label(), Kind::Named)));
+        let known = known.into_iter().map(|(model, kind)| (model.to_owned(), kind)).collect();
+        Self { known, seen: BTreeSet::new(), users: None }
     }
 
     fn take(&mut self, object: Object<'_>, reading: &mut Reading<'_>) -> Result<(), Closed> {
-        let kind = self.kind_of(&object);
+        let kind = self.kind_of(&object, reading);
         let Object { model, pk, fields } = object;
+        let kind = if kind == Kind::Named { self.kind_of_named(&model, fields) } else { kind };
         let taken = match kind {
-            Kind::Other => {
+            Kind::Named | Kind::Other => {
                 count(&model, reading);
                 return Ok(());
             }
             Kind::Group => fields_of(fields).map(|row| reading.group(GroupRow { pk, ..row })),
-            Kind::Key => {
-                fields_of(fields).map(|row| reading.key(&model, KeyRow { key: pk, ..row }))
-            }
-            Kind::Token => {
-                fields_of(fields).map(|row| reading.token(&model, TokenRow { digest: pk, ..row }))
-            }
+            Kind::Key => key_of(fields, pk).map(|row| reading.key(&model, row)),
+            Kind::Token => token_of(fields, pk).map(|row| reading.token(&model, row)),
             Kind::User => user_of(fields, reading).map(|row| {
                 reading.says |= row.says();
                 reading.user(&model, UserRow { pk, ..row })
@@ -108,14 +115,15 @@ impl Models {
     }
 
     /// Of a model that is not known the first object tells.
-    fn kind_of(&mut self, object: &Object<'_>) -> Kind {
+    fn kind_of(&mut self, object: &Object<'_>, reading: &Reading<'_>) -> Kind {
         let Object { model, pk, fields } = object;
         if let Some(kind) = self.known.get(model.as_ref()) {
             return *kind;
         }
-        let is_token = |row: TokenRow<'_>| TokenRow { digest: pk.clone(), ..row }.is_likely();
         let is_user = |row: UserRow<'_>| row.password != Value::Null && row.email != Value::Null;
-        let kind = if fields_of(fields).is_ok_and(is_token) { Kind::Token } else { Kind::Other };
+        let is_open = reading.terms.token_models.is_empty();
+        let is_token = || token_of(fields, pk.clone()).is_ok_and(|row| row.is_likely());
+        let kind = if is_open && is_token() { Kind::Token } else { Kind::Other };
         if self.users.is_none() && fields_of(fields).is_ok_and(is_user) {
             self.users = Some(model.to_string());
         }
@@ -125,13 +133,22 @@ impl Models {
         kind
     }
 
+    /// What a token of a model that was named is: knox keeps the beginning of each beside its digest.
+    fn kind_of_named(&mut self, model: &str, fields: &RawValue) -> Kind {
+        if !self.seen.contains(model) {
+            self.seen.insert(model.to_owned());
+        }
+        let is_knox = |row: TokenRow<'_>| row.token_key != Value::Null;
+        if fields_of(fields).is_ok_and(is_knox) { Kind::Token } else { Kind::Key }
+    }
+
     /// Passes over an object of which this is the beginning: it is too long for a user or a token.
     fn pass_over(&self, head: &[u8], reading: &mut Reading<'_>) -> Result<(), Closed> {
         let head = String::from_utf8_lossy(head);
         let model = head.split_once("\"model\"").map_or("", |(_, rest)| rest);
         let model = model.split('"').nth(1).unwrap_or("an object");
         match self.known.get(model) {
-            Some(Kind::Group | Kind::Key | Kind::Token | Kind::User) => {
+            Some(Kind::Group | Kind::Key | Kind::Named | Kind::Token | Kind::User) => {
                 reading.unreadable(model, Misfit("is longer than any such object is".to_owned()))
             }
             Some(Kind::Other) | None => {
@@ -153,6 +170,20 @@ fn count(model: &str, reading: &mut Reading<'_>) {
 fn fields_of<'a, T: Deserialize<'a>>(fields: &'a RawValue) -> Result<T, Misfit> {
     let words = "has a field twice, or a text that is no Unicode";
     serde_json::from_str(fields.get()).map_err(|_| Misfit::new("fields", words))
+}
+
+/// A token of knox, whose digest is the primary key unless there is another.
+fn token_of<'a>(fields: &'a RawValue, pk: Value<'a>) -> Result<TokenRow<'a>, Misfit> {
+    let row: TokenRow<'a> = fields_of(fields)?;
+    let digest = if row.digest == Value::Null { pk } else { row.digest };
+    Ok(TokenRow { digest, ..row })
+}
+
+/// A token of REST framework's own, likewise.
+fn key_of<'a>(fields: &'a RawValue, pk: Value<'a>) -> Result<KeyRow<'a>, Misfit> {
+    let row: KeyRow<'a> = fields_of(fields)?;
+    let key = if row.key == Value::Null { pk } else { row.key };
+    Ok(KeyRow { key, ..row })
 }
 
 /// A user, whose name may be in a field of another name.

@@ -54,7 +54,7 @@ impl Place {
         }
         let input = Input::of(text);
         Ok(match input {
-            Input::File(path) if is_sqlite(&path) => Self::Sqlite(path),
+            Input::File(path) if is_database(&path) => Self::Sqlite(path),
             input => Self::Dump(input),
         })
     }
@@ -79,7 +79,7 @@ impl fmt::Display for Place {
 
 /// Whether a file says that it is a database. One that cannot be read is found out about later, and what
 /// is no file, such as a pipe, can be read once only.
-fn is_sqlite(path: &Path) -> bool {
+pub(in crate::moving) fn is_database(path: &Path) -> bool {
     let mut head = Vec::new();
     let mut read = || File::open(path).and_then(|file| file.take(16).read_to_end(&mut head));
     path.is_file() && read().is_ok() && head == b"SQLite format 3\0"
@@ -92,6 +92,8 @@ pub struct Terms {
     pub knox: Knox,
     /// In which time zone its moments are that do not say it.
     pub time_zone: Zone,
+    /// Its models of tokens, if they are not knox's and REST framework's own: these alone then.
+    pub token_models: Vec<Model>,
     /// Its user model, if that is not Django's own.
     pub user_model: Option<Model>,
     /// By what its users sign in, if that is not `username`.
@@ -135,18 +137,23 @@ struct Reading<'a> {
     rows: Rows<'a>,
     /// Of what the source says anything, as far as it is read.
     says: Says,
+    /// Whether there was a user who has something else than a number.
+    has_keys: bool,
     terms: &'a Terms,
 }
 
 impl<'a> Reading<'a> {
     fn by(terms: &'a Terms, rows: Rows<'a>) -> Self {
         let (others, remarks) = (BTreeMap::new(), Remarks::in_zone(&terms.time_zone));
-        Self { others, place: 0, remarks, rows, says: Says::NOTHING, terms }
+        Self { others, place: 0, remarks, rows, says: Says::NOTHING, has_keys: false, terms }
     }
 
     /// What is to be asked of a database with these tables. Of what they say anything is noted.
     fn ask(&mut self, tables: &Tables, dialect: Dialect) -> Result<Vec<Query>, SchemaError> {
         let queries = schema::queries(tables, self.terms, dialect)?;
+        for words in schema::warnings(tables, self.terms, &queries) {
+            self.rows.warn(words);
+        }
         self.says = schema::says(&queries);
         Ok(queries)
     }
@@ -206,7 +213,10 @@ impl<'a> Reading<'a> {
     fn user(&mut self, name: &str, row: UserRow<'_>) -> Result<(), Closed> {
         let what = row.pk.number().map(|id| format!("{name} {id}"));
         match row.staged(self.place, &mut self.remarks) {
-            Ok(user) => self.rows.user(user),
+            Ok(user) => {
+                self.has_keys |= user.key.is_some();
+                self.rows.user(user)
+            }
             Err(misfit) => self.unreadable(what.as_deref().unwrap_or(name), misfit),
         }
     }
@@ -229,10 +239,21 @@ impl<'a> Reading<'a> {
         self.rows.unreadable(Unreadable { place: self.place, what: what.to_owned(), why })
     }
 
-    /// Nobody could have the tokens of a source without users.
+    /// Nobody could have the tokens of a source without users. What is known only now is told.
     fn finish(mut self) -> Result<(), ReadError> {
         if self.rows.tokens && !self.rows.users {
             return Err(ReadError::NoUsers);
+        }
+        if self.rows.users && !self.says.active {
+            self.rows.warn(
+                "The source does not say who may log in (is_active): everybody who is new here may.",
+            );
+        }
+        if self.has_keys {
+            self.rows.warn(
+                "Users of the source have something else than a number, such as a UUID: they get numbers \
+                 here (X-Auth-User-Id), and an app that keeps the other finds them by name (X-Auth-User).",
+            );
         }
         self.rows.remark(&self.remarks);
         Ok(self.rows.finish(self.says, self.others)?)

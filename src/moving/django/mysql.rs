@@ -17,7 +17,7 @@ const BEGIN: [&str; 3] = [
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
     "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
 ];
-const COLUMNS: &str = "SELECT c.table_name, c.column_name
+const COLUMNS: &str = "SELECT c.table_name, c.column_name, c.collation_name
     FROM information_schema.columns c JOIN information_schema.tables t
       ON t.table_schema = c.table_schema AND t.table_name = c.table_name
     WHERE c.table_schema = DATABASE() AND t.table_type = 'BASE TABLE'";
@@ -48,8 +48,8 @@ async fn rows(
         db.query_drop(statement).await.map_err(failed)?;
     }
     let mut tables = Tables::default();
-    for (table, column) in db.query(COLUMNS).await.map_err(failed)? {
-        tables.add_column(table, column);
+    for (table, column, collation) in db.query(COLUMNS).await.map_err(failed)? {
+        add_column(&mut tables, (table, column), collation);
     }
     for (table, column, to) in db.query(REFERENCES).await.map_err(failed)? {
         tables.add_reference(table, column, to);
@@ -67,6 +67,14 @@ async fn rows(
         }
     }
     Ok(())
+}
+
+/// Collations without regard to case end like this, whoever made them.
+fn add_column(tables: &mut Tables, (table, column): (String, String), collation: Option<String>) {
+    if collation.is_some_and(|name: String| name.ends_with("_ci")) {
+        tables.folds(table.clone(), column.clone());
+    }
+    tables.add_column(table, column);
 }
 
 fn value_of(cell: &Cell) -> Value<'_> {

@@ -19,11 +19,15 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
     SET LOCAL TIME ZONE 'UTC';
     SET LOCAL statement_timeout = 0;
     SET LOCAL DateStyle = 'ISO'";
-/// The columns of tables that the user may see, and to what they refer alone.
-const TABLES: &str = "SELECT r.relname, a.attname, f.relname
+/// The columns of tables that the user may see, to what they refer alone, and whether their texts are
+/// compared without regard to case, which is by a type or, since PostgreSQL 12, by a collation.
+const TABLES: &str = "SELECT r.relname, a.attname, f.relname,
+      t.typname = 'citext' OR coalesce(to_jsonb(l) ->> 'collisdeterministic', '') = 'false'
     FROM pg_class r JOIN pg_attribute a ON a.attrelid = r.oid
     LEFT JOIN pg_constraint c ON c.conrelid = r.oid AND c.contype = 'f' AND c.conkey = ARRAY[a.attnum]
     LEFT JOIN pg_class f ON f.oid = c.confrelid
+    LEFT JOIN pg_type t ON t.oid = a.atttypid
+    LEFT JOIN pg_collation l ON l.oid = a.attcollation
     WHERE r.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
       AND pg_table_is_visible(r.oid) AND r.relnamespace <> 'pg_catalog'::regnamespace";
 
@@ -85,6 +89,9 @@ async fn tables(client: &Client) -> Result<Tables, Error> {
             && let (Some(table), Some(column)) = (row.try_get(0)?, row.try_get(1)?)
         {
             tables.add_column(table.to_owned(), column.to_owned());
+            if row.try_get(3)? == Some("t") {
+                tables.folds(table.to_owned(), column.to_owned());
+            }
             if let Some(to) = row.try_get(2)? {
                 tables.add_reference(table.to_owned(), column.to_owned(), to.to_owned());
             }

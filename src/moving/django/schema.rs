@@ -1,8 +1,10 @@
 //! Where a Django keeps users and tokens: its tables are known by their columns.
 
+mod sql;
 #[cfg(test)]
 mod tests;
 
+use self::sql::Sql;
 use super::Terms;
 use crate::store::staging::Says;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Tables {
     /// Each with its columns.
     columns: BTreeMap<String, BTreeSet<String>>,
+    /// Columns whose texts are compared without regard to case.
+    folded: BTreeSet<(String, String)>,
     /// To which table a column refers.
     references: BTreeMap<(String, String), String>,
 }
@@ -19,6 +23,11 @@ pub(super) struct Tables {
 impl Tables {
     pub(super) fn add_column(&mut self, table: String, column: String) {
         self.columns.entry(table).or_default().insert(column);
+    }
+
+    /// Notes that texts of a column are compared without regard to case.
+    pub(super) fn folds(&mut self, table: String, column: String) {
+        self.folded.insert((table, column));
     }
 
     pub(super) fn add_reference(&mut self, table: String, column: String, to: String) {
@@ -74,27 +83,21 @@ pub enum SchemaError {
         "no table has the columns of a Django's users (id, password, last_login, username or email)"
     )]
     NoUsers,
+    /// There is no such table of tokens.
+    #[error(
+        "there is no table {0} with the columns of tokens (digest, token_key, user_id or key, user_id)"
+    )]
+    NoTokens(String),
     /// The table has no such column.
     #[error("the table {0} has no column {1}")]
     NoSuchColumn(String, String),
     /// Several tables have them.
     #[error("several tables may be the users: {}; --user-model APP.MODEL says which", .0.join(", "))]
     Several(Vec<String>),
+    /// Several tables may be the tokens.
+    #[error("several tables may be tokens of knox: {}; --token-model APP.MODEL says which", .0.join(", "))]
+    SeveralTokens(Vec<String>),
 }
-
-const USERS: [&str; 11] = [
-    "id",
-    "username",
-    "email",
-    "password",
-    "is_active",
-    "is_staff",
-    "is_superuser",
-    "first_name",
-    "last_name",
-    "date_joined",
-    "last_login",
-];
 
 /// What is to be asked of a database with these tables, users before tokens.
 pub(super) fn queries(
@@ -102,9 +105,8 @@ pub(super) fn queries(
     terms: &Terms,
     dialect: Dialect,
 ) -> Result<Vec<Query>, SchemaError> {
-    let knox = one_with(tables, "knox_authtoken", &["digest", "token_key", "user_id"]);
-    let keys = one_with(tables, "authtoken_token", &["key", "user_id"]);
-    let users = users_among(tables, terms, [knox, keys])?;
+    let tokens = tokens_among(tables, terms)?;
+    let users = users_among(tables, terms, &tokens)?;
     let name = terms.username_field.as_deref();
     if let Some(name) = name.filter(|name| !has(tables, users, &[name])) {
         return Err(SchemaError::NoSuchColumn(users.to_owned(), name.to_owned()));
@@ -115,16 +117,83 @@ pub(super) fn queries(
         queries.push(sql.select("auth_group", Table::Groups, &["id", "name"]));
     }
     queries.push(sql.users(users, name.unwrap_or("username")));
-    if let Some(name) = knox {
+    for (name, table) in tokens {
         // As it was called before knox 4.
         let end = if has(tables, name, &["expiry"]) { "expiry" } else { "expires" };
         let columns = ["digest", "token_key", "user_id", "created", end, "salt"];
-        queries.push(sql.select(name, Table::Tokens, &columns));
-    }
-    if let Some(name) = keys {
-        queries.push(sql.select(name, Table::Keys, &["key", "user_id", "created"]));
+        let columns =
+            if table == Table::Keys { &["key", "user_id", "created"] } else { &columns[..] };
+        queries.push(sql.select(name, table, columns));
     }
     Ok(queries)
+}
+
+/// What whoever moves should know of a database with these tables, which is asked so.
+pub(super) fn warnings(tables: &Tables, terms: &Terms, queries: &[Query]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for users in queries.iter().filter(|query| query.table == Table::Users) {
+        let own = terms.username_field.as_deref().unwrap_or("username");
+        let column = if has(tables, &users.name, &[own]) { own } else { "email" };
+        if tables.folded.contains(&(users.name.clone(), column.to_owned())) {
+            warnings.push(format!(
+                "The database compares {}.{column} without regard to case, and perhaps to accents and \
+                 blanks at the end, so that Django lets Ada in as ada, too. Here a name has to be typed \
+                 as the database has it.",
+                users.name
+            ));
+        }
+    }
+    let is_asked = |name: &str| queries.iter().any(|query| query.name == name);
+    let is_passed_over = |name: &&String| {
+        let has = |columns| has(tables, name, columns);
+        !is_asked(name) && (has(&KNOX) || has(&["key", "user_id", "created"]))
+    };
+    let others: Vec<_> = tables.columns.keys().filter(is_passed_over).cloned().collect();
+    if terms.token_models.is_empty() && !others.is_empty() {
+        let others = others.join(", ");
+        warnings
+            .push(format!("Not taken, but perhaps tokens, if --token-model says so: {others}."));
+    }
+    warnings
+}
+
+/// What knox has of a token.
+const KNOX: [&str; 3] = ["digest", "token_key", "user_id"];
+
+/// The tables of tokens: those that are named, or else what knox and REST framework have. Of a table of
+/// another name a key may be anything, such as the secret of an authenticator app.
+fn tokens_among<'a>(
+    tables: &'a Tables,
+    terms: &Terms,
+) -> Result<Vec<(&'a str, Table)>, SchemaError> {
+    let kind = |name: &str| {
+        let is_knox = has(tables, name, &KNOX).then_some(Table::Tokens);
+        is_knox.or(has(tables, name, &["key", "user_id"]).then_some(Table::Keys))
+    };
+    if !terms.token_models.is_empty() {
+        let named = terms.token_models.iter().map(|model| {
+            let wanted = model.table();
+            let found = tables.columns.keys().find(|name| **name == wanted);
+            let found = found.and_then(|name| Some((name.as_str(), kind(name)?)));
+            found.ok_or(SchemaError::NoTokens(wanted))
+        });
+        return named.collect();
+    }
+    let are_knox = |name: &&str| kind(name) == Some(Table::Tokens);
+    let knox: Vec<_> = tables.columns.keys().map(String::as_str).filter(are_knox).collect();
+    let own = knox.iter().find(|name| **name == "knox_authtoken");
+    let knox = match (own, knox.as_slice()) {
+        (Some(one), _) | (None, [one]) => Some(*one),
+        (None, []) => None,
+        (None, several) => {
+            let several = several.iter().map(ToString::to_string).collect();
+            return Err(SchemaError::SeveralTokens(several));
+        }
+    };
+    let keys = tables.columns.keys().find(|name| *name == "authtoken_token");
+    let keys = keys.map(String::as_str).filter(|name| kind(name) == Some(Table::Keys));
+    let [knox, keys] = [(knox, Table::Tokens), (keys, Table::Keys)];
+    Ok([knox, keys].into_iter().filter_map(|(name, table)| Some((name?, table))).collect())
 }
 
 /// Of what a database says anything that is asked so.
@@ -153,13 +222,13 @@ pub(super) fn says(queries: &[Query]) -> Says {
 fn users_among<'a>(
     tables: &'a Tables,
     terms: &Terms,
-    of_tokens: [Option<&str>; 2],
+    tokens: &[(&str, Table)],
 ) -> Result<&'a str, SchemaError> {
     let named = ["username", "email"].into_iter().chain(terms.username_field.as_deref());
     let is_named = |name: &str| named.clone().any(|column| has(tables, name, &[column]));
     let are_users = |name: &str| has(tables, name, &["id", "password"]) && is_named(name);
-    let [knox, keys] = of_tokens.map(Option::unwrap_or_default);
-    let referring = [knox, keys, "django_admin_log"];
+    let referring: Vec<_> =
+        tokens.iter().map(|(name, _)| *name).chain(["django_admin_log"]).collect();
     let wanted = match &terms.user_model {
         Some(model) => Some(model.table()),
         None => tables.referred_by(&referring, "user_id").map(str::to_owned),
@@ -181,77 +250,4 @@ fn users_among<'a>(
 fn has(tables: &Tables, name: &str, columns: &[&str]) -> bool {
     let all = |table: &BTreeSet<String>| columns.iter().all(|column| table.contains(*column));
     tables.columns.get(name).is_some_and(all)
-}
-
-/// The table of that name, or else the only one with these columns.
-fn one_with<'a>(tables: &'a Tables, name: &'a str, columns: &[&str]) -> Option<&'a str> {
-    if has(tables, name, columns) {
-        return Some(name);
-    }
-    let mut found = tables.columns.keys().filter(|name| has(tables, name, columns));
-    found.next().filter(|_| found.next().is_none()).map(String::as_str)
-}
-
-struct Sql<'a> {
-    dialect: Dialect,
-    tables: &'a Tables,
-}
-
-impl Sql<'_> {
-    fn select(&self, name: &str, table: Table, columns: &[&str]) -> Query {
-        let asked = columns.iter().map(|column| (*column, self.column(name, column)));
-        self.query(name, table, asked)
-    }
-
-    fn users(&self, name: &str, username: &str) -> Query {
-        let of = |column| if column == "username" { username } else { column };
-        let asked = USERS.iter().map(|column| (*column, self.column(name, of(column))));
-        self.query(name, Table::Users, asked.chain([("groups", self.groups_of(name))]))
-    }
-
-    fn query<'a>(
-        &self,
-        name: &str,
-        table: Table,
-        asked: impl Iterator<Item = (&'a str, Option<String>)>,
-    ) -> Query {
-        let (mut columns, mut selected) = (Vec::new(), Vec::new());
-        for (column, sql) in asked {
-            columns.extend(sql.is_some().then(|| column.to_owned()));
-            selected.push(sql.unwrap_or_else(|| "NULL".to_owned()));
-        }
-        let from = self.quoted(name);
-        Query {
-            columns,
-            count: format!("SELECT count(*) FROM {from}"),
-            name: name.to_owned(),
-            sql: format!("SELECT {} FROM {from} t", selected.join(", ")),
-            table,
-        }
-    }
-
-    /// The numbers of a user's groups, with commas between them.
-    fn groups_of(&self, users: &str) -> Option<String> {
-        let name = format!("{users}_groups");
-        let is_owner = |column: &&String| column.ends_with("_id") && *column != "group_id";
-        let members = self.tables.columns.get(&name)?;
-        let owner = members.iter().find(is_owner).filter(|_| members.contains("group_id"))?;
-        let (name, owner) = (self.quoted(&name), self.quoted(owner));
-        let all = match self.dialect {
-            Dialect::MySql | Dialect::Sqlite => "group_concat(g.group_id)",
-            Dialect::Postgres => "string_agg(g.group_id::text, ',')",
-        };
-        Some(format!("(SELECT {all} FROM {name} g WHERE g.{owner} = t.id)"))
-    }
-
-    fn column(&self, table: &str, column: &str) -> Option<String> {
-        has(self.tables, table, &[column]).then(|| format!("t.{}", self.quoted(column)))
-    }
-
-    fn quoted(&self, name: &str) -> String {
-        match self.dialect {
-            Dialect::MySql => format!("`{}`", name.replace('`', "``")),
-            Dialect::Postgres | Dialect::Sqlite => format!("\"{}\"", name.replace('"', "\"\"")),
-        }
-    }
 }

@@ -1,5 +1,7 @@
 //! What is read of a Django, wherever it has it.
 
+mod own_models;
+
 use super::{Model, Place, Terms};
 use crate::model::token::{DigestHash, DigestOver, Token};
 use crate::moving::gather::{file, gather};
@@ -112,18 +114,17 @@ fn rows_of_each_knox_have_their_scheme() {
 fn what_is_wrong_with_a_row_is_told_without_its_secrets_and_the_others_are_read() {
     let mut broken = user(7, "eve");
     broken["fields"]["is_staff"] = json!("pass-Word-123");
-    let uuid = json!({ "model": "auth.user", "pk": "6c84fb90", "fields": { "username": "u" } });
+    let odd = json!({ "model": "auth.user", "pk": [1], "fields": { "username": "u" } });
     let short = token("0123456789abcde", 32, &json!({}));
     let nobody = token("0123456789abcde", 64, &json!({ "user": { "pass-Word-123": 1 } }));
     let bare = json!({ "model": "auth.user" });
-    let batch = read(&json!([broken, uuid, short, nobody, bare, user(1, "ada")]));
+    let batch = read(&json!([broken, odd, short, nobody, bare, user(1, "ada")]));
     assert_eq!(batch.users.len(), 1);
     assert_eq!(
         told(&batch),
         [
             "1, auth.user 7: is_staff: is a text; true or false is right",
-            "2, auth.user: pk: is a text, such as a UUID, and users here have numbers; in a dump with \
-             --natural-primary --natural-foreign they have none, and get new ones",
+            "2, auth.user: pk: is no number, or not one of a row",
             "3, knox.authtoken: digest: has 32 bytes, but one by sha512 has 64; \
              --digest says what SECURE_HASH_ALGORITHM was",
             "4, knox.authtoken: user: is neither a number nor a name such as [\"ada\"]",
@@ -140,40 +141,10 @@ fn a_dump_that_is_no_json_is_an_error_that_says_where() {
 }
 
 #[test]
-fn a_user_model_of_ones_own_is_named_and_its_users_may_have_no_name_but_an_address() {
-    let fields = json!({ "email": "ada@example.com", "password": "!", "shoe_size": 38 });
-    let objects = json!([{ "model": "accounts.member", "pk": 1, "fields": fields }]).to_string();
-    let said = read_by(&objects, Terms::default()).err().unwrap();
-    assert!(said.contains("--user-model accounts.member"), "{said}");
-    let model: Model = "accounts.Member".parse().unwrap();
-    let terms = Terms { user_model: Some(model), ..Terms::default() };
-    let batch = read_by(&objects, terms).unwrap();
-    assert_eq!(batch.users[0].username, "ada@example.com");
-}
-
-#[test]
 fn tokens_without_anybody_whose_they_could_be_are_an_error() {
     let text = json!([token("0123456789abcde", 64, &json!({}))]).to_string();
     let said = read_by(text, Terms::default()).err().unwrap();
     assert!(said.contains("the source has tokens and no users"), "{said}");
-}
-
-#[test]
-fn a_token_model_of_ones_own_is_known_by_its_fields() {
-    let mut own = token("0123456789abcde", 64, &json!({}));
-    own["model"] = json!("accounts.session");
-    let batch = read(&json!([own, user(1, "ada")]));
-    assert_eq!((batch.tokens.len(), batch.others.len()), (1, 0));
-}
-
-#[test]
-fn the_field_by_which_users_sign_in_may_be_another() {
-    let mut ada = user(1, "unused");
-    ada["fields"]["phone"] = json!("+49123");
-    let terms = Terms { username_field: Some("phone".to_owned()), ..Terms::default() };
-    let batch = read_by(json!([ada, user(2, "bob")]).to_string(), terms).unwrap();
-    assert_eq!(batch.users[0].username, "+49123");
-    assert_eq!(told(&batch), ["2, auth.user: phone: is missing; nobody could sign in without it"]);
 }
 
 #[test]

@@ -115,6 +115,9 @@ impl Follower {
 
     /// Does at the end what is done once.
     pub async fn finish(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        for some in self.from.deleted().await?.chunks(1_000) {
+            self.to.note_deleted(some).await?;
+        }
         self.to.tidy(now).await
     }
 

@@ -134,6 +134,14 @@ impl Source {
         }
     }
 
+    /// All who were deleted.
+    pub(super) async fn deleted(&self) -> Result<Vec<UserId>, StoreError> {
+        match self {
+            Self::Redis { store, .. } => store.all_deleted().await,
+            Self::Sqlite { db, .. } => db.deleted(None, u32::MAX),
+        }
+    }
+
     pub(super) async fn items(&self, now: Timestamp) -> Result<Vec<Item>, StoreError> {
         match self {
             Self::Redis { store, .. } => store.kept_items(now).await,

@@ -39,6 +39,14 @@ impl Target {
         }
     }
 
+    /// Notes who was deleted, of those who are not there.
+    pub(super) async fn note_deleted(&mut self, ids: &[UserId]) -> Result<(), StoreError> {
+        match self {
+            Self::Redis(store) => store.note_deleted(ids).await,
+            Self::Sqlite(carrier) => carrier.note_deleted(ids),
+        }
+    }
+
     pub(super) async fn put_item(&mut self, item: &Item) -> Result<(), StoreError> {
         match self {
             Self::Redis(store) => store.put_item(item).await,

@@ -54,7 +54,7 @@ impl RedisStore {
     async fn try_to_carry_over(&self, delta: &Delta<'_>) -> Result<bool, StoreError> {
         let user = delta.user;
         if delta.is_renamed {
-            self.delete_user(user.id).await?;
+            self.unwrite_renamed(user.id).await?;
         }
         if delta.is_changed && !self.put_user(user).await? {
             return Ok(false);
@@ -84,6 +84,7 @@ impl RedisStore {
         if !clear.is_empty() {
             self.link.ask::<()>(Request::Batch(&clear)).await?;
         }
+        self.forget_deleted(&[user.id]).await?;
         self.take_name(user).await
     }
 }

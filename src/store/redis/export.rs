@@ -63,6 +63,7 @@ impl RedisStore {
         }
         archive.add_items(&self.kept_items(now).await?)?;
         self.export_events(archive, progress).await?;
+        archive.add_deleted(&patiently(async || self.all_deleted().await).await?)?;
         let last = self.last_number().await?;
         archive.give_no_number_to(last.max(ids.last().map_or(0, |id| id.0)))?;
         Ok(warnings)

@@ -58,6 +58,7 @@ impl RedisStore {
         // Of a store that had nobody, the whole count is known.
         let has_all = before.is_empty();
         patiently(async || self.give_no_number_to(last, has_all).await).await?;
+        self.import_deleted(source).await?;
         let (mut restored, ended) = self.write_portions(source, order, &before, progress).await?;
         for item in &items {
             let has_ended = item.owner.is_some_and(|owner| ended.contains(&owner));
@@ -159,6 +160,17 @@ impl RedisStore {
         self.link.ask(Request::Script(&raise)).await
     }
 
+    /// Whoever was deleted stays so, unless they come back by this.
+    async fn import_deleted(&self, source: &Archive) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let ids = source.deleted(after, 1_000)?;
+            let Some(last) = ids.last() else { return Ok(()) };
+            after = Some(*last);
+            patiently(async || self.note_deleted(&ids).await).await?;
+        }
+    }
+
     /// Says who has ended all their tokens since, too.
     async fn write_portions(
         &self,
@@ -193,6 +205,8 @@ impl RedisStore {
             }
             restored.contents.users += u64::try_from(known.len()).unwrap_or(0);
             restored.contents.tokens += self.write_users(&known).await?;
+            let ids: Vec<_> = known.iter().map(|portion| portion.user.id).collect();
+            patiently(async || self.forget_deleted(&ids).await).await?;
             progress("users", restored.contents.users);
         }
     }

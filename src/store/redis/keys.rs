@@ -12,6 +12,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 pub(super) const TOKEN_PREFIX: &str = "authgate:token:";
 /// What the keys of all users begin with.
 pub(super) const USER_PREFIX: &str = "authgate:user:";
+/// What the keys of all sets of deleted users begin with.
+pub(super) const DELETED_PREFIX: &str = "authgate:deleted:";
 /// The users' numbers, each with itself as the score.
 pub(super) const USERS: &str = "authgate:users";
 /// The number given out last.
@@ -45,6 +47,9 @@ pub(super) const RESTORING_USERS: &str = "authgate:restoring-users";
 /// The beginnings of tokens that came with a digest of another scheme.
 pub(super) const OLD_DIGESTS: &str = "authgate:old-digests";
 
+/// The numbers of users who are being taken over: whoever is stopped meanwhile is found by them.
+pub(super) const LANDING: &str = "authgate:landing";
+
 /// What the connections are called on which gateways are told of changes.
 pub(super) const FEED: &str = "authgate-feed";
 
@@ -61,7 +66,7 @@ pub(super) const OF_USERS: [&str; 8] = [
 ];
 
 /// The keys that tell of all users and tokens.
-pub(super) const INDEXES: [&str; 11] = [
+pub(super) const INDEXES: [&str; 12] = [
     USERS,
     BY_NAME,
     BY_EMAIL,
@@ -71,6 +76,7 @@ pub(super) const INDEXES: [&str; 11] = [
     INACTIVE,
     RECENT,
     OLD_DIGESTS,
+    LANDING,
     INDEXED,
     CENSUS,
 ];
@@ -98,6 +104,11 @@ pub(super) fn name(name: &Username) -> String {
 /// A user, as a hash.
 pub(super) fn user(id: UserId) -> String {
     format!("{USER_PREFIX}{{{id}}}")
+}
+
+/// The numbers of some users who were deleted, as a set.
+pub(super) fn deleted(set: u64) -> String {
+    format!("{DELETED_PREFIX}{{{set}}}")
 }
 
 /// A user's tokens: entries with their expiry as the score. In the same slot as the user.
@@ -170,8 +181,9 @@ pub(super) fn change(key: &str) -> Option<Change> {
 
 /// What a key is of, as its name says; `None` if none of ours is called so.
 pub(super) fn kind(key: &str) -> Option<&'static str> {
-    const KINDS: [&str; 13] = [
+    const KINDS: [&str; 14] = [
         "counts",
+        "deleted",
         "events",
         "events-draft",
         "familiar",

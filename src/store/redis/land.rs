@@ -1,14 +1,17 @@
 //! Taking a source over into Redis, while gateways may serve from it.
 //!
-//! Nobody is there before their name leads to them, which comes last of all: whoever is stopped in between
-//! begins again, and does anew what had not come so far. Commands go out in batches, however many servers
-//! there are, and no script is run for a token.
+//! Whoever is taken over has a mark from the first step to the last, by which they are nobody: they cannot
+//! log in, and their tokens are not good. Where a landing is stopped, the next one removes whoever has a mark
+//! of it, and does anew what had not come so far. Commands go out in batches, however many servers there are,
+//! and no script is run for a token.
 
 use super::land_add::Newcomer;
+use super::land_begun::Past;
 use super::land_judge::Judged;
 use super::patience::patiently;
 use super::request::Request;
 use super::{RedisStore, keys};
+use crate::clock::Timestamp;
 use crate::store::StoreError;
 use crate::store::staging::{
     Arrival, Landed, Landing, OnConflict, Refusal, Round, Staging, Verdict,
@@ -16,6 +19,7 @@ use crate::store::staging::{
 use crate::store::whole::Progress;
 use futures_util::stream::{self, StreamExt};
 use redis::{Cmd, pipe};
+use std::cell::RefCell;
 use std::iter;
 use std::pin::pin;
 
@@ -29,17 +33,22 @@ pub(super) struct Crossing<'a> {
     /// The last number that was given to a user before.
     pub(super) given: u64,
     pub(super) order: &'a Landing,
+    /// The epochs of users who were removed, for their numbers come again.
+    pub(super) past: RefCell<Past>,
+    /// What the mark says of whoever is taken over.
+    pub(super) run: &'a str,
     pub(super) staging: &'a Staging,
     /// Whether anything is written.
     pub(super) writes: bool,
 }
 
 impl RedisStore {
-    /// Takes a source over, or tells what would come of it.
+    /// Takes a source over in the turn of that run, or tells what would come of it.
     pub(in crate::store) async fn land(
         &self,
         staging: &Staging,
         order: &Landing,
+        run: &str,
         progress: Progress<'_>,
     ) -> Result<Landed, StoreError> {
         order.stop.holds_for(&staging.db)?;
@@ -48,7 +57,8 @@ impl RedisStore {
         staging.begin_landing(order.at)?;
         let (given, is_empty) = patiently(async || self.numbers_given().await).await?;
         if order.dry_run || order.on_conflict == OnConflict::Fail {
-            let rehearsal = Crossing { given, order, staging, writes: false };
+            let past = RefCell::default();
+            let rehearsal = Crossing { given, order, past, run, staging, writes: false };
             if order.dry_run {
                 staging.refuse_tokens_that_are_there_twice()?;
             }
@@ -57,28 +67,42 @@ impl RedisStore {
                 return staging.end_landing(landed);
             }
         }
+        self.refuse_without_room(staging, order).await?;
         patiently(async || self.bring_up_to_date().await).await?;
         // First, so that no new user gets the number of one who is still to come.
         let highest = staging.highest_number()?;
         patiently(async || self.give_no_number_to(highest, is_empty).await).await?;
-        let crossing = Crossing { given, order, staging, writes: true };
+        let past = RefCell::new(self.remove_begun(run).await?);
+        for step in [&self.scripts.arrive, &self.scripts.arrived] {
+            patiently(async || self.make_known(step).await).await?;
+        }
+        let crossing = Crossing { given, order, past, run, staging, writes: true };
         let landed = self.go_through(&crossing, progress).await?;
         if is_empty {
-            // All that a sweep would find out is known.
-            let tokens = landed.tokens_added;
-            patiently(async || self.write_census(order.at, tokens).await).await?;
-            let mark = Cmd::set(keys::INDEXED, 1);
-            patiently(async || self.link.ask::<()>(Request::Command(&mark)).await).await?;
+            self.end_anew(order.at, &landed).await?;
         }
         staging.end_landing(landed)
     }
 
-    /// The last number that was given to a user, and whether there is nobody.
+    /// Notes all that a sweep would find out, where all who are there have come by this. Else a sweep does.
+    async fn end_anew(&self, at: Timestamp, landed: &Landed) -> Result<(), StoreError> {
+        let count = Cmd::zcard(keys::USERS);
+        let there: u64 = patiently(async || self.link.ask(Request::Command(&count)).await).await?;
+        if there != landed.added {
+            return Ok(());
+        }
+        patiently(async || self.write_census(at, landed.tokens_added).await).await?;
+        let mark = Cmd::set(keys::INDEXED, 1);
+        patiently(async || self.link.ask::<()>(Request::Command(&mark)).await).await
+    }
+
+    /// The last number that was given to a user, and whether there is nobody. Where one was ever given, an
+    /// index without anybody may be one that is lost.
     async fn numbers_given(&self) -> Result<(u64, bool), StoreError> {
         let mut look = pipe();
         look.get(keys::NEXT_USER).zcard(keys::USERS);
         let (given, users): (Option<u64>, u64) = self.link.ask(Request::Batch(&look)).await?;
-        Ok((given.unwrap_or(0), users == 0))
+        Ok((given.unwrap_or(0), given.is_none() && users == 0))
     }
 
     /// Everybody once, and those again whose name was another's who may have been renamed since, as long
@@ -129,19 +153,27 @@ impl RedisStore {
         arrivals: Vec<Arrival>,
     ) -> Result<Landed, StoreError> {
         let mut landed = Landed::default();
-        let judged = patiently(async || self.judge(crossing, &arrivals).await).await?;
+        let judged = self.judge_all(crossing, &arrivals).await?;
         let updates = crossing.order.on_conflict == OnConflict::Update;
         let mut newcomers = Vec::new();
         for (arrival, judged) in arrivals.into_iter().zip(judged) {
-            let Judged { begun, here, verdict } = judged;
+            let Judged { former, here, name_of, verdict } = judged;
             let row = &arrival.user;
             if crossing.order.on_conflict == OnConflict::Fail && verdict.is_conflict() {
-                return Err(row.conflict(verdict));
+                let is_late = crossing.writes;
+                return Err(if is_late {
+                    row.late_conflict(verdict)
+                } else {
+                    row.conflict(verdict)
+                });
             }
             crossing.staging.note_arrival(&arrival, verdict.refusal())?;
             landed.count(verdict);
+            if crossing.writes && verdict.refusal().is_none() {
+                self.free_what_is_left(row, name_of, here.as_ref().zip(former)).await?;
+            }
             match (verdict, here) {
-                (Verdict::Add, _) => newcomers.push((arrival, begun)),
+                (Verdict::Add, _) => newcomers.push(arrival),
                 (Verdict::Update, Some(here)) => {
                     self.land_over(crossing, &arrival, &here, &mut landed).await?;
                 }

@@ -2,27 +2,41 @@
 
 use super::index_entries::Entries;
 use super::land::Crossing;
-use super::land_judge::Begun;
-use super::land_token::NewToken;
+use super::land_batch::put;
+use super::land_token::{NewToken, listing};
 use super::notes::recent;
-use super::patience::patiently;
-use super::record::{self, Entry, Fields};
+use super::patience::{Patience, patiently};
+use super::record::{self, Entry, LANDING};
 use super::request::Request;
 use super::{RedisStore, keys};
 use crate::model::user::{User, UserId};
 use crate::store::StoreError;
-use crate::store::staging::{Arrival, ArrivingToken, Landed, Refusal};
-use redis::{Cmd, Pipeline, pipe};
+use crate::store::staging::{Arrival, ArrivingToken, BringBack, Landed, Refusal};
+use redis::Cmd;
 use std::collections::{HashMap, HashSet};
 
 /// A user who is to be added.
 pub(super) struct Newcomer {
-    /// Whether an earlier attempt has written something of them.
-    is_begun: bool,
     /// Their row in the staging.
     pub(super) row: i64,
     pub(super) tokens: Vec<NewToken>,
     user: User,
+}
+
+impl Newcomer {
+    fn with_epoch(mut self, epoch: u64) -> Self {
+        self.user.epoch = epoch;
+        for token in &mut self.tokens {
+            token.record.epoch = epoch;
+        }
+        self
+    }
+
+    /// With a later epoch, so that no token is good that was written before.
+    fn anew(self) -> Self {
+        let epoch = self.user.epoch + 1;
+        self.with_epoch(epoch)
+    }
 }
 
 impl RedisStore {
@@ -31,9 +45,9 @@ impl RedisStore {
     pub(super) async fn numbered(
         &self,
         crossing: &Crossing<'_>,
-        arrivals: Vec<(Arrival, Option<Begun>)>,
+        arrivals: Vec<Arrival>,
     ) -> Result<Vec<Newcomer>, StoreError> {
-        let numberless = arrivals.iter().filter(|(arrival, _)| arrival.user.id.is_none()).count();
+        let numberless = arrivals.iter().filter(|arrival| arrival.user.id.is_none()).count();
         let mut next = match u64::try_from(numberless).unwrap_or(0) {
             0 => 0,
             _ if !crossing.writes => crossing.given + 1,
@@ -41,50 +55,48 @@ impl RedisStore {
         };
         let at = crossing.order.at;
         let moment = u64::try_from(at.millis_up()).unwrap_or(0);
-        let newcomers = arrivals.into_iter().map(|(Arrival { user: row, tokens, .. }, begun)| {
+        let past = crossing.past.borrow();
+        let newcomers = arrivals.into_iter().map(|Arrival { user: row, tokens, .. }| {
             let id = row.id.unwrap_or_else(|| {
                 next += 1;
                 next - 1
             });
             let anew = if id > crossing.given { 0 } else { moment };
-            let epoch = begun.and_then(|begun| begun.epoch).unwrap_or(anew);
-            let user = row.anew(UserId(id), epoch, at);
+            let past = past.get(&UserId(id)).map_or(0, |epoch| epoch + 1);
+            let user = row.anew(UserId(id), anew.max(past), at);
             let token = |token: ArrivingToken| NewToken {
                 old: token.old_digest(),
                 record: token.record(&user, at),
                 row: token.row,
             };
             let tokens = tokens.into_iter().map(token).collect();
-            Newcomer { is_begun: begun.is_some(), row: row.row, tokens, user }
+            Newcomer { row: row.row, tokens, user }
         });
         Ok(newcomers.collect())
     }
 
-    /// Adds them, their names last.
+    /// Adds them. They are nobody until the last step.
     pub(super) async fn add_newcomers(
         &self,
         crossing: &Crossing<'_>,
         newcomers: Vec<Newcomer>,
         landed: &mut Landed,
     ) -> Result<(), StoreError> {
-        let mut newcomers = self.claim(crossing, newcomers, landed).await?;
-        if newcomers.is_empty() {
-            return Ok(());
-        }
-        let mut write = pipe();
-        for Newcomer { user, .. } in &newcomers {
-            write.hset_multiple(keys::user(user.id), &record::user_fields(user)).ignore();
-        }
-        self.send(&write).await?;
-        for newcomer in newcomers.iter().filter(|newcomer| newcomer.is_begun) {
-            self.drop_others(newcomer).await?;
-        }
-        self.write_tokens(crossing, &mut newcomers).await?;
-        self.send(&beside_tokens(&newcomers)).await?;
+        let ids: Vec<_> = newcomers.iter().map(|newcomer| newcomer.user.id).collect();
+        self.note_arriving(&ids).await?;
+        let newcomers = self.claim(crossing, newcomers, landed).await?;
+        let newcomers = self.write_with_tokens(crossing, newcomers).await?;
+        self.do_all(beside_tokens(&newcomers)).await?;
+        let newcomers = self.give_names(crossing, newcomers, landed).await?;
+        self.let_in(crossing, &newcomers).await?;
         for newcomer in &newcomers {
             landed.tokens_added += u64::try_from(newcomer.tokens.len()).unwrap_or(0);
         }
-        self.give_names(crossing, &newcomers, landed).await
+        if crossing.order.brings_back != BringBack::Nobody {
+            let back: Vec<_> = newcomers.iter().map(|newcomer| newcomer.user.id).collect();
+            patiently(async || self.forget_deleted(&back).await).await?;
+        }
+        self.note_arrived(&ids).await
     }
 
     /// Counts them as if they had been added.
@@ -95,16 +107,10 @@ impl RedisStore {
         landed: &mut Landed,
     ) -> Result<(), StoreError> {
         let all = || newcomers.iter().flat_map(|newcomer| &newcomer.tokens);
-        let reads: Vec<_> =
-            all().map(|token| Cmd::get(keys::token(&token.record.digest.key()))).collect();
-        let found: Vec<Option<Option<Vec<u8>>>> =
-            patiently(async || self.each_readable(&reads).await).await?;
-        for (token, bytes) in all().zip(found) {
-            let is_free = match bytes {
-                Some(there) => self.may_replace(there.as_deref(), &token.record).await?,
-                None => false,
-            };
-            if is_free {
+        let records: Vec<_> = all().map(|token| &token.record).collect();
+        let there = self.there(&records).await?;
+        for (token, may) in all().zip(self.may_replace(crossing, &records, &there).await?) {
+            if may {
                 landed.tokens_added += 1;
             } else {
                 crossing.staging.note_token(token.row, Refusal::TokenTaken)?;
@@ -120,18 +126,18 @@ impl RedisStore {
         newcomers: Vec<Newcomer>,
         landed: &mut Landed,
     ) -> Result<Vec<Newcomer>, StoreError> {
-        let mut claim = pipe();
-        for Newcomer { user, .. } in &newcomers {
-            claim.hset_nx(keys::user(user.id), "username", user.username.as_str());
-        }
-        if newcomers.is_empty() {
-            return Ok(newcomers);
-        }
-        let won: Vec<bool> =
-            patiently(async || self.link.ask(Request::Batch(&claim)).await).await?;
+        let claims = newcomers.iter().map(|newcomer| {
+            let user = &newcomer.user;
+            let (epoch, fields) = (user.epoch.to_string(), record::user_fields(user));
+            let fields = fields.iter().filter(|(field, _)| *field != "epoch");
+            let mut words = vec![crossing.run, &epoch];
+            words.extend(fields.flat_map(|(field, value)| [*field, value.as_str()]));
+            self.scripts.arrive.command(&keys::user(user.id), &words)
+        });
+        let won = self.call_all(&self.scripts.arrive, claims.collect()).await?;
         let mut claimed = Vec::with_capacity(newcomers.len());
         for (newcomer, won) in newcomers.into_iter().zip(won) {
-            if won || newcomer.is_begun || self.has_claimed(&newcomer.user).await? {
+            if won {
                 claimed.push(newcomer);
             } else {
                 Self::refuse(crossing, &newcomer, Refusal::NumberTaken, landed)?;
@@ -140,64 +146,109 @@ impl RedisStore {
         Ok(claimed)
     }
 
-    /// Whether a claim was successful of which the answer was lost.
-    async fn has_claimed(&self, user: &User) -> Result<bool, StoreError> {
-        let read = Cmd::hgetall(keys::user(user.id));
-        let fields: Fields =
-            patiently(async || self.link.ask(Request::Command(&read)).await).await?;
-        let name = fields.get("username").map(String::as_str);
-        Ok(fields.len() == 1 && name == Some(user.username.as_str()))
+    /// Writes their tokens. Each is listed before it is written, so that it can be found wherever this is
+    /// stopped. Where a write is not answered it may come late, after somebody has logged out: all are written
+    /// anew with another epoch then.
+    async fn write_with_tokens(
+        &self,
+        crossing: &Crossing<'_>,
+        mut newcomers: Vec<Newcomer>,
+    ) -> Result<Vec<Newcomer>, StoreError> {
+        let mut patience = Patience::default();
+        let others = loop {
+            self.list_new_tokens(&newcomers).await?;
+            match self.write_tokens(crossing, &newcomers).await {
+                Ok(others) => break others,
+                Err(error) => patience.bears(error).await?,
+            }
+            newcomers = newcomers.into_iter().map(Newcomer::anew).collect();
+            // They are this run's already.
+            newcomers = self.claim(crossing, newcomers, &mut Landed::default()).await?;
+            let unlist =
+                newcomers.iter().map(|newcomer| Cmd::del(keys::user_tokens(newcomer.user.id)));
+            self.do_all(unlist.collect()).await?;
+        };
+        self.leave_to_others(crossing, &mut newcomers, &others).await?;
+        Ok(newcomers)
     }
 
-    /// Ends what an earlier attempt has written that is not in the source any more. The rest is listed anew:
-    /// by an entry of another epoch a sweep would take the token.
-    async fn drop_others(&self, newcomer: &Newcomer) -> Result<(), StoreError> {
-        let id = newcomer.user.id;
-        let listed = patiently(async || self.entries(id, "-inf").await).await?;
-        let wanted: HashSet<_> =
-            newcomer.tokens.iter().map(|token| token.record.digest.key()).collect();
-        let others: Vec<_> =
-            listed.into_iter().filter(|entry| !wanted.contains(&entry.key)).collect();
-        patiently(async || self.remove_entries(id, &others).await).await?;
-        let forget = Cmd::del(keys::user_tokens(id));
-        patiently(async || self.link.ask::<()>(Request::Command(&forget)).await).await
+    async fn list_new_tokens(&self, newcomers: &[Newcomer]) -> Result<(), StoreError> {
+        let list = newcomers.iter().flat_map(|newcomer| {
+            listing(newcomer.user.id, newcomer.tokens.iter().map(|token| &token.record))
+        });
+        self.do_all(list.collect()).await
     }
 
-    /// From now on they are there, unless somebody has taken a name since it was looked at.
-    async fn give_names(
+    /// Takes tokens off the lists whose digests are somebody else's.
+    async fn leave_to_others(
+        &self,
+        crossing: &Crossing<'_>,
+        newcomers: &mut [Newcomer],
+        others: &HashSet<i64>,
+    ) -> Result<(), StoreError> {
+        if others.is_empty() {
+            return Ok(());
+        }
+        let mut unlist = Vec::new();
+        for newcomer in newcomers {
+            let is_others = |token: &mut NewToken| others.contains(&token.row);
+            for token in newcomer.tokens.extract_if(.., is_others) {
+                crossing.staging.note_token(token.row, Refusal::TokenTaken)?;
+                let entry = Entry::of(&token.record).bytes();
+                unlist.push(Cmd::zrem(keys::user_tokens(newcomer.user.id), entry));
+            }
+        }
+        self.do_all(unlist).await
+    }
+
+    /// Takes their marks away. It is said plainly once, which costs Redis least, and after that only to marks of
+    /// this run: what is said once more may come late.
+    async fn let_in(
         &self,
         crossing: &Crossing<'_>,
         newcomers: &[Newcomer],
-        landed: &mut Landed,
     ) -> Result<(), StoreError> {
-        let mut take = pipe();
-        for Newcomer { user, .. } in newcomers {
-            take.set_nx(keys::name(&user.username), user.id.0);
+        let keys: Vec<_> = newcomers.iter().map(|newcomer| keys::user(newcomer.user.id)).collect();
+        let plain = keys.iter().map(|key| Cmd::hdel(key, LANDING));
+        match self.ask_all_once::<()>(plain.collect()).await {
+            Err(StoreError::Unavailable(_)) => {}
+            outcome => return outcome.map(drop),
         }
-        let won: Vec<bool> = patiently(async || self.link.ask(Request::Batch(&take)).await).await?;
-        for (newcomer, _) in newcomers.iter().zip(won).filter(|(_, won)| !won) {
-            let user = &newcomer.user;
-            if patiently(async || self.take_name(user).await).await? {
-                continue;
-            }
-            Self::refuse(crossing, newcomer, Refusal::NameTaken, landed)?;
-            let tokens = u64::try_from(newcomer.tokens.len()).unwrap_or(0);
-            landed.tokens_added = landed.tokens_added.saturating_sub(tokens);
-            let remove = Cmd::del(keys::user(user.id));
-            patiently(async || self.link.ask::<()>(Request::Command(&remove)).await).await?;
-            patiently(async || self.remove_traces(user).await).await?;
-        }
-        Ok(())
+        let arrived = keys.iter().map(|key| self.scripts.arrived.command(key, &[crossing.run]));
+        self.call_all(&self.scripts.arrived, arrived.collect()).await.map(drop)
     }
 
-    pub(super) async fn send(&self, batch: &Pipeline) -> Result<(), StoreError> {
-        patiently(async || self.link.ask::<()>(Request::Batch(batch)).await).await
+    /// Gives each their name, unless somebody has taken it since it was looked at.
+    async fn give_names(
+        &self,
+        crossing: &Crossing<'_>,
+        newcomers: Vec<Newcomer>,
+        landed: &mut Landed,
+    ) -> Result<Vec<Newcomer>, StoreError> {
+        let take = newcomers
+            .iter()
+            .map(|Newcomer { user, .. }| Cmd::set_nx(keys::name(&user.username), user.id.0));
+        let won: Vec<bool> = self.ask_all(take.collect()).await?;
+        let mut named = Vec::with_capacity(newcomers.len());
+        for (newcomer, won) in newcomers.into_iter().zip(won) {
+            let user = &newcomer.user;
+            if won || patiently(async || self.take_name(user).await).await? {
+                named.push(newcomer);
+                continue;
+            }
+            Self::refuse(crossing, &newcomer, Refusal::NameTaken, landed)?;
+            let mut remove = self.scripts.drop_arrival.key(keys::user(user.id));
+            remove.arg(crossing.run);
+            patiently(async || self.link.ask::<()>(Request::Script(&remove)).await).await?;
+            patiently(async || self.remove_traces(user).await).await?;
+        }
+        Ok(named)
     }
 }
 
-/// What tells of users and tokens beside their own keys.
-fn beside_tokens(newcomers: &[Newcomer]) -> Pipeline {
-    let mut write = pipe();
+/// What tells of users and tokens beside their own keys and lists.
+fn beside_tokens(newcomers: &[Newcomer]) -> Vec<Cmd> {
+    let mut write = Vec::new();
     let mut indexes: HashMap<&str, Vec<(String, String)>> = HashMap::new();
     for Newcomer { tokens, user, .. } in newcomers {
         let number = user.id.to_string();
@@ -206,22 +257,15 @@ fn beside_tokens(newcomers: &[Newcomer]) -> Pipeline {
         for (index, member, score) in Entries::of(user).having(count).all() {
             indexes.entry(index).or_default().extend(score.map(|score| (score, member)));
         }
-        let mut list = Vec::with_capacity(tokens.len());
         for NewToken { old, record, .. } in tokens {
-            list.push((record::score(record.expires), Entry::of(record).bytes()));
             let member = recent(user.id, &keys::text(&record.digest.key()));
             let score = record.created.micros().to_string();
             indexes.entry(keys::RECENT).or_default().push((score, member));
-            if let Some(old) = old {
-                super::old_digests::write(&mut write, old);
-            }
-        }
-        if !list.is_empty() {
-            write.zadd_multiple(keys::user_tokens(user.id), &list).ignore();
+            write.extend(old.iter().flat_map(super::old_digests::keeping));
         }
     }
-    for (index, members) in indexes.into_iter().filter(|(_, members)| !members.is_empty()) {
-        write.zadd_multiple(index, &members).ignore();
+    for (index, members) in indexes {
+        put(&mut write, index, &members);
     }
     write
 }

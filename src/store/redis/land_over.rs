@@ -2,17 +2,20 @@
 
 use super::indexes::by_text;
 use super::land::Crossing;
+use super::land_batch::MEMBERS;
+use super::land_token::{There, listing};
 use super::notes::recent;
+use super::old_digests::keeping;
 use super::patience::patiently;
-use super::record::{self, Entry, Fields};
+use super::record::{self, Entry, FORMER, Fields};
 use super::request::Request;
-use super::tokens::set;
+use super::tokens::{ATTEMPTS, set};
 use super::{RedisStore, keys};
 use crate::model::token::TokenRecord;
-use crate::model::user::{User, UserId};
+use crate::model::user::{User, UserId, Username};
 use crate::store::StoreError;
-use crate::store::staging::{Arrival, ArrivingToken, Landed, Refusal, ends_tokens};
-use redis::{Cmd, pipe};
+use crate::store::staging::{Arrival, ArrivingToken, ArrivingUser, Landed, Refusal, ends_tokens};
+use redis::Cmd;
 use std::collections::HashSet;
 
 impl RedisStore {
@@ -23,12 +26,11 @@ impl RedisStore {
         here: &User,
         landed: &mut Landed,
     ) -> Result<(), StoreError> {
-        let wanted = arrival.user.over(here);
-        let is_renamed = wanted.username != here.username;
+        let is_renamed = arrival.user.username != here.username.as_str();
         let updated = if crossing.writes {
-            patiently(async || self.rewrite_user(here, &wanted).await).await?
+            self.update_user(&arrival.user, here).await?
         } else {
-            Ok(wanted)
+            Ok(arrival.user.over(here))
         };
         match updated {
             Ok(user) => {
@@ -42,7 +44,56 @@ impl RedisStore {
         }
     }
 
-    /// The new name leads to the user before they have it, and the old one for as long.
+    /// Frees names that renames have left behind which were stopped: the one that a row is to have, unless it
+    /// leads to its user, and the one that its user had.
+    pub(super) async fn free_what_is_left(
+        &self,
+        row: &ArrivingUser,
+        name_of: Option<UserId>,
+        former: Option<(&User, Username)>,
+    ) -> Result<(), StoreError> {
+        if let Some(other) = name_of.filter(|other| Some(other.0) != row.id) {
+            let name = keys::name(&Username::stored(row.username.clone()));
+            patiently(async || self.free_name(&name, other).await).await?;
+        }
+        if let Some((user, former)) = former {
+            // One that they get back is theirs.
+            if former != user.username && former.as_str() != row.username {
+                patiently(async || self.free_former(user, &former).await).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Frees the name that a user had before they were renamed.
+    async fn free_former(&self, user: &User, former: &Username) -> Result<(), StoreError> {
+        self.free_name(&keys::name(former), user.id).await?;
+        let unsort = Cmd::zrem(keys::BY_NAME, by_text(former.as_str(), user.id));
+        self.link.ask::<()>(Request::Command(&unsort)).await?;
+        let forget = Cmd::hdel(keys::user(user.id), FORMER);
+        self.link.ask(Request::Command(&forget)).await
+    }
+
+    /// Makes a user as the source says, on top of whatever a gateway changes in the same moment.
+    async fn update_user(
+        &self,
+        row: &ArrivingUser,
+        here: &User,
+    ) -> Result<Result<User, Refusal>, StoreError> {
+        let mut here = here.clone();
+        for _ in 0..ATTEMPTS {
+            let wanted = row.over(&here);
+            let rewritten = patiently(async || self.rewrite_user(&here, &wanted).await).await?;
+            match rewritten {
+                Ok(user) if !is_as(&user, &wanted) => here = user,
+                outcome => return Ok(outcome),
+            }
+        }
+        Err(StoreError::unavailable("the user changes all the time"))
+    }
+
+    /// Changes nothing of a user whose epoch is another by now, so that a copy that comes late undoes no new
+    /// password. The new name leads to the user before they have it, and the old one for as long.
     async fn rewrite_user(
         &self,
         here: &User,
@@ -55,10 +106,11 @@ impl RedisStore {
         let mut script = self.scripts.change_user.key(keys::user(here.id));
         script.arg(record::flag(ends_tokens(here, wanted)));
         // Whoever has become an operator since they were looked at is none whom a source may change.
-        script.arg(record::flag(!here.is_staff)).arg("");
+        script.arg(record::flag(!here.is_staff)).arg(here.epoch).arg("epoch").arg(here.epoch);
         let blank = record::blank_fields(&wanted.profile).map(|field| (field, String::new()));
         let fields = record::user_fields(wanted).into_iter().chain(blank);
-        for (field, value) in fields.filter(|(field, _)| *field != "epoch") {
+        let former = is_renamed.then(|| (FORMER, here.username.to_string()));
+        for (field, value) in fields.filter(|(field, _)| *field != "epoch").chain(former) {
             script.arg(field).arg(value);
         }
         let fields: Option<Fields> = self.link.end(Request::Script(&script), true).await?;
@@ -66,10 +118,8 @@ impl RedisStore {
         let Some(after) = record::user(here.id, &fields)? else {
             return Ok(Err(Refusal::NumberTaken));
         };
-        if is_renamed {
-            self.free_name(&keys::name(&here.username), here.id).await?;
-            let unsort = Cmd::zrem(keys::BY_NAME, by_text(here.username.as_str(), here.id));
-            self.link.ask::<()>(Request::Command(&unsort)).await?;
+        if is_renamed && is_as(&after, wanted) {
+            self.free_former(&after, &here.username).await?;
         }
         self.reindex_user(here, &after).await?;
         Ok(Ok(after))
@@ -97,13 +147,7 @@ impl RedisStore {
         }
         let records: Vec<_> =
             wanted.iter().map(|token| token.record(user, crossing.order.at)).collect();
-        for (token, record) in wanted.iter().zip(&records) {
-            match self.land_token(crossing, token, record).await? {
-                Some(true) => landed.tokens_added += 1,
-                Some(false) => landed.tokens_there += 1,
-                None => crossing.staging.note_token(token.row, Refusal::TokenTaken)?,
-            }
-        }
+        self.put_tokens(crossing, wanted, &records, landed).await?;
         if crossing.writes && !(wanted.is_empty() && gone.is_empty()) {
             self.unlist_former(id, &records, &stay).await?;
             patiently(async || self.repair_users(&[id]).await).await?;
@@ -111,36 +155,46 @@ impl RedisStore {
         Ok(())
     }
 
-    /// Says whether it was not there before; `None` if it is another's.
-    async fn land_token(
+    /// Writes tokens of a user, but for those that are another's.
+    async fn put_tokens(
         &self,
         crossing: &Crossing<'_>,
-        token: &ArrivingToken,
-        record: &TokenRecord,
-    ) -> Result<Option<bool>, StoreError> {
-        let read = Cmd::get(keys::token(&record.digest.key()));
-        let there: Option<Vec<u8>> =
-            patiently(async || self.link.ask(Request::Command(&read)).await).await?;
-        if !self.may_replace(there.as_deref(), record).await? {
-            return Ok(None);
+        tokens: &[ArrivingToken],
+        records: &[TokenRecord],
+        landed: &mut Landed,
+    ) -> Result<(), StoreError> {
+        let all: Vec<_> = records.iter().collect();
+        let there = self.there(&all).await?;
+        let may = self.may_replace(crossing, &all, &there).await?;
+        let (mut theirs, mut write, mut recently) = (Vec::new(), Vec::new(), Vec::new());
+        for (((token, record), there), may) in tokens.iter().zip(records).zip(there).zip(may) {
+            match &there {
+                _ if !may => {
+                    crossing.staging.note_token(token.row, Refusal::TokenTaken)?;
+                    continue;
+                }
+                There::Nothing => landed.tokens_added += 1,
+                There::Record(_) | There::Unreadable => landed.tokens_there += 1,
+            }
+            theirs.push(record);
+            if !matches!(there, There::Record(bytes) if bytes == record::token_bytes(record)?) {
+                write.push(set(record, false)?);
+            }
+            let member = recent(record.user, &keys::text(&record.digest.key()));
+            recently.push((record.created.micros(), member));
+            write.extend(token.old_digest().iter().flat_map(keeping));
         }
-        if !crossing.writes {
-            return Ok(Some(there.is_none()));
+        let Some(user) = theirs.first().map(|record| record.user).filter(|_| crossing.writes)
+        else {
+            return Ok(());
+        };
+        self.do_all(listing(user, theirs.into_iter())).await?;
+        for some in recently.chunks(MEMBERS) {
+            let mut note = redis::cmd("ZADD");
+            note.arg(keys::RECENT).arg("GT").arg(some);
+            write.push(note);
         }
-        let mut write = pipe();
-        let list = keys::user_tokens(record.user);
-        write.zadd(list, Entry::of(record).bytes(), record::score(record.expires)).ignore();
-        if there != Some(record::token_bytes(record)?) {
-            write.add_command(set(record, false)?).ignore();
-        }
-        let member = recent(record.user, &keys::text(&record.digest.key()));
-        write.cmd("ZADD").arg(keys::RECENT).arg("GT").arg(record.created.micros()).arg(member);
-        write.ignore();
-        if let Some(old) = token.old_digest() {
-            super::old_digests::write(&mut write, &old);
-        }
-        self.send(&write).await?;
-        Ok(Some(there.is_none()))
+        self.do_all(write).await
     }
 
     /// Takes entries off the list by which tokens were there before they were written anew.
@@ -153,10 +207,12 @@ impl RedisStore {
         let present: HashSet<_> = wanted.iter().map(|record| Entry::of(record).bytes()).collect();
         let former = listed.iter().map(Entry::bytes).filter(|bytes| !present.contains(bytes));
         let former: Vec<_> = former.collect();
-        if former.is_empty() {
-            return Ok(());
-        }
-        let remove = Cmd::zrem(keys::user_tokens(user), former);
-        patiently(async || self.link.ask::<()>(Request::Command(&remove)).await).await
+        let remove = former.chunks(MEMBERS).map(|some| Cmd::zrem(keys::user_tokens(user), some));
+        self.do_all(remove.collect()).await
     }
+}
+
+/// Whether a user was made as wanted. What they do meanwhile, such as logging in, is no difference.
+fn is_as(user: &User, wanted: &User) -> bool {
+    User { epoch: wanted.epoch, last_login: wanted.last_login, ..user.clone() } == *wanted
 }

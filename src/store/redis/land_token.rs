@@ -2,15 +2,17 @@
 
 use super::land::Crossing;
 use super::land_add::Newcomer;
+use super::land_batch::batches;
 use super::patience::patiently;
-use super::record;
+use super::record::{self, Entry, Fields, LANDING};
 use super::request::Request;
 use super::tokens::set;
 use super::{RedisStore, keys};
 use crate::model::token::{OldDigest, TokenRecord};
+use crate::model::user::UserId;
 use crate::store::StoreError;
-use crate::store::staging::Refusal;
-use redis::{Cmd, pipe};
+use redis::Cmd;
+use std::collections::{HashMap, HashSet};
 
 /// A token that is to be added.
 pub(super) struct NewToken {
@@ -21,65 +23,127 @@ pub(super) struct NewToken {
 }
 
 impl RedisStore {
-    /// Writes the tokens, but for those whose digest is another's.
+    /// Writes the tokens that are listed, and says of which the digest is another's. Each is written once: it
+    /// is an error if that was not answered, for it may come late, and nothing but another epoch helps then.
     pub(super) async fn write_tokens(
         &self,
         crossing: &Crossing<'_>,
-        newcomers: &mut [Newcomer],
-    ) -> Result<(), StoreError> {
-        let mut write = pipe();
-        for token in newcomers.iter().flat_map(|newcomer| &newcomer.tokens) {
-            write.add_command(set(&token.record, true)?);
-        }
-        if write.is_empty() {
-            return Ok(());
-        }
+        newcomers: &[Newcomer],
+    ) -> Result<HashSet<i64>, StoreError> {
+        let tokens: Vec<_> = newcomers.iter().flat_map(|newcomer| &newcomer.tokens).collect();
+        let write = tokens.iter().map(|token| set(&token.record, true));
         let answers: Vec<Option<String>> =
-            patiently(async || self.link.ask(Request::Batch(&write)).await).await?;
-        let mut answers = answers.into_iter();
-        for newcomer in newcomers {
-            for token in std::mem::take(&mut newcomer.tokens) {
-                let is_new = answers.next().flatten().is_some();
-                if is_new || self.overwrite(&token.record).await? {
-                    newcomer.tokens.push(token);
-                } else {
-                    crossing.staging.note_token(token.row, Refusal::TokenTaken)?;
-                }
+            self.ask_all_once(write.collect::<Result<_, _>>()?).await?;
+        let pairs = tokens.into_iter().zip(answers);
+        let met: Vec<_> =
+            pairs.filter(|(_, answer)| answer.is_none()).map(|(token, _)| token).collect();
+        if met.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let records: Vec<_> = met.iter().map(|token| &token.record).collect();
+        let there = self.there(&records).await?;
+        let may = self.may_replace(crossing, &records, &there).await?;
+        let (mut write, mut others) = (Vec::new(), HashSet::new());
+        for (token, may) in met.into_iter().zip(may) {
+            if may {
+                write.push(set(&token.record, false)?);
+            } else {
+                others.insert(token.row);
             }
         }
-        Ok(())
+        self.ask_all_once::<()>(write).await?;
+        Ok(others)
     }
 
-    /// Writes a token in place of one that an earlier attempt has written; says whether it did.
-    async fn overwrite(&self, record: &TokenRecord) -> Result<bool, StoreError> {
-        let read = Cmd::get(keys::token(&record.digest.key()));
-        let bytes: Option<Vec<u8>> =
-            patiently(async || self.link.ask(Request::Command(&read)).await).await?;
-        let may_replace = self.may_replace(bytes.as_deref(), record).await?;
-        if may_replace {
-            let write = set(record, false)?;
-            patiently(async || self.link.ask::<()>(Request::Command(&write)).await).await?;
+    pub(super) async fn ask_all_once<T: redis::FromRedisValue>(
+        &self,
+        commands: Vec<Cmd>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut answers = Vec::with_capacity(commands.len());
+        for batch in batches(commands) {
+            answers.extend(self.link.ask_once::<Vec<T>>(Request::Batch(&batch)).await?);
         }
-        Ok(may_replace)
+        Ok(answers)
     }
 
-    /// Whether what is there of a token, if anything is, is of the same user, or of nobody to whom a name
-    /// leads.
+    /// What is there of tokens.
+    pub(super) async fn there(&self, records: &[&TokenRecord]) -> Result<Vec<There>, StoreError> {
+        let reads = records.iter().map(|record| Cmd::get(keys::token(&record.digest.key())));
+        let reads: Vec<_> = reads.collect();
+        let mut all = Vec::with_capacity(records.len());
+        for some in reads.chunks(super::land_batch::COMMANDS) {
+            let found = patiently(async || self.each_readable(some).await).await?;
+            all.extend(found.into_iter().map(|found| match found {
+                Some(None) => There::Nothing,
+                Some(Some(bytes)) => There::Record(bytes),
+                None => There::Unreadable,
+            }));
+        }
+        Ok(all)
+    }
+
+    /// Whether each may be written in place of what is there of it: it is of the same user, or of somebody who
+    /// is gone or was begun by a run that has been stopped.
     pub(super) async fn may_replace(
         &self,
-        there: Option<&[u8]>,
-        record: &TokenRecord,
-    ) -> Result<bool, StoreError> {
-        let Some(bytes) = there else { return Ok(true) };
-        let Ok(there) = record::token(&record.digest.key(), bytes) else { return Ok(false) };
-        if there.user == record.user {
-            return Ok(true);
-        }
-        let Some(other) = patiently(async || self.read_user(there.user).await).await? else {
-            return Ok(true);
+        crossing: &Crossing<'_>,
+        records: &[&TokenRecord],
+        there: &[There],
+    ) -> Result<Vec<bool>, StoreError> {
+        let of = |(record, there): (&&TokenRecord, &There)| match there {
+            There::Nothing => Some(record.user),
+            There::Record(bytes) => {
+                record::token(&record.digest.key(), bytes).ok().map(|token| token.user)
+            }
+            There::Unreadable => None,
         };
-        let mut named = vec![other];
-        patiently(async || self.drop_nameless(&mut named).await).await?;
-        Ok(named.is_empty())
+        let owners: Vec<_> = records.iter().zip(there).map(of).collect();
+        let pairs = records.iter().zip(&owners);
+        let others = pairs.filter_map(|(record, owner)| owner.filter(|id| *id != record.user));
+        let gone = self.are_gone(crossing, others.collect()).await?;
+        let pairs = records.iter().zip(owners);
+        let may = |(record, owner): (&&TokenRecord, Option<UserId>)| {
+            owner.is_some_and(|id| id == record.user || gone.get(&id).copied().unwrap_or(false))
+        };
+        Ok(pairs.map(may).collect())
     }
+
+    async fn are_gone(
+        &self,
+        crossing: &Crossing<'_>,
+        ids: HashSet<UserId>,
+    ) -> Result<HashMap<UserId, bool>, StoreError> {
+        let ids: Vec<_> = ids.into_iter().collect();
+        let mut gone = HashMap::new();
+        for some in ids.chunks(super::land_batch::COMMANDS) {
+            let reads: Vec<_> = some.iter().map(|id| Cmd::hgetall(keys::user(*id))).collect();
+            let found = patiently(async || self.each_readable::<Fields>(&reads).await).await?;
+            for (id, fields) in some.iter().zip(found) {
+                let is_gone = fields.is_some_and(|fields| match fields.get(LANDING) {
+                    Some(run) => *run != crossing.run,
+                    None => fields.is_empty(),
+                });
+                gone.insert(*id, is_gone);
+            }
+        }
+        Ok(gone)
+    }
+}
+
+/// What is there of a token.
+pub(super) enum There {
+    Nothing,
+    Record(Vec<u8>),
+    Unreadable,
+}
+
+/// What lists some tokens of a user.
+pub(super) fn listing<'a>(
+    user: UserId,
+    records: impl Iterator<Item = &'a TokenRecord>,
+) -> Vec<Cmd> {
+    let entry = |record: &TokenRecord| (record::score(record.expires), Entry::of(record).bytes());
+    let (mut commands, entries) = (Vec::new(), records.map(entry).collect::<Vec<_>>());
+    super::land_batch::put(&mut commands, keys::user_tokens(user), &entries);
+    commands
 }

@@ -13,6 +13,14 @@ impl RedisStore {
         self.link.end(Request::Script(&take), false).await
     }
 
+    /// Says whether it was there to be renewed.
+    pub(super) async fn renew_lock(&self, lock: &Lock) -> Result<bool, StoreError> {
+        let lasts = u64::try_from(lock.lasts.as_millis()).unwrap_or(u64::MAX);
+        let mut renew = self.scripts.renew_lock.key(keys::lock(lock.name));
+        renew.arg(&lock.holder).arg(lasts);
+        self.link.ask(Request::Script(&renew)).await
+    }
+
     pub(super) async fn drop_lock(&self, lock: &Lock) -> Result<(), StoreError> {
         let mut release = self.scripts.release_lock.key(keys::lock(lock.name));
         release.arg(&lock.holder);

@@ -171,11 +171,18 @@ type Kept = Vec<(Vec<u8>, String)>;
 /// How many are looked at in one go.
 const CHUNK: usize = 200;
 
-/// Keeps one, in place of what was kept of its token.
+/// Keeps one with what else goes out.
 pub(super) fn write(to: &mut Pipeline, old: &OldDigest) {
+    for command in keeping(old) {
+        to.add_command(command).ignore();
+    }
+}
+
+/// What keeps one, in place of what was kept of its token.
+pub(super) fn keeping(old: &OldDigest) -> [Cmd; 2] {
     let key = keys::old_digests(&old.knox_key);
-    to.hset(&key, old.digest.as_bytes().as_slice(), how(old)).ignore();
-    to.sadd(keys::OLD_DIGESTS, old.knox_key.as_str()).ignore();
+    let keep = Cmd::hset(&key, old.digest.as_bytes().as_slice(), how(old));
+    [keep, Cmd::sadd(keys::OLD_DIGESTS, old.knox_key.as_str())]
 }
 
 /// How one was made: `SCHEME SALT`, the salt in hex.

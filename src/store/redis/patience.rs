@@ -9,20 +9,40 @@ use tokio::time::{Instant, sleep};
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(200);
 /// What does not pass by itself: its memory is full.
-const FULL: OutageKind = OutageKind::Unwritable("memory");
+pub(super) const FULL: OutageKind = OutageKind::Unwritable("memory");
+
+/// What waits for a store that does not answer.
+pub(super) struct Patience(Instant);
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Patience {
+    /// Waits a moment where another attempt may come to more; else that is the error.
+    pub(super) async fn bears(&mut self, error: StoreError) -> Result<(), StoreError> {
+        match error {
+            StoreError::Unavailable(outage)
+                if outage.kind != FULL && self.0.elapsed() < PATIENCE =>
+            {
+                sleep(PAUSE).await;
+                Ok(())
+            }
+            error => Err(error),
+        }
+    }
+}
 
 /// Does what may safely be done twice until the store answers.
 pub(super) async fn patiently<T>(
     mut attempt: impl AsyncFnMut() -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    let begun = Instant::now();
+    let mut patience = Patience::default();
     loop {
         match attempt().await {
-            Err(StoreError::Unavailable(outage))
-                if outage.kind != FULL && begun.elapsed() < PATIENCE =>
-            {
-                sleep(PAUSE).await;
-            }
+            Err(error) => patience.bears(error).await?,
             outcome => return outcome,
         }
     }

@@ -14,6 +14,12 @@ use std::str::FromStr;
 /// A user's hash as Redis returns it; empty if there is no such user.
 pub(super) type Fields = HashMap<String, String>;
 
+/// The field of a user who is being taken over and is nobody until that is done: which run does it.
+pub(super) const LANDING: &str = "landing";
+
+/// The field of a user who is being renamed: the name that they had, which may lead to them still.
+pub(super) const FORMER: &str = "former_name";
+
 /// Answers of two commands each.
 pub(super) fn in_pairs<T: FromRedisValue>(answers: Vec<Value>) -> Result<Vec<T>, StoreError> {
     let mut pairs = Vec::with_capacity(answers.len() / 2);
@@ -68,9 +74,9 @@ pub(super) fn flag(is_true: bool) -> &'static str {
     if is_true { "1" } else { "0" }
 }
 
-/// Reads a user from the fields of a hash.
+/// Reads a user from the fields of a hash; `None` if there is none, or not wholly yet.
 pub(super) fn user(id: UserId, fields: &Fields) -> Result<Option<User>, StoreError> {
-    if fields.is_empty() {
+    if fields.is_empty() || fields.contains_key(LANDING) {
         return Ok(None);
     }
     Ok(Some(User {
@@ -333,6 +339,13 @@ mod tests {
     #[test]
     fn a_user_without_fields_is_none() {
         assert!(user(UserId(42), &Fields::new()).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_user_who_is_being_taken_over_is_nobody() {
+        let mut fields = fields_of(&a_user());
+        fields.insert(LANDING.to_owned(), "0123456789abcdef".to_owned());
+        assert!(user(UserId(42), &fields).unwrap().is_none());
     }
 
     #[test]

@@ -73,9 +73,10 @@ impl Request<'_> {
 }
 
 fn is_read(command: &Cmd) -> bool {
-    const READS: [&str; 25] = [
+    const READS: [&str; 27] = [
         "EXISTS",
         "GET",
+        "HEXISTS",
         "HGET",
         "HGETALL",
         "HKEYS",
@@ -85,6 +86,7 @@ fn is_read(command: &Cmd) -> bool {
         "PING",
         "SCAN",
         "SISMEMBER",
+        "SMEMBERS",
         "SSCAN",
         "TIME",
         "XRANGE",
@@ -108,9 +110,14 @@ fn is_read(command: &Cmd) -> bool {
     }
 }
 
-/// The key of a command whose first argument is one.
+/// The key of a command whose first argument is one, and the first of a script that is called by its hash.
 pub(super) fn key_of(command: &Cmd) -> Option<Vec<u8>> {
-    match command.args_iter().nth(1)? {
+    let mut words = command.args_iter();
+    let place = match words.next()? {
+        redis::Arg::Simple(name) if name == b"EVALSHA" => 2,
+        _ => 0,
+    };
+    match words.nth(place)? {
         redis::Arg::Simple(key) => Some(key.to_vec()),
         _ => None,
     }

@@ -84,6 +84,7 @@ impl RedisStore {
             self.unindex(id).await?;
             let notes = Cmd::del(keys::token_notes(id));
             self.link.ask::<()>(Request::Command(&notes)).await?;
+            self.drop_familiar(id).await?;
             self.link.ask::<()>(Request::Command(&Cmd::zrem(keys::USERS, id.0))).await?;
         } else {
             self.repair_recent(id, &good).await?;

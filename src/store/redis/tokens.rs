@@ -225,7 +225,7 @@ impl RedisStore {
     }
 
     /// Says how many were on the list.
-    async fn unlist(&self, user: UserId, entries: &[Entry]) -> Result<i64, StoreError> {
+    pub(super) async fn unlist(&self, user: UserId, entries: &[Entry]) -> Result<i64, StoreError> {
         let mut removed = 0_i64;
         for chunk in entries.chunks(CHUNK) {
             let entries: Vec<Vec<u8>> = chunk.iter().map(Entry::bytes).collect();

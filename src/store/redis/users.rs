@@ -3,7 +3,7 @@
 use super::notes::login_noted;
 use super::record::{self, Fields};
 use super::request::Request;
-use super::{RedisStore, keys};
+use super::{RedisStore, deleted, keys};
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
 use crate::store::sound::sound;
 use crate::store::{Inserted, Spared, StoreError};
@@ -267,12 +267,15 @@ impl RedisStore {
         spares: bool,
     ) -> Result<Spared<()>, StoreError> {
         let Some(user) = self.read_user(id).await? else { return Ok(Spared::Gone) };
-        let removed: Option<bool> = if spares {
-            let remove = self.scripts.delete_other.key(keys::user(id));
-            self.link.end(Request::Script(&remove), false).await?
+        let mut remove = self.scripts.delete_user.key(keys::user(id));
+        if self.link.is_cluster() {
+            // Another server has the note: it is there first. Of a user who is spared it says nothing.
+            self.note_deleted(&[id]).await?;
         } else {
-            Some(self.link.end(Request::Command(&Cmd::del(keys::user(id))), false).await?)
-        };
+            remove.key(deleted::key(id));
+        }
+        remove.arg(record::flag(spares)).arg(deleted::member(id));
+        let removed: Option<bool> = self.link.end(Request::Script(&remove), false).await?;
         match removed {
             None => return Ok(Spared::Operator),
             Some(false) => return Ok(Spared::Gone),
@@ -284,6 +287,13 @@ impl RedisStore {
         Ok(Spared::Done(()))
     }
 
+    /// Takes a user away who is to be written anew, under another name: they are not deleted.
+    pub(super) async fn unwrite_renamed(&self, id: UserId) -> Result<(), StoreError> {
+        let Some(user) = self.read_user(id).await? else { return Ok(()) };
+        self.link.end::<()>(Request::Command(&Cmd::del(keys::user(id))), false).await?;
+        self.remove_traces(&user).await
+    }
+
     /// The index comes last: by it, a sweep finds the rest.
     pub(super) async fn remove_traces(&self, user: &User) -> Result<(), StoreError> {
         self.free_name(&keys::name(&user.username), user.id).await?;
@@ -291,6 +301,7 @@ impl RedisStore {
         self.remove_entries(user.id, &entries).await?;
         self.drop_items_of(user.id).await?;
         self.link.ask::<()>(Request::Command(&Cmd::del(keys::token_notes(user.id)))).await?;
+        self.drop_familiar(user.id).await?;
         self.unindex_user(user).await?;
         self.link.ask(Request::Command(&Cmd::zrem(keys::USERS, user.id.0))).await
     }

@@ -29,6 +29,8 @@ pub(super) type Found = BTreeMap<Finding, Option<Cure>>;
 /// What mends something. It was seen a moment ago: where that may have changed, it is looked at again in
 /// the same step.
 pub(super) enum Cure {
+    /// A user goes who was not wholly taken over.
+    Begun(UserId),
     Command(Cmd),
     /// A name goes, if it still belongs to that user.
     FreeName(String, UserId),
@@ -77,6 +79,10 @@ impl RedisStore {
 
     async fn mend(&self, cure: &Cure) -> Result<(), StoreError> {
         match cure {
+            Cure::Begun(id) => {
+                let run = self.present_run().await?.unwrap_or_default();
+                self.remove_some_begun(&[*id], &run).await.map(drop)
+            }
             Cure::Command(command) => self.link.ask(Request::Command(command)).await,
             Cure::FreeName(key, owner) => self.free_name(key, *owner).await,
             Cure::RaiseCount(last) => self.give_no_number_to(*last, false).await,
@@ -109,6 +115,8 @@ impl RedisStore {
             let page = Page::of(names);
             last_number = last_number.max(page.users.last().map_or(0, |id| id.0));
             patiently(async || self.look_at(&page, now, &mut found).await).await?;
+            let deleted = async || self.look_at_deleted(&page.deleted, &mut found).await;
+            last_number = last_number.max(patiently(deleted).await?);
             progress("keys", seen);
         }
         patiently(async || self.look_at_items(&mut found).await).await?;
@@ -137,6 +145,7 @@ impl RedisStore {
         if ids.is_empty() {
             return Ok(());
         }
+        self.look_at_begun(ids, found).await?;
         let (users, unreadable) = self.read_users(ids).await?;
         for id in unreadable {
             found.insert(Finding::serious(format!("user {id} cannot be read")), None);
@@ -193,6 +202,20 @@ impl RedisStore {
         Ok(())
     }
 
+    /// Says the highest number of somebody who was deleted.
+    async fn look_at_deleted(&self, sets: &[String], found: &mut Found) -> Result<u64, StoreError> {
+        let mut highest = 0;
+        for (key, numbers) in self.read_deleted(sets).await? {
+            let Some(numbers) = numbers else {
+                let words = format!("the numbers of deleted users at {key} cannot be read");
+                found.insert(Finding::serious(words), None);
+                continue;
+            };
+            highest = numbers.iter().map(|id| id.0).max().unwrap_or(0).max(highest);
+        }
+        Ok(highest)
+    }
+
     async fn look_at_names(&self, names: &[String], found: &mut Found) -> Result<(), StoreError> {
         let reads: Vec<_> = names.iter().map(|key| Cmd::get(key.as_str())).collect();
         let owners: Vec<Option<Option<u64>>> = self.each_readable(&reads).await?;
@@ -209,7 +232,7 @@ impl RedisStore {
             // One who cannot be read is told of as such.
             let Ok(user) = self.read_user(owner).await else { continue };
             let is_so = user.is_some_and(|user| user.username == Username::stored(name.to_owned()));
-            if !is_so {
+            if !is_so && !self.is_begun(owner).await? {
                 let words =
                     format!("the name {name} is of user {owner}, who is not there or has another");
                 let free = Cure::FreeName(key.clone(), owner);

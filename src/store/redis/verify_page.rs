@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 /// The keys of a page, by what they are of.
 #[derive(Default)]
 pub(super) struct Page {
+    /// The sets of those who were deleted.
+    pub(super) deleted: Vec<String>,
     pub(super) names: Vec<String>,
     /// The beginnings of tokens that came with a digest of another scheme.
     pub(super) old_digests: Vec<KnoxKey>,
@@ -36,6 +38,7 @@ impl Page {
                     Some(id) => drop(page.lists.insert(id)),
                     None => page.unknown.push(short(&key)),
                 },
+                Some("deleted") => page.deleted.push(key),
                 Some("name") => page.names.push(key),
                 Some("old-digests") => match keys::braced(&key).and_then(KnoxKey::parse) {
                     Some(beginning) => page.old_digests.push(beginning),

@@ -3,7 +3,7 @@
 use super::draft::{Draft, refuse_damaged};
 use super::file::SCHEMA;
 use super::trouble::Trouble;
-use super::{events, file, items, limits, rows, tokens};
+use super::{deleted, events, file, items, limits, rows, tokens};
 use crate::clock::Timestamp;
 use crate::model::event::Event;
 use crate::model::user::{User, UserId};
@@ -69,6 +69,23 @@ impl Archive {
             add_one(&step, portion)?;
         }
         Ok(step.commit()?)
+    }
+
+    /// Adds numbers of users who were deleted.
+    pub(in crate::store) fn add_deleted(&mut self, ids: &[UserId]) -> Result<(), StoreError> {
+        let step = self.db.transaction()?;
+        ids.iter().try_for_each(|id| deleted::note(&step, *id))?;
+        deleted::forget_present(&step)?;
+        Ok(step.commit()?)
+    }
+
+    /// At most so many numbers after this of users who were deleted.
+    pub(in crate::store) fn deleted(
+        &self,
+        after: Option<UserId>,
+        most: u32,
+    ) -> Result<Vec<UserId>, StoreError> {
+        deleted::list(&self.db, after, most)
     }
 
     /// Adds items.

@@ -1,7 +1,7 @@
 //! Taking over what has changed in a store that this one follows, while gateways may write to it.
 
 use super::archive::{self, note_last_number};
-use super::{file, items, limits, old_digests, rows, tokens, users};
+use super::{deleted, file, items, limits, old_digests, rows, tokens, users};
 use crate::model::user::{User, UserId};
 use crate::store::follow::Delta;
 use crate::store::{Item, StoreError};
@@ -52,6 +52,15 @@ impl Carrier {
         Ok(step.commit()?)
     }
 
+    /// Notes who was deleted, of those who are not there.
+    pub(in crate::store) fn note_deleted(&mut self, ids: &[UserId]) -> Result<(), StoreError> {
+        let step = self.0.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let sql = "INSERT OR IGNORE INTO deleted_users (id)
+                   SELECT ?1 WHERE ?1 NOT IN (SELECT id FROM users)";
+        ids.iter().try_for_each(|id| rows::execute(&step, sql, [id]).map(drop))?;
+        Ok(step.commit()?)
+    }
+
     pub(in crate::store) fn put_item(&self, item: &Item) -> Result<(), StoreError> {
         items::put(&self.0, item)
     }
@@ -69,5 +78,6 @@ impl Carrier {
 fn put_user(db: &Connection, user: &User) -> Result<u64, StoreError> {
     let epoch = users::find(db, user.id)?.map_or(user.epoch, |known| known.epoch.max(user.epoch));
     archive::put_user(db, &User { epoch, ..user.clone() })?;
+    deleted::forget(db, user.id)?;
     Ok(epoch)
 }

@@ -67,6 +67,8 @@ impl Draft {
         // Neither do sessions end later because they were saved, nor does a code open the door again.
         let sql = "DELETE FROM items WHERE kind NOT IN ('api_key', 'network', 'totp')";
         archive.db.execute(sql, [])?;
+        // Whoever is just being taken over is not whole, and comes with the next import.
+        archive.db.execute("DELETE FROM users WHERE id IN (SELECT id FROM landing_users)", [])?;
         archive.db.execute("DELETE FROM limits", [])?;
         archive.db.execute("DELETE FROM counts", [])?;
         Ok(archive)

@@ -1,28 +1,27 @@
 //! Taking a source over into a file.
 //!
-//! Where there is nobody yet, all of it is one step. Else each step is a few users with their tokens, so
-//! that gateways which use the file meanwhile wait for no longer than that; whoever is stopped in between
+//! Where there is nobody yet, and nobody else uses the file, all of it is one step. Else each step is short,
+//! so that gateways which use the file meanwhile wait for no longer than that; whoever is stopped in between
 //! begins again, and finds those who are here already.
 
 use super::land_anew::land_anew;
-use super::land_one::{Destination, land_one};
+use super::land_one::{Destination, land_one, refuse_conflict};
+use super::land_step::Steps;
 use super::trouble::Trouble;
 use super::{archive, file, rows};
 use crate::store::StoreError;
-use crate::store::staging::{Arrival, Landed, Landing, OnConflict, Staging};
+use crate::store::staging::{Arrival, Landed, Landing, OnConflict, Staging, room};
 use crate::store::whole::Progress;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
+use std::fs;
 use std::path::Path;
-use std::thread;
 use std::time::Duration;
 use tempfile::NamedTempFile;
 
-/// How many users are taken over in a step.
-const CHUNK: usize = 500;
-/// How long others have between two steps to write to the file, who else might come too late each time.
-const BREATH: Duration = Duration::from_millis(10);
+/// How many users are read at once.
+const CHUNK: usize = 200;
 /// How long to wait for others who write to the file.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Takes a source over, or tells what would come of it.
 pub(in crate::store) fn land(
@@ -32,18 +31,61 @@ pub(in crate::store) fn land(
     progress: Progress<'_>,
 ) -> Result<Landed, StoreError> {
     if order.dry_run {
-        let copy = NamedTempFile::with_prefix("authgate-rehearsal-");
-        let copy = copy.map_err(StoreError::unavailable)?;
-        return land_in(&mut copied(path, copy.path())?, staging, order, progress);
+        let rehearsed = rehearse(path, staging, order, progress);
+        return rehearsed.map_err(|error| without_room(error, &room::folder(), path, staging));
     }
-    let mut db = file::open(path)?;
-    db.busy_timeout(PATIENCE)?;
-    let landed = land_in(&mut db, staging, order, progress)?;
-    // It is done. The log may have the whole of it, and would stay as large.
-    if let Err(error) = db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+    let place = path.display().to_string();
+    let (db, landed) = land_for_good(path, staging, order, progress)
+        .map_err(|error| without_room(error, &place, path, staging))?;
+    if let Err(error) = empty_log(&db) {
         tracing::warn!(%error, "the source is taken over, and the log could not be emptied");
     }
     Ok(landed)
+}
+
+/// The log may have the whole of it, and would stay as large. Others are not kept waiting for that.
+fn empty_log(db: &Connection) -> rusqlite::Result<()> {
+    db.busy_timeout(Duration::ZERO)?;
+    db.execute_batch("PRAGMA wal_checkpoint(PASSIVE); PRAGMA wal_checkpoint(TRUNCATE)")
+}
+
+fn land_for_good(
+    path: &Path,
+    staging: &Staging,
+    order: &Landing,
+    progress: Progress<'_>,
+) -> Result<(Connection, Landed), StoreError> {
+    let mut db = file::open(path)?;
+    db.busy_timeout(PATIENCE)?;
+    let landed = land_in(&mut db, staging, order, progress)?;
+    Ok((db, landed))
+}
+
+fn rehearse(
+    path: &Path,
+    staging: &Staging,
+    order: &Landing,
+    progress: Progress<'_>,
+) -> Result<Landed, StoreError> {
+    let copy = NamedTempFile::with_prefix("authgate-rehearsal-");
+    let copy = copy.map_err(|error| room::cannot_make("the copy of a dry run", &error))?;
+    land_in(&mut copied(path, copy.path())?, staging, order, progress)
+}
+
+/// What is told where a disk is full: that of the store, or of what is sorted on the way.
+fn without_room(error: StoreError, place: &str, path: &Path, staging: &Staging) -> StoreError {
+    if !room::is_full(&error) {
+        return error;
+    }
+    // Rows take as much there as here, and the log as much again; what is sorted is less.
+    let here = fs::metadata(path).map_or(0, |found| found.len());
+    let takes = (here + 3 * staging.bytes()).div_ceil(1 << 20);
+    StoreError::Unsuitable(format!(
+        "there is no room for it at {place}, or in {} for what is sorted on the way: it takes up to {takes} MiB. \
+         Users who were taken over are here; make room, or name another folder by TMPDIR=FOLDER, and do the \
+         same again",
+        room::folder()
+    ))
 }
 
 /// Where it is tried first: nothing that is told was not done, and nothing of it stays.
@@ -76,39 +118,34 @@ fn land_in(
         Some(landed) => landed,
         None => land_beside(db, staging, order, progress)?,
     };
+    // It is done, and whoever stops it now hears that it is.
+    order.stop.lets_go();
+    progress("users", landed.users());
     staging.end_landing(landed)
 }
 
 /// Takes a source over to where somebody is.
 fn land_beside(
-    db: &mut Connection,
+    db: &Connection,
     staging: &Staging,
     order: &Landing,
     progress: Progress<'_>,
 ) -> Result<Landed, StoreError> {
-    let all = |to: &Connection, arrivals: &[Arrival], landed: &mut Landed| {
-        let to = Destination { db: to, order, staging };
-        arrivals.iter().try_for_each(|arrival| land_one(&to, arrival, landed))
-    };
-    let mut landed = Landed::default();
-    // First, so that no new user gets the number of one who is still to come.
-    let highest = rows::integer(staging.highest_number()?);
+    let to = Destination { db, order, staging };
     if order.on_conflict == OnConflict::Fail {
-        // All of it is one step, for nobody knows beforehand whether there is a conflict.
-        let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        archive::note_last_number(&step, highest)?;
-        go_through(staging, progress, &mut landed, |some, landed| all(&step, some, landed))?;
-        step.commit()?;
-        return Ok(landed);
+        // Before anything is written, and without keeping anybody from writing.
+        go_through(staging, &mut Landed::default(), |some, _| {
+            some.iter().try_for_each(|arrival| refuse_conflict(&to, arrival))
+        })?;
     }
-    archive::note_last_number(db, highest)?;
-    go_through(staging, progress, &mut landed, |some, landed| {
-        let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        all(&step, some, landed)?;
-        step.commit()?;
-        if !order.dry_run {
-            thread::sleep(BREATH);
-        }
+    let mut landed = Landed::default();
+    let mut steps = Steps::new(db, !order.dry_run);
+    // First, so that no new user gets the number of one who is still to come.
+    archive::note_last_number(db, rows::integer(staging.highest_number()?))?;
+    go_through(staging, &mut landed, |some, landed| {
+        some.iter().try_for_each(|arrival| land_one(&to, &mut steps, arrival, landed))?;
+        steps.end()?;
+        progress("users", landed.users());
         Ok(())
     })?;
     Ok(landed)
@@ -118,7 +155,6 @@ fn land_beside(
 /// that helps.
 fn go_through(
     staging: &Staging,
-    progress: Progress<'_>,
     landed: &mut Landed,
     mut land: impl FnMut(&[Arrival], &mut Landed) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
@@ -126,13 +162,12 @@ fn go_through(
     loop {
         let before = landed.renamed;
         let mut arrivals = round.begin()?;
-        loop {
-            let some = arrivals.next(CHUNK)?;
-            if some.is_empty() {
-                break;
-            }
+        let mut some = arrivals.next(CHUNK)?;
+        while !some.is_empty() {
+            // Nothing is left to be read once the last of them are written.
+            let next = arrivals.next(CHUNK)?;
             land(&some, landed)?;
-            progress("users", landed.users());
+            some = next;
         }
         drop(arrivals);
         if landed.renamed == before {

@@ -3,19 +3,58 @@
 //! Rows go in by the order of their keys, and indexes, sums and what keeps those up to date come after
 //! them: so each page is written once.
 
-use super::{archive, rows};
+use super::land::PATIENCE;
+use super::{archive, deleted, rows};
 use crate::store::StoreError;
-use crate::store::staging::{Landed, Landing, NUMBERLESS, Staging};
+use crate::store::staging::{Landed, Landing, NUMBERLESS, OnConflict, Refusal, Staging, Verdict};
 use crate::store::whole::Progress;
-use rusqlite::{Connection, TransactionBehavior, named_params};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior, named_params};
+use std::time::Duration;
 
-/// `None`, and nothing done, if somebody is there.
+/// `None`, and nothing done, if somebody is there, or uses the file.
 pub(super) fn land_anew(
     db: &mut Connection,
     staging: &Staging,
     order: &Landing,
     progress: Progress<'_>,
 ) -> Result<Option<Landed>, StoreError> {
+    if !is_empty(db)? || !keep_others_out(db)? {
+        return Ok(None);
+    }
+    let landed = land_alone(db, staging, order, progress);
+    let_others_in(db)?;
+    landed
+}
+
+/// Has the file for itself, unless somebody has it open, who could not write to it for as long.
+fn keep_others_out(db: &Connection) -> Result<bool, StoreError> {
+    db.busy_timeout(Duration::ZERO)?;
+    let step = "PRAGMA main.locking_mode = exclusive; BEGIN IMMEDIATE; COMMIT";
+    let tried = db.execute_batch(step);
+    db.busy_timeout(PATIENCE)?;
+    match tried {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+            tracing::info!("others use the file: users are taken over a few at a time");
+            let_others_in(db)?;
+            Ok(false)
+        }
+        tried => Ok(tried.map(|()| true)?),
+    }
+}
+
+/// Lets go of the file at the next look at it.
+fn let_others_in(db: &Connection) -> Result<(), StoreError> {
+    let step = "PRAGMA main.locking_mode = normal; SELECT count(*) FROM main.sqlite_schema";
+    Ok(db.execute_batch(step)?)
+}
+
+fn land_alone(
+    db: &mut Connection,
+    staging: &Staging,
+    order: &Landing,
+    progress: Progress<'_>,
+) -> Result<Option<Landed>, StoreError> {
+    refuse_gone(db, staging, order)?;
     let place = staging.place().ok_or_else(|| {
         StoreError::Unsuitable("the folder for temporary files has no name in UTF-8".to_owned())
     })?;
@@ -33,6 +72,29 @@ pub(super) fn land_anew(
     Ok(landed)
 }
 
+fn is_empty(db: &Connection) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM main.users LIMIT 1";
+    Ok(rows::first(db, sql, [], |_| Ok(()))?.is_none())
+}
+
+/// Takes nobody who was deleted, unless they are to come back.
+fn refuse_gone(db: &Connection, staging: &Staging, order: &Landing) -> Result<(), StoreError> {
+    let mut after = None;
+    loop {
+        let mut ids = deleted::list(db, after, 1_000)?;
+        let Some(last) = ids.last() else { break };
+        after = Some(*last);
+        ids.retain(|id| !order.brings_back.has(*id));
+        staging.refuse_gone(&ids)?;
+    }
+    match staging.end_refusing_gone()? {
+        Some(first) if order.on_conflict == OnConflict::Fail => {
+            Err(first.conflict(Verdict::Refuse(Refusal::NumberGone)))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn land_all(
     db: &mut Connection,
     staging: &Staging,
@@ -40,7 +102,7 @@ fn land_all(
     progress: Progress<'_>,
 ) -> Result<Option<Landed>, StoreError> {
     let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if rows::first(&step, "SELECT 1 FROM main.users LIMIT 1", [], |_| Ok(()))?.is_some() {
+    if !is_empty(&step)? {
         return Ok(None);
     }
     let secondary = Secondary::drop_of(&step)?;
@@ -63,7 +125,10 @@ fn land_all(
     secondary.make(&step, |name| name != BY_USER)?;
     // Nobody gets the number either of one who was not taken.
     archive::note_last_number(&step, archive::last_number(&step)?.max(last))?;
+    deleted::forget_present(&step)?;
     step.commit()?;
+    // It is done: whoever stops it now hears so.
+    order.stop.lets_go();
     Ok(Some(landed))
 }
 

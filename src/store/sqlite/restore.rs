@@ -2,7 +2,7 @@
 //! before, or all that is after, and their memory is emptied.
 
 use super::archive::{Archive, note_last_number};
-use super::{file, make, rows};
+use super::{deleted, file, make, rows};
 use crate::store::whole::{Contents, Restore, Restored};
 use crate::store::{OutageKind, StoreError};
 use rusqlite::{Connection, TransactionBehavior};
@@ -84,6 +84,11 @@ fn replace(db: &Connection, keeps_tokens: bool) -> Result<Restored, StoreError> 
         |row| row.get(0),
     )?;
     put_users(db, keeps_tokens)?;
+    // What has been deleted since is not there either, unless it comes back by this.
+    db.execute_batch(
+        "INSERT OR IGNORE INTO main.deleted_users SELECT id FROM saved.deleted_users",
+    )?;
+    deleted::forget_present(db)?;
     if keeps_tokens {
         put_tokens(db)?;
     }

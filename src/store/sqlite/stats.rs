@@ -9,10 +9,11 @@ use std::fs;
 use std::path::Path;
 
 /// What is counted, and where it is.
-const WHAT: [(&str, &str); 6] = [
+const WHAT: [(&str, &str); 7] = [
     ("users", "users"),
     ("tokens", "tokens"),
     ("old digests", "old_digests"),
+    ("deleted users", "deleted_users"),
     ("items", "items WHERE kind NOT IN ('backup', 'lock')"),
     ("events", "events"),
     ("limits", "limits"),

@@ -1,6 +1,6 @@
 //! What is read and written of users.
 
-use super::rows;
+use super::{deleted, limits, rows};
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
 use crate::store::{Change, Inserted, PasswordChange, Spared, StoreError};
 use rusqlite::{Connection, params};
@@ -134,8 +134,13 @@ pub(super) fn replace_password(
     Ok(Some(epoch.cast_unsigned()))
 }
 
-/// Deletes a user; their tokens go with them by the schema.
+/// Deletes a user; their tokens go with them by the schema. That they were is noted.
 pub(super) fn delete(db: &Connection, id: UserId) -> Result<bool, StoreError> {
     rows::execute(db, "DELETE FROM items WHERE owner = ?1", [id])?;
-    Ok(rows::execute(db, "DELETE FROM users WHERE id = ?1", [id])? > 0)
+    limits::forget_familiar(db, id)?;
+    let is_deleted = rows::execute(db, "DELETE FROM users WHERE id = ?1", [id])? > 0;
+    if is_deleted {
+        deleted::note(db, id)?;
+    }
+    Ok(is_deleted)
 }

@@ -142,6 +142,13 @@ fn unreadable(db: &Connection, found: &mut Vec<Finding>) -> Result<(), StoreErro
             Err(error) => return Err(error),
         }
     }
+    for (user, name) in pairs(db, &format!("{LANDING} LIMIT ?1"))? {
+        let words = format!(
+            "an import has not come to its end at user {user}, {name}, who is locked out until then: unless \
+             it is under way, do it again"
+        );
+        found.push(Finding::serious(words));
+    }
     for digest in old_digests::unreadable(db)? {
         let words = format!("what is kept of the old digest {digest}… cannot be read");
         found.push(Finding::serious(words));
@@ -173,6 +180,10 @@ fn mendable(db: &Connection, found: &mut Vec<Finding>) -> Result<(), StoreError>
             "what is kept of the old digest {digest}… is of a token {key}… that is not there"
         )));
     }
+    for (user, name) in pairs(db, &format!("{PRESENT} LIMIT ?1"))? {
+        found
+            .push(Finding::mendable(format!("user {user}, {name}, is there and noted as deleted")));
+    }
     for (user, count) in pairs(db, &format!("{MISCOUNTED} LIMIT ?1"))? {
         found.push(Finding::mendable(format!("user {user} is counted with {count} tokens")));
     }
@@ -189,6 +200,8 @@ const TOO_LATE: &str = "SELECT lower(substr(hex(digest), 1, 16)), user_id
                         FROM users JOIN tokens ON user_id = id AND user_epoch > epoch";
 const NO_TOKEN: &str = "SELECT lower(substr(hex(digest), 1, 16)), substr(knox_key, 1, 4)
                         FROM old_digests WHERE digest NOT IN (SELECT digest FROM tokens)";
+const LANDING: &str = "SELECT id, username FROM landing_users JOIN users USING (id)";
+const PRESENT: &str = "SELECT id, username FROM deleted_users JOIN users USING (id)";
 const MISCOUNTED: &str = "SELECT id, tokens FROM users
                           WHERE tokens <> (SELECT count(*) FROM tokens WHERE user_id = id)";
 const NO_OWNER: &str =
@@ -220,6 +233,7 @@ fn mend(path: &Path) -> Result<(), StoreError> {
         "UPDATE users SET tokens = (SELECT count(*) FROM tokens WHERE user_id = id)
          WHERE tokens <> (SELECT count(*) FROM tokens WHERE user_id = id)",
         "DELETE FROM items WHERE owner IS NOT NULL AND owner NOT IN (SELECT id FROM users)",
+        "DELETE FROM deleted_users WHERE id IN (SELECT id FROM users)",
     ];
     for sql in indexes.iter().map(String::as_str).chain(others) {
         step.execute_batch("SAVEPOINT one")?;

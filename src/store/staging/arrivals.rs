@@ -9,6 +9,9 @@ use crate::store::StoreError;
 use rusqlite::{Rows, Statement, named_params};
 use std::collections::HashSet;
 
+/// How many tokens there are of some users at most before no further user comes with them.
+const TOKENS: usize = 5_000;
+
 /// A user of a source with their tokens.
 pub(in crate::store) struct Arrival {
     pub(in crate::store) user: ArrivingUser,
@@ -106,16 +109,18 @@ pub(in crate::store) struct Arrivals<'a> {
 }
 
 impl Arrivals<'_> {
-    /// At most so many more; none once all have been there.
+    /// At most so many more, and fewer where they have many tokens; none once all have been there.
     pub(in crate::store) fn next(&mut self, most: usize) -> Result<Vec<Arrival>, StoreError> {
-        let mut arrivals = Vec::with_capacity(most);
+        let (mut arrivals, mut tokens) = (Vec::with_capacity(most), 0);
         while arrivals.len() < most
+            && tokens < TOKENS
             && let Some(row) = self.users.next()?
         {
             let user = user(row, self.says)?;
             let was_refused = self.were_refused;
             let mut arrival = Arrival { user, tokens: Vec::new(), twice: Vec::new(), was_refused };
             self.add_tokens(&mut arrival)?;
+            tokens += arrival.tokens.len();
             arrivals.push(arrival);
         }
         Ok(arrivals)
@@ -203,6 +208,7 @@ impl Staging {
 }
 
 const FORGET: &str = "
-    UPDATE users SET refusal = NULL WHERE refusal IN ('name_taken', 'number_taken', 'operator');
+    UPDATE users SET refusal = NULL WHERE refusal IN (
+        'name_taken', 'number_gone', 'number_taken', 'operator');
     UPDATE tokens SET refusal = NULL WHERE refusal IN ('expired', 'token_taken')
         OR refusal = 'owner_refused' AND owner IN (SELECT row FROM users WHERE refusal IS NULL);";

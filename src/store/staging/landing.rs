@@ -1,23 +1,48 @@
 //! How a source is to be taken over, and what came of it.
 
-use super::read::{count, refusal};
-use super::{Refusal, Staging, Verdict};
+use super::read::{count, refusal, user};
+use super::{ArrivingUser, Refusal, Staging, Verdict};
 use crate::clock::Timestamp;
+use crate::model::user::UserId;
 use crate::store::StoreError;
 use crate::store::stop::Stop;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How a source is to be taken over.
 #[derive(Clone)]
 pub struct Landing {
     /// The moment.
     pub at: Timestamp,
+    /// Who comes back of those who were deleted here.
+    pub brings_back: BringBack,
     /// Whether nothing is written, and only told what would be.
     pub dry_run: bool,
     /// What becomes of users who are here already, or in whose place others are.
     pub on_conflict: OnConflict,
     /// Tells it to stop.
     pub stop: Stop,
+}
+
+/// Who comes back of those who were deleted here. All others are not taken.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum BringBack {
+    /// All of them.
+    All,
+    /// None of them.
+    #[default]
+    Nobody,
+    /// Those of these numbers.
+    These(BTreeSet<UserId>),
+}
+
+impl BringBack {
+    pub(in crate::store) fn has(&self, id: UserId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Nobody => false,
+            Self::These(ids) => ids.contains(&id),
+        }
+    }
 }
 
 /// What becomes of users who are here already, or in whose place others are. Nobody's number and nobody's
@@ -99,14 +124,38 @@ impl Landed {
 }
 
 impl Staging {
+    /// Notes of some numbers that who had them was deleted.
+    pub(in crate::store) fn refuse_gone(&self, ids: &[UserId]) -> Result<(), StoreError> {
+        let sql = "UPDATE users SET refusal = 'number_gone' WHERE row = ?1 AND refusal IS NULL";
+        let mut refuse = self.db.prepare_cached(sql)?;
+        for id in ids {
+            refuse.execute([id])?;
+        }
+        Ok(())
+    }
+
+    /// Takes no tokens of theirs either. Says who the first of them is.
+    pub(in crate::store) fn end_refusing_gone(&self) -> Result<Option<ArrivingUser>, StoreError> {
+        let sql = "SELECT * FROM users WHERE refusal = 'number_gone' ORDER BY row LIMIT 1";
+        let found = self.all(sql, [], |row| user(row, self.says.get()))?;
+        if !found.is_empty() {
+            self.refuse_tokens_of_refused()?;
+        }
+        Ok(found.into_iter().next())
+    }
+
     /// Completes what came of a landing by what was noted of users and tokens meanwhile.
     pub(in crate::store) fn end_landing(&self, mut landed: Landed) -> Result<Landed, StoreError> {
-        let refused = "UPDATE tokens SET refusal = 'owner_refused' WHERE refusal IS NULL
-                       AND owner IN (SELECT row FROM users WHERE refusal IS NOT NULL)";
-        self.db.execute(refused, [])?;
+        self.refuse_tokens_of_refused()?;
         landed.refused = self.refusals("users")?;
         landed.tokens_refused = self.refusals("tokens")?;
         Ok(landed)
+    }
+
+    fn refuse_tokens_of_refused(&self) -> Result<(), StoreError> {
+        let sql = "UPDATE tokens SET refusal = 'owner_refused' WHERE refusal IS NULL
+                   AND owner IN (SELECT row FROM users WHERE refusal IS NOT NULL)";
+        Ok(self.db.execute(sql, []).map(drop)?)
     }
 
     /// Notes of which tokens the source has the same before.

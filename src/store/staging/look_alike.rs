@@ -7,7 +7,7 @@ use crate::store::StoreError;
 use rusqlite::params;
 use unicode_normalization::UnicodeNormalization;
 
-/// Names that differ only by case or by their form in Unicode.
+/// Names that differ only by case, by their form in Unicode, or by blanks.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct LookAlike {
     /// The names.
@@ -22,8 +22,12 @@ impl Staging {
         self.db.execute_batch(
             "CREATE TABLE IF NOT EXISTS folded (fold TEXT NOT NULL, username TEXT NOT NULL) STRICT;
              CREATE TABLE IF NOT EXISTS look_alikes (row INTEGER PRIMARY KEY, names TEXT NOT NULL) STRICT;
-             DELETE FROM folded; DELETE FROM look_alikes; BEGIN",
+             DELETE FROM folded; DELETE FROM look_alikes;",
         )?;
+        self.in_one_step(|| self.fold_names())
+    }
+
+    fn fold_names(&self) -> rusqlite::Result<()> {
         // Of names that are alike one at least is not as it is when folded.
         let sql = "SELECT username FROM users
                    WHERE refusal IS NULL AND username GLOB '*[^a-z0-9@.+_-]*'";
@@ -44,10 +48,8 @@ impl Staging {
                  SELECT folded.fold, users.username FROM folded
                  JOIN users ON users.username = folded.fold AND users.refusal IS NULL
                  ORDER BY 1, 2)
-             GROUP BY fold HAVING count(*) > 1;
-             COMMIT",
-        )?;
-        Ok(())
+             GROUP BY fold HAVING count(*) > 1;",
+        )
     }
 
     /// At most so many sets of names after a row.
@@ -83,9 +85,10 @@ impl Staging {
     }
 }
 
-/// A name without what case and Unicode's forms make of it.
+/// A name without what case and Unicode's forms make of it, and with blanks where one sees them.
 fn folded(name: &str) -> String {
-    name.nfkc().flat_map(char::to_lowercase).nfkc().collect()
+    let folded: String = name.nfkc().flat_map(char::to_lowercase).nfkc().collect();
+    folded.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -97,6 +100,7 @@ mod tests {
         StagedUser {
             place: id,
             id: Some(id),
+            key: None,
             username: username.to_owned(),
             email: String::new(),
             password: "!".to_owned(),
@@ -123,12 +127,20 @@ mod tests {
 
     #[test]
     fn names_that_differ_by_case_or_form_alone_are_told_together() {
-        let staging = staging(&["ada", "Ada", "ADA", "bob", "Eve", "José", "josé", "zoë"]);
+        let names =
+            ["ada", "Ada", "ADA", "bob", "Eve", "José", "josé", "zoë", " zoë", "a b", "a  B"];
+        let staging = staging(&names);
         staging.find_look_alikes().unwrap();
         let found = staging.look_alikes(None, 10).unwrap();
         let names: Vec<_> = found.into_iter().map(|alike| alike.names).collect();
-        assert_eq!(names, [vec!["ADA", "Ada", "ada"], vec!["José", "josé"]]);
-        assert_eq!(staging.look_alikes(Some(1), 10).unwrap().len(), 1);
+        let alike = [
+            vec!["a  B", "a b"],
+            vec!["ADA", "Ada", "ada"],
+            vec!["José", "josé"],
+            vec![" zoë", "zoë"],
+        ];
+        assert_eq!(names, alike);
+        assert_eq!(staging.look_alikes(Some(1), 10).unwrap().len(), 3);
     }
 
     #[test]

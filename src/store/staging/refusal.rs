@@ -15,6 +15,8 @@ pub enum Refusal {
     NameTwice,
     /// The name is one that nobody can have here.
     NameUnsound,
+    /// Who had the number here was deleted.
+    NumberGone,
     /// The number belongs to another user here.
     NumberTaken,
     /// The number was that of another user of the source already.
@@ -33,12 +35,13 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::DigestUnsound,
         Self::Expired,
         Self::NameTaken,
         Self::NameTwice,
         Self::NameUnsound,
+        Self::NumberGone,
         Self::NumberTaken,
         Self::NumberTwice,
         Self::NumberUnsound,
@@ -56,6 +59,7 @@ impl Refusal {
             Self::NameTaken => "name_taken",
             Self::NameTwice => "name_twice",
             Self::NameUnsound => "name_unsound",
+            Self::NumberGone => "number_gone",
             Self::NumberTaken => "number_taken",
             Self::NumberTwice => "number_twice",
             Self::NumberUnsound => "number_unsound",
@@ -80,6 +84,9 @@ impl fmt::Display for Refusal {
             Self::NameTaken => "the name belongs to another user here",
             Self::NameTwice => "the name is there twice in the source",
             Self::NameUnsound => "nobody can log in by such a name here",
+            Self::NumberGone => {
+                "who had the number was deleted here (--restore-deleted brings them back)"
+            }
             Self::NumberTaken => "the number belongs to another user here",
             Self::NumberTwice => "the number is there twice in the source",
             Self::NumberUnsound => "nobody can have such a number here",

@@ -23,12 +23,16 @@ CREATE TABLE users (
     refusal      TEXT
 ) STRICT;
 
+-- The rows of users who have something else than a number in the source.
+CREATE TABLE keys (key TEXT PRIMARY KEY, row INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
 -- The scheme is there only where it is not the native one; the owner is a user's row.
 CREATE TABLE tokens (
     row        INTEGER PRIMARY KEY,
     place      INTEGER NOT NULL,
     owner      INTEGER,
     owner_name TEXT,
+    owner_key  TEXT,
     digest     BLOB NOT NULL,
     scheme     TEXT,
     salt       BLOB,

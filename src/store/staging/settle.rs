@@ -49,4 +49,6 @@ const GROUPS: &str = "
 const OWNERS: &str = "
     UPDATE tokens SET owner = (
         SELECT row FROM users WHERE username = owner_name AND refusal IS NULL)
-    WHERE owner_name IS NOT NULL";
+    WHERE owner_name IS NOT NULL;
+    UPDATE tokens SET owner = (SELECT row FROM keys WHERE key = owner_key)
+    WHERE owner_key IS NOT NULL";

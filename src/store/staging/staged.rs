@@ -14,6 +14,8 @@ pub struct StagedUser {
     pub place: u64,
     /// Their number; `None` if the source has none, so that they get a new one.
     pub id: Option<u64>,
+    /// What the source has in place of a number, such as a UUID: by that its tokens name them.
+    pub key: Option<String>,
     /// Their name as it is there.
     pub username: String,
     /// Their address; may be blank.
@@ -72,9 +74,11 @@ pub struct StagedToken {
     pub expires: Option<Timestamp>,
 }
 
-/// A user of a source, by their number there or their name.
+/// A user of a source, by their number there, what is in its place, or their name.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum OwnerRef {
+    /// What is in place of a number: [`StagedUser::key`].
+    Key(String),
     /// The number.
     Number(u64),
     /// The name.

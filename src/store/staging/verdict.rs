@@ -34,12 +34,21 @@ impl Verdict {
         }
     }
 
+    /// The same, unless they would be added although the number is of somebody who was deleted here.
+    pub(in crate::store) fn unless_gone(self, is_gone: bool) -> Self {
+        match self {
+            Self::Add if is_gone => Self::Refuse(Refusal::NumberGone),
+            verdict => verdict,
+        }
+    }
+
     /// Whether it is something that [`OnConflict::Fail`] fails for.
     pub(in crate::store) fn is_conflict(self) -> bool {
         match self {
             Self::Keep | Self::Update => true,
             Self::Refuse(refusal) => {
-                matches!(refusal, Refusal::NameTaken | Refusal::NumberTaken | Refusal::Operator)
+                use Refusal::{NameTaken, NumberGone, NumberTaken, Operator};
+                matches!(refusal, NameTaken | NumberGone | NumberTaken | Operator)
             }
             Self::Add | Self::Same => false,
         }
@@ -58,7 +67,8 @@ pub(in crate::store) fn verdict(
         Ok(Some(here)) => here,
         Err(refusal) => return Verdict::Refuse(refusal),
     };
-    if row.over(here) == *here {
+    // That they have logged in since is no difference.
+    if (User { last_login: here.last_login, ..row.over(here) }) == *here {
         return Verdict::Same;
     }
     match on_conflict {
@@ -78,7 +88,7 @@ fn find<'a>(
         return of_name.map_or(Ok(None), |other| Err(taken(other, Refusal::NameTaken)));
     };
     let has_name = here.username.as_str() == row.username;
-    let has_moment = row.joined == Some(here.joined);
+    let has_moment = row.has_joined_with(here);
     // Who has no number is known by the name, and by the moment if the source has it.
     let is_same =
         if row.id.is_some() { has_name || has_moment } else { has_moment || row.joined.is_none() };
@@ -101,17 +111,10 @@ fn taken(by: &User, otherwise: Refusal) -> Refusal {
 }
 
 impl ArrivingUser {
-    /// Whether this user, to whom no name leads, is what a landing that was stopped has written of this row;
-    /// somebody else may have lost their name. An operator's must agree in all.
-    pub(in crate::store) fn has_begun(&self, user: &User) -> bool {
-        let has_name = user.username.as_str() == self.username;
-        let has_moment = self.joined == Some(user.joined);
-        let has_hash = user.password.expose() == self.password;
-        if user.is_staff {
-            has_name && has_moment && has_hash
-        } else {
-            has_moment || (has_name && has_hash)
-        }
+    /// Whether they have joined in the same moment: a dump has the millisecond, a database more.
+    fn has_joined_with(&self, here: &User) -> bool {
+        let millisecond = |moment: Timestamp| moment.micros().div_euclid(1_000);
+        self.joined.is_some_and(|joined| millisecond(joined) == millisecond(here.joined))
     }
 
     /// The user as they are to be added.
@@ -133,21 +136,36 @@ impl ArrivingUser {
 
     /// Why nothing is taken over because of them.
     pub(in crate::store) fn conflict(&self, verdict: Verdict) -> StoreError {
+        let conflict = self.in_words(verdict);
+        StoreError::Unsuitable(format!("it is not taken over, for there is a conflict: {conflict}"))
+    }
+
+    /// The same of somebody who was in nobody's way when all of them were looked at.
+    pub(in crate::store) fn late_conflict(&self, verdict: Verdict) -> StoreError {
+        let conflict = self.in_words(verdict);
+        StoreError::Unsuitable(format!(
+            "not all of it is taken over, for a conflict has come up meanwhile: {conflict}. Users who were \
+             taken over before are here, with their tokens"
+        ))
+    }
+
+    fn in_words(&self, verdict: Verdict) -> String {
         let why = verdict.refusal().map_or_else(
             || "they are here already, and not as the source says".to_owned(),
             |refusal| refusal.to_string(),
         );
-        StoreError::Unsuitable(format!(
-            "it is not taken over, for there is a conflict: {} (entry {} of the source): {why}",
-            self.username, self.place
-        ))
+        format!("{} (entry {} of the source): {why}", self.username, self.place)
     }
 
-    /// What becomes of who is here, of the same epoch. What the source does not know stays as it is.
+    /// What becomes of who is here, of the same epoch. What the source does not know stays as it is, and of two
+    /// logins the later one counts.
     pub(in crate::store) fn over(&self, here: &User) -> User {
         let mut anew = self.anew(here.id, here.epoch, here.joined);
         anew.must_change = here.must_change && anew.password == here.password;
-        anew.last_login = anew.last_login.or(here.last_login);
+        anew.last_login = anew.last_login.max(here.last_login);
+        if self.has_joined_with(here) {
+            anew.joined = here.joined;
+        }
         let Says { active, email, groups, names, staff, superuser, tokens: _ } = self.says;
         if !active {
             anew.is_active = here.is_active;

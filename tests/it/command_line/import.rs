@@ -9,7 +9,8 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::command::{AUTHGATE, Outcome, authgate};
+use crate::harness::command::{AUTHGATE, Outcome, authgate, run};
+use crate::harness::full_disk::FullDisk;
 use crate::harness::gateway::Gateway;
 use crate::harness::http::Request;
 use crate::harness::{eventually, folder};
@@ -46,6 +47,11 @@ impl Place {
 
     fn import(&self, source: &str, options: &[&str]) -> Outcome {
         self.run(&[&["import", "django", source], options].concat(), "")
+    }
+
+    fn of_users(&self, words: &[&str]) -> Outcome {
+        let mut program = Command::new(AUTHGATE);
+        run(program.arg("user").args(words).env("AUTHGATE__STORE__URL", self.store()), "")
     }
 
     /// All there is: users, and their tokens.
@@ -211,10 +217,114 @@ fn whoever_comes_by_htpasswd_or_a_table_signs_in() {
 }
 
 #[test]
+fn what_whoever_moves_should_know_is_told_at_the_terminal_and_in_the_report() {
+    let place = Place::new();
+    let ada = r#"[{"model":"auth.user","pk":1,"fields":{"username":"ada","password":"!"}}]"#;
+    let (source, report) = (place.write("dump.json", ada), place.path("report.json"));
+    let said = place.import(&source, &["--dry-run", "--report", &report]).done();
+    let words =
+        "The source does not say who may log in (is_active): everybody who is new here may.";
+    assert!(said.says(&format!("Look: {words}")), "{said:?}");
+    let told: Value = serde_json::from_str(&fs::read_to_string(&report).unwrap()).unwrap();
+    assert_eq!(told["warnings"], json!([words]));
+}
+
+#[test]
+fn who_was_deleted_here_comes_back_only_where_that_is_said() {
+    let place = Place::new();
+    place.import(DUMP, &[]).done();
+    place.of_users(&["delete", "id:1", "id:2"]).done();
+    let left = place.counts();
+    let report = place.path("report.json");
+    for options in [&["--dry-run"][..], &["--on-conflict", "update"], &["--report", &report]] {
+        let said = place.import(DUMP, options).done();
+        let told = "2 users are not taken: who had the number was deleted here (--restore-deleted";
+        assert!(said.says(told), "{said:?}");
+        assert_eq!(place.counts(), left, "{options:?}");
+    }
+    let told: Value = serde_json::from_str(&fs::read_to_string(&report).unwrap()).unwrap();
+    assert_eq!(told["users"]["not_taken"]["number_gone"], 2);
+    assert_eq!(told["users_not_taken"].as_array().unwrap().len(), 2);
+    let said = place.import(DUMP, &["--on-conflict", "fail"]);
+    assert!(said.code == Some(1) && said.says("was deleted here"), "{said:?}");
+    for wrong in ["", "x", "1,,2", "-1", "ALL"] {
+        let said = place.import(DUMP, &["--restore-deleted", wrong]);
+        assert!(said.code == Some(2), "{wrong}: {said:?}");
+    }
+    place.import(DUMP, &["--restore-deleted", "2"]).done();
+    assert_eq!(place.counts().0, left.0 + 1);
+    assert_eq!(place.of_users(&["show", "id:1"]).code, Some(1));
+    place.import(DUMP, &["--restore-deleted", "all"]).done();
+    assert_eq!(place.counts().0, left.0 + 2);
+}
+
+#[test]
+fn a_source_for_which_there_is_no_room_says_where_and_how_much_and_changes_nothing() {
+    let place = Place::new();
+    let import = |folder: &str, disk: Option<&FullDisk>| {
+        let mut program = Command::new(AUTHGATE);
+        program.args(["import", "django", DUMP, "--store", &place.store()]).env("TMPDIR", folder);
+        if let Some(disk) = disk {
+            disk.hold_for(&mut program);
+        }
+        run(&mut program, "")
+    };
+    let missing = place.path("missing");
+    let said = import(&missing, None);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    for words in
+        ["cannot keep what is read of the source in", &missing, "No such file", "TMPDIR=FOLDER"]
+    {
+        assert!(said.says(words), "{words}: {said:?}");
+    }
+    let narrow = folder();
+    let disk = FullDisk::below(narrow.path());
+    disk.fill();
+    let said = import(narrow.path().to_str().unwrap(), Some(&disk));
+    assert_eq!(said.code, Some(1), "{said:?}");
+    let told = [
+        "there is no room for what is read",
+        narrow.path().to_str().unwrap(),
+        "MiB",
+        "TMPDIR=FOLDER",
+    ];
+    for words in told {
+        assert!(said.says(words), "{words}: {said:?}");
+    }
+    assert!(!said.says("the store does not answer"), "{said:?}");
+    assert_eq!(place.counts(), (0, 0));
+    disk.empty();
+    let said = import(narrow.path().to_str().unwrap(), Some(&disk));
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert_eq!(place.counts(), (5, 4));
+    assert_eq!(fs::read_dir(narrow.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_store_without_room_for_a_source_says_so() {
+    let place = Place::new();
+    place.import(DUMP, &[]).done();
+    let before = place.counts();
+    let disk = FullDisk::below(place.0.path());
+    disk.fill();
+    let mut program = Command::new(AUTHGATE);
+    let import = ["import", "django", EDGE, "--store", &place.store()];
+    disk.hold_for(program.args(import));
+    let said = run(&mut program, "");
+    assert_eq!(said.code, Some(1), "{said:?}");
+    let path = place.path("authgate.db");
+    for words in ["there is no room for it at", &path, "MiB", "do the same again"] {
+        assert!(said.says(words), "{words}: {said:?}");
+    }
+    disk.empty();
+    assert_eq!(place.counts(), before);
+}
+
+#[test]
 fn a_source_of_which_nobody_is_taken_is_a_failure() {
     let place = Place::new();
     let source =
-        place.write("dump.json", r#"[{"model":"auth.user","pk":1,"fields":{"username":"a b"}}]"#);
+        place.write("dump.json", r#"[{"model":"auth.user","pk":1,"fields":{"username":"a\tb"}}]"#);
     let said = place.import(&source, &[]);
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(said.says("nobody was taken over"), "{said:?}");
@@ -286,4 +396,21 @@ fn stop(id: &str, signal: &str) {
 fn end_of(mut program: Child) -> Output {
     eventually("its end", || program.try_wait().unwrap());
     program.wait_with_output().unwrap()
+}
+
+#[test]
+fn a_report_takes_the_place_of_neither_source_nor_store() {
+    let place = Place::new();
+    let source = place.write("dump.json", fs::read(DUMP).unwrap());
+    place.import(&source, &[]).done();
+    let before = place.counts();
+    for (report, words) in [("dump.json", "the place of the source"), ("authgate.db", "a database")]
+    {
+        let said = place.import(&source, &["--report", &place.path(report), "--force"]);
+        assert!(said.code == Some(1) && said.says(words), "{said:?}");
+    }
+    let exported = place.run(&["export", "jsonl", &place.path("authgate.db"), "--force"], "");
+    assert!(exported.code == Some(1) && exported.says("a database"), "{exported:?}");
+    assert_eq!(place.counts(), before);
+    assert_eq!(fs::read(&source).unwrap(), fs::read(DUMP).unwrap());
 }

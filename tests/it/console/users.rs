@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 
 /// A name that would be a script wherever it is not escaped.
 pub(super) const HOSTILE: &str = "\"><img src=x onerror=alert(1)>";
+/// And one that no user can have.
+const UNSOUND: &str = "\"><img src=x\nonerror=alert(1)>";
 
 /// The address of a user's page.
 pub(super) fn page_of(gateway: &Gateway, name: &str) -> String {
@@ -405,7 +407,7 @@ fn a_hostile_name_in_redis_is_listed_harmlessly_and_can_be_deleted() {
     }
     let path = page_of(&gateway, "bob");
     let id = between(&path, "users/", "/").unwrap();
-    redis.ask::<u64>(&["HSET", &format!("authgate:user:{{{id}}}"), "username", HOSTILE]);
+    redis.ask::<u64>(&["HSET", &format!("authgate:user:{{{id}}}"), "username", UNSOUND]);
     for there in ["/admin/users/", "/admin/users/?sort=joined", "/admin/users/export/", &path] {
         let text = browser.get(there).text();
         assert!(text.contains("img src=x"), "{there}: {text}");
@@ -426,8 +428,8 @@ fn nobody_is_let_in_by_a_name_that_no_user_can_have() {
     let gateway = Gateway::before(&upstream);
     let token = gateway.register("bob");
     let database = Connection::open(gateway.folder().join("authgate.db")).unwrap();
-    database.execute("UPDATE users SET username = ?1", [HOSTILE]).unwrap();
-    let credentials = json!({ "username": HOSTILE, "password": PASSWORD });
+    database.execute("UPDATE users SET username = ?1", [UNSOUND]).unwrap();
+    let credentials = json!({ "username": UNSOUND, "password": PASSWORD });
     let login = gateway.send(&Request::post("/api/login/").json(&credentials));
     assert_eq!(login.status, 400, "{}", login.text());
     let refused =

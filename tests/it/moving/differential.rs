@@ -45,13 +45,13 @@ fn a_database_of_sqlite_is_as_good_as_a_dump() {
 #[test]
 fn a_postgresql_is_as_good_as_a_dump() {
     let database = Database::postgres();
-    agrees_by(&Django::at(NEW, database.url()), &[], Django::database);
+    agrees_by(&Django::at(NEW, database.url(), &[]), &[], Django::database);
 }
 
 #[test]
 fn a_mysql_is_as_good_as_a_dump() {
     let database = Database::mariadb();
-    agrees_by(&Django::at(SALTED, database.url()), &[], Django::database);
+    agrees_by(&Django::at(SALTED, database.url(), &[]), &[], Django::database);
 }
 
 #[test]
@@ -64,6 +64,34 @@ fn a_user_model_of_the_apps_own_is_as_good() {
 fn a_user_model_of_the_apps_own_is_found_in_its_database() {
     let django = Django::with(NEW, &[("AUTH_USER_MODEL", "people.Person")]);
     agrees_by(&django, &["--user-model", "people.person"], Django::database);
+}
+
+#[test]
+fn a_model_of_tokens_of_the_apps_own_is_as_good_once_it_is_named() {
+    let own = || Django::with(NEW, &[("KNOX_TOKEN_MODEL", "visits.Visit")]);
+    let named = ["--token-model", "visits.visit", "--token-model", "authtoken.token"];
+    agrees_by(&own(), &named, Django::database);
+    agrees_by(&own(), &named, |django| dump(django, &[]));
+}
+
+const WITH_UUIDS: [(&str, &str); 1] = [("AUTH_USER_MODEL", "members.Member")];
+
+#[test]
+fn users_with_uuids_get_numbers_and_their_tokens_and_passwords_go_on() {
+    agrees_by_name(&Django::with(NEW, &WITH_UUIDS), Django::database);
+    agrees_by_name(&Django::with(SALTED, &WITH_UUIDS), |django| dump(django, &[]));
+}
+
+#[test]
+fn users_with_uuids_come_from_a_postgresql_too() {
+    let database = Database::postgres();
+    agrees_by_name(&Django::at(NEW, database.url(), &WITH_UUIDS), Django::database);
+}
+
+#[test]
+fn users_with_uuids_come_from_a_mysql_too() {
+    let database = Database::mariadb();
+    agrees_by_name(&Django::at(NEW, database.url(), &WITH_UUIDS), Django::database);
 }
 
 #[test]
@@ -85,9 +113,27 @@ fn natural_keys_name_everyone() {
     assert_eq!(by_name(&known, &here.verdicts(&known)), wanted);
 }
 
-/// Django checks names in forms alone, so it may have people whom no form would let in.
+/// Django checks names in forms alone, so it has people whom no form would let in.
 #[test]
-fn whoever_has_a_name_against_djangos_own_rules_is_told() {
+fn an_app_is_told_of_everyone_by_the_name_that_they_have() {
+    let django = Django::in_a_file(NEW);
+    let known = django.populate().in_brief();
+    let names = django.state().into_iter().map(|(name, user)| (user["id"].as_u64().unwrap(), name));
+    let names: BTreeMap<_, _> = names.collect();
+    let mut here = Here::on(Store::Sqlite);
+    here.import(&django.database(), &[]);
+    let issued = known.logins.iter().filter_map(|login| here.log_in(login));
+    let tokens: Vec<_> = issued.chain(known.tokens.iter().cloned()).collect();
+    let callers: BTreeMap<_, _> = tokens.iter().filter_map(|token| here.caller(token)).collect();
+    assert!(callers.iter().all(|(id, name)| names[id] == *name), "{callers:?}");
+    for name in ["John Smith", " blank", "Smith, John", "100%41", "\u{202e}anna"] {
+        assert!(callers.values().any(|told| told == name), "{name}: {callers:?}");
+    }
+}
+
+/// Their tokens and passwords work in Django, but they could forge headers for an app, or its log.
+#[test]
+fn whoever_has_a_name_with_control_characters_is_told() {
     let django = Django::in_a_file(NEW);
     let known = django.populate();
     let here = Here::on(Store::Sqlite);
@@ -128,6 +174,19 @@ fn agrees_by(django: &Django, options: &[&str], source: impl Fn(&Django) -> Stri
     let mut here = Here::on(Store::Sqlite);
     here.import(&source(django), options);
     agree(&here, &known, &wanted);
+}
+
+/// The same where people get numbers only here: by their names.
+fn agrees_by_name(django: &Django, source: impl Fn(&Django) -> String) {
+    let known = django.populate().in_brief();
+    let wanted = django.lawful_names(&known);
+    assert!(wanted.iter().flatten().count() >= 40, "{wanted:?}");
+    let mut here = Here::on(Store::Sqlite);
+    here.import(&source(django), &["--user-model", "members.member"]);
+    let issued = known.logins.iter().map(|login| here.log_in(login));
+    let tokens = issued.chain(known.tokens.iter().cloned().map(Some));
+    let said = tokens.map(|token| Some(here.caller(&token?)?.1));
+    assert_eq!(said.collect::<Vec<_>>(), wanted);
 }
 
 /// What there is to ask, and what the Django says to it; enough of either.
@@ -184,5 +243,7 @@ fn by_name(known: &Known, verdicts: &Verdicts) -> Vec<Option<String>> {
         names.extend(id.map(|id| (id, login.username.clone())));
     }
     let all = verdicts.logins.iter().chain(&verdicts.tokens);
-    all.map(|id| id.map(|id| names[&id].clone())).collect()
+    // Nobody can type a name that begins with a blank, but there are tokens of it.
+    let name = |id: u64| names.get(&id).cloned().unwrap_or_default();
+    all.map(|id| id.map(name)).collect()
 }

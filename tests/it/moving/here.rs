@@ -1,5 +1,6 @@
 //! A gateway that people are moved to, asked as clients ask it.
 
+use percent_encoding::percent_decode_str;
 use serde_json::json;
 
 use super::reference::{Known, Login, Verdicts};
@@ -58,9 +59,19 @@ impl Here {
 
     /// Who a token is.
     pub(super) fn who_calls(&self, token: &str) -> Option<u64> {
+        self.caller(token).map(|(id, _)| id)
+    }
+
+    /// By which number and name an app is told of a token.
+    pub(super) fn caller(&self, token: &str) -> Option<(u64, String)> {
         let answer = self.gateway.send(&Request::get("/app").token(token));
         match answer.status {
-            200 => Some(answer.json()["id"].as_str().unwrap().parse().unwrap()),
+            200 => {
+                let told = answer.json();
+                let name = percent_decode_str(told["user"].as_str().unwrap()).decode_utf8();
+                let id = told["id"].as_str().unwrap().parse().unwrap();
+                Some((id, name.unwrap().into_owned()))
+            }
             401 => None,
             other => panic!("{other}: {}", answer.text()),
         }

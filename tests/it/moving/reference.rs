@@ -12,6 +12,8 @@ use tempfile::TempDir;
 use crate::harness::command::{Outcome, run};
 use crate::harness::folder;
 
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
 /// What an app of Django with knox and REST framework's own tokens would dump for a move.
 const LEFT_OUT: [&str; 2] = ["--exclude=contenttypes", "--exclude=auth.permission"];
 
@@ -35,7 +37,7 @@ pub(super) struct Django {
 pub(super) struct Known {
     pub(super) logins: Vec<Login>,
     pub(super) tokens: Vec<String>,
-    /// Who has a name that breaks Django's own rules, which are asked only in forms.
+    /// Who has a name with control characters, of whom no app could be told.
     pub(super) lawless: Vec<String>,
 }
 
@@ -54,7 +56,7 @@ pub(super) struct Login {
 }
 
 /// Who each login and each token of [`Known`] is; nobody where it is refused.
-#[derive(Debug, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
 pub(super) struct Verdicts {
     pub(super) logins: Vec<Option<u64>>,
     pub(super) tokens: Vec<Option<u64>>,
@@ -74,8 +76,8 @@ impl Django {
     }
 
     /// One whose database is somewhere else, and empty.
-    pub(super) fn at(pair: Pair, url: String) -> Self {
-        Self::made(Self { pair, url, settings: vec![], folder: folder() })
+    pub(super) fn at(pair: Pair, url: String, settings: &[(&'static str, &'static str)]) -> Self {
+        Self::made(Self { pair, url, settings: settings.to_vec(), folder: folder() })
     }
 
     fn made(self) -> Self {
@@ -101,13 +103,26 @@ impl Django {
 
     /// What it says of all that clients know.
     pub(super) fn verdicts(&self, known: &Known) -> Verdicts {
+        serde_json::from_value(self.asked(known, &[])).unwrap()
+    }
+
+    /// The same, less those who are not taken over, by the names of users: first logins, then tokens.
+    pub(super) fn lawful_names(&self, known: &Known) -> Vec<Option<String>> {
+        let asked = self.asked(known, &["name"]);
+        let of = |what: &str| asked[what].as_array().unwrap().clone();
+        let names = of("logins").into_iter().chain(of("tokens"));
+        let names = names.map(|name| name.as_str().map(str::to_owned));
+        names.map(|name| name.filter(|name| !known.lawless.contains(name))).collect()
+    }
+
+    fn asked(&self, known: &Known, by: &[&str]) -> Value {
         let file = self.place("asked.json");
         let login =
             |it: &Login| serde_json::json!({ "username": it.username, "password": it.password });
         let logins: Vec<Value> = known.logins.iter().map(login).collect();
         let asked = serde_json::json!({ "logins": logins, "tokens": known.tokens });
         fs::write(&file, asked.to_string()).unwrap();
-        serde_json::from_str(&self.manage(&["verdicts", text(&file)]).stdout).unwrap()
+        self.manage(&[&["verdicts", text(&file)], by].concat()).json()
     }
 
     /// What it knows of its people, by name, less what a login changes.
@@ -143,19 +158,36 @@ impl Django {
     }
 
     fn manage(&self, arguments: &[&str]) -> Outcome {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let installed = root.join("target/django");
+        let manage = Path::new(ROOT).join("tests/django/manage.py");
+        run(self.python().arg(manage).args(arguments), "").done()
+    }
+
+    /// `django-admin` under settings of another name, which may be in its folder.
+    pub(super) fn admin(&self, settings: &str) -> Command {
+        let mut command = self.python();
+        let knox =
+            command.get_envs().find_map(|(name, value)| (name == "PYTHONPATH").then_some(value?));
+        let places = [Path::new(ROOT).join("tests/django"), self.folder.path().to_owned()];
+        let places = places.into_iter().chain(knox.map(PathBuf::from));
+        let places = std::env::join_paths(places).unwrap();
+        command.env("PYTHONPATH", places).env("PYTHONDONTWRITEBYTECODE", "1");
+        command.env("DJANGO_SETTINGS_MODULE", settings).args(["-m", "django"]);
+        command
+    }
+
+    fn python(&self) -> Command {
+        let installed = Path::new(ROOT).join("target/django");
         let python = installed.join(self.pair.django).join("bin/python");
         let purpose = if self.pair.django == "5.2" { "test" } else { "long" };
         assert!(python.exists(), "{}: tests/setup {purpose}", python.display());
         let mut command = Command::new(python);
-        command.arg(root.join("tests/django/manage.py")).args(arguments);
         command.env("PYTHONPATH", installed.join(format!("knox-{}", self.pair.knox)));
         command.env("DATABASE_URL", &self.url).envs(self.settings.iter().copied());
-        run(&mut command, "").done()
+        command
     }
 
-    fn place(&self, name: &str) -> PathBuf {
+    /// Where a file of its own is.
+    pub(super) fn place(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::command::authgate;
+use crate::harness::command::{Outcome, authgate};
 use crate::harness::database::{Database, PASSWORD};
 use crate::harness::folder;
 
@@ -21,17 +21,37 @@ const TABLES: [&str; 5] = [
         FOREIGN KEY (user_id) REFERENCES people_member (id))",
 ];
 
+const WITHOUT_CASE: &str = "without regard to case";
+
 #[test]
 fn a_postgresql_is_read_as_it_is() {
-    is_read_as_it_is(&Database::postgres(), "TIMESTAMP WITH TIME ZONE");
+    let said = is_read_as_it_is(&Database::postgres(), "TIMESTAMP WITH TIME ZONE");
+    assert!(!said.says(WITHOUT_CASE), "{said:?}");
+}
+
+#[test]
+fn a_postgresql_that_compares_names_without_case_is_told() {
+    let database = Database::postgres();
+    let collation = "(provider = icu, locale = 'und-u-ks-level2', deterministic = false)";
+    database.ask(&format!("CREATE COLLATION folded {collation}"));
+    database.ask(
+        "CREATE TABLE auth_user (id INTEGER PRIMARY KEY, username VARCHAR(150) COLLATE folded,
+         password VARCHAR(128), last_login TIMESTAMP NULL)",
+    );
+    let folder = folder();
+    let store = format!("sqlite:{}", folder.path().join("authgate.db").display());
+    let said = authgate(&["import", "django", &database.url(), "--dry-run", "--store", &store], "");
+    assert!(said.says(WITHOUT_CASE), "{said:?}");
 }
 
 #[test]
 fn a_mariadb_is_read_as_it_is() {
-    is_read_as_it_is(&Database::mariadb(), "DATETIME(6)");
+    let said = is_read_as_it_is(&Database::mariadb(), "DATETIME(6)");
+    assert!(said.says(&format!("people_member.username {WITHOUT_CASE}")), "{said:?}");
 }
 
-fn is_read_as_it_is(database: &Database, moment: &str) {
+/// What came of it, as it was told.
+fn is_read_as_it_is(database: &Database, moment: &str) -> Outcome {
     for table in TABLES {
         database.ask(&table.replace("MOMENT", moment));
     }
@@ -73,4 +93,5 @@ fn is_read_as_it_is(database: &Database, moment: &str) {
         (&bob["id"], &bob["is_active"], &bob["is_superuser"]),
         (&json!(9), &json!(false), &json!(true))
     );
+    said
 }

@@ -1,7 +1,8 @@
 //! Everything passes, as it came.
 
-use super::{CONTROLLED, SHADOW, shadow_before, turn};
+use super::{CONTROLLED, SHADOW, shadow_before, turn, until_compared};
 use crate::console::Browser;
+use crate::harness::eventually;
 use crate::harness::gateway::{Gateway, ROUTES};
 use crate::harness::http::Request;
 use crate::harness::upstream::{Script, Upstream};
@@ -127,4 +128,22 @@ fn forged_identity_headers_go_as_soon_as_the_gateway_guards() {
     assert_eq!(gateway.send(&Request::get("/app")).status, 401);
     assert_eq!(gateway.send(&Request::get("/nobody").token(&token)).status, 403);
     assert_eq!(gateway.try_login("alice").status, 200);
+}
+
+#[test]
+fn a_request_that_no_proxy_can_read_is_refused_and_counted() {
+    let upstream = echoing();
+    let (gateway, _) = shadow_before(&upstream, "");
+    for target in ["/app?q=<\"a\">", "/caf\u{e9}"] {
+        let head = format!("GET {target} HTTP/1.1\r\nHost: gate.test\r\n\r\n");
+        // As Latin-1 has it, not as UTF-8.
+        let head: Vec<_> = head.chars().map(|char| u8::try_from(char).unwrap()).collect();
+        assert_eq!(gateway.connect().send(head).answer().status, 400, "{target}");
+    }
+    until_compared(&gateway, ["400", "none", "refused"], 2);
+    assert!(gateway.meter("requests_unreadable_total") > 1.0);
+    eventually("a line", || gateway.log().contains("its head cannot be read").then_some(()));
+    let answer = gateway.send(&Request::get("/app").with("Host", "gate.test:"));
+    assert_eq!(answer.status, 200);
+    upstream.only_request();
 }

@@ -6,6 +6,7 @@ use authgate::model::user::{NewUser, UserId};
 use authgate::store::staging::{OwnerRef, Refusal, StagedToken, StagedUser};
 use authgate::store::whole::OnConflict;
 use authgate::store::{Inserted, StoreError};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(super) async fn who_is_here_stays_as_they_are(fixture: Fixture) {
     let store = fixture.store();
@@ -140,6 +141,31 @@ pub(super) async fn nothing_is_written_if_anything_conflicts(fixture: Fixture) {
         assert_eq!((landed.added, landed.unchanged), (added, 2 - added));
         assert!(is_good(&*store, "one").await);
     }
+}
+
+pub(super) async fn a_conflict_that_comes_up_meanwhile_is_told_as_such(fixture: Fixture) {
+    let store = fixture.store();
+    add(&*store, "here").await;
+    let users: Vec<_> = (10..=4_000).map(|n| user(n, &format!("user{n}"))).collect();
+    let (staging, order) = (stage(&users, &[]), order(OnConflict::Fail));
+    let is_there = AtomicBool::new(false);
+    let progress = |_: &str, _: u64| {
+        tokio::task::block_in_place(|| {
+            tokio::runtime::Handle::current().block_on(async {
+                // Of looking for conflicts something is told, too.
+                if named(&*store, "user10").await.is_some()
+                    && !is_there.swap(true, Ordering::SeqCst)
+                {
+                    add(&*store, "user3999").await;
+                }
+            });
+        });
+    };
+    let failed = fixture.whole().land(&staging, &order, &progress).await.unwrap_err();
+    let StoreError::Unsuitable(words) = &failed else { panic!("{failed:?}") };
+    let told = ["user3999 (entry 3999 of the source)", "has come up meanwhile", "are here"];
+    assert!(told.iter().all(|told| words.contains(told)), "{words}");
+    assert!(named(&*store, "user11").await.is_some());
 }
 
 pub(super) async fn names_that_move_on_are_all_taken_over(fixture: Fixture) {

@@ -105,10 +105,13 @@ pub(super) async fn who_has_no_number_gets_one_after_all_others(fixture: Fixture
     let store = fixture.store();
     let by_name = |username: &str| OwnerRef::Name(username.to_owned());
     let nameless = |username| StagedUser { id: None, ..user(1, username) };
-    let source = [nameless("ada"), user(40, "bob"), nameless("eve")];
+    let (uuid, key) = ("6c84fb9012c411e1840d7b25c5ee775a", OwnerRef::Key);
+    let eve = StagedUser { key: Some(uuid.to_owned()), ..nameless("eve") };
+    let source = [nameless("ada"), user(40, "bob"), eve];
     let tokens = [
         StagedToken { owner: by_name("ada"), ..token(0, "one") },
-        StagedToken { owner: by_name("eve"), ..token(0, "two") },
+        StagedToken { owner: key(uuid.to_owned()), ..token(0, "two") },
+        StagedToken { owner: key("eve".to_owned()), ..token(0, "nobody's") },
     ];
     let staging = stage(&source, &tokens);
     land(&fixture, &staging, OnConflict::Skip).await;
@@ -120,6 +123,7 @@ pub(super) async fn who_has_no_number_gets_one_after_all_others(fixture: Fixture
     }
     let landed = land(&fixture, &staging, OnConflict::Skip).await;
     assert_eq!((landed.added, landed.unchanged), (0, 3));
+    assert_eq!(landed.tokens_refused.get(&Refusal::OwnerMissing), Some(&1));
     assert_eq!(add(&*store, "next").await.id, UserId(43));
     let staging = stage(&[nameless("zoe"), user(60, "max")], &[]);
     land(&fixture, &staging, OnConflict::Skip).await;
@@ -145,7 +149,7 @@ pub(super) async fn what_is_wrong_with_a_source_is_told(fixture: Fixture) {
         user(1, "ada"),
         user(1, "again"),
         user(2, "ada"),
-        user(3, "a name"),
+        user(3, "a\nname"),
         user(0, "nobody"),
         user(u64::MAX, "endless"),
     ];

@@ -2,8 +2,10 @@
 
 mod breaker;
 mod deaf;
+mod deleted;
 mod faults;
 mod indexes;
+mod landing;
 mod late;
 mod layouts;
 mod locks;
@@ -11,9 +13,12 @@ mod lost;
 mod old_digests;
 mod operators;
 mod races;
+mod renames;
 mod replicas;
+mod room;
 mod settings;
 mod tls;
+mod turns;
 
 use super::{Fixture, digest, hash, name, new_user, redis_over};
 use crate::harness::redis_server::RedisServer;

@@ -2,6 +2,7 @@
 
 mod crash;
 mod damage;
+mod land;
 mod log;
 mod many;
 mod old_digests;
@@ -179,9 +180,9 @@ async fn a_users_name_that_no_user_can_have_is_told_as_it_is() {
     let folder = folder();
     let store = open(&file_in(&folder));
     let alice = add(&*store, "alice").await;
-    tamper(&file_in(&folder), "UPDATE users SET username = 'al ice'");
+    tamper(&file_in(&folder), "UPDATE users SET username = 'al' || char(10) || 'ice'");
     let user = store.user(alice.id).await.unwrap().unwrap();
-    assert_eq!(user.username.as_str(), "al ice");
+    assert_eq!(user.username.as_str(), "al\nice");
     assert!(!user.username.is_sound());
 }
 
@@ -299,7 +300,7 @@ fn a_newer_schema_is_refused() {
     let folder = folder();
     drop(open(&file_in(&folder)));
     tamper(&file_in(&folder), "PRAGMA user_version = 99");
-    let expected = "its schema has version 99, and this program knows none after 5";
+    let expected = "its schema has version 99, and this program knows none after 6";
     assert!(refusal(&file_in(&folder)).ends_with(expected));
 }
 

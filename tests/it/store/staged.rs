@@ -5,7 +5,9 @@ use authgate::clock::Timestamp;
 use authgate::model::token::{DigestHash, DigestOver, DigestScheme};
 use authgate::model::user::{User, Username};
 use authgate::store::staging::{OwnerRef, StagedToken, StagedUser};
-use authgate::store::whole::{Finding, Landed, Landing, OnConflict, Staging, Stop, Whole};
+use authgate::store::whole::{
+    BringBack, Finding, Landed, Landing, OnConflict, Staging, Stop, Whole,
+};
 use authgate::store::{Store, StoreError};
 
 pub(super) fn joined(number: u64) -> Timestamp {
@@ -60,7 +62,8 @@ pub(super) fn stage(users: &[StagedUser], tokens: &[StagedToken]) -> Staging {
 }
 
 pub(super) fn order(on_conflict: OnConflict) -> Landing {
-    Landing { at: now(), dry_run: false, on_conflict, stop: Stop::default() }
+    let (brings_back, stop) = (BringBack::default(), Stop::default());
+    Landing { at: now(), brings_back, dry_run: false, on_conflict, stop }
 }
 
 pub(super) async fn try_to_land(

@@ -28,7 +28,7 @@ fn named(tables: &Tables, model: Option<&str>) -> Result<Vec<String>, SchemaErro
 
 #[test]
 fn users_and_tokens_are_found_by_their_columns() {
-    let knox = ("knox_authtoken", "digest token_key user_id created expiry");
+    let knox = ("knox_authtoken", KNOX);
     let keys = ("authtoken_token", "key user_id created");
     let found = names(&[USERS, knox, keys, ("auth_group", "id name")], None).unwrap();
     assert_eq!(found, ["auth_group", "auth_user", "knox_authtoken", "authtoken_token"]);
@@ -48,7 +48,7 @@ fn a_user_model_of_ones_own_is_found_or_named() {
 
 #[test]
 fn users_are_those_whose_the_tokens_are() {
-    let knox = ("knox_authtoken", "digest token_key user_id created expiry");
+    let knox = ("knox_authtoken", KNOX);
     let mut tables = tables(&[OWN, USERS, knox]);
     let both = vec!["accounts_member".to_owned(), "auth_user".to_owned()];
     assert_eq!(named(&tables, None), Err(SchemaError::Several(both)));
@@ -88,4 +88,60 @@ fn groups_are_found_whatever_the_model_is_called() {
     let part = "(SELECT string_agg(g.group_id::text, ',') FROM \"accounts_member_groups\" g \
                 WHERE g.\"member_id\" = t.id)";
     assert!(found[0].sql.contains(part), "{}", found[0].sql);
+}
+
+const KNOX: &str = "digest token_key user_id created expiry";
+
+fn with_tokens(names: &[&str]) -> Terms {
+    let token_models = names.iter().map(|name| name.parse().unwrap()).collect();
+    Terms { token_models, ..Terms::default() }
+}
+
+#[test]
+fn tables_of_tokens_are_named_or_are_knoxs_and_rest_frameworks() {
+    let all = tables(&[USERS, ("knox_authtoken", KNOX), ("accounts_session", KNOX), OTP]);
+    let found = |terms: &Terms| {
+        let found = queries(&all, terms, Dialect::Sqlite)?;
+        Ok::<_, SchemaError>(found.into_iter().map(|query| query.name).collect::<Vec<_>>())
+    };
+    assert_eq!(found(&Terms::default()).unwrap(), ["auth_user", "knox_authtoken"]);
+    let own = found(&with_tokens(&["accounts.Session"])).unwrap();
+    assert_eq!(own, ["auth_user", "accounts_session"]);
+    let none = Err(SchemaError::NoTokens("accounts_sesion".to_owned()));
+    assert_eq!(found(&with_tokens(&["accounts.sesion"])), none);
+    let several = names(&[USERS, ("a_session", KNOX), ("b_session", KNOX)], None);
+    let both = vec!["a_session".to_owned(), "b_session".to_owned()];
+    assert_eq!(several, Err(SchemaError::SeveralTokens(both)));
+    assert_eq!(names(&[USERS, ("a_session", KNOX)], None).unwrap(), ["auth_user", "a_session"]);
+}
+
+/// What an authenticator app of django-otp has, and a model like REST framework's.
+const OTP: (&str, &str) = ("otp_totp_totpdevice", "id name key user_id confirmed");
+const OWN_KEYS: (&str, &str) = ("accounts_key", "key user_id created");
+
+#[test]
+fn keys_of_another_model_are_taken_only_if_it_is_named() {
+    assert_eq!(names(&[USERS, OTP], None).unwrap(), ["auth_user"]);
+    let all = tables(&[USERS, OTP, OWN_KEYS]);
+    let found = queries(&all, &Terms::default(), Dialect::Sqlite).unwrap();
+    let told = warnings(&all, &Terms::default(), &found);
+    assert!(told[0].ends_with("if --token-model says so: accounts_key."), "{told:?}");
+    let terms = with_tokens(&["accounts.key"]);
+    let found = queries(&all, &terms, Dialect::Sqlite).unwrap();
+    assert_eq!((found[1].name.as_str(), found[1].table), ("accounts_key", Table::Keys));
+    assert!(warnings(&all, &terms, &found).is_empty());
+}
+
+#[test]
+fn a_column_of_names_that_is_compared_without_case_is_told() {
+    let mut all = tables(&[USERS]);
+    all.folds("auth_user".to_owned(), "email".to_owned());
+    let told = |all: &Tables, terms: &Terms| {
+        warnings(all, terms, &queries(all, terms, Dialect::MySql).unwrap())
+    };
+    assert!(told(&all, &Terms::default()).is_empty());
+    let by_email = Terms { username_field: Some("email".to_owned()), ..Terms::default() };
+    assert!(told(&all, &by_email)[0].contains("auth_user.email without regard to case"));
+    all.folds("auth_user".to_owned(), "username".to_owned());
+    assert!(told(&all, &Terms::default())[0].contains("auth_user.username without regard to case"));
 }

@@ -2,7 +2,7 @@ use super::*;
 use crate::model::user::Profile;
 
 const MOMENT: Timestamp = Timestamp::from_micros(1_795_503_694_000_121);
-const LATER: Timestamp = Timestamp::from_micros(1_795_503_694_000_122);
+const LATER: Timestamp = Timestamp::from_micros(1_795_503_694_001_121);
 
 fn row(id: Option<u64>, username: &str, joined: Option<Timestamp>) -> ArrivingUser {
     ArrivingUser {
@@ -52,6 +52,33 @@ fn the_same_number_with_the_name_or_the_moment_is_the_same_person() {
 }
 
 #[test]
+fn moments_are_the_same_to_the_millisecond() {
+    let ada = here(1, "ada", MOMENT);
+    for (micros, is_same) in [(-122, false), (-121, true), (878, true), (879, false)] {
+        let moment = Timestamp::from_micros(MOMENT.micros() + micros);
+        let renamed = of(&row(Some(1), "renamed", Some(moment)), &[&ada]);
+        assert_eq!(renamed == Verdict::Update, is_same, "{micros}");
+        // Whoever is the same has joined when it is known best.
+        let after = row(Some(1), "ada", Some(moment)).over(&ada);
+        assert_eq!(after.joined == MOMENT, is_same, "{micros}");
+    }
+}
+
+#[test]
+fn the_later_login_counts_and_is_no_difference() {
+    let ada = User { last_login: Some(MOMENT), ..here(1, "ada", MOMENT) };
+    for (login, after) in [(None, MOMENT), (Some(LATER), LATER), (Some(MOMENT), MOMENT)] {
+        let row = ArrivingUser { last_login: login, ..row(Some(1), "ada", Some(MOMENT)) };
+        assert_eq!(row.over(&ada).last_login, Some(after));
+        assert_eq!(of(&row, &[&ada]), Verdict::Same);
+    }
+    let since = User { last_login: Some(LATER), ..ada };
+    let row = ArrivingUser { last_login: Some(MOMENT), ..row(Some(1), "new", Some(MOMENT)) };
+    assert_eq!(of(&row, &[&since]), Verdict::Update);
+    assert_eq!(row.over(&since).last_login, Some(LATER));
+}
+
+#[test]
 fn a_name_of_another_is_taken_even_by_a_rename() {
     let users = [&here(1, "ada", MOMENT), &here(2, "bob", MOMENT)];
     let stranger = row(Some(3), "bob", Some(MOMENT));
@@ -97,22 +124,6 @@ fn who_has_no_number_is_known_by_the_name() {
     assert_eq!(of(&row(None, "ada", None), &[&ada]), Verdict::Same);
     let other = of(&row(None, "ada", Some(LATER)), &[&ada]);
     assert_eq!(other, Verdict::Refuse(Refusal::NameTaken));
-}
-
-#[test]
-fn what_a_stopped_landing_wrote_is_told_from_one_who_lost_their_name() {
-    let ada = here(1, "ada", MOMENT);
-    assert!(row(Some(1), "ada", Some(MOMENT)).has_begun(&ada));
-    assert!(row(Some(1), "renamed", Some(MOMENT)).has_begun(&ada));
-    assert!(row(Some(1), "ada", None).has_begun(&ada));
-    let other = ArrivingUser { password: "$other".to_owned(), ..row(Some(1), "ada", Some(LATER)) };
-    assert!(!other.has_begun(&ada));
-    let root = operator(1, "root", MOMENT);
-    assert!(row(Some(1), "root", Some(MOMENT)).has_begun(&root));
-    assert!(!row(Some(1), "other", Some(MOMENT)).has_begun(&root));
-    let stranger =
-        ArrivingUser { password: "$other".to_owned(), ..row(Some(1), "root", Some(MOMENT)) };
-    assert!(!stranger.has_begun(&root));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use authgate::clock::{Clock, SystemClock};
 use authgate::model::token::{Token, TokenDigest};
 use authgate::model::user::UserId;
 use authgate::store::staging::{OwnerRef, StagedToken, StagedUser};
-use authgate::store::whole::{Landing, OnConflict, Staging, Stop, Whole};
+use authgate::store::whole::{BringBack, Landing, OnConflict, Staging, Stop, Whole};
 use authgate::store::{Settings, Store, open};
 use futures_util::future::join_all;
 use std::sync::Arc;
@@ -112,7 +112,9 @@ pub(super) async fn move_in(settings: &Settings) {
     staging.add_tokens(&(0..TOKENS).map(staged).collect::<Vec<_>>()).unwrap();
     staging.settle().unwrap();
     let stop = Stop::default();
-    let order = Landing { at: now, dry_run: false, on_conflict: OnConflict::Skip, stop };
+    let brings_back = BringBack::Nobody;
+    let on_conflict = OnConflict::Skip;
+    let order = Landing { at: now, brings_back, dry_run: false, on_conflict, stop };
     let landed = Whole::of(settings).unwrap().land(&staging, &order, &|_, _| {}).await.unwrap();
     assert_eq!((landed.added, landed.tokens_added), (1, TOKENS));
 }

@@ -264,6 +264,45 @@ fn a_user_with_all_of_a_profile_is_carried_over() {
 }
 
 #[test]
+fn who_was_deleted_in_the_one_store_does_not_come_back_in_the_other() {
+    both_ways(|from, to| {
+        let one = on(from);
+        let file = one.folder().join("dump.json");
+        let account = |name: &str, number: u64| {
+            let joined = "2026-01-01T00:00:00Z";
+            let fields = json!({ "username": name, "password": "!", "date_joined": joined });
+            json!({ "model": "auth.user", "pk": number, "fields": fields })
+        };
+        let dump =
+            json!([account("ada", 7), account("bob", 8), account("eve", 9), account("zoe", 10)]);
+        fs::write(&file, dump.to_string()).unwrap();
+        let import = ["import", "django", file.to_str().unwrap()];
+        one.run(&import).done();
+        one.run(&["user", "delete", "ada"]).done();
+        let copying = Copying::begin(&one, &[to, "--until-quiet=2s"]);
+        copying.until_caught_up();
+        one.run(&["user", "delete", "bob"]).done();
+        // A user of another name is no other one, and not deleted.
+        let renamed = json!([account("zola", 10), account("new", 70)]);
+        fs::write(&file, renamed.to_string()).unwrap();
+        one.run(&[&import[..], &["--on-conflict", "update"]].concat()).done();
+        copying.finish();
+        fs::write(&file, dump.to_string()).unwrap();
+        let other = on(to);
+        for gateway in [&one, &other] {
+            let said = gateway.run(&import).done();
+            let told = "2 users are not taken: who had the number was deleted here";
+            assert!(said.says(told), "{said:?}");
+            gateway.run(&["user", "show", "id:70"]).done();
+            gateway.run(&["user", "delete", "zola"]).done();
+            let said = gateway.run(&import).done();
+            assert!(said.says(&told.replace('2', "3")), "{said:?}");
+            gateway.run(&["store", "verify"]).done();
+        }
+    });
+}
+
+#[test]
 fn what_the_other_store_has_of_its_own_stays() {
     both_ways(|from, to| {
         let one = on(from);

@@ -119,7 +119,7 @@ fn what_is_wrong_with_a_file_is_told_and_mended() {
          INSERT INTO tokens (digest, user_id, created, user_epoch) VALUES (zeroblob(64), 9, 1, 0);
          INSERT INTO items
          VALUES ('totp', 'k', 9, '{\"codes\":[],\"last\":0,\"secret\":\"A\"}', NULL);
-         UPDATE users SET username = 'b ob' WHERE id = 2",
+         UPDATE users SET username = 'b' || char(10) || 'ob' WHERE id = 2",
     );
     let said = gateway.run(&["store", "verify", path]);
     assert_eq!(said.code, Some(1), "{said:?}");

@@ -19,7 +19,8 @@ async fn old_digests_that_a_sweep_would_not_find_are_told_and_listed_again() {
     assert_eq!(verified(&fixture.whole(), false).await.len(), 1);
 }
 
-/// One who was killed has left users to whom no name leads, one with a token and one without anything.
+/// One who was killed has left users with a mark to whom no name leads, one with a token and one without
+/// anything.
 #[tokio::test]
 async fn what_an_earlier_attempt_has_begun_is_brought_to_its_end() {
     let (server, fixture) = shared();
@@ -33,6 +34,11 @@ async fn what_an_earlier_attempt_has_begun_is_brought_to_its_end() {
     }
     server.ask::<u64>(&["DEL", "authgate:user:{2}"]);
     server.ask::<u64>(&["HSET", "authgate:user:{2}", "username", "bob"]);
+    for number in ["1", "2"] {
+        let key = format!("authgate:user:{{{number}}}");
+        server.ask::<u64>(&["HSET", &key, "landing", "0123456789abcdef"]);
+        server.ask::<u64>(&["SADD", "authgate:landing", number]);
+    }
     // The source has one token less by now.
     let tokens = [token(1, "one"), old.clone(), token(3, "two")];
     let staging = stage(&[ada, bob, eve], &tokens);

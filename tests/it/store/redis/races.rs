@@ -244,8 +244,13 @@ async fn the_token_of_a_deleted_user_is_gone() {
     assert!(!store.revoke_tokens_of(user.id, 0).await.unwrap());
     let mut left = raw(&server).await.keys("*").await.unwrap();
     left.sort();
-    let marks =
-        ["authgate:layout", "authgate:next-user", "authgate:next-user-by:{authgate:next-user}"];
+    let marks = [
+        // That the number was deleted.
+        "authgate:deleted:{0}",
+        "authgate:layout",
+        "authgate:next-user",
+        "authgate:next-user-by:{authgate:next-user}",
+    ];
     assert_eq!(left, marks);
 }
 

@@ -9,6 +9,7 @@ const FIRST: &str = include_str!("../../../../src/store/sqlite/schema.sql");
 const SECOND: &str = include_str!("../../../../src/store/sqlite/schema_2.sql");
 const THIRD: &str = include_str!("../../../../src/store/sqlite/schema_3.sql");
 const FOURTH: &str = include_str!("../../../../src/store/sqlite/schema_4.sql");
+const FIFTH: &str = include_str!("../../../../src/store/sqlite/schema_5.sql");
 
 /// A file of the second version: alice with two tokens, bob with one and without a login.
 fn second(path: &Path) {
@@ -78,7 +79,7 @@ async fn a_file_of_the_second_version_keeps_what_it_holds() {
         let store = open(&path);
         holds_all(&*store).await;
     }
-    assert_eq!((version(&path), count(&path, "events")), (5, 1));
+    assert_eq!((version(&path), count(&path, "events")), (6, 1));
 }
 
 #[tokio::test]
@@ -96,7 +97,7 @@ async fn a_file_of_the_third_version_keeps_what_it_holds() {
         assert_eq!(alice.profile, Profile::default());
         assert!(!store.has_old_digests().await.unwrap());
     }
-    assert_eq!((version(&path), count(&path, "tokens WHERE name = 'backup'")), (5, 1));
+    assert_eq!((version(&path), count(&path, "tokens WHERE name = 'backup'")), (6, 1));
     assert_eq!(count(&path, "tokens WHERE knox_key IS NULL"), 3);
 }
 
@@ -107,12 +108,23 @@ async fn a_file_of_the_fourth_version_keeps_what_it_holds() {
     second(&path);
     tamper(&path, THIRD);
     tamper(&path, FOURTH);
-    tamper(&path, "UPDATE tokens SET knox_key = '01234567' WHERE user_id = 9");
+    tamper(
+        &path,
+        "UPDATE tokens SET knox_key = 'abc' WHERE user_id = 9;
+         INSERT INTO old_digests SELECT digest, 'abc', 'sha256:bytes', x'' FROM tokens
+         WHERE user_id = 9;",
+    );
+    assert_eq!(version(&path), 4);
     for _ in 0..2 {
-        holds_all(&*open(&path)).await;
+        let store = open(&path);
+        holds_all(&*store).await;
+        assert!(store.has_old_digests().await.unwrap());
     }
-    let kept = "tokens WHERE knox_key = '01234567' AND former IS NULL";
-    assert_eq!((version(&path), count(&path, kept)), (5, 1));
+    assert_eq!((version(&path), count(&path, "deleted_users")), (6, 0));
+    let store = open(&path);
+    assert!(store.delete_user(UserId(9)).await.unwrap());
+    assert_eq!(count(&path, "deleted_users WHERE id = 9"), 1);
+    assert_eq!(count(&path, "tokens WHERE former IS NULL"), 2);
 }
 
 #[tokio::test]
@@ -126,12 +138,15 @@ async fn an_update_that_fails_in_the_middle_changes_nothing_and_is_made_up_for()
         assert!(SqliteStore::open(&path).is_err());
         assert_eq!(version(&path), 2);
         assert_eq!(count(&path, "pragma_table_info('users') WHERE name = 'must_change'"), 0);
-        assert_eq!(count(&path, "sqlite_schema WHERE name IN ('items', 'old_digests')"), 0);
+        assert_eq!(
+            count(&path, "sqlite_schema WHERE name IN ('items', 'old_digests', 'deleted_users')"),
+            0
+        );
         assert_eq!((count(&path, "users"), count(&path, "tokens")), (2, 3));
     }
     tamper(&path, "ALTER TABLE tokens DROP COLUMN former");
     holds_all(&*open(&path)).await;
-    assert_eq!(version(&path), 5);
+    assert_eq!(version(&path), 6);
 }
 
 #[tokio::test]
@@ -143,6 +158,7 @@ async fn an_update_whose_process_ends_is_made_by_the_next() {
     dying.execute_batch("BEGIN IMMEDIATE").unwrap();
     dying.execute_batch(THIRD).unwrap();
     dying.execute_batch(FOURTH).unwrap();
+    dying.execute_batch(FIFTH).unwrap();
     drop(dying);
     assert_eq!((version(&path), count(&path, "users")), (2, 2));
     holds_all(&*open(&path)).await;
@@ -159,7 +175,7 @@ async fn a_file_of_the_first_version_keeps_users_and_tokens() {
     for _ in 0..2 {
         holds_all(&*open(&path)).await;
     }
-    assert_eq!((version(&path), count(&path, "users"), count(&path, "tokens")), (5, 2, 3));
+    assert_eq!((version(&path), count(&path, "users"), count(&path, "tokens")), (6, 2, 3));
     // Whoever was the last goes, and their number with them.
     tamper(&path, "DELETE FROM users WHERE id = 9");
     assert_eq!(add(&*open(&path), "carol").await.id, UserId(10));
@@ -192,12 +208,12 @@ fn an_update_that_is_killed_leaves_all_of_the_old_version_or_of_the_new() {
         updating.wait().unwrap();
         match version(&path) {
             2 => before += 1,
-            5 => after += 1,
+            6 => after += 1,
             other => panic!("version {other}"),
         }
         assert_eq!((count(&path, "users"), count(&path, "tokens")), (5002, 5003), "{round}");
         drop(open(&path));
-        assert_eq!(version(&path), 5);
+        assert_eq!(version(&path), 6);
         assert_eq!((count(&path, "users"), count(&path, "tokens")), (5002, 5003), "{round}");
         assert_eq!(count(&path, "users WHERE tokens = 1"), 5001);
     }
@@ -227,10 +243,10 @@ fn a_file_of_a_newer_version_is_refused_and_not_changed() {
     let folder = folder();
     let path = file_in(&folder);
     drop(open(&path));
-    tamper(&path, "PRAGMA wal_checkpoint(truncate); PRAGMA user_version = 6");
+    tamper(&path, "PRAGMA wal_checkpoint(truncate); PRAGMA user_version = 7");
     tamper(&path, "PRAGMA wal_checkpoint(truncate)");
     let before = fs::read(&path).unwrap();
-    let expected = "its schema has version 6, and this program knows none after 5";
+    let expected = "its schema has version 7, and this program knows none after 6";
     assert!(refusal(&path).ends_with(expected));
     assert!(fs::read(&path).unwrap() == before);
 }
