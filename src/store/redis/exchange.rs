@@ -8,7 +8,7 @@
 
 use super::record::{self, Entry, UNDECIDED};
 use super::request::Request;
-use super::tokens::{Replaced, set};
+use super::tokens::{ATTEMPTS, Replaced, set};
 use super::{RedisStore, keys};
 use crate::model::token::{TokenDigest, TokenRecord};
 use crate::store::{NewToken, StoreError};
@@ -50,21 +50,23 @@ impl RedisStore {
     /// written stays.
     async fn write_undecided(&self, new: &TokenRecord) -> Result<TokenRecord, StoreError> {
         let undecided = TokenRecord { epoch: UNDECIDED, ..new.clone() };
-        let is_new: Option<String> =
-            self.link.ask(Request::Command(&set(&undecided, true)?)).await?;
-        if is_new.is_some() {
-            return Ok(undecided);
+        for _ in 0..ATTEMPTS {
+            let write = set(&undecided, true)?;
+            let is_new: Option<String> = self.link.ask(Request::Command(&write)).await?;
+            if is_new.is_some() {
+                return Ok(undecided);
+            }
+            // Another one may have found it ended meanwhile.
+            let Some(there) = self.read_token(new.digest).await? else { continue };
+            if (there.user, there.created) == (new.user, new.created) {
+                return Ok(there);
+            }
+            // Of a former life.
+            if matches!(self.replace_token(&there, &undecided).await?, Replaced::Done) {
+                return Ok(undecided);
+            }
         }
-        let changed = || StoreError::unavailable("the token changes meanwhile");
-        let there = self.read_token(new.digest).await?.ok_or_else(changed)?;
-        if (there.user, there.created) == (new.user, new.created) {
-            return Ok(there);
-        }
-        // Of a former life.
-        match self.replace_token(&there, &undecided).await? {
-            Replaced::Done => Ok(undecided),
-            Replaced::Gone | Replaced::Not => Err(changed()),
-        }
+        Err(StoreError::unavailable("the token changes all the time"))
     }
 
     /// Unless somebody else has decided it meanwhile.
