@@ -46,6 +46,9 @@ fn a_django_with_knox_4_gets_its_tokens_back_once_the_version_is_named() {
     let gateway = Gateway::start(&settings.in_mode("guard"));
     let (folder, switch) = (gateway.folder(), &guide.commands("6. The switch")[0]);
     switch.run(folder, &shop.database());
+    for token in &known.tokens {
+        gateway.send(&Request::get("/app/").token(token));
+    }
 
     let [export, live] = guide.commands("8. The way back").try_into().unwrap();
     live.run(folder, &shop.database());
