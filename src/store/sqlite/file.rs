@@ -22,11 +22,10 @@ const STEPS: [&str; SCHEMA as usize] = [
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
     include_str!("schema_5.sql"),
-    include_str!("schema_6.sql"),
 ];
 
 /// The version of a database after all steps.
-pub(super) const SCHEMA: i32 = 6;
+pub(super) const SCHEMA: i32 = 5;
 
 /// How long to wait for another process. A client waits for as long, so it is short.
 const BUSY: Duration = Duration::from_millis(500);
