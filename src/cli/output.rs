@@ -22,9 +22,9 @@ pub(super) fn with_causes(error: &dyn Error) -> String {
     text
 }
 
-/// Prints rows under their heads, or `none` where there are none.
+/// Prints rows under their heads, or `none` where there are none, unless nobody reads any more.
 pub(super) fn table<const N: usize>(heads: [&str; N], rows: Vec<[String; N]>, none: &str) {
-    println!("{}", table_text(heads, rows, none));
+    print(&(table_text(heads, rows, none) + "\n"));
 }
 
 /// Rows under their heads, or `none` where there are none.
@@ -65,9 +65,9 @@ pub(super) fn say(line: &str) {
     drop(writeln!(std::io::stdout(), "{}", plain(line)));
 }
 
-/// Prints data.
+/// Prints data, unless nobody reads any more.
 pub(super) fn json(value: &Value) {
-    println!("{value:#}");
+    print(&format!("{value:#}\n"));
 }
 
 #[cfg(test)]

@@ -75,6 +75,11 @@ pub(super) fn read(from: impl Read, sink: Sink<'_>) -> Result<(), ReadError> {
             Err(error) => Err(misfit(error)?),
         };
         let place = record.position().map_or(begin, Position::line);
+        if taken.as_ref().is_ok_and(|record| record.iter().any(goes_on)) {
+            return Err(ReadError::Unusable(format!(
+                "line {place}: a cell goes on in the next line, but a line is a user: is a quote left open?"
+            )));
+        }
         let staged = taken
             .and_then(|record| user_of(&columns, record).staged(place, &mut remarks))
             .map(forget_what_is_no_hash);
@@ -87,6 +92,11 @@ pub(super) fn read(from: impl Read, sink: Sink<'_>) -> Result<(), ReadError> {
     }
     rows.remark(&remarks);
     Ok(rows.finish(says, [])?)
+}
+
+/// A quote that is left open would take those who come after it for one cell.
+fn goes_on(cell: &str) -> bool {
+    cell.contains(['\n', '\r'])
 }
 
 /// What spreadsheets put between cells: the one of these that the first line has most of.
@@ -270,6 +280,10 @@ mod tests {
         let text = format!("name,hash\nada,\"!\n{}", "bob,!\n".repeat(50_000));
         let said = read(&text).err().unwrap();
         assert!(said.contains("a line is longer than 64 KiB"), "{said}");
+        for text in ["name,hash\nada,\"!\nbob,!\n", "name,email,hash\nada,\"a\nbob\",!\n"] {
+            let said = read(text).err().unwrap();
+            assert!(said.starts_with("line 2: a cell goes on in the next line"), "{said}");
+        }
     }
 
     #[test]

@@ -60,10 +60,10 @@ impl Report {
         Ok(Self { dry_run, kinds, landed, schemes, source, staff, tokens, users })
     }
 
-    /// Whether there was something, and nothing of it was taken or is here.
+    /// Whether nobody was taken, nor is here.
     pub fn is_vain(&self) -> bool {
         let Landed { added, kept, unchanged, updated, .. } = self.landed;
-        self.users + self.tokens > 0 && added + kept + unchanged + updated == 0
+        added + kept + unchanged + updated == 0
     }
 
     /// How many users have a password that will never verify.

@@ -162,6 +162,7 @@ macro_rules! contract {
             gateways_are_told_of_what_ends
             what_is_kept_of_an_old_digest_goes_with_its_token
             what_came_along_is_saved_and_brought_back
+            as_many_as_fill_a_batch_are_brought_back
         }
         whole! { exchange:
             what_a_token_was_found_by_before_is_saved_and_brought_back

@@ -1,7 +1,7 @@
 //! Ending tokens that have, or had, an old digest: in whichever state they are.
 
 use super::super::Auth;
-use crate::model::token::{Token, TokenDigest, TokenRecord};
+use crate::model::token::{Token, TokenRecord};
 use crate::store::StoreError;
 
 impl Auth {
@@ -15,22 +15,21 @@ impl Auth {
     ) -> Result<bool, StoreError> {
         let digest = token.digest();
         let had_old = self.end_old_token(token).await;
-        let mut had_new = self.end_token(digest).await;
-        if let Ok(Some(plain)) = self.token_without_capitals(token).await {
-            had_new = self.end_token(plain.0.digest).await;
-        }
-        if let Ok(Some(rewritten)) = had_old {
-            // A server that has lost the end of the one may have it rewritten.
-            self.end_token_later(rewritten);
-        }
-        Ok(had_old?.is_some() | had_new?)
+        let had_new = self.end_token(digest).await;
+        let had_plain = match self.token_without_capitals(token).await {
+            Ok(Some((plain, _))) => self.end_token(plain.digest).await,
+            Ok(None) => Ok(false),
+            Err(error) => Err(error),
+        };
+        Ok(had_old? | had_new? | had_plain?)
     }
 
-    /// Says by what it would be found once it was rewritten, if there was such a one.
-    async fn end_old_token(&self, token: &Token) -> Result<Option<TokenDigest>, StoreError> {
-        let Some(old) = self.old_token(token).await? else { return Ok(None) };
-        let is_ended = self.end_token(old.record.digest).await?;
-        Ok(is_ended.then(|| old.digest_of_ours(token)))
+    async fn end_old_token(&self, token: &Token) -> Result<bool, StoreError> {
+        let Some(old) = self.old_token(token).await? else { return Ok(false) };
+        let is_ended = self.end_token(old.record.digest).await;
+        // If that was not written, or a server loses it, the one may still be rewritten as the other.
+        self.end_token_later(old.digest_of_ours(token));
+        is_ended
     }
 
     /// Ends a token that was listed, also if it is being rewritten, or that was not done to its end;

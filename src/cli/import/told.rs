@@ -40,7 +40,8 @@ pub(super) fn words(report: &Report, staged: &Staged) -> Result<String, StoreErr
         .map(|it| format!("{}, {unit} {}: {} ({})", it.username, it.place, it.trouble, it.kind));
     told.first("Passwords that will not work, because:", users, report.troubled());
     let rows = tally.first().iter().map(|row| format!("{unit} {row}"));
-    told.first("Rows that will not work, because:", rows, tally.unreadable);
+    let words = "Rows that cannot be read, and are in none of the numbers above:";
+    told.first(words, rows, tally.unreadable);
     told.remarks(tally);
     let alikes = staging.look_alikes(None, FIRST)?;
     let count = staging.look_alike_count()?;

@@ -88,12 +88,13 @@ impl<A: HttpServerApp + Send + Sync + 'static> Guarded<A> {
                 served = self.serve_next(stream, kept, &mut idle_ends, shutdown) => served,
                 () = self.guard.must_end(&self.watched) => return,
             };
-            let Some(reused) = served else {
-                if self.watched.is_in_head() {
+            let reused = match served {
+                Served::Kept(reused) => reused,
+                Served::Ended if self.watched.is_in_head() => {
                     let address = socket.as_ref().and_then(|socket| socket.peer_addr());
-                    self.guard.tell_unreadable(address);
+                    return self.guard.tell_unreadable(address);
                 }
-                return;
+                Served::Ended | Served::NothingCame => return,
             };
             (stream, kept) = reused.consume();
         }
@@ -107,15 +108,19 @@ impl<A: HttpServerApp + Send + Sync + 'static> Guarded<A> {
         kept: Option<HttpPersistentSettings>,
         idle_ends: &mut told::Receiver<bool>,
         shutdown: &ShutdownWatch,
-    ) -> Option<ReusedHttpStream> {
+    ) -> Served {
         self.has_asked.store(true, Ordering::Relaxed);
         self.watched.expect_head(self.guard.patience());
+        let mut may_come = true;
         if kept.as_ref().is_none_or(is_all_answered) {
             tokio::select! {
                 // What has arrived is answered.
                 biased;
-                arrived = stream.try_peek(&mut []) => arrived.ok()?,
-                _ = idle_ends.wait_for(|ends| *ends) => return None,
+                arrived = stream.try_peek(&mut []) => match arrived {
+                    Ok(is_something) => may_come = is_something,
+                    Err(_) => return Served::NothingCame,
+                },
+                _ = idle_ends.wait_for(|ends| *ends) => return Served::NothingCame,
             };
         }
         let mut session = ServerSession::new_http1(stream);
@@ -126,8 +131,22 @@ impl<A: HttpServerApp + Send + Sync + 'static> Guarded<A> {
             session.set_keepalive_reuses_remaining(self.options.keepalive_request_limit);
         }
         let served = self.app.process_new_http(session, shutdown);
-        WATCHED.scope(Arc::clone(&self.watched), served).await
+        match WATCHED.scope(Arc::clone(&self.watched), served).await {
+            Some(reused) => Served::Kept(reused),
+            None if may_come => Served::Ended,
+            None => Served::NothingCame,
+        }
     }
+}
+
+/// What became of a connection after a request, or in place of one.
+enum Served {
+    /// It ends.
+    Ended,
+    /// Another request may follow.
+    Kept(ReusedHttpStream),
+    /// It has ended before anything was asked.
+    NothingCame,
 }
 
 /// A request over HTTP/2 of a connection, until it is dropped.

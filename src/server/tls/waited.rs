@@ -48,8 +48,8 @@ impl<S: IO> AsyncRead for Waited<S> {
 
 #[async_trait]
 impl<S: IO> Peek for Waited<S> {
-    /// Waits until there is something to read, if there is no room in `buffer`; does not support
-    /// anything else.
+    /// Waits until there is something to read, if there is no room in `buffer`, or says that it is the end;
+    /// does not support anything else.
     async fn try_peek(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
         if !buffer.is_empty() {
             return Ok(false);
@@ -59,7 +59,7 @@ impl<S: IO> Peek for Waited<S> {
             // None is the end, which whoever reads next is told again.
             self.ahead = (self.stream.read(&mut byte).await? > 0).then_some(byte[0]);
         }
-        Ok(true)
+        Ok(self.ahead.is_some())
     }
 }
 

@@ -88,13 +88,15 @@ impl RedisStore {
         let newcomers = self.write_with_tokens(crossing, newcomers).await?;
         self.do_all(beside_tokens(&newcomers)).await?;
         let newcomers = self.give_names(crossing, newcomers, landed).await?;
+        if crossing.order.brings_back != BringBack::Nobody {
+            // Before anybody can delete them again.
+            let back = newcomers.iter().map(|newcomer| newcomer.user.id);
+            let back: Vec<_> = back.filter(|id| crossing.order.brings_back.has(*id)).collect();
+            patiently(async || self.forget_deleted(&back).await).await?;
+        }
         self.let_in(crossing, &newcomers).await?;
         for newcomer in &newcomers {
             landed.tokens_added += u64::try_from(newcomer.tokens.len()).unwrap_or(0);
-        }
-        if crossing.order.brings_back != BringBack::Nobody {
-            let back: Vec<_> = newcomers.iter().map(|newcomer| newcomer.user.id).collect();
-            patiently(async || self.forget_deleted(&back).await).await?;
         }
         self.note_arrived(&ids).await
     }
@@ -210,8 +212,13 @@ impl RedisStore {
     ) -> Result<(), StoreError> {
         let keys: Vec<_> = newcomers.iter().map(|newcomer| keys::user(newcomer.user.id)).collect();
         let plain = keys.iter().map(|key| Cmd::hdel(key, LANDING));
-        match self.ask_all_once::<()>(plain.collect()).await {
+        match self.ask_all_once::<bool>(plain.collect()).await {
             Err(StoreError::Unavailable(_)) => {}
+            Ok(all) if all.contains(&false) => {
+                let words =
+                    "users are gone who were being taken over, as by a failover: import again";
+                return Err(StoreError::Unsuitable(words.to_owned()));
+            }
             outcome => return outcome.map(drop),
         }
         let arrived = keys.iter().map(|key| self.scripts.arrived.command(key, &[crossing.run]));

@@ -37,6 +37,10 @@ impl RedisStore {
 
     /// The same of one batch.
     pub(super) async fn send(&self, batch: &Pipeline) -> Result<(), StoreError> {
+        // One server refuses to be asked for nothing.
+        if batch.is_empty() {
+            return Ok(());
+        }
         patiently(async || self.link.ask::<()>(Request::Batch(batch)).await).await
     }
 

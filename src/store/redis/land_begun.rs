@@ -20,22 +20,40 @@ const AT_ONCE: usize = 16;
 /// of what was written of them before is good.
 pub(super) type Past = HashMap<UserId, u64>;
 
+/// Whom to remove of those who are not wholly there.
+#[derive(Clone, Copy)]
+pub(super) enum Whose<'a> {
+    /// Whom any other run than this one has begun.
+    NotOf(&'a str),
+    /// Whom this run has begun.
+    Of(&'a str),
+}
+
+impl Whose<'_> {
+    fn is(self, mark: &str) -> bool {
+        match self {
+            Self::NotOf(run) => mark != run,
+            Self::Of(run) => mark == run,
+        }
+    }
+}
+
 impl RedisStore {
     /// Removes whom other runs have begun and not brought to the end. Nobody else may be landing.
     pub(super) async fn remove_begun(&self, run: &str) -> Result<Past, StoreError> {
         let all = Cmd::smembers(keys::LANDING);
         let all: Vec<u64> = patiently(async || self.link.ask(Request::Command(&all)).await).await?;
         let all: Vec<_> = all.into_iter().map(UserId).collect();
-        self.remove_some_begun(&all, run).await
+        self.remove_some_begun(&all, Whose::NotOf(run)).await
     }
 
-    /// The same of these.
+    /// Removes those of these whom such a run has begun.
     pub(super) async fn remove_some_begun(
         &self,
         ids: &[UserId],
-        run: &str,
+        whose: Whose<'_>,
     ) -> Result<Past, StoreError> {
-        let remove = |id| async move { (id, self.remove_one_begun(id, run).await) };
+        let remove = |id| async move { (id, self.remove_one_begun(id, whose).await) };
         let mut all = stream::iter(ids.iter().copied()).map(remove).buffer_unordered(AT_ONCE);
         let mut past = Past::new();
         while let Some((id, removed)) = all.next().await {
@@ -44,18 +62,26 @@ impl RedisStore {
         Ok(past)
     }
 
-    /// Removes a user if another run has begun them. The record goes first: what is left without it is
+    /// Removes a user if such a run has begun them. The record goes first: what is left without it is
     /// nobody's. Says which epoch they had.
-    async fn remove_one_begun(&self, id: UserId, run: &str) -> Result<Option<u64>, StoreError> {
+    async fn remove_one_begun(
+        &self,
+        id: UserId,
+        whose: Whose<'_>,
+    ) -> Result<Option<u64>, StoreError> {
         let read = [Cmd::hgetall(keys::user(id))];
         let fields = patiently(async || self.each_readable::<Fields>(&read).await).await?;
         let Some(mut fields) = fields.into_iter().next().flatten() else { return Ok(None) };
         match fields.remove(LANDING) {
-            Some(mark) if mark == run => return Ok(None),
+            Some(mark) if !whose.is(&mark) => return Ok(None),
             Some(mark) => {
                 let mut drop = self.scripts.drop_arrival.key(keys::user(id));
                 drop.arg(mark);
-                patiently(async || self.link.ask::<()>(Request::Script(&drop)).await).await?;
+                let script = async || self.link.ask::<bool>(Request::Script(&drop)).await;
+                // Unless they are there wholly by now; or it was done, and the answer was lost.
+                if !patiently(script).await? && patiently(async || self.is_there(id).await).await? {
+                    return self.note_arrived(&[id]).await.map(|()| None);
+                }
             }
             None if fields.is_empty() => {}
             // They are there, and this alone was left to do.

@@ -1,6 +1,7 @@
 //! Who of a source is here already.
 
 use super::land::Crossing;
+use super::land_begun::Whose;
 use super::patience::patiently;
 use super::record::{self, FORMER, Fields, LANDING};
 use super::request::Request;
@@ -49,7 +50,7 @@ impl RedisStore {
             if left.is_empty() || !crossing.writes {
                 return Ok(judged);
             }
-            let past = self.remove_some_begun(&left, crossing.run).await?;
+            let past = self.remove_some_begun(&left, Whose::NotOf(crossing.run)).await?;
             crossing.past.borrow_mut().extend(past);
         }
     }

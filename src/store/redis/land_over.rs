@@ -114,9 +114,15 @@ impl RedisStore {
             script.arg(field).arg(value);
         }
         let fields: Option<Fields> = self.link.end(Request::Script(&script), true).await?;
-        let Some(fields) = fields else { return Ok(Err(Refusal::Operator)) };
-        let Some(after) = record::user(here.id, &fields)? else {
-            return Ok(Err(Refusal::NumberTaken));
+        let after = match fields.map(|fields| record::user(here.id, &fields)).transpose()? {
+            Some(Some(after)) => after,
+            refused => {
+                if is_renamed {
+                    self.free_name(&keys::name(&wanted.username), here.id).await?;
+                }
+                let spared = Refusal::Operator;
+                return Ok(Err(refused.map_or(spared, |_: Option<User>| Refusal::NumberTaken)));
+            }
         };
         if is_renamed && is_as(&after, wanted) {
             self.free_former(&after, &here.username).await?;

@@ -2,6 +2,7 @@
 //! more a moment later: what is on its way is not wrong.
 
 use super::index_entries::Entries;
+use super::land_begun::Whose;
 use super::layout::NOT_WHOLE;
 use super::patience::patiently;
 use super::request::Request;
@@ -30,7 +31,7 @@ pub(super) type Found = BTreeMap<Finding, Option<Cure>>;
 /// the same step.
 pub(super) enum Cure {
     /// A user goes who was not wholly taken over.
-    Begun(UserId),
+    Begun(UserId, String),
     Command(Cmd),
     /// A name goes, if it still belongs to that user.
     FreeName(String, UserId),
@@ -79,10 +80,8 @@ impl RedisStore {
 
     async fn mend(&self, cure: &Cure) -> Result<(), StoreError> {
         match cure {
-            Cure::Begun(id) => {
-                let run = self.present_run().await?.unwrap_or_default();
-                self.remove_some_begun(&[*id], &run).await.map(drop)
-            }
+            // Another run may take them over by now.
+            Cure::Begun(id, run) => self.remove_some_begun(&[*id], Whose::Of(run)).await.map(drop),
             Cure::Command(command) => self.link.ask(Request::Command(command)).await,
             Cure::FreeName(key, owner) => self.free_name(key, *owner).await,
             Cure::RaiseCount(last) => self.give_no_number_to(*last, false).await,

@@ -19,13 +19,13 @@ impl RedisStore {
         let marks: Vec<Option<Option<String>>> = self.each_readable(&reads).await?;
         // Of whoever is at it now, it will come to its end.
         let present = self.present_run().await?;
-        let is_left = |mark: &Option<Option<String>>| matches!(mark, Some(Some(mark)) if Some(mark) != present.as_ref());
-        for (id, _) in ids.iter().zip(marks).filter(|(_, mark)| is_left(mark)) {
+        let marked = ids.iter().zip(marks).filter_map(|(id, mark)| Some((id, mark.flatten()?)));
+        for (id, mark) in marked.filter(|(_, mark)| Some(mark) != present.as_ref()) {
             let words = format!(
                 "an import has not come to its end: user {id} is not wholly there, and cannot log in; run \
                  it again, or let go of what there is of them"
             );
-            found.insert(Finding::mendable(words), Some(Cure::Begun(*id)));
+            found.insert(Finding::mendable(words), Some(Cure::Begun(*id, mark)));
         }
         Ok(())
     }

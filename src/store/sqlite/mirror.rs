@@ -11,7 +11,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Who is otherwise in `source` than here. Tokens of an epoch that is over are nobody's.
+/// Whoever is just being taken over is not whole yet.
 const CHANGED: &str = "
+    SELECT id FROM (
     SELECT id FROM source.users AS s LEFT JOIN main.users AS m USING (id)
     WHERE m.id IS NULL
        OR (s.username, s.email, s.password, s.is_active, s.is_staff, s.last_login, s.epoch,
@@ -29,7 +31,8 @@ const CHANGED: &str = "
           IS NOT (m.user_id, m.created, m.expires, m.user_epoch, m.name)
     UNION
     SELECT m.user_id FROM main.tokens AS m LEFT JOIN source.tokens AS s USING (digest)
-    WHERE s.digest IS NULL";
+    WHERE s.digest IS NULL
+    ) WHERE id NOT IN (SELECT id FROM source.landing_users)";
 
 impl Archive {
     /// Opens what was saved of a store, to be kept as that store becomes.

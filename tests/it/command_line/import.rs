@@ -323,11 +323,13 @@ fn a_store_without_room_for_a_source_says_so() {
 #[test]
 fn a_source_of_which_nobody_is_taken_is_a_failure() {
     let place = Place::new();
-    let source =
-        place.write("dump.json", r#"[{"model":"auth.user","pk":1,"fields":{"username":"a\tb"}}]"#);
-    let said = place.import(&source, &[]);
-    assert_eq!(said.code, Some(1), "{said:?}");
-    assert!(said.says("nobody was taken over"), "{said:?}");
+    let refused = r#"[{"model":"auth.user","pk":1,"fields":{"username":"a\tb"}}]"#;
+    let unreadable = r#"[{"model":"auth.user","pk":1,"fields":{"username":5}}]"#;
+    for dump in [refused, unreadable, "[]"] {
+        let said = place.import(&place.write("dump.json", dump), &[]);
+        assert_eq!(said.code, Some(1), "{said:?}");
+        assert!(said.says("nobody was taken over"), "{said:?}");
+    }
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! `authgate user ...`
 
+use std::process::{Command, Stdio};
+
 use serde_json::{Value, json};
 
+use crate::harness::command::AUTHGATE;
 use crate::harness::eventually;
 use crate::harness::gateway::{Gateway, PASSWORD, ROUTES};
 use crate::harness::http::{Answer, Request};
@@ -305,6 +308,22 @@ fn a_gateway_on_redis_obeys_too() {
         Some(app(&gateway, &token)).filter(|answer| answer.status != 200)
     });
     assert_eq!((refused.status, refused.text().as_str()), (401, INACTIVE));
+}
+
+#[test]
+fn a_list_that_nobody_reads_to_its_end_ends_quietly() {
+    let gateway = Gateway::start("");
+    create(&gateway, "alice", &[]);
+    let config = gateway.folder().join("authgate.toml");
+    for words in [&["list"][..], &["list", "--json"]] {
+        let mut program = Command::new(AUTHGATE);
+        program.arg("user").args(words).arg("--config").arg(&config);
+        let piped = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut program = piped.unwrap();
+        drop(program.stdout.take());
+        let ended = program.wait_with_output().unwrap();
+        assert!(ended.status.success(), "{ended:?}");
+    }
 }
 
 fn create(gateway: &Gateway, name: &str, options: &[&str]) {

@@ -1,6 +1,7 @@
 //! Which certificate is shown, and when it is another.
 
 use std::fs;
+use std::io::{Read, Write};
 
 use super::World;
 use crate::harness::eventually;
@@ -86,4 +87,22 @@ fn a_client_that_offers_http_2_gets_it_unless_the_settings_say_no() {
 fn a_client_that_offers_nothing_gets_http_1() {
     let world = World::new("");
     assert_eq!(world.status(&world.client()), 200);
+}
+
+#[test]
+fn a_connection_that_ends_as_it_should_is_no_request_that_cannot_be_read() {
+    let world = World::new("");
+    let (address, client) = (world.listener.address, world.client());
+    let mut stream = client.shake_hands(address, HOST).unwrap();
+    stream.conn.send_close_notify();
+    stream.flush().unwrap();
+    // Until the other end has gone, too.
+    drop(stream.sock.read_to_end(&mut Vec::new()));
+    let answer = client.connect(address, HOST).send("GET /?<\">\" HTTP/1.1\r\n\r\n").answer();
+    assert_eq!(answer.status, 400);
+    let told = "its head cannot be read";
+    eventually("word of the one", || world.gateway.log().contains(told).then_some(()));
+    let log = world.gateway.log();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains(told)).collect();
+    assert!(lines.len() == 1 && lines[0].contains("number=1"), "{lines:?}");
 }

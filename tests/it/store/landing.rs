@@ -301,3 +301,20 @@ pub(super) async fn what_came_along_is_saved_and_brought_back(fixture: Fixture) 
         assert!(store.token(found[0].digest).await.unwrap().is_some());
     }
 }
+
+/// A batch that is full at the very end leaves none behind it.
+pub(super) async fn as_many_as_fill_a_batch_are_brought_back(fixture: Fixture) {
+    let numbers = 1..=200_u64;
+    let users: Vec<_> = numbers.clone().map(|n| user(n, &format!("user{n}"))).collect();
+    let tokens = numbers.flat_map(|n| [token(n, &format!("{n}a")), token(n, &format!("{n}b"))]);
+    let tokens: Vec<_> = tokens.collect();
+    land(&fixture, &stage(&users, &tokens), OnConflict::Skip).await;
+    let folder = crate::harness::folder();
+    let from = folder.path().join("saved.db");
+    let save = Save { at: now(), replaces: false, stop: Stop::default(), to: from.clone() };
+    fixture.whole().save(&save, &|_, _| {}).await.unwrap();
+    let order = Restore { at: now(), from, keeps_tokens: true, replaces: true };
+    let restored = fixture.whole().restore(&order, &|_, _| {}).await.unwrap();
+    assert_eq!((restored.contents.users, restored.contents.tokens), (200, 400));
+    is_in_order(&fixture.whole()).await;
+}

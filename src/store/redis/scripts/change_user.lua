@@ -13,9 +13,10 @@ if ARGV[2] == '1' then
     return false
   end
 end
-if ARGV[3] == '' or redis.call('HGET', KEYS[1], ARGV[4]) == ARGV[3] then
-  redis.call('HSET', KEYS[1], unpack(ARGV, 4))
+if ARGV[3] ~= '' and redis.call('HGET', KEYS[1], ARGV[4]) ~= ARGV[3] then
+  return redis.call('HGETALL', KEYS[1])
 end
+redis.call('HSET', KEYS[1], unpack(ARGV, 4))
 if ARGV[1] == '1' then
   -- A moment, as in end_tokens.lua.
   local time = redis.call('TIME')

@@ -233,9 +233,12 @@ fn half_changed() -> TempDir {
     let db = Connection::open(&path).unwrap();
     // Whoever was killed or dropped may hold it for a moment yet.
     db.busy_timeout(Duration::from_secs(5)).unwrap();
+    // For this nobody waits but us.
+    let alone = "PRAGMA wal_checkpoint(truncate); PRAGMA journal_mode = delete";
+    crate::harness::eventually("the file to oneself", || db.execute_batch(alone).ok());
     // What does not fit into the memory of a page or two goes into the file before it is committed.
     db.execute_batch(
-        "PRAGMA wal_checkpoint(truncate); PRAGMA journal_mode = delete; PRAGMA cache_size = 2;
+        "PRAGMA cache_size = 2;
          BEGIN; UPDATE users SET is_staff = TRUE, password = 'x' || password, username = 'a' || id",
     )
     .unwrap();
