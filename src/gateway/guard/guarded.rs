@@ -90,11 +90,11 @@ impl<A: HttpServerApp + Send + Sync + 'static> Guarded<A> {
             };
             let reused = match served {
                 Served::Kept(reused) => reused,
-                Served::Ended if self.watched.is_in_head() => {
+                Served::Unreadable => {
                     let address = socket.as_ref().and_then(|socket| socket.peer_addr());
                     return self.guard.tell_unreadable(address);
                 }
-                Served::Ended | Served::NothingCame => return,
+                Served::Ended => return,
             };
             (stream, kept) = reused.consume();
         }
@@ -111,16 +111,18 @@ impl<A: HttpServerApp + Send + Sync + 'static> Guarded<A> {
     ) -> Served {
         self.has_asked.store(true, Ordering::Relaxed);
         self.watched.expect_head(self.guard.patience());
-        let mut may_come = true;
+        // Over TLS what arrives need not be what is said.
+        let is_hidden = stream.get_ssl_digest().is_some();
+        let mut is_begun = None;
         if kept.as_ref().is_none_or(is_all_answered) {
             tokio::select! {
                 // What has arrived is answered.
                 biased;
                 arrived = stream.try_peek(&mut []) => match arrived {
-                    Ok(is_something) => may_come = is_something,
-                    Err(_) => return Served::NothingCame,
+                    Ok(is_something) => is_begun = is_hidden.then_some(is_something),
+                    Err(_) => return Served::Ended,
                 },
-                _ = idle_ends.wait_for(|ends| *ends) => return Served::NothingCame,
+                _ = idle_ends.wait_for(|ends| *ends) => return Served::Ended,
             };
         }
         let mut session = ServerSession::new_http1(stream);
@@ -133,8 +135,8 @@ impl<A: HttpServerApp + Send + Sync + 'static> Guarded<A> {
         let served = self.app.process_new_http(session, shutdown);
         match WATCHED.scope(Arc::clone(&self.watched), served).await {
             Some(reused) => Served::Kept(reused),
-            None if may_come => Served::Ended,
-            None => Served::NothingCame,
+            None if self.watched.is_in_head(is_begun) => Served::Unreadable,
+            None => Served::Ended,
         }
     }
 }
@@ -145,8 +147,8 @@ enum Served {
     Ended,
     /// Another request may follow.
     Kept(ReusedHttpStream),
-    /// It has ended before anything was asked.
-    NothingCame,
+    /// It ends, for what came was no head, or not the whole of one.
+    Unreadable,
 }
 
 /// A request over HTTP/2 of a connection, until it is dropped.

@@ -125,11 +125,14 @@ impl Watched {
         }
     }
 
-    /// Whether something of a head has come, and not the whole of one.
-    pub(super) fn is_in_head(&self) -> bool {
+    /// Whether something of a head has come, and not the whole of one. Whether something has come may be
+    /// known.
+    pub(super) fn is_in_head(&self, is_begun: Option<bool>) -> bool {
         match &self.lock().phase {
             Phase::Serving(_) => false,
-            Phase::Waiting(waiting) => waiting.heard != self.arrivals.count(),
+            Phase::Waiting(waiting) => {
+                is_begun.unwrap_or_else(|| waiting.heard != self.arrivals.count())
+            }
         }
     }
 
