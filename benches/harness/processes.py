@@ -33,8 +33,12 @@ class Stage:
 
     def start(self, name, command, core=None, port=None):
         """Starts a program in places.RUN, on one core if `core` is given; waits for its port."""
-        if port and is_open(port):
-            sys.exit(f"port {port} is taken: does another benchmark run?")
+        # What was killed a moment ago may have children that go later.
+        end = time.monotonic() + READY_WITHIN
+        while port and is_open(port):
+            if time.monotonic() > end:
+                sys.exit(f"port {port} is taken: does another benchmark run?")
+            time.sleep(0.05)
         program = Program(name, command, core)
         self.programs.append(program)
         if port:
