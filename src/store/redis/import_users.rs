@@ -1,18 +1,14 @@
 //! Writing many users with all that is theirs, while no gateway serves: so nothing is asked, and commands
 //! go out in batches. The indexes are made by the sweep that follows.
 
+use super::land_batch::COMMANDS;
 use super::old_digests;
-use super::patience::patiently;
 use super::record::{self, Entry};
-use super::request::Request;
 use super::tokens::set;
 use super::{RedisStore, keys};
 use crate::store::StoreError;
 use crate::store::whole::Portion;
 use redis::{Pipeline, pipe};
-
-/// After how many commands a batch goes out.
-const BATCH: usize = 1_000;
 
 impl RedisStore {
     /// Writes users, their names last, as with any new user. Says how many tokens were written.
@@ -36,33 +32,19 @@ impl RedisStore {
             self.send_full(&mut batch).await?;
         }
         self.send(&batch).await?;
-        self.name_users(portions).await?;
+        let users: Vec<_> = portions.iter().map(|portion| &portion.user).collect();
+        let own = self.take_names(&users).await?;
+        if let Some((user, _)) = users.iter().zip(own).find(|(_, own)| !own) {
+            let problem = format!("two users have the name of number {}", user.id);
+            return Err(StoreError::Corrupt { what: "backup", problem });
+        }
         Ok(portions.iter().map(|portion| portion.tokens.len() as u64).sum())
     }
 
     async fn send_full(&self, batch: &mut Pipeline) -> Result<(), StoreError> {
-        if batch.len() < BATCH {
+        if batch.len() < COMMANDS {
             return Ok(());
         }
         self.send(&std::mem::replace(batch, pipe())).await
-    }
-
-    async fn name_users(&self, portions: &[Portion]) -> Result<(), StoreError> {
-        let mut take = pipe();
-        for Portion { user, .. } in portions {
-            take.set_nx(keys::name(&user.username), user.id.0);
-        }
-        if take.is_empty() {
-            return Ok(());
-        }
-        let won: Vec<bool> = patiently(async || self.link.ask(Request::Batch(&take)).await).await?;
-        for (Portion { user, .. }, _) in portions.iter().zip(won).filter(|(_, won)| !won) {
-            // It may be theirs, by a batch of which the answer was lost.
-            if !patiently(async || self.take_name(user).await).await? {
-                let problem = format!("two users have the name of number {}", user.id);
-                return Err(StoreError::Corrupt { what: "backup", problem });
-            }
-        }
-        Ok(())
     }
 }

@@ -232,14 +232,12 @@ impl RedisStore {
         newcomers: Vec<Newcomer>,
         landed: &mut Landed,
     ) -> Result<Vec<Newcomer>, StoreError> {
-        let take = newcomers
-            .iter()
-            .map(|Newcomer { user, .. }| Cmd::set_nx(keys::name(&user.username), user.id.0));
-        let won: Vec<bool> = self.ask_all(take.collect()).await?;
+        let users: Vec<_> = newcomers.iter().map(|newcomer| &newcomer.user).collect();
+        let own = self.take_names(&users).await?;
         let mut named = Vec::with_capacity(newcomers.len());
-        for (newcomer, won) in newcomers.into_iter().zip(won) {
+        for (newcomer, own) in newcomers.into_iter().zip(own) {
             let user = &newcomer.user;
-            if won || patiently(async || self.take_name(user).await).await? {
+            if own {
                 named.push(newcomer);
                 continue;
             }

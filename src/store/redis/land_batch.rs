@@ -1,9 +1,10 @@
 //! Many commands at once, in batches of a size that a server answers in time.
 
-use super::RedisStore;
 use super::patience::patiently;
 use super::request::{How, Request};
 use super::scripts::Step;
+use super::{RedisStore, keys};
+use crate::model::user::User;
 use crate::store::StoreError;
 use redis::{Cmd, FromRedisValue, Pipeline, ToRedisArgs, pipe};
 use std::iter;
@@ -15,10 +16,7 @@ pub(super) const MEMBERS: usize = 500;
 
 impl RedisStore {
     /// What each of these answers, which may all be done twice.
-    pub(super) async fn ask_all<T: FromRedisValue>(
-        &self,
-        commands: Vec<Cmd>,
-    ) -> Result<Vec<T>, StoreError> {
+    async fn ask_all<T: FromRedisValue>(&self, commands: Vec<Cmd>) -> Result<Vec<T>, StoreError> {
         let mut answers = Vec::with_capacity(commands.len());
         for batch in batches(commands) {
             let ask = async || self.link.ask::<Vec<T>>(Request::Batch(&batch)).await;
@@ -42,6 +40,17 @@ impl RedisStore {
             return Ok(());
         }
         patiently(async || self.link.ask::<()>(Request::Batch(batch)).await).await
+    }
+
+    /// Has each of these users own their name, unless it is another's; says who does.
+    pub(super) async fn take_names(&self, users: &[&User]) -> Result<Vec<bool>, StoreError> {
+        let take = users.iter().map(|user| Cmd::set_nx(keys::name(&user.username), user.id.0));
+        let mut own: Vec<bool> = self.ask_all(take.collect()).await?;
+        for (user, own) in users.iter().zip(&mut own).filter(|(_, own)| !**own) {
+            // It may be theirs, by a batch of which the answer was lost.
+            *own = patiently(async || self.take_name(user).await).await?;
+        }
+        Ok(own)
     }
 
     /// What each of these calls of a script answers, which may all be done twice.

@@ -1,13 +1,12 @@
 //! What a store promises of tokens that get another digest.
 
 use super::{Fixture, Store, add, again, digest, digests, hash, is_good, issue, live, now, token};
-use crate::store::staged::is_in_order;
+use crate::store::staged::brought_back;
 use authgate::model::token::{
     DigestHash, DigestOver, DigestScheme, KnoxKey, OldDigest, TokenAbout, TokenRecord,
 };
 use authgate::model::user::{User, UserChange};
-use authgate::store::whole::{Restore, Save, Stop, Whole};
-use authgate::store::{Issue, NewToken, PasswordChange, Settings, TokenUse};
+use authgate::store::{Issue, NewToken, PasswordChange, TokenUse};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -169,18 +168,8 @@ pub(super) async fn what_a_token_was_found_by_before_is_saved_and_brought_back(f
     let alice = add(&*store, "alice").await;
     let wanted = rewritten(&issue(&*store, &alice, "old").await, "old", "new");
     assert!(store.exchange_token(digest("old"), &wanted).await.unwrap());
-    let folder = crate::harness::folder();
-    let saved = folder.path().join("saved.db");
-    let save = Save { at: now(), replaces: false, stop: Stop::default(), to: saved.clone() };
-    fixture.whole().save(&save, &|_, _| {}).await.unwrap();
-    let elsewhere = Settings::Sqlite { path: folder.path().join("elsewhere.db") };
-    for whole in [Whole::of(&elsewhere).unwrap(), fixture.whole()] {
-        let from = saved.clone();
-        let order = Restore { at: now(), from, keeps_tokens: true, replaces: true };
-        whole.restore(&order, &|_, _| {}).await.unwrap();
-        is_in_order(&whole).await;
-    }
-    for store in [authgate::store::open(&elsewhere).unwrap(), fixture.another()] {
+    let (_folder, stores) = brought_back(&fixture).await;
+    for store in stores {
         let (found, _) = store.token(digest("new")).await.unwrap().unwrap();
         assert!(found == wanted);
         assert!(store.token(digest("old")).await.unwrap().is_none());

@@ -2,14 +2,15 @@
 
 use super::feed::Watched;
 use super::staged::{
-    is_in_order, joined, land, named, old_token, order, stage, token, try_to_land, user,
+    brought_back, is_in_order, joined, land, named, old_token, order, stage, token, try_to_land,
+    user,
 };
 use super::{Fixture, add, again, digest, hash, is_good, issue, now};
 use authgate::model::token::{KnoxKey, TokenDigest};
 use authgate::model::user::{Profile, UserId};
 use authgate::store::staging::{GroupRef, OwnerRef, Refusal, StagedToken, StagedUser};
-use authgate::store::whole::{Landing, OnConflict, Restore, Save, Staging, Stop, Whole};
-use authgate::store::{Change, Settings, UserColumn, UserOrder, UserQuery};
+use authgate::store::whole::{Landing, OnConflict, Restore, Save, Staging, Stop};
+use authgate::store::{Change, UserColumn, UserOrder, UserQuery};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -280,18 +281,8 @@ pub(super) async fn what_came_along_is_saved_and_brought_back(fixture: Fixture) 
     };
     land(&fixture, &stage(&[ada], &[old, token(1, "one")]), OnConflict::Skip).await;
     let before = again(&*fixture.store(), UserId(1)).await;
-    let folder = crate::harness::folder();
-    let saved = folder.path().join("saved.db");
-    let save = Save { at: now(), replaces: false, stop: Stop::default(), to: saved.clone() };
-    fixture.whole().save(&save, &|_, _| {}).await.unwrap();
-    let elsewhere = Settings::Sqlite { path: folder.path().join("elsewhere.db") };
-    for whole in [Whole::of(&elsewhere).unwrap(), fixture.whole()] {
-        let from = saved.clone();
-        let order = Restore { at: now(), from, keeps_tokens: true, replaces: true };
-        whole.restore(&order, &|_, _| {}).await.unwrap();
-        is_in_order(&whole).await;
-    }
-    for store in [authgate::store::open(&elsewhere).unwrap(), fixture.another()] {
+    let (_folder, stores) = brought_back(&fixture).await;
+    for store in stores {
         let ada = named(&*store, "ada").await.unwrap();
         assert_eq!(ada.profile, before.profile);
         let (record, _) = store.token(digest("one")).await.unwrap().unwrap();

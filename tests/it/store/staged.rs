@@ -6,9 +6,11 @@ use authgate::model::token::{DigestHash, DigestOver, DigestScheme};
 use authgate::model::user::{User, Username};
 use authgate::store::staging::{OwnerRef, StagedToken, StagedUser};
 use authgate::store::whole::{
-    BringBack, Finding, Landed, Landing, OnConflict, Staging, Stop, Whole,
+    BringBack, Finding, Landed, Landing, OnConflict, Restore, Save, Staging, Stop, Whole,
 };
-use authgate::store::{Store, StoreError};
+use authgate::store::{Settings, Store, StoreError};
+use std::sync::Arc;
+use tempfile::TempDir;
 
 pub(super) fn joined(number: u64) -> Timestamp {
     Timestamp::from_micros(1_700_000_000_000_000 + i64::try_from(number % 10_000).unwrap())
@@ -91,4 +93,22 @@ pub(super) async fn is_in_order(whole: &Whole) {
     let findings = verified(whole, false).await;
     let words: Vec<_> = findings.into_iter().map(|Finding { words, .. }| words).collect();
     assert!(words.is_empty(), "{words:?}");
+}
+
+/// All that a store has, saved and brought back with its tokens: into a file, whose folder is told, and into
+/// the store itself.
+pub(super) async fn brought_back(fixture: &Fixture) -> (TempDir, [Arc<dyn Store>; 2]) {
+    let folder = crate::harness::folder();
+    let saved = folder.path().join("saved.db");
+    let save = Save { at: now(), replaces: false, stop: Stop::default(), to: saved.clone() };
+    fixture.whole().save(&save, &|_, _| {}).await.unwrap();
+    let elsewhere = Settings::Sqlite { path: folder.path().join("elsewhere.db") };
+    for whole in [Whole::of(&elsewhere).unwrap(), fixture.whole()] {
+        let from = saved.clone();
+        let order = Restore { at: now(), from, keeps_tokens: true, replaces: true };
+        whole.restore(&order, &|_, _| {}).await.unwrap();
+        is_in_order(&whole).await;
+    }
+    let stores = [authgate::store::open(&elsewhere).unwrap(), fixture.another()];
+    (folder, stores)
 }
