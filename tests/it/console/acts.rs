@@ -3,9 +3,9 @@
 use super::users::page_of;
 use super::{Browser, between, make_operator, on_each_store};
 use crate::harness::accounts::{accounts, create};
-use crate::harness::folder;
 use crate::harness::gateway::{Gateway, PASSWORD};
 use crate::harness::http::{Answer, Request};
+use crate::harness::{eventually, folder};
 use authgate::auth::Proved;
 use authgate::clock::SystemClock;
 use authgate::model::event::Actor;
@@ -122,7 +122,8 @@ fn a_deletion_tells_whose_email_is_gone_and_that_they_were_staff() {
     gateway.run_with_input(&[&verb[..], &["--password-stdin"]].concat(), PASSWORD).done();
     let path = page_of(&gateway, "bob");
     act(&mut browser, &format!("{path}delete/"), &[("own_password", PASSWORD)]);
-    assert!(gateway.log().contains("email: b@example.com → gone, staff"), "{}", gateway.log());
+    let words = "email: b@example.com → gone, staff";
+    eventually("the event", || gateway.log().contains(words).then_some(()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -44,7 +44,7 @@ fn a_store_that_was_emptied_signs_everybody_out_is_told_and_opens_no_setup_even_
         (status == 401).then_some(())
     });
     until_metered(&gateway, "store_epoch_changes_total", |number| number > 0.0);
-    assert!(gateway.log().contains("store_epoch_changed"));
+    eventually("the event", || gateway.log().contains("store_epoch_changed").then_some(()));
     eventually("the mark", || {
         let is_there: u64 = redis.ask(&["EXISTS", "authgate:items:{mark}"]);
         (is_there == 1).then_some(())
@@ -66,7 +66,9 @@ fn a_store_that_an_empty_one_took_the_place_of_is_noticed_too() {
     redis.restart();
     until_metered(&gateway, "store_epoch_changes_total", |number| number > 0.0);
     assert_eq!(gateway.status_of(&token), 401);
-    assert_eq!(gateway.log().matches("the store was emptied, or is another one").count(), 1);
+    let told = || gateway.log().matches("the store was emptied, or is another one").count();
+    eventually("the error", || (told() > 0).then_some(()));
+    assert_eq!(told(), 1);
     let mut browser = Browser::signed_in(&gateway, "ops");
     let page = browser.get("/admin/").text();
     assert!(page.contains("another one was put in its place"), "{page}");

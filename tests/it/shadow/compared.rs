@@ -157,7 +157,10 @@ fn a_difference_is_told_with_what_it_takes_to_find_it_and_no_secret() {
         gateway.send(&Request::get(&path).token(&token));
     }
     until_compared(&gateway, ["pass", "403", "differ"], 50);
-    let log = gateway.log();
+    let log = eventually("the line of the last request", || {
+        let log = gateway.log();
+        log.lines().any(|line| line.contains("/app/49") && line.contains("::access")).then_some(log)
+    });
     let told: Vec<_> = log.lines().filter(|line| line.contains("authgate::shadow")).collect();
     assert!((1..10).contains(&told.len()), "{told:?}");
     let first = told[0];
