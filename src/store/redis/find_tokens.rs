@@ -155,29 +155,38 @@ impl RedisStore {
         Ok(Census { at, inactive, staff, tokens, users })
     }
 
-    pub(super) async fn write_census(&self, now: Timestamp, tokens: u64) -> Result<(), StoreError> {
-        let set = Cmd::set(keys::CENSUS, format!("{} {tokens}", now.micros()));
-        self.link.ask(Request::Command(&set)).await
+    /// Notes that the indexes tell of everybody, and how many good tokens there are.
+    pub(super) async fn note_all_indexed(
+        &self,
+        now: Timestamp,
+        tokens: u64,
+    ) -> Result<(), StoreError> {
+        let mut note = pipe();
+        note.set(keys::CENSUS, format!("{} {tokens}", now.micros())).ignore();
+        note.set(keys::INDEXED, 1).ignore();
+        self.link.ask(Request::Batch(&note)).await
     }
 
-    /// Puts those of a user's tokens among the recent ones that are missing there.
+    /// Puts those tokens among the recent ones that are missing there.
     pub(super) async fn repair_recent(
         &self,
-        user: UserId,
-        tokens: &[record::Entry],
+        tokens: &[(UserId, &record::Entry)],
     ) -> Result<(), StoreError> {
+        let member =
+            |(user, entry): &(UserId, &record::Entry)| recent(*user, &keys::text(&entry.key));
         for chunk in tokens.chunks(CHUNK) {
             let mut look = redis::cmd("ZMSCORE");
-            look.arg(keys::RECENT);
-            for entry in chunk {
-                look.arg(recent(user, &keys::text(&entry.key)));
-            }
+            look.arg(keys::RECENT).arg(chunk.iter().map(member).collect::<Vec<_>>());
             let found: Vec<Option<f64>> = self.link.ask(Request::Command(&look)).await?;
             let mut add = pipe();
-            for (entry, _) in chunk.iter().zip(found).filter(|(_, score)| score.is_none()) {
-                let member = recent(user, &keys::text(&entry.key));
-                add.cmd("ZADD").arg(keys::RECENT).arg("GT");
-                add.arg(entry.created.micros()).arg(member).ignore();
+            for (token, _) in chunk.iter().zip(found).filter(|(_, score)| score.is_none()) {
+                let created = token.1.created.micros();
+                add.cmd("ZADD")
+                    .arg(keys::RECENT)
+                    .arg("GT")
+                    .arg(created)
+                    .arg(member(token))
+                    .ignore();
             }
             if !add.is_empty() {
                 self.link.ask::<()>(Request::Batch(&add)).await?;

@@ -7,7 +7,7 @@
 use super::find_order::{Key, Place, cursor, is_so, key, place};
 use super::indexes::{folded, number};
 use super::read_users::{Found, MOST};
-use super::record::{Entry, in_pairs};
+use super::record::{Entry, in_parts};
 use super::request::Request;
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
@@ -200,8 +200,8 @@ impl RedisStore {
         if users.is_empty() {
             return Ok(Vec::new());
         }
-        let counts: Vec<(Vec<Vec<u8>>, u64)> =
-            self.link.ask::<Vec<Value>>(Request::Batch(&count)).await.and_then(in_pairs)?;
+        let answers: Vec<Value> = self.link.ask(Request::Batch(&count)).await?;
+        let counts: Vec<(Vec<Vec<u8>>, u64)> = in_parts(answers, 2)?;
         let listed = users.into_iter().zip(counts).map(|(user, (entries, all))| {
             let is_past =
                 |bytes: &&Vec<u8>| Entry::read(bytes).is_ok_and(|entry| entry.epoch != user.epoch);

@@ -1,20 +1,16 @@
 //! Bringing back what was saved. Redis has no step for so much, so no gateway may serve meanwhile, and
 //! until it is done a mark keeps them from starting.
 
-use super::before::{Before, Restoring};
+use super::before::Restoring;
+use super::import_users::Written;
 use super::patience::patiently;
 use super::request::Request;
 use super::{RedisStore, keys, record};
 use crate::model::event::Event;
-use crate::model::user::UserId;
 use crate::store::sqlite::archive::Archive;
-use crate::store::whole::{Portion, Progress, Restore, Restored};
+use crate::store::whole::{Progress, Restore, Restored};
 use crate::store::{Item, ItemKind, OutageKind, StoreError};
 use redis::pipe;
-use std::collections::HashSet;
-
-/// How many users or keys are written at once.
-const CHUNK: usize = 200;
 
 impl RedisStore {
     /// Brings back what was saved.
@@ -59,7 +55,8 @@ impl RedisStore {
         let has_all = before.is_empty();
         patiently(async || self.give_no_number_to(last, has_all).await).await?;
         self.import_deleted(source).await?;
-        let (mut restored, ended) = self.write_portions(source, order, &before, progress).await?;
+        let Written { ended, good, mut restored } =
+            self.write_portions(source, order, &before, progress).await?;
         for item in &items {
             let has_ended = item.owner.is_some_and(|owner| ended.contains(&owner));
             if item.kind == ItemKind::ApiKey && (has_ended || !order.keeps_tokens) {
@@ -69,8 +66,7 @@ impl RedisStore {
             restored.contents.items += 1;
         }
         restored.contents.events = self.import_events(events, progress).await?;
-        // The indexes, too.
-        patiently(async || self.sweep_users(order.at).await).await?;
+        patiently(async || self.note_all_indexed(order.at, good).await).await?;
         patiently(async || self.mark_whole().await).await?;
         restored.contents.at = source.contents()?.at;
         Ok(restored)
@@ -170,46 +166,6 @@ impl RedisStore {
             patiently(async || self.note_deleted(&ids).await).await?;
         }
     }
-
-    /// Says who has ended all their tokens since, too.
-    async fn write_portions(
-        &self,
-        source: &Archive,
-        order: &Restore,
-        before: &Before,
-        progress: Progress<'_>,
-    ) -> Result<(Restored, HashSet<UserId>), StoreError> {
-        let (mut after, mut restored, mut ended) = (None, Restored::default(), HashSet::new());
-        loop {
-            let portions = source.portions(after, CHUNK)?;
-            let Some(last) = portions.last() else { return Ok((restored, ended)) };
-            after = Some(last.as_ref().map_or_else(|id| *id, |portion| portion.user.id));
-            let mut known = Vec::with_capacity(CHUNK);
-            for portion in portions {
-                match portion {
-                    Ok(portion) => {
-                        let (id, saved) = (portion.user.id, portion.user.epoch);
-                        if before.get(&id).is_some_and(|(epoch, _)| *epoch > saved) {
-                            ended.insert(id);
-                        }
-                        known.push(as_now(portion, order.keeps_tokens, before));
-                    }
-                    Err(user) => tracing::warn!(%user, "a user who cannot be read is left out"),
-                }
-            }
-            for portion in &known {
-                let was = before.get(&portion.user.id);
-                restored.added += u64::from(was.is_none());
-                let is_in = portion.user.is_active;
-                restored.let_in += u64::from(is_in && was.is_some_and(|(_, was_in)| !was_in));
-            }
-            restored.contents.users += u64::try_from(known.len()).unwrap_or(0);
-            restored.contents.tokens += self.write_users(&known).await?;
-            let ids: Vec<_> = known.iter().map(|portion| portion.user.id).collect();
-            patiently(async || self.forget_deleted(&ids).await).await?;
-            progress("users", restored.contents.users);
-        }
-    }
 }
 
 /// What is brought back beside users, and how far an earlier attempt has come.
@@ -231,14 +187,4 @@ fn leaving(error: StoreError, left: &str) -> StoreError {
         StoreError::Unavailable(outage) => StoreError::Unsuitable(format!("{outage}; {left}")),
         error => error,
     }
-}
-
-/// A user as they are to be: whoever has ended all their tokens since then has ended those that were
-/// saved, too.
-fn as_now(mut portion: Portion, keeps_tokens: bool, before: &Before) -> Portion {
-    let was = before.get(&portion.user.id).map_or(0, |(epoch, _)| *epoch);
-    portion.user.epoch = portion.user.epoch.max(was) + u64::from(!keeps_tokens);
-    let epoch = portion.user.epoch;
-    portion.tokens.retain(|(record, _)| keeps_tokens && record.epoch == epoch);
-    portion
 }

@@ -1,10 +1,12 @@
 //! What the indexes say of a user, and what has to be written where they do not say it.
 
 use super::indexes::{by_text, padded};
+use super::land_batch::put;
 use super::{keys, record};
 use crate::clock::Timestamp;
 use crate::model::user::{User, UserId};
-use redis::Pipeline;
+use redis::{Cmd, Pipeline};
+use std::collections::HashMap;
 
 /// What the indexes say of a user.
 pub(super) struct Entries {
@@ -111,6 +113,22 @@ impl Entries {
             should.and_then(|score| score.parse::<f64>().ok()) != is
         };
         self.write(write, is_wrong);
+    }
+}
+
+/// Puts new users on the indexes, who have so many tokens.
+pub(super) fn enter<'a>(to: &mut Vec<Cmd>, users: impl Iterator<Item = (&'a User, usize)>) {
+    let mut indexes: HashMap<&str, Vec<(String, String)>> = HashMap::new();
+    for (user, tokens) in users {
+        let number = user.id.to_string();
+        indexes.entry(keys::USERS).or_default().push((number.clone(), number));
+        let tokens = u64::try_from(tokens).unwrap_or(u64::MAX);
+        for (index, member, score) in Entries::of(user).having(tokens).all() {
+            indexes.entry(index).or_default().extend(score.map(|score| (score, member)));
+        }
+    }
+    for (index, members) in indexes {
+        put(to, index, &members);
     }
 }
 

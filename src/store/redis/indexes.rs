@@ -2,7 +2,7 @@
 //! short distance, and a sweep brings them back wherever they lag.
 
 use super::index_entries::{ALL, Entries, FIELDS, Values, unindex_number};
-use super::record::in_pairs;
+use super::record::in_parts;
 use super::request::Request;
 use super::{RedisStore, keys};
 use crate::model::user::{User, UserId};
@@ -135,8 +135,8 @@ impl RedisStore {
         for id in ids {
             read.hmget(keys::user(*id), &FIELDS).zcard(keys::user_tokens(*id));
         }
-        let users: Vec<(Values, u64)> =
-            self.link.ask::<Vec<Value>>(Request::Batch(&read)).await.and_then(in_pairs)?;
+        let answers: Vec<Value> = self.link.ask(Request::Batch(&read)).await?;
+        let users: Vec<(Values, u64)> = in_parts(answers, 2)?;
         let pairs = ids.iter().zip(users);
         Ok(pairs.filter_map(|(id, (values, tokens))| Entries::read(*id, values, tokens)).collect())
     }

@@ -91,9 +91,7 @@ impl RedisStore {
         if there != landed.added {
             return Ok(());
         }
-        patiently(async || self.write_census(at, landed.tokens_added).await).await?;
-        let mark = Cmd::set(keys::INDEXED, 1);
-        patiently(async || self.link.ask::<()>(Request::Command(&mark)).await).await
+        patiently(async || self.note_all_indexed(at, landed.tokens_added).await).await
     }
 
     /// The last number that was given to a user, and whether there is nobody. Where one was ever given, an

@@ -1,6 +1,6 @@
 //! Adding many users with their tokens.
 
-use super::index_entries::Entries;
+use super::index_entries::enter;
 use super::land::Crossing;
 use super::land_batch::put;
 use super::land_token::{NewToken, listing};
@@ -13,7 +13,7 @@ use crate::model::user::{User, UserId};
 use crate::store::StoreError;
 use crate::store::staging::{Arrival, ArrivingToken, BringBack, Landed, Refusal};
 use redis::Cmd;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 /// A user who is to be added.
 pub(super) struct Newcomer {
@@ -254,23 +254,15 @@ impl RedisStore {
 /// What tells of users and tokens beside their own keys and lists.
 fn beside_tokens(newcomers: &[Newcomer]) -> Vec<Cmd> {
     let mut write = Vec::new();
-    let mut indexes: HashMap<&str, Vec<(String, String)>> = HashMap::new();
+    let mut latest = Vec::new();
     for Newcomer { tokens, user, .. } in newcomers {
-        let number = user.id.to_string();
-        indexes.entry(keys::USERS).or_default().push((number.clone(), number));
-        let count = u64::try_from(tokens.len()).unwrap_or(0);
-        for (index, member, score) in Entries::of(user).having(count).all() {
-            indexes.entry(index).or_default().extend(score.map(|score| (score, member)));
-        }
         for NewToken { old, record, .. } in tokens {
             let member = recent(user.id, &keys::text(&record.digest.key()));
-            let score = record.created.micros().to_string();
-            indexes.entry(keys::RECENT).or_default().push((score, member));
+            latest.push((record.created.micros().to_string(), member));
             write.extend(old.iter().flat_map(super::old_digests::keeping));
         }
     }
-    for (index, members) in indexes {
-        put(&mut write, index, &members);
-    }
+    put(&mut write, keys::RECENT, &latest);
+    enter(&mut write, newcomers.iter().map(|newcomer| (&newcomer.user, newcomer.tokens.len())));
     write
 }

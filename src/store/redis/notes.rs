@@ -92,17 +92,15 @@ impl RedisStore {
         }
         Ok(())
     }
+}
 
-    /// Which of a user's tokens are noted, as their keys are written.
-    pub(super) async fn noted(&self, user: UserId) -> Result<Vec<String>, StoreError> {
-        let fields: Vec<String> =
-            self.link.ask(Request::Command(&Cmd::hkeys(keys::token_notes(user)))).await?;
-        let token = |field: &String| field.split_once(':').map(|(_, token)| token.to_owned());
-        let mut tokens: Vec<_> = fields.iter().filter_map(token).collect();
-        tokens.sort_unstable();
-        tokens.dedup();
-        Ok(tokens)
-    }
+/// Of which tokens these fields of notes tell, as their keys are written.
+pub(super) fn noted_tokens(fields: &[String]) -> Vec<String> {
+    let token = |field: &String| field.split_once(':').map(|(_, token)| token.to_owned());
+    let mut tokens: Vec<_> = fields.iter().filter_map(token).collect();
+    tokens.sort_unstable();
+    tokens.dedup();
+    tokens
 }
 
 /// Has a user sort by this login, if they are sorted at all.
@@ -114,8 +112,15 @@ pub(super) fn login_noted(user: UserId, at: Timestamp) -> Cmd {
 
 /// Notes what is known of a token, and nothing of another of the same digest, which it replaces.
 pub(super) fn note(to: &mut Pipeline, token: &TokenRecord, about: &TokenAbout) {
+    let text = keys::text(&token.digest.key());
+    let fields = [issue_field(&text), use_field(&text)];
+    to.hdel(keys::token_notes(token.user), &fields).ignore();
+    note_new(to, token, about);
+}
+
+/// The same of a token of whose digest nothing is noted.
+pub(super) fn note_new(to: &mut Pipeline, token: &TokenRecord, about: &TokenAbout) {
     let (text, notes) = (keys::text(&token.digest.key()), keys::token_notes(token.user));
-    to.hdel(&notes, &[issue_field(&text), use_field(&text)]).ignore();
     if *about != TokenAbout::default() {
         to.hset(&notes, issue_field(&text), issue_text(about)).ignore();
     }

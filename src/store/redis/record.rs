@@ -20,19 +20,24 @@ pub(super) const LANDING: &str = "landing";
 /// The field of a user who is being renamed: the name that they had, which may lead to them still.
 pub(super) const FORMER: &str = "former_name";
 
-/// Answers of two commands each.
-pub(super) fn in_pairs<T: FromRedisValue>(answers: Vec<Value>) -> Result<Vec<T>, StoreError> {
-    let mut pairs = Vec::with_capacity(answers.len() / 2);
+/// Answers of so many commands each.
+pub(super) fn in_parts<T: FromRedisValue>(
+    answers: Vec<Value>,
+    each: usize,
+) -> Result<Vec<T>, StoreError> {
+    let mut parts = Vec::with_capacity(answers.len() / each);
     let mut answers = answers.into_iter();
-    while let (Some(one), Some(other)) = (answers.next(), answers.next()) {
-        let pair = Value::Array(vec![one, other]);
-        let pair = from_redis_value(pair).map_err(|_| StoreError::Corrupt {
+    loop {
+        let part: Vec<_> = answers.by_ref().take(each).collect();
+        if part.is_empty() {
+            return Ok(parts);
+        }
+        let part = from_redis_value(Value::Array(part)).map_err(|_| StoreError::Corrupt {
             what: "record",
             problem: "the answer is not of the expected kind".to_owned(),
         })?;
-        pairs.push(pair);
+        parts.push(part);
     }
-    Ok(pairs)
 }
 
 /// Writes a user as the fields of a hash.

@@ -1,38 +1,53 @@
 //! Picking up what is of no more use: expired and ended tokens, and what crashes left behind.
 
-use super::record::Entry;
+use super::land_batch::COMMANDS;
+use super::record::{Entry, in_parts};
 use super::request::Request;
-use super::{RedisStore, keys};
+use super::{RedisStore, keys, notes};
 use crate::clock::Timestamp;
+use crate::model::token::TokenKey;
 use crate::model::user::UserId;
 use crate::store::StoreError;
-use futures_util::stream::{self, StreamExt};
-use redis::{Cmd, pipe};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use redis::{Cmd, Pipeline, Value, pipe};
 use std::collections::HashSet;
+use std::slice;
 use std::time::Duration;
 
-/// How many users or keys are read at once.
+/// How many users are read at once: most of the time goes to the way to Redis and back.
 const CHUNK: usize = 100;
-/// How many users are swept at once: most of the time goes to the way to Redis and back.
+/// From how many users something is taken away at once.
 const AT_ONCE: usize = 8;
 /// How long a token may be on a list before it must have a key: it is being written.
 pub(super) const GRACE: Duration = Duration::from_mins(1);
 
-/// Whether there is a user, their epoch and whether they are active, and the tokens on their list:
-/// those past their end, and the others.
-type Found = (bool, (Option<u64>, Option<u8>), Vec<Vec<u8>>, Vec<Vec<u8>>);
+/// Whether there is a user, their epoch and whether they are active, the tokens on their list, those past
+/// their end and the others, and what is noted of tokens.
+type Found = (bool, (Option<u64>, Option<u8>), Vec<Vec<u8>>, Vec<Vec<u8>>, Vec<String>);
+/// How many commands that takes.
+const READS: usize = 5;
 
-/// A user's tokens, as a sweep sees them.
-struct Tokens {
-    /// Those past their end.
-    expired: Vec<Entry>,
+/// What came of a sweep.
+#[derive(Default)]
+struct Swept {
+    /// Good tokens.
+    good: u64,
+    /// Tokens that were of no more use.
+    removed: u64,
+}
+
+/// A user, as a sweep sees them.
+struct Sweeping {
+    /// Tokens that are of no more use.
+    dead: Vec<Entry>,
     /// The others.
-    standing: Vec<Entry>,
-    /// The user's epoch; `None` if the user is gone.
-    epoch: Option<u64>,
-    /// Whether the user is locked out. Their tokens stay, so that each can be told from one that
-    /// nobody has ever had.
+    good: Vec<Entry>,
+    id: UserId,
+    is_gone: bool,
+    /// Their tokens stay, so that each can be told from one that nobody has ever had.
     is_locked_out: bool,
+    /// The tokens of which something is noted, as their keys are written.
+    noted: Vec<String>,
 }
 
 impl RedisStore {
@@ -42,122 +57,157 @@ impl RedisStore {
     /// Any number of gateways may do so at once, and stop wherever they are: what is written is what
     /// the next one would write.
     pub(super) async fn sweep_users(&self, now: Timestamp) -> Result<u64, StoreError> {
-        let (mut removed, mut counted, mut after) = (0, 0, None);
+        let (mut swept, mut after) = (Swept::default(), None);
         loop {
             let ids = self.indexed_after(after, CHUNK).await?;
             let Some(last) = ids.last() else { break };
             after = Some(*last);
-            let sweep = |id| async move { (id, self.sweep_user(id, now).await) };
-            let mut sweeps = stream::iter(ids).map(sweep).buffer_unordered(AT_ONCE);
-            let mut swept = Vec::with_capacity(CHUNK);
-            while let Some((id, outcome)) = sweeps.next().await {
-                let (dead, good) = match outcome {
-                    Err(error @ StoreError::Corrupt { .. }) => {
-                        // One bad record must not keep all others from being swept.
-                        tracing::warn!(user = %id, %error, "could not sweep a user");
-                        continue;
-                    }
-                    result => result?,
-                };
-                swept.push(id);
-                removed += dead;
-                counted += good;
-            }
-            drop(sweeps);
-            self.repair_users(&swept).await?;
+            swept.add(&self.sweep_each(&ids, now).await?);
         }
         self.prune_indexes().await?;
         self.sweep_items(now).await?;
         self.sweep_old_digests().await?;
-        self.write_census(now, counted).await?;
-        self.link.ask::<()>(Request::Command(&Cmd::set(keys::INDEXED, 1))).await?;
-        Ok(removed)
+        self.note_all_indexed(now, swept.good).await?;
+        Ok(swept.removed)
     }
 
-    /// How many tokens were of no more use, and how many are good.
-    async fn sweep_user(&self, id: UserId, now: Timestamp) -> Result<(u64, u64), StoreError> {
-        let tokens = self.read_tokens(id, now).await?;
-        let (is_gone, is_locked_out) = (tokens.epoch.is_none(), tokens.is_locked_out);
-        let (dead, good) = self.dead(tokens, now).await?;
-        self.remove_entries(id, &dead).await?;
-        if is_gone {
-            self.unindex(id).await?;
-            let notes = Cmd::del(keys::token_notes(id));
-            self.link.ask::<()>(Request::Command(&notes)).await?;
-            self.drop_familiar(id).await?;
-            self.link.ask::<()>(Request::Command(&Cmd::zrem(keys::USERS, id.0))).await?;
-        } else {
-            self.repair_recent(id, &good).await?;
-            self.sweep_notes(id, &good).await?;
+    /// One bad record must not keep all others from being swept.
+    async fn sweep_each(&self, ids: &[UserId], now: Timestamp) -> Result<Swept, StoreError> {
+        let outcome = self.sweep_some(ids, now).await;
+        if !matches!(outcome, Err(StoreError::Corrupt { .. })) {
+            return outcome;
         }
-        let good = if is_locked_out { 0 } else { good.len() };
-        let count = |number: usize| number.try_into().unwrap_or(u64::MAX);
-        Ok((count(dead.len()), count(good)))
+        let mut swept = Swept::default();
+        for id in ids {
+            match self.sweep_some(slice::from_ref(id), now).await {
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    tracing::warn!(user = %id, %error, "could not sweep a user");
+                }
+                outcome => swept.add(&outcome?),
+            }
+        }
+        Ok(swept)
+    }
+
+    async fn sweep_some(&self, ids: &[UserId], now: Timestamp) -> Result<Swept, StoreError> {
+        let mut users = self.read_to_sweep(ids, now).await?;
+        self.find_keyless(&mut users, now).await?;
+        let each = stream::iter(&users).map(Ok);
+        each.try_for_each_concurrent(AT_ONCE, |user| self.sweep_user(user)).await?;
+        let mut swept = Swept::default();
+        for user in &users {
+            let good = if user.is_locked_out { 0 } else { user.good.len() };
+            swept.good += u64::try_from(good).unwrap_or(u64::MAX);
+            swept.removed += u64::try_from(user.dead.len()).unwrap_or(u64::MAX);
+        }
+        let there = users.iter().filter(|user| !user.is_gone);
+        let good = there.flat_map(|user| user.good.iter().map(|entry| (user.id, entry)));
+        self.repair_recent(&good.collect::<Vec<_>>()).await?;
+        self.repair_users(ids).await?;
+        Ok(swept)
+    }
+
+    /// Takes away what is of no more use of a user, which is mostly nothing.
+    async fn sweep_user(&self, user: &Sweeping) -> Result<(), StoreError> {
+        if !user.dead.is_empty() {
+            self.remove_entries(user.id, &user.dead).await?;
+        }
+        if !user.is_gone {
+            return self.sweep_notes(user).await;
+        }
+        self.unindex(user.id).await?;
+        let notes = Cmd::del(keys::token_notes(user.id));
+        self.link.ask::<()>(Request::Command(&notes)).await?;
+        self.drop_familiar(user.id).await?;
+        self.link.ask(Request::Command(&Cmd::zrem(keys::USERS, user.id.0))).await
     }
 
     /// Drops what is noted of tokens that are gone. One that was issued since the list was read has an
     /// entry by now.
-    async fn sweep_notes(&self, id: UserId, good: &[Entry]) -> Result<(), StoreError> {
-        let mut noted = self.noted(id).await?;
-        let known: HashSet<_> = good.iter().map(|entry| keys::text(&entry.key)).collect();
-        noted.retain(|token| !known.contains(token));
+    async fn sweep_notes(&self, user: &Sweeping) -> Result<(), StoreError> {
+        let mut noted = user.noted.clone();
+        leave_out(&mut noted, &user.good);
         if noted.is_empty() {
             return Ok(());
         }
-        let entries = self.entries(id, "-inf").await?;
-        let known: HashSet<_> = entries.iter().map(|entry| keys::text(&entry.key)).collect();
-        noted.retain(|token| !known.contains(token));
-        self.drop_notes(id, &noted).await
+        leave_out(&mut noted, &self.entries(user.id, "-inf").await?);
+        self.drop_notes(user.id, &noted).await
     }
 
-    async fn read_tokens(&self, id: UserId, now: Timestamp) -> Result<Tokens, StoreError> {
-        let list = keys::user_tokens(id);
+    async fn read_to_sweep(
+        &self,
+        ids: &[UserId],
+        now: Timestamp,
+    ) -> Result<Vec<Sweeping>, StoreError> {
         let mut read = pipe();
-        read.exists(keys::user(id))
-            .hmget(keys::user(id), &["epoch", "is_active"])
-            .zrangebyscore(&list, "-inf", now.micros())
-            .zrangebyscore(&list, format!("({}", now.micros()), "+inf");
-        let (exists, (epoch, is_active), expired, standing): Found =
-            self.link.ask(Request::Batch(&read)).await?;
+        for id in ids {
+            let list = keys::user_tokens(*id);
+            read.exists(keys::user(*id))
+                .hmget(keys::user(*id), &["epoch", "is_active"])
+                .zrangebyscore(&list, "-inf", now.micros())
+                .zrangebyscore(&list, format!("({}", now.micros()), "+inf")
+                .hkeys(keys::token_notes(*id));
+        }
+        let answers: Vec<Value> = self.link.ask(Request::Batch(&read)).await?;
+        let found = in_parts(answers, READS)?;
+        ids.iter().zip(found).map(|(id, found)| Sweeping::of(*id, found)).collect()
+    }
+
+    /// Counts tokens among the dead whose keys are gone.
+    async fn find_keyless(&self, users: &mut [Sweeping], now: Timestamp) -> Result<(), StoreError> {
+        let has_come = |entry: &&Entry| now.since(entry.created) > GRACE;
+        let aged = users.iter().flat_map(|user| &user.good).filter(has_come);
+        let aged: Vec<_> = aged.map(|entry| entry.key).collect();
+        let mut keyless: HashSet<TokenKey> = HashSet::new();
+        for chunk in aged.chunks(COMMANDS) {
+            let mut look = Pipeline::with_capacity(chunk.len());
+            for key in chunk {
+                look.exists(keys::token(key));
+            }
+            let exist: Vec<bool> = self.link.ask(Request::Batch(&look)).await?;
+            keyless
+                .extend(chunk.iter().zip(exist).filter(|(_, exists)| !exists).map(|(key, _)| key));
+        }
+        for user in users {
+            user.dead.extend(user.good.extract_if(.., |entry| keyless.contains(&entry.key)));
+        }
+        Ok(())
+    }
+}
+
+impl Swept {
+    fn add(&mut self, more: &Self) {
+        self.good += more.good;
+        self.removed += more.removed;
+    }
+}
+
+impl Sweeping {
+    fn of(id: UserId, found: Found) -> Result<Self, StoreError> {
+        let (exists, (epoch, is_active), expired, standing, noted) = found;
         if exists && epoch.is_none() {
             let problem = "the field epoch is missing".to_owned();
             return Err(StoreError::Corrupt { what: "user", problem });
         }
         let entries = |found: Vec<Vec<u8>>| {
-            found.iter().map(|bytes| Entry::read(bytes)).collect::<Result<_, _>>()
+            found.iter().map(|bytes| Entry::read(bytes)).collect::<Result<Vec<_>, _>>()
         };
         let is_locked_out = is_active == Some(0);
-        Ok(Tokens {
-            epoch,
-            expired: entries(expired)?,
-            is_locked_out,
-            standing: entries(standing)?,
-        })
-    }
-
-    /// The tokens that are of no more use, and those that stay.
-    async fn dead(
-        &self,
-        tokens: Tokens,
-        now: Timestamp,
-    ) -> Result<(Vec<Entry>, Vec<Entry>), StoreError> {
         // A list is read a moment after the epoch, and may have a token of the next one already.
-        let is_standing = |entry: &Entry| tokens.epoch.is_some_and(|epoch| entry.epoch >= epoch);
-        let stays = |entry: &Entry| tokens.is_locked_out || is_standing(entry);
-        let (good, mut dead): (Vec<_>, Vec<_>) = tokens.standing.into_iter().partition(stays);
-        dead.extend(tokens.expired);
-        let (aged, mut good): (Vec<_>, Vec<_>) =
-            good.into_iter().partition(|entry| now.since(entry.created) > GRACE);
-        for chunk in aged.chunks(CHUNK) {
-            let mut look = pipe();
-            for entry in chunk {
-                look.exists(keys::token(&entry.key));
-            }
-            let exist: Vec<bool> = self.link.ask(Request::Batch(&look)).await?;
-            for (entry, exists) in chunk.iter().zip(exist) {
-                if exists { &mut good } else { &mut dead }.push(entry.clone());
-            }
-        }
-        Ok((dead, good))
+        let is_standing = |entry: &Entry| epoch.is_some_and(|epoch| entry.epoch >= epoch);
+        let stays = |entry: &Entry| is_locked_out || is_standing(entry);
+        let (good, mut dead): (Vec<_>, Vec<_>) = entries(standing)?.into_iter().partition(stays);
+        dead.extend(entries(expired)?);
+        let noted = notes::noted_tokens(&noted);
+        Ok(Self { dead, good, id, is_gone: epoch.is_none(), is_locked_out, noted })
     }
+}
+
+/// Leaves out those of the tokens that have an entry.
+fn leave_out(tokens: &mut Vec<String>, entries: &[Entry]) {
+    if tokens.is_empty() {
+        return;
+    }
+    let listed: HashSet<_> = entries.iter().map(|entry| keys::text(&entry.key)).collect();
+    tokens.retain(|token| !listed.contains(token));
 }

@@ -1,7 +1,7 @@
 //! What is wrong with tokens. What is only waiting for the sweep is not: tokens past their end, and those
 //! of an epoch that is over.
 
-use super::record::{self, Entry, Fields, UNDECIDED};
+use super::record::{self, Entry, UNDECIDED};
 use super::request::Request;
 use super::sweep::GRACE;
 use super::verify::{Cure, Found};
@@ -156,10 +156,10 @@ impl RedisStore {
         let mut ids: Vec<_> = users.collect();
         ids.sort_unstable();
         ids.dedup();
-        let reads: Vec<_> = ids.iter().map(|id| Cmd::hgetall(keys::user(*id))).collect();
-        let hashes: Vec<Option<Fields>> = self.each_readable(&reads).await?;
-        let epoch = |fields: Option<Fields>| fields?.get("epoch")?.parse().ok();
-        Ok(ids.into_iter().zip(hashes.into_iter().map(epoch)).collect())
+        let reads: Vec<_> = ids.iter().map(|id| Cmd::hget(keys::user(*id), "epoch")).collect();
+        let fields: Vec<Option<Option<Vec<u8>>>> = self.each_readable(&reads).await?;
+        let epoch = |field: Option<Option<Vec<u8>>>| str::from_utf8(&field??).ok()?.parse().ok();
+        Ok(ids.into_iter().zip(fields.into_iter().map(epoch)).collect())
     }
 }
 
