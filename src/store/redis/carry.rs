@@ -19,7 +19,8 @@ impl RedisStore {
         id: UserId,
         now: Timestamp,
     ) -> Result<Option<Portion>, StoreError> {
-        patiently(async || self.portion(id, now).await).await
+        let mut portions = patiently(async || self.portions(&[id], now).await).await?;
+        Ok(portions.pop())
     }
 
     /// Whose a token is.

@@ -80,7 +80,7 @@ impl RedisStore {
     async fn carry_notes(&self, old: TokenDigest, new: &TokenRecord) {
         let noted = async {
             let Some(before) = self.read_token(old).await? else { return Ok(()) };
-            let notes = self.read_notes(new.user, std::slice::from_ref(&before)).await?;
+            let notes = self.read_notes(&[&before]).await?;
             let about = notes.into_iter().next().unwrap_or_default();
             let new = NewToken { about, is_login: false, limit: None, record: new.clone() };
             self.note_issue(&new).await

@@ -17,13 +17,12 @@ use crate::store::{Change, Cursor, Item, ItemKind, StoreError};
 use futures_util::stream::{self, StreamExt};
 use redis::Cmd;
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 
 /// How many users are written down at once.
 const CHUNK: usize = 200;
-/// How many are read at once.
-const AT_ONCE: usize = 16;
-/// How often a user is read who ends all their tokens meanwhile.
-const ROUNDS: usize = 16;
+/// How many such chunks are read at once.
+const AT_ONCE: usize = 4;
 /// How many events of a trail are read at once.
 const EVENTS: usize = 1_000;
 
@@ -40,25 +39,16 @@ impl RedisStore {
         let ids = self.all_users().await?;
         let ids: Vec<_> = ids.into_iter().collect();
         let mut done = 0;
-        for chunk in ids.chunks(CHUNK) {
-            let read = |id: UserId| async move {
-                (id, patiently(async || self.portion(id, now).await).await)
-            };
-            let mut reads = stream::iter(chunk.iter().copied()).map(read).buffered(AT_ONCE);
-            let mut portions = Vec::with_capacity(CHUNK);
-            while let Some((id, outcome)) = reads.next().await {
-                match outcome {
-                    Err(StoreError::Corrupt { what, problem }) => {
-                        warnings.push(format!(
-                            "user {id} is left out: the {what} cannot be read: {problem}"
-                        ));
-                    }
-                    outcome => portions.extend(outcome?),
-                }
-            }
-            drop(reads);
+        // While some are written down, the next are read.
+        let read =
+            |chunk: Vec<UserId>| async move { (chunk.len(), self.portions_of(&chunk, now).await) };
+        let chunks = ids.chunks(CHUNK).map(<[UserId]>::to_vec);
+        let mut reads = pin!(stream::iter(chunks).map(read).buffered(AT_ONCE));
+        while let Some((count, outcome)) = reads.next().await {
+            let (portions, unreadable) = outcome?;
+            warnings.extend(unreadable);
             archive.add(&portions)?;
-            done += u64::try_from(chunk.len()).unwrap_or(0);
+            done += u64::try_from(count).unwrap_or(0);
             progress("users", done);
         }
         archive.add_items(&self.kept_items(now).await?)?;
@@ -67,6 +57,28 @@ impl RedisStore {
         let last = self.last_number().await?;
         archive.give_no_number_to(last.max(ids.last().map_or(0, |id| id.0)))?;
         Ok(warnings)
+    }
+
+    /// Some users with everything of theirs, and what is said of those who cannot be read: one of them must not
+    /// hide the others.
+    async fn portions_of(
+        &self,
+        ids: &[UserId],
+        now: Timestamp,
+    ) -> Result<(Vec<Portion>, Vec<String>), StoreError> {
+        match patiently(async || self.portions(ids, now).await).await {
+            Err(StoreError::Corrupt { .. }) => {}
+            outcome => return Ok((outcome?, Vec::new())),
+        }
+        let (mut portions, mut unreadable) = (Vec::new(), Vec::new());
+        for id in ids {
+            match self.portion_of(*id, now).await {
+                Err(StoreError::Corrupt { what, problem }) => unreadable
+                    .push(format!("user {id} is left out: the {what} cannot be read: {problem}")),
+                outcome => portions.extend(outcome?),
+            }
+        }
+        Ok((portions, unreadable))
     }
 
     /// The items that are saved, of all kinds.
@@ -114,44 +126,6 @@ impl RedisStore {
             }));
         }
         Ok(found)
-    }
-
-    /// A user with everything of theirs; `None` if they are gone, or were never wholly there.
-    pub(super) async fn portion(
-        &self,
-        id: UserId,
-        now: Timestamp,
-    ) -> Result<Option<Portion>, StoreError> {
-        let mut before = self.read_user(id).await?;
-        for round in 0..=ROUNDS {
-            let listed = self.list_tokens(id, now).await?;
-            let Some(user) = self.read_user(id).await? else { return Ok(None) };
-            let is_still = before.is_some_and(|before| before.epoch == user.epoch);
-            if !is_still && round < ROUNDS {
-                before = Some(user);
-                continue;
-            }
-            let mut owners = vec![user.clone()];
-            self.drop_nameless(&mut owners).await?;
-            if owners.is_empty() {
-                return Ok(None);
-            }
-            let mut tokens: Vec<_> =
-                listed.into_iter().map(|one| (one.record, one.about)).collect();
-            tokens.retain(|(record, _)| is_still && record.epoch == user.epoch);
-            let familiar = self.familiar_of(id).await?;
-            let old_digests = self.old_digests_of(tokens.iter().map(|(token, _)| token)).await?;
-            return Ok(Some(Portion { familiar, old_digests, tokens, user }));
-        }
-        Ok(None)
-    }
-
-    async fn familiar_of(&self, id: UserId) -> Result<Vec<(String, Timestamp)>, StoreError> {
-        let all = Cmd::zrange_withscores(keys::familiar(id), 0, -1);
-        let found: Vec<(String, f64)> = self.link.ask(Request::Command(&all)).await?;
-        #[expect(clippy::cast_possible_truncation, reason = "microseconds of this age fit exactly")]
-        let moment = |until: f64| Timestamp::from_micros(until as i64);
-        Ok(found.into_iter().map(|(network, until)| (network, moment(until))).collect())
     }
 
     async fn export_events(

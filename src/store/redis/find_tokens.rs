@@ -103,22 +103,20 @@ impl RedisStore {
         let users = self.users_of(records.iter().flatten()).await?;
         let epoch_of = |id| users.get(&id).map(|user: &User| user.epoch);
         self.see_kept(records.iter_mut().flatten(), epoch_of).await?;
-        let mut listed = Vec::with_capacity(records.len());
-        for record in records {
-            let good = record.and_then(|record| {
-                let user = users.get(&record.user).filter(|user| user.epoch == record.epoch)?;
-                Some((record, user))
-            });
-            listed.push(match good {
-                None => None,
-                Some((record, user)) => {
-                    let notes = self.read_notes(user.id, std::slice::from_ref(&record)).await?;
-                    let about = notes.into_iter().next().unwrap_or_default();
-                    Some(ListedToken { about, record, username: user.username.clone() })
-                }
-            });
-        }
-        Ok(listed)
+        let good = records.into_iter().map(|record| {
+            let record = record?;
+            let user = users.get(&record.user).filter(|user| user.epoch == record.epoch)?;
+            Some((record, user))
+        });
+        let good: Vec<_> = good.collect();
+        let known: Vec<_> = good.iter().flatten().map(|(record, _)| record).collect();
+        let mut abouts = self.read_notes(&known).await?.into_iter();
+        let listed = good.into_iter().map(|good| {
+            let (record, user) = good?;
+            let about = abouts.next().unwrap_or_default();
+            Some(ListedToken { about, record, username: user.username.clone() })
+        });
+        Ok(listed.collect())
     }
 
     async fn users_of(

@@ -85,7 +85,7 @@ impl RedisStore {
 }
 
 /// The commands in batches.
-pub(super) fn batches(commands: Vec<Cmd>) -> impl Iterator<Item = Pipeline> {
+pub(super) fn batches(commands: impl IntoIterator<Item = Cmd>) -> impl Iterator<Item = Pipeline> {
     let mut commands = commands.into_iter();
     iter::from_fn(move || {
         let mut batch = pipe();

@@ -51,6 +51,7 @@ mod operators;
 mod opinions;
 mod password;
 mod patience;
+mod portions;
 mod read_users;
 mod record;
 mod request;

@@ -2,6 +2,7 @@
 //! that the feed tells of, for a note changes nothing that decides.
 
 use super::indexes::padded;
+use super::land_batch::batches;
 use super::request::Request;
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
@@ -51,26 +52,22 @@ impl RedisStore {
         Ok(())
     }
 
-    /// What is known of tokens of a user.
+    /// What is known of each of these tokens.
     pub(super) async fn read_notes(
         &self,
-        user: UserId,
-        tokens: &[TokenRecord],
+        tokens: &[&TokenRecord],
     ) -> Result<Vec<TokenAbout>, StoreError> {
-        let mut abouts = Vec::with_capacity(tokens.len());
-        for chunk in tokens.chunks(CHUNK) {
-            let tokens = chunk.iter().map(|token| keys::text(&token.digest.key()));
-            let mut read = redis::cmd("HMGET");
-            read.arg(keys::token_notes(user));
-            for token in tokens {
-                read.arg(issue_field(&token)).arg(use_field(&token));
-            }
-            let texts: Vec<Option<String>> = self.link.ask(Request::Command(&read)).await?;
-            let pairs = texts.chunks(2).map(|pair| match pair {
-                [issued, last] => read_about(issued.as_deref(), last.as_deref()),
-                _ => TokenAbout::default(),
-            });
-            abouts.extend(pairs);
+        let read = |token: &&TokenRecord| {
+            let text = keys::text(&token.digest.key());
+            Cmd::hmget(keys::token_notes(token.user), &[issue_field(&text), use_field(&text)])
+        };
+        let mut abouts = Vec::new();
+        for batch in batches(tokens.iter().map(read)) {
+            let texts: Vec<[Option<String>; 2]> = self.link.ask(Request::Batch(&batch)).await?;
+            let known = |[issued, last]: [Option<String>; 2]| {
+                read_about(issued.as_deref(), last.as_deref())
+            };
+            abouts.extend(texts.into_iter().map(known));
         }
         Ok(abouts)
     }

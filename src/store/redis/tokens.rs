@@ -1,14 +1,14 @@
 //! Tokens: a key each, and a list for each user.
 
 use super::notes::more_tokens;
-use super::record::{self, Entry, UNDECIDED};
+use super::record::{self, Entry};
 use super::request::Request;
 use super::users::later;
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
 use crate::model::token::{TokenDigest, TokenRecord};
 use crate::model::user::{User, UserId};
-use crate::store::{Change, Issue, ListedToken, NewToken, OnLimit, StoreError};
+use crate::store::{Change, Issue, NewToken, OnLimit, StoreError};
 use redis::{Cmd, pipe};
 
 /// How many keys are read or deleted at once.
@@ -90,42 +90,6 @@ impl RedisStore {
             Some(token) => self.with_user(token).await,
             None => Ok(None),
         }
-    }
-
-    pub(super) async fn list_tokens(
-        &self,
-        user: UserId,
-        now: Timestamp,
-    ) -> Result<Vec<ListedToken>, StoreError> {
-        let Some(user) = self.read_user(user).await? else { return Ok(Vec::new()) };
-        let entries = self.entries(user.id, &format!("({}", now.micros())).await?;
-        let mut tokens = Vec::new();
-        for chunk in entries.chunks(CHUNK) {
-            let mut read = pipe();
-            for entry in chunk {
-                read.get(keys::token(&entry.key));
-            }
-            let found: Vec<Option<Vec<u8>>> = self.link.ask(Request::Batch(&read)).await?;
-            for (entry, bytes) in chunk.iter().zip(found) {
-                let token = bytes.map(|bytes| record::token(&entry.key, &bytes)).transpose()?;
-                // A token that was added again has an entry of its former life. One that has stayed at a
-                // new password is of a later epoch here than its key may say.
-                let listed = token.filter(|token| token.created == entry.created);
-                tokens.extend(listed.map(|token| {
-                    let is_behind = token.epoch == UNDECIDED || token.epoch < entry.epoch;
-                    let epoch = if is_behind { entry.epoch } else { token.epoch };
-                    TokenRecord { epoch, ..token }
-                }));
-            }
-        }
-        tokens.retain(|token| token.epoch == user.epoch && !token.has_expired(now));
-        tokens.sort_by_key(|token| token.created);
-        let abouts = self.read_notes(user.id, &tokens).await?;
-        let listed = tokens.into_iter().zip(abouts).map(|(record, about)| {
-            let username = user.username.clone();
-            ListedToken { about, record, username }
-        });
-        Ok(listed.collect())
     }
 
     /// The list comes first: if it has a later end than the key, nothing is lost; if it had an

@@ -1,0 +1,192 @@
+//! Reading users with everything of theirs, while others change it: many at once, for most of the time goes
+//! to the way to Redis and back.
+
+use super::record::{self, Entry, Fields, UNDECIDED};
+use super::request::Request;
+use super::{RedisStore, keys};
+use crate::clock::Timestamp;
+use crate::model::token::{OldDigest, TokenAbout, TokenDigest, TokenRecord};
+use crate::model::user::{User, UserId};
+use crate::store::whole::Portion;
+use crate::store::{ListedToken, StoreError};
+use redis::{Cmd, pipe};
+use std::collections::HashMap;
+use std::slice;
+
+/// How many keys are read at once.
+const CHUNK: usize = 500;
+/// How often a user is read who ends all their tokens meanwhile.
+const ROUNDS: usize = 16;
+
+/// A user's tokens, with what is known of each.
+type Tokens = Vec<(TokenRecord, TokenAbout)>;
+
+impl RedisStore {
+    /// Users with everything of theirs. Those are not among them who are gone or were never wholly there.
+    ///
+    /// Each is read again until their epoch was the same before and after: so no token is among them that
+    /// had ended when its user was read, and none whose epoch is not its user's.
+    pub(super) async fn portions(
+        &self,
+        ids: &[UserId],
+        now: Timestamp,
+    ) -> Result<Vec<Portion>, StoreError> {
+        let (mut users, mut whole) = (self.users_of_numbers(ids).await?, Vec::new());
+        for round in 0..=ROUNDS {
+            if users.is_empty() {
+                break;
+            }
+            let listed = self.tokens_of(&users, now).await?;
+            let mut read: HashMap<_, _> = users
+                .into_iter()
+                .zip(listed)
+                .map(|(user, one)| (user.id, (user.epoch, one)))
+                .collect();
+            let again: Vec<_> = read.keys().copied().collect();
+            users = Vec::new();
+            for user in self.users_of_numbers(&again).await? {
+                let Some((epoch, mut tokens)) = read.remove(&user.id) else { continue };
+                let is_still = epoch == user.epoch;
+                if !is_still && round < ROUNDS {
+                    users.push(user);
+                    continue;
+                }
+                tokens.retain(|_| is_still);
+                whole.push((user, tokens));
+            }
+        }
+        whole.sort_by_key(|(user, _)| user.id);
+        self.with_the_rest(whole).await
+    }
+
+    /// The good tokens of a user.
+    pub(super) async fn list_tokens(
+        &self,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<Vec<ListedToken>, StoreError> {
+        let Some(user) = self.read_user(user).await? else { return Ok(Vec::new()) };
+        let lists = self.tokens_of(slice::from_ref(&user), now).await?;
+        let listed = lists.into_iter().flatten().map(|(record, about)| {
+            let username = user.username.clone();
+            ListedToken { about, record, username }
+        });
+        Ok(listed.collect())
+    }
+
+    /// The good tokens of each of the users, as they were read, by creation.
+    async fn tokens_of(&self, users: &[User], now: Timestamp) -> Result<Vec<Tokens>, StoreError> {
+        let listed = self.listed_of(users, now).await?;
+        let mut tokens = vec![Vec::new(); users.len()];
+        for chunk in listed.chunks(CHUNK) {
+            let mut read = pipe();
+            for (_, entry) in chunk {
+                read.get(keys::token(&entry.key));
+            }
+            let found: Vec<Option<Vec<u8>>> = self.link.ask(Request::Batch(&read)).await?;
+            for ((place, entry), bytes) in chunk.iter().zip(found) {
+                let token = bytes.map(|bytes| record::token(&entry.key, &bytes)).transpose()?;
+                if let (Some(of_user), Some(token)) = (tokens.get_mut(*place), token) {
+                    of_user.extend(as_listed(entry, token));
+                }
+            }
+        }
+        for (user, of_user) in users.iter().zip(&mut tokens) {
+            of_user.retain(|token| token.epoch == user.epoch && !token.has_expired(now));
+            of_user.sort_by_key(|token| token.created);
+        }
+        let all: Vec<_> = tokens.iter().flatten().collect();
+        let mut abouts = self.read_notes(&all).await?.into_iter();
+        let with_notes =
+            |of_user: Vec<TokenRecord>| of_user.into_iter().zip(abouts.by_ref()).collect();
+        Ok(tokens.into_iter().map(with_notes).collect())
+    }
+
+    /// What is on the lists of these users and has not run out, and in which place each user is.
+    async fn listed_of(
+        &self,
+        users: &[User],
+        now: Timestamp,
+    ) -> Result<Vec<(usize, Entry)>, StoreError> {
+        let mut read = pipe();
+        for user in users {
+            let after = format!("({}", now.micros());
+            read.zrangebyscore(keys::user_tokens(user.id), after, "+inf");
+        }
+        let lists: Vec<Vec<Vec<u8>>> = self.link.ask(Request::Batch(&read)).await?;
+        let entries = lists.iter().enumerate().flat_map(|(place, list)| {
+            list.iter().map(move |bytes| Ok((place, Entry::read(bytes)?)))
+        });
+        entries.collect()
+    }
+
+    async fn users_of_numbers(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut read = pipe();
+        for id in ids {
+            read.hgetall(keys::user(*id));
+        }
+        let hashes: Vec<Fields> = self.link.ask(Request::Batch(&read)).await?;
+        let user = |(id, fields): (&UserId, Fields)| {
+            let user = record::user(*id, &fields);
+            user.map_err(|error| error.of("user", keys::user(*id))).transpose()
+        };
+        ids.iter().zip(hashes).filter_map(user).collect()
+    }
+
+    /// Leaves out who does not own their name, and adds what is kept beside users and tokens.
+    async fn with_the_rest(&self, read: Vec<(User, Tokens)>) -> Result<Vec<Portion>, StoreError> {
+        let (mut users, mut tokens) = (Vec::new(), HashMap::new());
+        for (user, of_user) in read {
+            tokens.insert(user.id, of_user);
+            users.push(user);
+        }
+        self.drop_nameless(&mut users).await?;
+        let all = || users.iter().filter_map(|user| tokens.get(&user.id)).flatten();
+        let old_digests = self.old_digests_of(all().map(|(token, _)| token)).await?;
+        let mut old_digests: HashMap<TokenDigest, OldDigest> =
+            old_digests.into_iter().map(|old| (old.digest, old)).collect();
+        let familiar = self.familiar_of(&users).await?;
+        let portion = |(user, familiar): (User, _)| {
+            let tokens = tokens.remove(&user.id).unwrap_or_default();
+            let old_digests =
+                tokens.iter().filter_map(|(token, _)| old_digests.remove(&token.digest)).collect();
+            Portion { familiar, old_digests, tokens, user }
+        };
+        Ok(users.into_iter().zip(familiar).map(portion).collect())
+    }
+
+    /// From where each of these users has logged in, and until when that counts.
+    async fn familiar_of(
+        &self,
+        users: &[User],
+    ) -> Result<Vec<Vec<(String, Timestamp)>>, StoreError> {
+        if users.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut read = pipe();
+        for user in users {
+            read.add_command(Cmd::zrange_withscores(keys::familiar(user.id), 0, -1));
+        }
+        let found: Vec<Vec<(String, f64)>> = self.link.ask(Request::Batch(&read)).await?;
+        #[expect(clippy::cast_possible_truncation, reason = "microseconds of this age fit exactly")]
+        let moment = |until: f64| Timestamp::from_micros(until as i64);
+        let networks = |found: Vec<(String, f64)>| {
+            found.into_iter().map(|(network, until)| (network, moment(until))).collect()
+        };
+        Ok(found.into_iter().map(networks).collect())
+    }
+}
+
+/// A token as its entry has it. One that was added again has an entry of its former life. One that has
+/// stayed at a new password is of a later epoch here than its key may say.
+fn as_listed(entry: &Entry, token: TokenRecord) -> Option<TokenRecord> {
+    if token.created != entry.created {
+        return None;
+    }
+    let is_behind = token.epoch == UNDECIDED || token.epoch < entry.epoch;
+    let epoch = if is_behind { entry.epoch } else { token.epoch };
+    Some(TokenRecord { epoch, ..token })
+}
