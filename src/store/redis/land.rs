@@ -178,7 +178,9 @@ impl RedisStore {
                     self.land_over(crossing, &arrival, &here, &mut landed).await?;
                 }
                 (Verdict::Same, Some(here)) if updates => {
-                    self.land_tokens(crossing, &here, &arrival, &mut landed).await?;
+                    let tokens =
+                        self.land_tokens(crossing, (&here, here.epoch), &arrival, &mut landed);
+                    tokens.await?;
                 }
                 (Verdict::Same | Verdict::Keep, _) => {
                     landed.tokens_kept_out += u64::try_from(arrival.tokens.len()).unwrap_or(0);
