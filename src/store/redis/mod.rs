@@ -25,6 +25,7 @@ mod followed;
 mod identity;
 mod import;
 mod import_events;
+mod import_full;
 mod import_users;
 mod index_entries;
 mod indexes;
