@@ -28,7 +28,10 @@ impl RedisStore {
         };
         match updated {
             Ok(user) => {
-                landed.renamed += u64::from(is_renamed && crossing.writes);
+                landed.renamed += u64::from(is_renamed);
+                if is_renamed && !crossing.writes {
+                    crossing.moved.borrow_mut().insert(here.id);
+                }
                 self.land_tokens(crossing, (&user, here.epoch), arrival, landed).await
             }
             Err(refusal) => {
