@@ -39,6 +39,8 @@ pub(super) fn in_a_line(servers: &[Server]) -> String {
 pub(super) struct Access {
     /// Whom to trust by TLS, in PEM, in place of those who vouch for the public web.
     pub(super) authorities: Option<Arc<[u8]>>,
+    /// Whether they are those of a cluster.
+    pub(super) is_of_cluster: bool,
     pub(super) is_tls: bool,
     pub(super) settings: RedisConnectionInfo,
 }
@@ -53,7 +55,7 @@ impl Access {
             ConnectionAddr::Tcp(host, port)
         };
         let info = address.into_connection_info()?.set_redis_settings(self.settings.clone());
-        Ok(Node::new(info, self.authorities.as_deref())?)
+        Ok(Node::new(info, self.authorities.as_deref(), self.is_of_cluster)?)
     }
 }
 
@@ -86,7 +88,7 @@ impl Address {
             "cluster" if path.is_empty() || path == "0" => {
                 let settings = of("host", "")?.redis_settings().clone();
                 Some(Self::Cluster {
-                    access: Access { authorities: None, is_tls, settings },
+                    access: Access { authorities: None, is_of_cluster: true, is_tls, settings },
                     seeds: servers,
                 })
             }
@@ -94,9 +96,10 @@ impl Address {
                 let (path, query) = path.split_once('?').unwrap_or((path, ""));
                 let (name, database) = path.split_once('/').unwrap_or((path, ""));
                 let settings = of("host", database)?.redis_settings().clone();
-                let access = Access { authorities: None, is_tls, settings };
+                let access = Access { authorities: None, is_of_cluster: false, is_tls, settings };
                 let settings = of_sentinels(query)?;
-                let of_sentinels = Access { authorities: None, is_tls, settings };
+                let of_sentinels =
+                    Access { authorities: None, is_of_cluster: false, is_tls, settings };
                 let name = (!name.is_empty()).then(|| name.to_owned())?;
                 Some(Self::Sentinel { access, name, of_sentinels, sentinels: servers })
             }

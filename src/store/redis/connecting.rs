@@ -27,6 +27,16 @@ const WANTED_FOR: Duration = Duration::from_secs(5);
 /// How many requests may wait to be written.
 const QUEUE: usize = 1024;
 
+/// What a connection has to be.
+#[derive(Clone, Copy)]
+pub(super) struct Terms {
+    /// Whether the server is one of a cluster. One that is alone must not be: it refuses what has keys of two
+    /// slots, though all of them be its own.
+    pub(super) is_of_cluster: bool,
+    /// How long a reply may take.
+    pub(super) reply_within: Duration,
+}
+
 /// How connecting goes.
 #[derive(Clone)]
 pub(super) enum News {
@@ -107,13 +117,13 @@ impl Work {
     pub(super) async fn until_connected(
         &self,
         client: &Client,
-        reply_within: Duration,
+        terms: Terms,
     ) -> Result<MultiplexedConnection, Fault> {
         let started = Instant::now();
         let mut tries = FuturesUnordered::new();
         loop {
             if tries.is_empty() || self.is_wanted() {
-                tries.push(timeout(TRY_FOR, connect(client, reply_within)));
+                tries.push(timeout(TRY_FOR, connect(client, terms)));
             }
             let pause = sleep(TRY_EVERY);
             tokio::pin!(pause);
@@ -149,27 +159,28 @@ impl Work {
     }
 }
 
-async fn connect(client: &Client, reply_within: Duration) -> Result<MultiplexedConnection, Fault> {
-    match connect_once(client, reply_within).await {
+async fn connect(client: &Client, terms: Terms) -> Result<MultiplexedConnection, Fault> {
+    match connect_once(client, terms).await {
         Err(Fault::Lost(_)) => {
             sleep(SECOND_ATTEMPT_AFTER).await;
-            connect_once(client, reply_within).await
+            connect_once(client, terms).await
         }
         result => result,
     }
 }
 
-/// Connects, and refuses a server that is too old before it is asked anything else.
-async fn connect_once(
-    client: &Client,
-    reply_within: Duration,
-) -> Result<MultiplexedConnection, Fault> {
+/// Connects, and refuses a server that cannot be used before it is asked anything else.
+async fn connect_once(client: &Client, terms: Terms) -> Result<MultiplexedConnection, Fault> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(TRY_FOR))
-        .set_response_timeout(Some(reply_within.max(REPLY_WITHIN)))
+        .set_response_timeout(Some(terms.reply_within.max(REPLY_WITHIN)))
         .set_pipeline_buffer_size(QUEUE);
     let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
     let info: String = redis::cmd("INFO").arg("server").query_async(&mut connection).await?;
-    Info::parse(&info).refuse_old()?;
+    let info = Info::parse(&info);
+    info.refuse_old()?;
+    if !terms.is_of_cluster {
+        info.refuse_node()?;
+    }
     Ok(connection)
 }

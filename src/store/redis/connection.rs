@@ -1,6 +1,6 @@
 //! A connection that is made when it is first needed, and made anew when it breaks or falls silent.
 
-use super::connecting::{Attempt, News};
+use super::connecting::{Attempt, News, Terms};
 use super::fault::Fault;
 use redis::Client;
 use redis::aio::MultiplexedConnection;
@@ -21,9 +21,8 @@ pub(super) const REPLY_WITHIN: Duration = Duration::from_millis(300);
 /// Not the crate's `ConnectionManager`: that one keeps a connection on which requests time out, so
 /// a server that vanished without a word (a failover, a firewall) would stay away for minutes.
 pub(super) struct Connection {
-    /// How long a reply may take.
-    reply_within: Duration,
     state: Arc<Mutex<State>>,
+    terms: Terms,
 }
 
 /// What is known of a connection. Ends the task that connects when it is dropped.
@@ -71,8 +70,8 @@ impl Live {
 
 impl Connection {
     /// A connection that is not made yet.
-    pub(super) fn new(reply_within: Duration) -> Self {
-        Self { reply_within, state: Arc::default() }
+    pub(super) fn new(terms: Terms) -> Self {
+        Self { state: Arc::default(), terms }
     }
 
     /// Has the connection made anew for the next who ask: this one is of no more use.
@@ -130,11 +129,11 @@ impl Connection {
         while state.tasks.try_join_next().is_some() {}
         let (attempt, work) = Attempt::new(now);
         state.attempt = Some(attempt.clone());
-        let (client, reply_within) = (client.clone(), self.reply_within);
+        let (client, terms) = (client.clone(), self.terms);
         // The state owns the task, which must not own the state.
         let place = Arc::downgrade(&self.state);
         state.tasks.spawn(async move {
-            let outcome = work.until_connected(&client, reply_within).await;
+            let outcome = work.until_connected(&client, terms).await;
             let Some(place) = place.upgrade() else { return };
             let mut state = lock(&place);
             let outcome = outcome.map(|connection| state.found(connection));

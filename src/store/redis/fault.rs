@@ -125,9 +125,7 @@ impl From<Failure> for StoreError {
             Fault::Corrupt(problem) => return Self::Corrupt { what: "record", problem },
             Fault::Unsuitable(why) => return Self::Unsuitable(why),
             Fault::Lost(why) | Fault::Refused(why) => why,
-            Fault::Asked(_) | Fault::Moved(_) => {
-                "it is a node of a Redis Cluster: write redis+cluster:// in its address".to_owned()
-            }
+            Fault::Asked(_) | Fault::Moved(_) => OF_CLUSTER.to_owned(),
             Fault::CutOff => "its cluster is down: not all of its slots have a primary".to_owned(),
             Fault::OnTheWay => "its keys are on their way to another server".to_owned(),
             Fault::Loading => "it is still loading its data".to_owned(),
@@ -160,6 +158,10 @@ impl From<RedisError> for Fault {
         }
     }
 }
+
+/// What is wrong with a node of a cluster that is named as a server alone.
+pub(super) const OF_CLUSTER: &str =
+    "it is a node of a Redis Cluster: write redis+cluster:// in its address";
 
 const BAD_PASSWORD: &str = "the user or the password in its address is wrong";
 
@@ -208,9 +210,7 @@ fn said(code: &str, details: &str) -> Fault {
         "NOAUTH" => "it wants a password, and its address has none".to_owned(),
         "WRONGPASS" => BAD_PASSWORD.to_owned(),
         "NOPERM" => format!("the user in its address may not do this: {details}"),
-        "CROSSSLOT" => {
-            "it is a node of a Redis Cluster: write redis+cluster:// in its address".to_owned()
-        }
+        "CROSSSLOT" => OF_CLUSTER.to_owned(),
         _ if is("No such master") => "the sentinel knows no primary of that name".to_owned(),
         // The details may repeat what was sent.
         _ => format!("it answered with the error {code}"),

@@ -37,6 +37,7 @@ impl RedisStore {
         })?;
         let beside = Beside { earlier, events, items, last };
         let restored = self.bring_back(source, order, beside, progress).await;
+        let restored = self.make_room_again(restored).await;
         restored.map_err(|error| leaving(error, HALF))
     }
 
@@ -122,7 +123,7 @@ impl RedisStore {
     }
 
     /// Tokens go first: none is good without its user, whenever this is stopped.
-    async fn clear(&self) -> Result<(), StoreError> {
+    pub(super) async fn clear(&self) -> Result<(), StoreError> {
         for pattern in keys::OF_USERS {
             let mut pages = self.pages(pattern).await?;
             while let Some(page) = pages.next().await? {

@@ -1,7 +1,7 @@
 //! What the server tells of itself, and what an operator should know of it.
 
 use super::RedisStore;
-use super::fault::Fault;
+use super::fault::{Fault, OF_CLUSTER};
 use super::node::Node;
 use super::patience::patiently;
 use super::request::{How, Request};
@@ -39,6 +39,14 @@ impl<'a> Info<'a> {
         Err(Fault::Unsuitable(format!(
             "Redis {version} is too old: {major}.{minor} or newer is needed"
         )))
+    }
+
+    /// Refuses a node of a cluster. One that does not say so shows it by what it refuses.
+    pub(super) fn refuse_node(&self) -> Result<(), Fault> {
+        if self.get("redis_mode").or_else(|| self.get("server_mode")) != Some("cluster") {
+            return Ok(());
+        }
+        Err(Fault::Unsuitable(format!("the address is that of one server, and {OF_CLUSTER}")))
     }
 
     /// The value of that name.

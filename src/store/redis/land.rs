@@ -12,6 +12,7 @@ use super::patience::patiently;
 use super::request::Request;
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
+use crate::model::user::UserId;
 use crate::store::StoreError;
 use crate::store::staging::{
     Arrival, Landed, Landing, OnConflict, Refusal, Round, Staging, Verdict,
@@ -20,6 +21,7 @@ use crate::store::whole::Progress;
 use futures_util::stream::{self, StreamExt};
 use redis::{Cmd, pipe};
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::iter;
 use std::pin::pin;
 
@@ -32,6 +34,8 @@ const AT_ONCE: usize = 4;
 pub(super) struct Crossing<'a> {
     /// The last number that was given to a user before.
     pub(super) given: u64,
+    /// Who would have another name by now, where nothing is written.
+    pub(super) moved: RefCell<HashSet<UserId>>,
     pub(super) order: &'a Landing,
     /// The epochs of users who were removed, for their numbers come again.
     pub(super) past: RefCell<Past>,
@@ -57,8 +61,8 @@ impl RedisStore {
         staging.begin_landing(order.at)?;
         let (given, is_empty) = patiently(async || self.numbers_given().await).await?;
         if order.dry_run || order.on_conflict == OnConflict::Fail {
-            let past = RefCell::default();
-            let rehearsal = Crossing { given, order, past, run, staging, writes: false };
+            let (moved, past) = Default::default();
+            let rehearsal = Crossing { given, moved, order, past, run, staging, writes: false };
             if order.dry_run {
                 staging.refuse_tokens_that_are_there_twice()?;
             }
@@ -72,11 +76,11 @@ impl RedisStore {
         // First, so that no new user gets the number of one who is still to come.
         let highest = staging.highest_number()?;
         patiently(async || self.give_no_number_to(highest, is_empty).await).await?;
-        let past = RefCell::new(self.remove_begun(run).await?);
+        let (moved, past) = (RefCell::default(), RefCell::new(self.remove_begun(run).await?));
         for step in [&self.scripts.arrive, &self.scripts.arrived] {
             patiently(async || self.make_known(step).await).await?;
         }
-        let crossing = Crossing { given, order, past, run, staging, writes: true };
+        let crossing = Crossing { given, moved, order, past, run, staging, writes: true };
         let landed = self.go_through(&crossing, progress).await?;
         if is_empty {
             self.end_anew(order.at, &landed).await?;
@@ -176,7 +180,9 @@ impl RedisStore {
                     self.land_over(crossing, &arrival, &here, &mut landed).await?;
                 }
                 (Verdict::Same, Some(here)) if updates => {
-                    self.land_tokens(crossing, &here, &arrival, &mut landed).await?;
+                    let tokens =
+                        self.land_tokens(crossing, (&here, here.epoch), &arrival, &mut landed);
+                    tokens.await?;
                 }
                 (Verdict::Same | Verdict::Keep, _) => {
                     landed.tokens_kept_out += u64::try_from(arrival.tokens.len()).unwrap_or(0);

@@ -158,8 +158,7 @@ impl RedisStore {
     ) -> Result<Vec<Newcomer>, StoreError> {
         let mut patience = Patience::default();
         let others = loop {
-            self.list_new_tokens(&newcomers).await?;
-            match self.write_tokens(crossing, &newcomers).await {
+            match self.list_and_write(crossing, &newcomers).await {
                 Ok(others) => break others,
                 Err(error) => patience.bears(error).await?,
             }
@@ -174,11 +173,17 @@ impl RedisStore {
         Ok(newcomers)
     }
 
-    async fn list_new_tokens(&self, newcomers: &[Newcomer]) -> Result<(), StoreError> {
+    /// Each is asked for once. A listing that came late would make a token good that came late, too.
+    async fn list_and_write(
+        &self,
+        crossing: &Crossing<'_>,
+        newcomers: &[Newcomer],
+    ) -> Result<HashSet<i64>, StoreError> {
         let list = newcomers.iter().flat_map(|newcomer| {
             listing(newcomer.user.id, newcomer.tokens.iter().map(|token| &token.record))
         });
-        self.do_all(list.collect()).await
+        self.ask_all_once::<()>(list.collect()).await?;
+        self.write_tokens(crossing, newcomers).await
     }
 
     /// Takes tokens off the lists whose digests are somebody else's.

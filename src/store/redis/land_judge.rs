@@ -148,6 +148,8 @@ fn judge<'a>(
             return refused(Refusal::NumberTaken);
         }
     };
+    // The name is free of whoever would have another by now.
+    let owner = owner.filter(|id| !crossing.moved.borrow().contains(id));
     let of_name = match holder(owner) {
         None => None,
         Some(Holder::Whole(user, former)) => Some((user, former)),

@@ -2,21 +2,15 @@
 
 use super::indexes::by_text;
 use super::land::Crossing;
-use super::land_batch::MEMBERS;
-use super::land_token::{There, listing};
-use super::notes::recent;
-use super::old_digests::keeping;
 use super::patience::patiently;
-use super::record::{self, Entry, FORMER, Fields};
+use super::record::{self, FORMER, Fields};
 use super::request::Request;
-use super::tokens::{ATTEMPTS, set};
+use super::tokens::ATTEMPTS;
 use super::{RedisStore, keys};
-use crate::model::token::TokenRecord;
 use crate::model::user::{User, UserId, Username};
 use crate::store::StoreError;
-use crate::store::staging::{Arrival, ArrivingToken, ArrivingUser, Landed, Refusal, ends_tokens};
+use crate::store::staging::{Arrival, ArrivingUser, Landed, Refusal, ends_tokens};
 use redis::Cmd;
-use std::collections::HashSet;
 
 impl RedisStore {
     pub(super) async fn land_over(
@@ -34,8 +28,11 @@ impl RedisStore {
         };
         match updated {
             Ok(user) => {
-                landed.renamed += u64::from(is_renamed && crossing.writes);
-                self.land_tokens(crossing, &user, arrival, landed).await
+                landed.renamed += u64::from(is_renamed);
+                if is_renamed && !crossing.writes {
+                    crossing.moved.borrow_mut().insert(here.id);
+                }
+                self.land_tokens(crossing, (&user, here.epoch), arrival, landed).await
             }
             Err(refusal) => {
                 landed.updated = landed.updated.saturating_sub(1);
@@ -129,92 +126,6 @@ impl RedisStore {
         }
         self.reindex_user(here, &after).await?;
         Ok(Ok(after))
-    }
-
-    /// Has the user have the tokens of the source and no others, if it says anything of tokens.
-    pub(super) async fn land_tokens(
-        &self,
-        crossing: &Crossing<'_>,
-        user: &User,
-        arrival: &Arrival,
-        landed: &mut Landed,
-    ) -> Result<(), StoreError> {
-        let (id, wanted) = (user.id, &arrival.tokens);
-        if !arrival.user.says.tokens {
-            return Ok(());
-        }
-        let entries = patiently(async || self.entries(id, "-inf").await).await?;
-        let keys: HashSet<_> = wanted.iter().map(|token| token.digest.key()).collect();
-        let (stay, gone): (Vec<_>, Vec<_>) =
-            entries.into_iter().partition(|entry| keys.contains(&entry.key));
-        landed.tokens_ended += u64::try_from(gone.len()).unwrap_or(0);
-        if crossing.writes {
-            patiently(async || self.remove_entries(id, &gone).await).await?;
-        }
-        let records: Vec<_> =
-            wanted.iter().map(|token| token.record(user, crossing.order.at)).collect();
-        self.put_tokens(crossing, wanted, &records, landed).await?;
-        if crossing.writes && !(wanted.is_empty() && gone.is_empty()) {
-            self.unlist_former(id, &records, &stay).await?;
-            patiently(async || self.repair_users(&[id]).await).await?;
-        }
-        Ok(())
-    }
-
-    /// Writes tokens of a user, but for those that are another's.
-    async fn put_tokens(
-        &self,
-        crossing: &Crossing<'_>,
-        tokens: &[ArrivingToken],
-        records: &[TokenRecord],
-        landed: &mut Landed,
-    ) -> Result<(), StoreError> {
-        let all: Vec<_> = records.iter().collect();
-        let there = self.there(&all).await?;
-        let may = self.may_replace(crossing, &all, &there).await?;
-        let (mut theirs, mut write, mut recently) = (Vec::new(), Vec::new(), Vec::new());
-        for (((token, record), there), may) in tokens.iter().zip(records).zip(there).zip(may) {
-            match &there {
-                _ if !may => {
-                    crossing.staging.note_token(token.row, Refusal::TokenTaken)?;
-                    continue;
-                }
-                There::Nothing => landed.tokens_added += 1,
-                There::Record(_) | There::Unreadable => landed.tokens_there += 1,
-            }
-            theirs.push(record);
-            if !matches!(there, There::Record(bytes) if bytes == record::token_bytes(record)?) {
-                write.push(set(record, false)?);
-            }
-            let member = recent(record.user, &keys::text(&record.digest.key()));
-            recently.push((record.created.micros(), member));
-            write.extend(token.old_digest().iter().flat_map(keeping));
-        }
-        let Some(user) = theirs.first().map(|record| record.user).filter(|_| crossing.writes)
-        else {
-            return Ok(());
-        };
-        self.do_all(listing(user, theirs.into_iter())).await?;
-        for some in recently.chunks(MEMBERS) {
-            let mut note = redis::cmd("ZADD");
-            note.arg(keys::RECENT).arg("GT").arg(some);
-            write.push(note);
-        }
-        self.do_all(write).await
-    }
-
-    /// Takes entries off the list by which tokens were there before they were written anew.
-    async fn unlist_former(
-        &self,
-        user: UserId,
-        wanted: &[TokenRecord],
-        listed: &[Entry],
-    ) -> Result<(), StoreError> {
-        let present: HashSet<_> = wanted.iter().map(|record| Entry::of(record).bytes()).collect();
-        let former = listed.iter().map(Entry::bytes).filter(|bytes| !present.contains(bytes));
-        let former: Vec<_> = former.collect();
-        let remove = former.chunks(MEMBERS).map(|some| Cmd::zrem(keys::user_tokens(user), some));
-        self.do_all(remove.collect()).await
     }
 }
 

@@ -35,7 +35,7 @@ impl Link {
         let servers = match address {
             Address::Cluster { access, seeds } => Servers::Cluster(Cluster::new(access, seeds)),
             Address::One { authorities, info } => {
-                Servers::One(Arc::new(Node::new(info, authorities.as_deref())?))
+                Servers::One(Arc::new(Node::new(info, authorities.as_deref(), false)?))
             }
             Address::Sentinel { access, name, of_sentinels, sentinels } => {
                 Servers::Sentinel(Sentinel::new(access, name, &of_sentinels, &sentinels)?)

@@ -1,5 +1,6 @@
 //! One server.
 
+use super::connecting::Terms;
 use super::connection::{Connection, Live, REPLY_WITHIN};
 use super::fault::{Failure, Fault};
 use super::request::{How, Request};
@@ -46,8 +47,12 @@ pub(super) struct Node {
 impl Node {
     /// A server that is not connected yet.
     ///
-    /// By TLS it is trusted if these authorities vouch for it, in PEM; else those of the public web.
-    pub(super) fn new(info: ConnectionInfo, authorities: Option<&[u8]>) -> RedisResult<Self> {
+    /// One of a cluster is refused unless it is meant to be. By TLS it is trusted if these authorities vouch for it, in PEM; else those of the public web.
+    pub(super) fn new(
+        info: ConnectionInfo,
+        authorities: Option<&[u8]>,
+        is_of_cluster: bool,
+    ) -> RedisResult<Self> {
         // A connection that is let go of drops what it has not sent: it would come late. And what is
         // sent waits for no answer to what was sent before.
         let tcp = TcpSettings::default().set_linger_time(Duration::ZERO).set_nodelay(true);
@@ -59,8 +64,9 @@ impl Node {
                 Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert })?
             }
         };
-        let usual = Connection::new(REPLY_WITHIN);
-        let waiting = std::array::from_fn(|_| Connection::new(WAITED_WITHIN));
+        let connection = |reply_within| Connection::new(Terms { is_of_cluster, reply_within });
+        let usual = connection(REPLY_WITHIN);
+        let waiting = std::array::from_fn(|_| connection(WAITED_WITHIN));
         Ok(Self { client, usual, waiting, turn: AtomicUsize::default() })
     }
 

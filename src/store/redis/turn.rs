@@ -80,12 +80,8 @@ impl Turn {
     ) -> Result<Self, StoreError> {
         let holder = Holder::of(doing, store.present(now).await);
         let lock = Lock { holder: holder.text(), lasts: LASTS, name: NAME };
-        match store.wait_for_turn(&lock).await {
-            // What is half there fills it, and goes first. No source is taken over to there.
-            Err(StoreError::Unavailable(outage))
-                if outage.kind == FULL && doing != Doing::Import && store.is_half().await? => {}
-            outcome => outcome.map_err(as_it_was)?,
-        }
+        // One that cannot be noted is nobody's: of two who went on without, each would undo what the other does.
+        store.wait_for_turn(&lock).await.map_err(as_it_was)?;
         let ((state, mut hears), mut keeping) = (watch::channel(State::Held), JoinSet::new());
         let (store, tells) = (Arc::clone(store), state.clone());
         keeping.spawn(async move {
@@ -138,11 +134,6 @@ impl Drop for Turn {
 }
 
 impl RedisStore {
-    /// Whether bringing a backup back has not come to its end.
-    async fn is_half(&self) -> Result<bool, StoreError> {
-        Ok(patiently(async || self.standing().await).await?.restoring.is_some())
-    }
-
     async fn wait_for_turn(&self, lock: &Lock) -> Result<(), StoreError> {
         let (begun, mut left) = (Instant::now(), i64::MAX);
         loop {
@@ -187,7 +178,10 @@ impl RedisStore {
             let is_kept = match self.renew_lock(lock).await {
                 // Who takes no source over may go on, unless another has the turn by now: nothing that they do
                 // takes it for granted.
-                Ok(false) if doing != Doing::Import => self.take_or_cap_lock(lock).await,
+                Ok(false) if doing != Doing::Import => match self.take_or_cap_lock(lock).await {
+                    Err(StoreError::Unavailable(outage)) if outage.kind == FULL => Ok(false),
+                    taken => taken,
+                },
                 renewed => renewed,
             };
             match is_kept {
@@ -205,6 +199,10 @@ const LOST: &str = "the store was out of reach for so long that others may be at
 /// A store that takes no writes has taken none.
 fn as_it_was(error: StoreError) -> StoreError {
     match error {
+        StoreError::Unavailable(outage) if outage.kind == FULL => StoreError::Unsuitable(format!(
+            "{outage}; nothing was changed. Not even whose turn it is can be noted there: raise its maxmemory, and \
+             do the same again"
+        )),
         StoreError::Unavailable(outage) if matches!(outage.kind, OutageKind::Unwritable(_)) => {
             StoreError::Unsuitable(format!("{outage}; nothing was changed"))
         }

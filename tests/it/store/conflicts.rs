@@ -4,7 +4,7 @@ use super::staged::{is_in_order, land, named, order, stage, token, try_to_land, 
 use super::{Fixture, add, again, digest, hash, is_good, issue, new_user, now};
 use authgate::model::user::{NewUser, UserId};
 use authgate::store::staging::{OwnerRef, Refusal, StagedToken, StagedUser};
-use authgate::store::whole::OnConflict;
+use authgate::store::whole::{Landing, OnConflict};
 use authgate::store::{Inserted, StoreError};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -178,8 +178,11 @@ pub(super) async fn names_that_move_on_are_all_taken_over(fixture: Fixture) {
     };
     let staging =
         stage(&[moved(1, "b"), moved(2, "c"), moved(3, "d"), user(4, "a")], &[token(4, "x")]);
+    let rehearsal = Landing { dry_run: true, ..order(OnConflict::Update) };
+    let told = try_to_land(&fixture, &staging, &rehearsal).await.unwrap();
     let landed = land(&fixture, &staging, OnConflict::Update).await;
     assert!(landed.refused.is_empty(), "{landed:?}");
+    assert_eq!(told, landed);
     for (username, number) in [("b", 1), ("c", 2), ("d", 3), ("a", 4)] {
         assert_eq!(named(&*store, username).await.unwrap().id, UserId(number), "{username}");
     }

@@ -14,6 +14,7 @@ mod old_digests;
 mod operators;
 mod races;
 mod renames;
+mod replaced;
 mod replicas;
 mod room;
 mod settings;

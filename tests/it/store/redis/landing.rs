@@ -195,7 +195,11 @@ async fn an_import_that_has_not_come_to_its_end_is_told_and_mended() {
 }
 
 /// Takes a user over with a token, beside the test, on the way that the relay is.
-fn land_behind(relay: &Relay, user: StagedUser, on_conflict: OnConflict) -> JoinHandle<Landed> {
+pub(super) fn land_behind(
+    relay: &Relay,
+    user: StagedUser,
+    on_conflict: OnConflict,
+) -> JoinHandle<Landed> {
     let url = format!("redis://{}/0", relay.address);
     spawn_blocking(move || {
         let settings = Settings::Redis { authorities: None, replicas: 0, url };

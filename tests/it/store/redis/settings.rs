@@ -1,6 +1,7 @@
 //! Servers that are set up badly, and what is said of them.
 
 use super::*;
+use crate::harness::redis_cluster::RedisCluster;
 
 #[tokio::test]
 async fn a_replica_takes_no_writes_and_is_warned_of() {
@@ -66,4 +67,24 @@ async fn a_user_without_permission_is_told_so() {
     let error = store.user(UserId(1)).await.err().unwrap();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     assert!(everything(&error).contains("may not do this"), "{error:?}");
+}
+
+/// It answers for all keys, and would refuse to delete a user: that has keys of two slots.
+#[tokio::test]
+async fn a_node_of_a_cluster_that_is_named_as_a_server_alone_is_refused() {
+    let cluster = RedisCluster::start(1, 0);
+    let plain = format!("redis://{}/0", cluster.places()[0]);
+    let store = RedisStore::open(&plain).unwrap();
+    for error in [
+        store.inspect().await.err().unwrap(),
+        store.insert_user(new_user("ada")).await.err().unwrap(),
+        store.user(UserId(1)).await.err().unwrap(),
+    ] {
+        let StoreError::Unsuitable(words) = &error else { panic!("{error:?}") };
+        assert!(words.contains("a node of a Redis Cluster"), "{words}");
+        assert!(words.contains("redis+cluster://"), "{words}");
+    }
+    let store = RedisStore::open(&cluster.url()).unwrap();
+    let ada = add_user(&store, "ada").await;
+    assert!(store.delete_user(ada.id).await.unwrap());
 }

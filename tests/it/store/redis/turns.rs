@@ -125,3 +125,35 @@ async fn whoever_loses_their_turn_stops() {
     // It is the other's.
     assert_eq!(server.ask::<String>(&["GET", KEY]), "another");
 }
+
+/// Of two who went on without a lock that cannot be written, each would take away what the other writes.
+#[tokio::test]
+async fn a_turn_that_a_full_server_cannot_note_is_nobodys() {
+    let (server, fixture) = shared();
+    for mark in [None, Some("begun"), Some("noted")] {
+        if let Some(mark) = mark {
+            server.ask::<()>(&["SET", "authgate:restoring", mark]);
+        }
+        server.ask::<()>(&["CONFIG", "SET", "maxmemory", "1"]);
+        for doing in [Doing::Copy, Doing::Import, Doing::Restore] {
+            let refused = fixture.whole().take_turn(doing, now()).await;
+            let Err(StoreError::Unsuitable(words)) = refused else { panic!("it has a turn") };
+            for part in ["its memory is full", "nothing was changed", "maxmemory"] {
+                assert!(words.contains(part), "{part}: {words}");
+            }
+        }
+        server.ask::<()>(&["CONFIG", "SET", "maxmemory", "0"]);
+        turn_of(&fixture, Doing::Restore).await.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_that_was_lost_and_cannot_be_noted_again_is_over() {
+    let (server, fixture) = shared();
+    let turn = turn_of(&fixture, Doing::Restore).await;
+    server.ask::<u64>(&["DEL", KEY]);
+    server.ask::<()>(&["CONFIG", "SET", "maxmemory", "1"]);
+    let endless = turn.doing(std::future::pending::<Result<(), StoreError>>()).await;
+    assert!(matches!(endless, Err(StoreError::Unsuitable(_))));
+    turn.end().await;
+}

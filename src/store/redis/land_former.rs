@@ -1,0 +1,68 @@
+//! Tokens that have got another digest since they came from a source, which has them as they were.
+
+use super::land_batch::COMMANDS;
+use super::land_token::NewToken;
+use super::patience::patiently;
+use super::record::{self, Entry};
+use super::{RedisStore, keys};
+use crate::clock::Timestamp;
+use crate::model::token::{TokenDigest, TokenKey, TokenRecord};
+use crate::model::user::User;
+use crate::store::StoreError;
+use crate::store::staging::{Arrival, ArrivingToken};
+use redis::Cmd;
+use std::collections::{HashMap, HashSet};
+
+impl RedisStore {
+    /// The tokens among these which the source has by a digest that they had before, by that.
+    pub(super) async fn with_former_digest(
+        &self,
+        arrival: &Arrival,
+        entries: &[Entry],
+    ) -> Result<HashMap<TokenDigest, TokenRecord>, StoreError> {
+        let mut found = HashMap::new();
+        let old = arrival.tokens.iter().filter_map(ArrivingToken::old_digest);
+        let old: HashSet<_> = old.map(|old| old.digest).collect();
+        if old.is_empty() {
+            return Ok(found);
+        }
+        let known: HashSet<_> = of_source(arrival).collect();
+        let others: Vec<_> = entries.iter().filter(|entry| !known.contains(&entry.key)).collect();
+        for some in others.chunks(COMMANDS) {
+            let reads = some.iter().map(|entry| Cmd::get(keys::token(&entry.key)));
+            let reads: Vec<_> = reads.collect();
+            let read = async || self.each_readable::<Option<Vec<u8>>>(&reads).await;
+            for (entry, bytes) in some.iter().zip(patiently(read).await?) {
+                let token =
+                    bytes.flatten().and_then(|bytes| record::token(&entry.key, &bytes).ok());
+                let Some(token) = token else { continue };
+                let former = token.former.as_ref().map(|former| former.digest);
+                found.extend(former.filter(|former| old.contains(former)).zip(Some(token)));
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// A token as it is to be written: by the digest of ours if it has got one.
+pub(super) fn wanted(
+    token: &ArrivingToken,
+    user: &User,
+    at: Timestamp,
+    ours: Option<&TokenRecord>,
+) -> NewToken {
+    let record = token.record(user, ours.map_or(at, |ours| ours.created));
+    let Some(TokenRecord { digest, former, knox_key, .. }) = ours.cloned() else {
+        return NewToken { old: token.old_digest(), record, row: token.row };
+    };
+    NewToken {
+        old: None,
+        record: TokenRecord { digest, former, knox_key, ..record },
+        row: token.row,
+    }
+}
+
+/// What tells the tokens that a user has in a source.
+pub(super) fn of_source(arrival: &Arrival) -> impl Iterator<Item = TokenKey> {
+    arrival.tokens.iter().map(|token| token.digest.key())
+}

@@ -1,0 +1,264 @@
+//! Having users who are here have the tokens of a source and no others.
+//!
+//! Whatever is not answered may come late, after its token was logged out. So it is asked for once, and where
+//! no answer comes the user gets another epoch, by which all of it is dead, and it is done anew. A token that
+//! is here is never written again once it is gone. What takes the place of others is there before they go.
+
+use super::land::Crossing;
+use super::land_batch::MEMBERS;
+use super::land_former::{of_source, wanted};
+use super::land_token::{NewToken, There, listing};
+use super::notes::recent;
+use super::old_digests::keeping;
+use super::patience::{Patience, patiently};
+use super::record::{self, Entry, Fields};
+use super::request::Request;
+use super::tokens::set;
+use super::{RedisStore, keys};
+use crate::model::token::{TokenKey, TokenRecord};
+use crate::model::user::{User, UserId};
+use crate::store::StoreError;
+use crate::store::staging::{Arrival, Landed, Refusal};
+use redis::Cmd;
+use std::collections::HashSet;
+
+/// What a user has of tokens, and what they are to have.
+struct Change<'a> {
+    arrival: &'a Arrival,
+    /// What had not run out when it was begun.
+    before: Vec<Entry>,
+    tokens: Vec<NewToken>,
+    user: &'a User,
+}
+
+impl RedisStore {
+    /// Has the user have the tokens of the source and no others, if it says anything of tokens. Those of theirs
+    /// had ended before that are of an earlier epoch than this.
+    pub(super) async fn land_tokens(
+        &self,
+        crossing: &Crossing<'_>,
+        (user, since): (&User, u64),
+        arrival: &Arrival,
+        landed: &mut Landed,
+    ) -> Result<(), StoreError> {
+        if !arrival.user.says.tokens {
+            return Ok(());
+        }
+        let at = crossing.order.at;
+        let unexpired = format!("({}", at.micros());
+        let before = patiently(async || self.entries(user.id, &unexpired).await).await?;
+        let here = before.iter().filter(|entry| entry.epoch >= since);
+        let here: Vec<_> = here.cloned().collect();
+        let ours = self.with_former_digest(arrival, &here).await?;
+        let wanted = |token| wanted(token, user, at, ours.get(&token.digest));
+        let tokens: Vec<_> = arrival.tokens.iter().map(wanted).collect();
+        let known = tokens.iter().map(|token| token.record.digest.key());
+        let known: HashSet<_> = known.chain(of_source(arrival)).collect();
+        let ended = here.iter().filter(|entry| !known.contains(&entry.key)).count();
+        landed.tokens_ended += u64::try_from(ended).unwrap_or(0);
+        if tokens.is_empty() && before.is_empty() {
+            return Ok(());
+        }
+        if !crossing.writes {
+            return self.put_tokens(crossing, &tokens, landed).await.map(drop);
+        }
+        let mut change = Change { arrival, before, tokens, user };
+        let Some(put) = self.put_tokens_surely(crossing, &mut change, landed).await? else {
+            return Ok(());
+        };
+        self.do_all(beside(&change, &put)).await?;
+        self.let_go(&change, &put).await?;
+        patiently(async || self.repair_users(&[user.id]).await).await
+    }
+
+    /// Writes the tokens, and says which are there; `None` if somebody has ended all of the user's meanwhile,
+    /// and with them those.
+    async fn put_tokens_surely(
+        &self,
+        crossing: &Crossing<'_>,
+        change: &mut Change<'_>,
+        landed: &mut Landed,
+    ) -> Result<Option<HashSet<TokenKey>>, StoreError> {
+        let (mut patience, mut first) = (Patience::default(), None);
+        let mut epoch = change.user.epoch;
+        loop {
+            let mut part = Landed::default();
+            let outcome = self.put_tokens(crossing, &change.tokens, &mut part).await;
+            // What an attempt before has written was not there.
+            let first = first.get_or_insert(part);
+            match outcome {
+                Ok(put) => {
+                    landed.add(first);
+                    return Ok(Some(put));
+                }
+                Err(error) => patience.bears(error).await?,
+            }
+            let Some(next) = self.end_epoch(crossing, change.user, epoch).await? else {
+                landed.tokens_kept_out += u64::try_from(change.tokens.len()).unwrap_or(0);
+                return Ok(None);
+            };
+            epoch = next;
+            change.tokens.iter_mut().for_each(|token| token.record.epoch = epoch);
+        }
+    }
+
+    /// Ends an epoch of a user, and with it whatever was written of it and comes late; says which is the next.
+    /// `None` if somebody else has ended it, or they are gone, or an operator by now. A copy that comes late
+    /// ends nothing more.
+    async fn end_epoch(
+        &self,
+        crossing: &Crossing<'_>,
+        user: &User,
+        epoch: u64,
+    ) -> Result<Option<u64>, StoreError> {
+        // A moment, as in end_tokens.lua.
+        let now = self.present(crossing.order.at).await.millis_up();
+        let next = u64::try_from(now).unwrap_or(0).max(epoch + 1);
+        let mut script = self.scripts.change_user.key(keys::user(user.id));
+        script.arg(record::flag(false)).arg(record::flag(!user.is_staff));
+        script.arg(epoch).arg("epoch").arg(next);
+        let end = async || self.link.end(Request::Script(&script), true).await;
+        let fields: Option<Fields> = patiently(end).await?;
+        let after = fields.map(|fields| record::user(user.id, &fields)).transpose()?.flatten();
+        Ok(after.filter(|after| after.epoch == next).map(|after| after.epoch))
+    }
+
+    /// Writes tokens of a user once, but for those that are another's, or are logged out in this moment. Says
+    /// which are there.
+    async fn put_tokens(
+        &self,
+        crossing: &Crossing<'_>,
+        tokens: &[NewToken],
+        landed: &mut Landed,
+    ) -> Result<HashSet<TokenKey>, StoreError> {
+        let records: Vec<_> = tokens.iter().map(|token| &token.record).collect();
+        let there = self.there(&records).await?;
+        let may = self.may_replace(crossing, &records, &there).await?;
+        let (mut theirs, mut write) = (Vec::new(), Vec::new());
+        for ((token, there), may) in tokens.iter().zip(there).zip(may) {
+            if !may {
+                crossing.staging.note_token(token.row, Refusal::TokenTaken)?;
+                continue;
+            }
+            theirs.push(&token.record);
+            match there {
+                There::Nothing => {
+                    landed.tokens_added += 1;
+                    write.push((token, true));
+                }
+                There::Record(bytes) => {
+                    landed.tokens_there += 1;
+                    if bytes != record::token_bytes(&token.record)? {
+                        write.push((token, false));
+                    }
+                }
+                There::Unreadable => {}
+            }
+        }
+        let Some(user) = theirs.first().map(|record| record.user).filter(|_| crossing.writes)
+        else {
+            return Ok(HashSet::new());
+        };
+        self.ask_all_once::<()>(listing(user, theirs.iter().copied())).await?;
+        let lost = self.write_some(crossing, write).await?;
+        let put = theirs.iter().map(|record| record.digest.key());
+        Ok(put.filter(|key| !lost.contains(key)).collect())
+    }
+
+    /// Writes some that are new, or else are there; says which of them are not.
+    async fn write_some(
+        &self,
+        crossing: &Crossing<'_>,
+        some: Vec<(&NewToken, bool)>,
+    ) -> Result<HashSet<TokenKey>, StoreError> {
+        let write =
+            some.iter().map(
+                |(token, is_new)| {
+                    if *is_new { set(&token.record, true) } else { over(&token.record) }
+                },
+            );
+        let answers: Vec<Option<String>> =
+            self.ask_all_once(write.collect::<Result<_, _>>()?).await?;
+        let not_done = some.into_iter().zip(answers).filter(|(_, answer)| answer.is_none());
+        // Another's, or what came late of an attempt before.
+        let (met, gone): (Vec<_>, Vec<_>) =
+            not_done.map(|(one, _)| one).partition(|(_, is_new)| *is_new);
+        let mut lost: HashSet<_> =
+            gone.into_iter().map(|(token, _)| token.record.digest.key()).collect();
+        let records: Vec<_> = met.iter().map(|(token, _)| &token.record).collect();
+        let there = self.there(&records).await?;
+        let may = self.may_replace(crossing, &records, &there).await?;
+        let mut write = Vec::new();
+        for ((token, _), may) in met.into_iter().zip(may) {
+            if may {
+                write.push(token);
+            } else {
+                crossing.staging.note_token(token.row, Refusal::TokenTaken)?;
+                lost.insert(token.record.digest.key());
+            }
+        }
+        let commands = write.iter().map(|token| over(&token.record));
+        let answers: Vec<Option<String>> =
+            self.ask_all_once(commands.collect::<Result<_, _>>()?).await?;
+        let pairs = write.into_iter().zip(answers).filter(|(_, answer)| answer.is_none());
+        lost.extend(pairs.map(|(token, _)| token.record.digest.key()));
+        Ok(lost)
+    }
+
+    /// Removes what the source does not have, and takes entries off the list by which tokens were there before
+    /// they were written anew. What has come since stays; and of one that has got another digest since, that.
+    async fn let_go(&self, change: &Change<'_>, put: &HashSet<TokenKey>) -> Result<(), StoreError> {
+        let Change { arrival, before, tokens, user } = change;
+        let wanted: HashSet<_> = tokens.iter().map(|token| token.record.digest.key()).collect();
+        let theirs = tokens.iter().filter(|token| put.contains(&token.record.digest.key()));
+        let present: HashSet<_> = theirs.map(|token| Entry::of(&token.record).bytes()).collect();
+        let had: HashSet<_> = before.iter().map(Entry::bytes).collect();
+        let entries = patiently(async || self.entries(user.id, "-inf").await).await?;
+        let (mut former, mut gone, mut since) = (Vec::new(), Vec::new(), Vec::new());
+        for entry in &entries {
+            let bytes = entry.bytes();
+            if wanted.contains(&entry.key) {
+                former.extend(Some(bytes).filter(|bytes| !present.contains(bytes)));
+            } else if had.contains(&bytes) {
+                gone.push(entry.clone());
+            } else {
+                since.push(entry.clone());
+            }
+        }
+        let ours = self.with_former_digest(arrival, &since).await?;
+        let ours: HashSet<_> = ours.into_keys().map(|former| former.key()).collect();
+        gone.extend(entries.into_iter().filter(|entry| ours.contains(&entry.key)));
+        patiently(async || self.remove_entries(user.id, &gone).await).await?;
+        self.do_all(unlisting(user.id, &former)).await
+    }
+}
+
+/// Writes a token in place of what is there of it, unless that is gone.
+fn over(record: &TokenRecord) -> Result<Cmd, StoreError> {
+    let mut set = set(record, false)?;
+    set.arg("XX");
+    Ok(set)
+}
+
+/// What tells of tokens beside their own keys and their list.
+fn beside(change: &Change<'_>, put: &HashSet<TokenKey>) -> Vec<Cmd> {
+    let (mut write, mut recently) = (Vec::new(), Vec::new());
+    for NewToken { old, record, .. } in &change.tokens {
+        if put.contains(&record.digest.key()) {
+            let member = recent(record.user, &keys::text(&record.digest.key()));
+            recently.push((record.created.micros(), member));
+            write.extend(old.iter().flat_map(keeping));
+        }
+    }
+    write.extend(recently.chunks(MEMBERS).map(|some| {
+        let mut note = redis::cmd("ZADD");
+        note.arg(keys::RECENT).arg("GT").arg(some);
+        note
+    }));
+    write
+}
+
+fn unlisting(user: UserId, entries: &[Vec<u8>]) -> Vec<Cmd> {
+    let list = keys::user_tokens(user);
+    entries.chunks(MEMBERS).map(|some| Cmd::zrem(&list, some)).collect()
+}
