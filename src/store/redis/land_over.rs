@@ -180,7 +180,10 @@ impl RedisStore {
                     continue;
                 }
                 There::Nothing => landed.tokens_added += 1,
-                There::Record(_) | There::Unreadable => landed.tokens_there += 1,
+                There::Record(bytes) if *bytes == record::token_bytes(record)? => {
+                    landed.tokens_there += 1;
+                }
+                There::Record(_) | There::Unreadable => landed.tokens_updated += 1,
             }
             theirs.push(record);
             if !matches!(there, There::Record(bytes) if bytes == record::token_bytes(record)?) {
