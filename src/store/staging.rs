@@ -5,6 +5,7 @@
 //! lost with it: whoever is stopped reads the source again.
 
 mod arrivals;
+pub(super) mod held;
 mod landing;
 mod look_alike;
 mod read;
@@ -51,7 +52,7 @@ pub struct Staging {
 impl Staging {
     /// An empty one.
     pub fn new() -> Result<Self, StoreError> {
-        let file = NamedTempFile::with_prefix("authgate-staging-")
+        let file = held::made(held::STAGING)
             .map_err(|error| room::cannot_make("what is read of the source", &error))?;
         let db = made(&file).map_err(|error| room::told(error.into(), 0, None))?;
         let (has_landed, numberless) = (Cell::new(false), Cell::new(NUMBERLESS));

@@ -1,11 +1,13 @@
 //! `authgate import …`: what is told of what is not taken as the source has it.
 
 use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::Command;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::command::{Outcome, authgate};
+use crate::harness::command::{AUTHGATE, Outcome, authgate, run};
 use crate::harness::folder;
 
 /// A folder with a store in it.
@@ -108,4 +110,38 @@ fn a_field_that_is_not_taken_as_it_is_is_told_and_a_clear_password_does_not_come
     assert!(said.says("it may be the password itself"), "{said:?}");
     let out = authgate(&["export", "jsonl", "--store", &place.store()], "").done();
     assert!(out.says(r#""password":"!""#) && !out.says("pass-Word-123"), "{out:?}");
+}
+
+#[test]
+fn what_a_killed_import_has_left_is_removed_by_the_next_and_nothing_else_is() {
+    let place = Place(folder());
+    let rest = folder();
+    let at = |name: &str| rest.path().join(name);
+    for name in ["authgate-staging-dead", "authgate-rehearsal-dead", "authgate-staging-alive", "x"]
+    {
+        fs::write(at(name), "hashes").unwrap();
+    }
+    fs::create_dir(at("authgate-staging-folder")).unwrap();
+    symlink(at("x"), at("authgate-staging-link")).unwrap();
+    let alive = fs::File::open(at("authgate-staging-alive")).unwrap();
+    alive.try_lock().unwrap();
+    let import = || {
+        let table = place.path("users.csv");
+        fs::write(&table, "name,hash\nada,!\n").unwrap();
+        let mut program = Command::new(AUTHGATE);
+        program.args(["import", "csv", &table, "--dry-run", "--store", &place.store()]);
+        run(program.env("TMPDIR", rest.path()), "").done()
+    };
+    let words = "2 files that killed imports have left";
+    let said = import();
+    assert!(said.stderr.contains(words), "{said:?}");
+    let mut left: Vec<_> =
+        fs::read_dir(rest.path()).unwrap().map(|one| one.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(
+        left,
+        ["authgate-staging-alive", "authgate-staging-folder", "authgate-staging-link", "x"]
+    );
+    assert_eq!(fs::read_to_string(at("x")).unwrap(), "hashes");
+    assert!(!import().stderr.contains("have left"));
 }
