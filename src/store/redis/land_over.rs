@@ -5,18 +5,18 @@ use super::land::Crossing;
 use super::land_batch::MEMBERS;
 use super::land_token::{There, listing};
 use super::notes::recent;
-use super::old_digests::keeping;
+use super::old_digests::{forgetting, keeping};
 use super::patience::patiently;
 use super::record::{self, Entry, FORMER, Fields};
 use super::request::Request;
 use super::tokens::{ATTEMPTS, set};
 use super::{RedisStore, keys};
-use crate::model::token::TokenRecord;
+use crate::model::token::{OldDigest, TokenDigest, TokenRecord};
 use crate::model::user::{User, UserId, Username};
 use crate::store::StoreError;
 use crate::store::staging::{Arrival, ArrivingToken, ArrivingUser, Landed, Refusal, ends_tokens};
 use redis::Cmd;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 impl RedisStore {
     pub(super) async fn land_over(
@@ -172,15 +172,19 @@ impl RedisStore {
         let all: Vec<_> = records.iter().collect();
         let there = self.there(&all).await?;
         let may = self.may_replace(crossing, &all, &there).await?;
+        let olds = patiently(async || self.olds(records).await).await?;
         let (mut theirs, mut write, mut recently) = (Vec::new(), Vec::new(), Vec::new());
         for (((token, record), there), may) in tokens.iter().zip(records).zip(there).zip(may) {
+            let (old, wanted_old) = (olds.get(&record.digest), token.old_digest());
             match &there {
                 _ if !may => {
                     crossing.staging.note_token(token.row, Refusal::TokenTaken)?;
                     continue;
                 }
                 There::Nothing => landed.tokens_added += 1,
-                There::Record(bytes) if *bytes == record::token_bytes(record)? => {
+                There::Record(bytes)
+                    if *bytes == record::token_bytes(record)? && old == wanted_old.as_ref() =>
+                {
                     landed.tokens_there += 1;
                 }
                 There::Record(_) | There::Unreadable => landed.tokens_updated += 1,
@@ -191,7 +195,10 @@ impl RedisStore {
             }
             let member = recent(record.user, &keys::text(&record.digest.key()));
             recently.push((record.created.micros(), member));
-            write.extend(token.old_digest().iter().flat_map(keeping));
+            write.extend(wanted_old.iter().flat_map(keeping));
+            if wanted_old.is_none() {
+                write.extend(old.map(forgetting));
+            }
         }
         let Some(user) = theirs.first().map(|record| record.user).filter(|_| crossing.writes)
         else {
@@ -204,6 +211,18 @@ impl RedisStore {
             write.push(note);
         }
         self.do_all(write).await
+    }
+
+    /// What is kept beside tokens, by their digests. What cannot be read is written anew.
+    async fn olds(
+        &self,
+        records: &[TokenRecord],
+    ) -> Result<HashMap<TokenDigest, OldDigest>, StoreError> {
+        match self.old_digests_of(records.iter()).await {
+            Ok(olds) => Ok(olds.into_iter().map(|old| (old.digest, old)).collect()),
+            Err(StoreError::Corrupt { .. }) => Ok(HashMap::new()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Takes entries off the list by which tokens were there before they were written anew.
