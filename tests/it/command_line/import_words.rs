@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::command::{AUTHGATE, Outcome, authgate, run};
-use crate::harness::folder;
+use crate::harness::{eventually, folder};
 
 /// A folder with a store in it.
 struct Place(TempDir);
@@ -144,4 +144,30 @@ fn what_a_killed_import_has_left_is_removed_by_the_next_and_nothing_else_is() {
     );
     assert_eq!(fs::read_to_string(at("x")).unwrap(), "hashes");
     assert!(!import().stderr.contains("have left"));
+}
+
+#[test]
+fn what_an_import_keeps_of_its_source_is_there_until_it_ends_or_the_next_after_it_was_killed() {
+    let place = Place(folder());
+    let rest = folder();
+    let table = place.path("users.csv");
+    fs::write(&table, "name,hash\nada,!\n").unwrap();
+    let import = |source: &str| {
+        let mut program = Command::new(AUTHGATE);
+        program.args(["import", "csv", source, "--dry-run", "--store", &place.store()]);
+        program.env("TMPDIR", rest.path());
+        program
+    };
+    let files = || fs::read_dir(rest.path()).unwrap().count();
+    let mut silent = import("-");
+    let mut silent = silent.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    eventually("what is read of a silent source", || (files() > 0).then_some(()));
+    let said = run(&mut import(&table), "").done();
+    assert!(!said.stderr.contains("left") && files() == 1, "{said:?}");
+    silent.kill().unwrap();
+    silent.wait().unwrap();
+    assert_eq!(files(), 1);
+    let said = run(&mut import(&table), "").done();
+    let words = "1 file that a killed import has left, with hashes, is removed";
+    assert!(said.stderr.contains(words) && files() == 0, "{said:?}");
 }
