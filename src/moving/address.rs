@@ -51,6 +51,11 @@ impl DatabaseKind {
         }
     }
 
+    /// Whether this is what an address of a database begins with.
+    pub(super) fn is_of(scheme: &str) -> bool {
+        Self::of(&format!("{scheme}://")).is_some()
+    }
+
     fn scheme(self) -> &'static str {
         match self {
             Self::MySql => "mysql",

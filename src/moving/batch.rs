@@ -1,6 +1,6 @@
 //! What readers hand on, many rows at a time.
 
-use super::row::Remarks;
+use super::remarks::Remarks;
 use crate::store::staging::{GroupRef, Says, StagedToken, StagedUser};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,6 +8,8 @@ use std::fmt;
 /// Rows of a source.
 #[derive(Default)]
 pub struct Batch {
+    /// What of a row is taken otherwise than it is written, or left out.
+    pub altered: Vec<Unreadable>,
     /// Groups by number.
     pub groups: Vec<(i64, String)>,
     /// What is neither user nor token: how many there are of what.
@@ -26,7 +28,7 @@ pub struct Batch {
     pub warnings: Vec<String>,
 }
 
-/// A row that cannot be taken.
+/// A row that cannot be taken, or not all of it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Unreadable {
     /// Which row it is, from 1.
@@ -102,6 +104,12 @@ impl<'a> Rows<'a> {
         let bytes = row.what.len() + row.why.len();
         self.batch.unreadable.push(row);
         self.added(bytes)
+    }
+
+    /// Notes what of a row was taken otherwise than it is written.
+    pub(super) fn altered(&mut self, place: u64, what: &str, whys: Vec<String>) {
+        let of = |why| Unreadable { place, what: what.to_owned(), why };
+        self.batch.altered.extend(whys.into_iter().map(of));
     }
 
     /// Notes what was taken otherwise than it was written.

@@ -1,8 +1,12 @@
 //! Accounts from a table: CSV, whose first line names the columns.
 
+#[cfg(test)]
+mod tests;
+
 use super::ReadError;
 use super::batch::{Rows, Sink, Unreadable};
-use super::row::{Remarks, UserRow};
+use super::remarks::Remarks;
+use super::row::UserRow;
 use super::text::first_line;
 use super::value::{Misfit, Value};
 use super::zone::Zone;
@@ -81,10 +85,17 @@ pub(super) fn read(from: impl Read, sink: Sink<'_>) -> Result<(), ReadError> {
             )));
         }
         let staged = taken
-            .and_then(|record| user_of(&columns, record).staged(place, &mut remarks))
+            .and_then(|record| {
+                numbered(&columns, record)?;
+                user_of(&columns, record).staged(place, &mut remarks)
+            })
             .map(forget_what_is_no_hash);
+        let altered = remarks.altered();
         match staged {
-            Ok(user) => rows.user(user)?,
+            Ok(user) => {
+                rows.altered(place, "a line", altered);
+                rows.user(user)?;
+            }
             Err(Misfit(why)) => {
                 rows.unreadable(Unreadable { place, what: "a line".to_owned(), why })?;
             }
@@ -159,11 +170,16 @@ fn broken(error: ::csv::Error) -> ReadError {
 
 fn columns(head: &StringRecord) -> Result<Vec<Column>, ReadError> {
     let known = || Column::ALL.map(|(name, _)| name).join(", ");
-    let column = |name| {
-        Column::of(name).ok_or_else(|| {
-            let words = "has a column that is not known, or no line that names them";
-            ReadError::Unusable(format!("the table {words}; these are known: {}", known()))
-        })
+    if !head.iter().any(|name| Column::of(name).is_some()) {
+        // It may have a password in it.
+        return Err(ReadError::Unusable(format!(
+            "the first line names no column that is known; these are: {}",
+            known()
+        )));
+    }
+    let column = |name: &str| {
+        let words = || format!("the column `{}` is not known; these are: {}", name.trim(), known());
+        Column::of(name).ok_or_else(|| ReadError::Unusable(words()))
     };
     let columns: Vec<_> = head.iter().map(column).collect::<Result<_, _>>()?;
     for (column, name) in [(Column::Name, "name"), (Column::Hash, "hash")] {
@@ -176,7 +192,8 @@ fn columns(head: &StringRecord) -> Result<Vec<Column>, ReadError> {
 
 fn user_of<'a>(columns: &[Column], record: &'a StringRecord) -> UserRow<'a> {
     let mut row = UserRow::default();
-    for (column, cell) in columns.iter().zip(record).filter(|(_, cell)| !cell.is_empty()) {
+    let cells = columns.iter().zip(record.iter().map(str::trim));
+    for (column, cell) in cells.filter(|(_, cell)| !cell.is_empty()) {
         let value = Value::text(cell);
         match column {
             Column::Active => row.is_active = value,
@@ -198,98 +215,19 @@ fn user_of<'a>(columns: &[Column], record: &'a StringRecord) -> UserRow<'a> {
     row
 }
 
-/// Names with semicolons between them.
-fn groups(cell: &str) -> Value<'_> {
-    let name = |name: &str| Value::List(vec![Value::text(name.trim().to_owned())]);
-    Value::List(cell.split(';').map(name).collect())
+/// Where there is a number it is one: here nothing else can be in its place.
+fn numbered(columns: &[Column], record: &StringRecord) -> Result<(), Misfit> {
+    let mut cells = columns.iter().zip(record.iter().map(str::trim));
+    let is_broken = |cell: &str| !cell.is_empty() && cell.parse::<u64>().is_err();
+    if cells.any(|(column, cell)| *column == Column::Number && is_broken(cell)) {
+        let words = "is no number of a user, such as 7; without one they get a new one";
+        return Err(Misfit::new("id", words));
+    }
+    Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use crate::moving::gather::{file, gather};
-    use crate::moving::{Batch, Origin};
-    use crate::store::staging::{GroupRef, Says};
-
-    const BCRYPT: &str = "$2b$12$UYmHrjX5VSVXDcJ47JHmmu/UEwFVwYYqmq21jqiFSKsfCSl6f2iyC";
-    const ARGON2: &str = "$argon2id$v=19$m=512,t=2,p=2$c2FsdHNhbHQ$hw4HtuQ4rvWqS/2da5AYVw";
-
-    fn read(text: &str) -> Result<Batch, String> {
-        let (input, _file) = file(text);
-        gather(&Origin::Csv(input))
-    }
-
-    #[test]
-    fn the_first_line_names_the_columns_in_any_order() {
-        let text = format!(
-            "\u{feff}Email,name,hash,is_staff,groups\nada@example.com,ada,\"{ARGON2}\",1,editors; poets\n\
-             ,bob,{BCRYPT},,\n"
-        );
-        let users = read(&text).unwrap().users;
-        let [ada, bob] = users.as_slice() else { panic!() };
-        assert_eq!((ada.username.as_str(), ada.email.as_str()), ("ada", "ada@example.com"));
-        assert!(ada.is_staff && ada.is_active && ada.password == ARGON2 && ada.trouble.is_none());
-        let names = ["editors", "poets"].map(|name| GroupRef::Name(name.to_owned()));
-        assert_eq!(ada.groups, names);
-        assert_eq!((bob.id, bob.place, bob.is_staff), (None, 3, false));
-        assert_eq!(bob.password, format!("bcrypt${BCRYPT}"));
-    }
-
-    #[test]
-    fn a_broken_line_is_told_and_the_others_are_read() {
-        let batch = read("name,hash,is_staff\nada,!\nbob,!,perhaps\neve,!,1\n,!,0\n").unwrap();
-        assert_eq!(batch.users.len(), 1);
-        let told: Vec<_> = batch.unreadable.iter().map(ToString::to_string).collect();
-        assert_eq!(
-            told,
-            [
-                "2, a line: has 2 cells; the first line has 3",
-                "3, a line: is_staff: is a text; true or false is right",
-                "5, a line: username: is missing; nobody could sign in without it",
-            ]
-        );
-    }
-
-    #[test]
-    fn what_may_be_a_password_is_not_kept() {
-        let lines = "ada,pass-Word-123\nbob,md5$salt$5b46babb\neve,!pass-Word-123\nzoe,pbkdf2_sha256$pass\n";
-        let batch = read(&format!("name,hash\n{lines}")).unwrap();
-        let kept: Vec<_> = batch.users.iter().map(|user| (&*user.password, &*user.kind)).collect();
-        let kinds = [("!", "unknown"), ("!", "md5"), ("!", "unusable"), ("!", "pbkdf2_sha256")];
-        assert_eq!(kept, kinds);
-        assert!(batch.users.iter().all(|user| user.trouble.is_some()));
-    }
-
-    #[test]
-    fn a_table_may_have_semicolons_or_tabs() {
-        for text in [
-            "name;hash;email\nada;!;a,b@example.com\n",
-            "name\thash\temail\nada\t!\ta,b@example.com\n",
-        ] {
-            assert_eq!(read(text).unwrap().users[0].email, "a,b@example.com");
-        }
-    }
-
-    #[test]
-    fn of_what_has_no_column_nothing_is_said() {
-        let says = read("name,hash,is_staff\n").unwrap().says.unwrap();
-        assert_eq!(says, Says { staff: true, ..Says::NOTHING });
-    }
-
-    #[test]
-    fn a_quote_that_is_never_closed_does_not_swallow_the_rest() {
-        let text = format!("name,hash\nada,\"!\n{}", "bob,!\n".repeat(50_000));
-        let said = read(&text).err().unwrap();
-        assert!(said.contains("a line is longer than 64 KiB"), "{said}");
-        for text in ["name,hash\nada,\"!\nbob,!\n", "name,email,hash\nada,\"a\nbob\",!\n"] {
-            let said = read(text).err().unwrap();
-            assert!(said.starts_with("line 2: a cell goes on in the next line"), "{said}");
-        }
-    }
-
-    #[test]
-    fn columns_that_are_missing_or_unknown_are_told_before_anything_is_read() {
-        assert!(read("name,emial,hash\n").err().unwrap().contains("is not known"));
-        assert!(read("name,email\n").err().unwrap().contains("needs one column `hash`"));
-        assert!(read("name,hash,password\n").err().unwrap().contains("one column `hash`"));
-    }
+/// Names with semicolons between them.
+fn groups(cell: &str) -> Value<'_> {
+    let names = cell.split(';').map(str::trim).filter(|name| !name.is_empty());
+    Value::List(names.map(|name| Value::List(vec![Value::text(name)])).collect())
 }

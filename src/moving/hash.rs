@@ -3,6 +3,12 @@
 /// No password matches it.
 pub(super) const UNUSABLE: &str = "!";
 
+/// What a hash of no known kind is called.
+pub(super) const UNKNOWN: &str = "unknown";
+/// Why of what is no hash nothing is kept.
+pub(super) const NO_HASH: &str =
+    "it is no hash that is known, and left out: it may be the password itself";
+
 /// A hash as stores keep it; `None` if it is of a kind that they know nothing of.
 ///
 /// Argon2 is the same everywhere; before bcrypt Django puts its name.

@@ -3,7 +3,8 @@
 use super::ReadError;
 use super::batch::{Rows, Sink, Unreadable};
 use super::hash::UNUSABLE;
-use super::row::{Remarks, UserRow};
+use super::remarks::Remarks;
+use super::row::UserRow;
 use super::value::{Misfit, Value};
 use super::zone::Zone;
 use crate::store::staging::{Says, StagedUser};

@@ -20,6 +20,7 @@ mod hash;
 mod htpasswd;
 mod input;
 mod progress;
+mod remarks;
 mod report;
 mod row;
 mod scheme;
@@ -39,7 +40,7 @@ pub use self::progress::Progress;
 pub use self::report::{Report, ReportError};
 pub use self::scheme::Knox;
 pub use self::stage::{StageError, Staged, stage};
-pub use self::tally::Tally;
+pub use self::tally::{Tally, ToldRows};
 pub use self::whole_file::WholeFile;
 pub use self::zone::{NotAZone, Zone};
 
@@ -175,8 +176,9 @@ mod gather {
     pub(super) fn gather(origin: &Origin) -> Result<Batch, String> {
         let mut all = Batch::default();
         let mut sink = |batch: Batch| {
-            let Batch { groups, tokens, others, remarks, says, unreadable, users, warnings } =
-                batch;
+            let Batch { altered, groups, tokens, others, remarks, .. } = batch;
+            let Batch { says, unreadable, users, warnings, .. } = batch;
+            all.altered.extend(altered);
             all.remarks.extend(remarks);
             all.says = says.or(all.says);
             all.groups.extend(groups);

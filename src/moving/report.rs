@@ -1,7 +1,7 @@
 //! What a source holds and what became of it, for the terminal and for programs.
 
 use super::stage::Staged;
-use super::tally::Tally;
+use super::tally::{Tally, ToldRows};
 use super::whole_file::WholeFile;
 use crate::store::StoreError;
 use crate::store::staging::{
@@ -104,11 +104,9 @@ impl Report {
             |after| staging.refused_tokens(after, PAGE),
             |token| (token.row, of_token(token, unit)),
         )?;
-        to.begin("unreadable")?;
-        for (index, line) in tally.lines()?.enumerate() {
-            to.item(index == 0, &line?)?;
-        }
-        to.file.write_all(b"]\n}\n")?;
+        to.lines("altered", &mut tally.altered)?;
+        to.lines("unreadable", &mut tally.unreadable)?;
+        to.file.write_all(b"\n}\n")?;
         Ok(to.file.finish()?)
     }
 
@@ -136,6 +134,7 @@ impl Report {
                 "in_source": self.tokens,
                 "added": landed.tokens_added,
                 "there": landed.tokens_there,
+                "updated": landed.tokens_updated,
                 "ended": landed.tokens_ended,
                 "kept_out": landed.tokens_kept_out,
                 "twice": landed.tokens_twice,
@@ -143,7 +142,8 @@ impl Report {
             },
             "hashes": self.kinds.iter().map(kind).collect::<Vec<_>>(),
             "digest_schemes": self.schemes.iter().map(scheme).collect::<Vec<_>>(),
-            "unreadable_rows": tally.unreadable,
+            "altered_rows": tally.altered.count,
+            "unreadable_rows": tally.unreadable.count,
             "other_models": tally.others,
             "remarks": tally.remarks,
             "warnings": tally.warnings,
@@ -176,6 +176,15 @@ impl Lists {
 
     fn item(&mut self, is_first: bool, json: &str) -> io::Result<()> {
         write!(self.file, "{}\n{json}", if is_first { "" } else { "," })
+    }
+
+    /// Rows that were kept as lines.
+    fn lines(&mut self, name: &str, rows: &mut ToldRows) -> io::Result<()> {
+        self.begin(name)?;
+        for (index, line) in rows.lines()?.enumerate() {
+            self.item(index == 0, &line?)?;
+        }
+        self.file.write_all(b"]")
     }
 
     /// All rows, page by page; `of` says by which the next page goes on.

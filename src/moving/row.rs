@@ -1,14 +1,14 @@
 //! A row of Django's, from whatever source, becomes what is staged.
 
+use super::hash::{NO_HASH, UNKNOWN, UNUSABLE};
+use super::remarks::Remarks;
 use super::scheme::Knox;
 use super::value::{Misfit, Moment, Value};
-use super::zone::Zone;
-use crate::auth::hash_kind;
-use crate::clock::Timestamp;
+use crate::auth::{HashKind, HashTrouble, hash_kind};
 use crate::model::email::Email;
 use crate::model::token::{DigestScheme, KnoxKey, Token};
 use crate::model::user::Username;
-use crate::store::staging::{GroupRef, OwnerRef, Says, StagedToken, StagedUser};
+use crate::store::staging::{OwnerRef, Says, StagedToken, StagedUser};
 use serde::Deserialize;
 
 /// What is read of a user. Another name of a field that is no secret helps whoever has a model of their
@@ -68,78 +68,46 @@ pub(super) struct GroupRow<'a> {
     pub(super) name: Value<'a>,
 }
 
-/// What is taken otherwise than it is written, and how often.
-#[derive(Debug)]
-pub(super) struct Remarks {
-    naive: u64,
-    unknown: u64,
-    /// In which time zone moments are that do not say it.
-    zone: Zone,
-}
-
-impl Remarks {
-    pub(super) fn in_zone(zone: &Zone) -> Self {
-        Self { naive: 0, unknown: 0, zone: zone.clone() }
-    }
-
-    /// All of them, in words.
-    pub(super) fn words(&self) -> [(&'static str, u64); 2] {
-        let naive = match self.zone {
-            Zone::Named(_) => "moments without a time zone, taken by --time-zone",
-            Zone::Unknown => "moments without a time zone, taken as UTC",
-        };
-        [(naive, self.naive), ("moments that are none, taken as not known", self.unknown)]
-    }
-
-    /// A moment that decides something.
-    fn moment(&mut self, value: &Value<'_>, field: &str) -> Result<Option<Timestamp>, Misfit> {
-        let moment = value.moment(field, &self.zone.to_jiff())?;
-        self.naive += u64::from(moment.is_some_and(|moment| moment.is_naive));
-        Ok(moment.map(|moment| moment.at))
-    }
-
-    /// A moment that decides nothing: it need not be one.
-    fn perhaps(&mut self, value: &Value<'_>) -> Option<Timestamp> {
-        let moment = self.moment(value, "").unwrap_or_else(|_| {
-            self.unknown += 1;
-            None
-        });
-        moment.filter(|at| *at != Moment::FOREVER)
-    }
-}
-
 impl UserRow<'_> {
     /// The most characters of a hash: many more than any that can be verified has.
     const LONGEST_HASH: usize = 1_024;
 
     pub(super) fn staged(self, place: u64, remarks: &mut Remarks) -> Result<StagedUser, Misfit> {
         let (id, key) = identity(&self.pk)?;
-        let email = self.email.into_text("email", Email::MAX_CHARS)?;
         // A model without `username` is one whose users sign in with their address.
-        let username = match self.username.into_text("username", Username::MAX_CHARS)? {
-            name if name.is_empty() => email.clone(),
-            name => name,
+        let (username, email) = match self.username.into_text("username", Username::MAX_CHARS)? {
+            name if name.is_empty() => {
+                let email = self.email.into_text("email", Email::MAX_CHARS)?;
+                (email.clone(), email)
+            }
+            name => (name, remarks.email(self.email)?),
         };
         if username.is_empty() {
             return Err(Misfit::new("username", "is missing; nobody could sign in without it"));
         }
         let password = self.password.into_text("password", Self::LONGEST_HASH)?;
-        let kind = hash_kind(&password);
+        let HashKind { name: kind, trouble } = hash_kind(&password);
+        let (password, trouble) = match trouble {
+            Some(HashTrouble::Unknown) if kind == UNKNOWN => {
+                (UNUSABLE.to_owned(), Some(NO_HASH.to_owned()))
+            }
+            trouble => (password, trouble.map(|why| why.to_string())),
+        };
         Ok(StagedUser {
             place,
             id,
             key,
             username,
             email,
-            kind: kind.name,
-            trouble: kind.trouble.map(|why| why.to_string()),
+            kind,
+            trouble,
             password,
             is_active: self.is_active.flag("is_active", true)?,
             is_staff: self.is_staff.flag("is_staff", false)?,
             is_superuser: self.is_superuser.flag("is_superuser", false)?,
-            first_name: self.first_name.into_text("first_name", StagedUser::LONGEST_NAME)?,
-            last_name: self.last_name.into_text("last_name", StagedUser::LONGEST_NAME)?,
-            groups: groups(&self.groups)?,
+            first_name: remarks.name(self.first_name, "first_name")?,
+            last_name: remarks.name(self.last_name, "last_name")?,
+            groups: remarks.groups(&self.groups)?,
             joined: remarks.perhaps(&self.date_joined),
             last_login: remarks.perhaps(&self.last_login),
         })
@@ -245,28 +213,6 @@ fn owner(user: &Value<'_>) -> Result<OwnerRef, Misfit> {
         Ok((Some(number), _)) => Ok(OwnerRef::Number(number)),
         Ok((None, Some(key))) => Ok(OwnerRef::Key(key)),
         _ => Err(Misfit::new("user", "is neither a number nor a name such as [\"ada\"]")),
-    }
-}
-
-/// Groups as a dump lists them, or as a database joins their numbers by commas.
-fn groups(groups: &Value<'_>) -> Result<Vec<GroupRef>, Misfit> {
-    let of_number = |group: &Value<'_>| {
-        let number = group.number().and_then(|number| i64::try_from(number).ok());
-        number.map(GroupRef::Number)
-    };
-    let of = |group: &Value<'_>| {
-        let name =
-            group.natural_key().filter(|name| name.chars().nth(StagedUser::LONGEST_NAME).is_none());
-        let name = name.map(|name| GroupRef::Name(name.to_owned()));
-        let words = "has something that is neither a number nor a name such as [\"editors\"]";
-        name.or_else(|| of_number(group)).ok_or_else(|| Misfit::new("groups", words))
-    };
-    match groups {
-        Value::Null => Ok(Vec::new()),
-        Value::List(list) => list.iter().map(of).collect(),
-        Value::Text(text) => text.split(',').map(|part| of(&Value::text(part))).collect(),
-        Value::Number(_) => Ok(vec![of(groups)?]),
-        Value::Flag(_) | Value::Other(_) => Err(Misfit::new("groups", "is no list")),
     }
 }
 

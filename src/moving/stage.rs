@@ -85,6 +85,11 @@ pub fn stage(
     reader.join().map_err(|_| io::Error::other("the reader has failed"))??;
     let settled = staging.settle().and_then(|()| staging.find_look_alikes());
     settled.map_err(|error| staging.told(error, None))?;
+    if staging.owners_by_email()? > 0 {
+        let words = "Tokens name their users by an email address, as natural keys do where that is what users \
+                     sign in by: --username-field email.";
+        tally.warnings.push(words.to_owned());
+    }
     Ok(Staged { staging, tally })
 }
 

@@ -15,23 +15,27 @@ pub struct Tally {
     pub remarks: BTreeMap<&'static str, u64>,
     /// What the places of rows count: `object`, `row` or `line`.
     pub unit: &'static str,
-    /// How many rows cannot be read.
-    pub unreadable: u64,
+    /// Rows of which a field is taken otherwise than it is written, or left out.
+    pub altered: ToldRows,
+    /// Rows that cannot be read.
+    pub unreadable: ToldRows,
     /// What whoever moves should know of the source, in words.
     pub warnings: Vec<String>,
+}
+
+/// Rows of which something is told: how many, and each of them on disk.
+pub struct ToldRows {
+    /// How many there are.
+    pub count: u64,
     first: Vec<Unreadable>,
     lines: BufWriter<File>,
 }
 
 impl Tally {
-    /// How many are remembered: as many as the terminal shows.
-    const FIRST: usize = 5;
-
     pub(super) fn new(unit: &'static str) -> io::Result<Self> {
-        let lines = BufWriter::new(tempfile::tempfile()?);
-        let (others, remarks) = (BTreeMap::new(), BTreeMap::new());
-        let (warnings, first) = (Vec::new(), Vec::new());
-        Ok(Self { others, remarks, unit, unreadable: 0, warnings, first, lines })
+        let (others, remarks, warnings) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        let (altered, unreadable) = (ToldRows::new()?, ToldRows::new()?);
+        Ok(Self { others, remarks, unit, altered, unreadable, warnings })
     }
 
     pub(super) fn add(&mut self, batch: &Batch) -> io::Result<()> {
@@ -42,23 +46,35 @@ impl Tally {
             *self.remarks.entry(remark).or_default() += count;
         }
         self.warnings.extend(batch.warnings.iter().cloned());
-        for row in &batch.unreadable {
-            self.unreadable += 1;
-            if self.first.len() < Self::FIRST {
-                self.first.push(row.clone());
-            }
-            let Unreadable { place, what, why } = row;
-            writeln!(self.lines, "{}", json!({ self.unit: place, "what": what, "why": why }))?;
-        }
-        Ok(())
+        batch.altered.iter().try_for_each(|row| self.altered.add(row, self.unit))?;
+        batch.unreadable.iter().try_for_each(|row| self.unreadable.add(row, self.unit))
+    }
+}
+
+impl ToldRows {
+    /// How many are remembered: as many as the terminal shows.
+    const FIRST: usize = 5;
+
+    fn new() -> io::Result<Self> {
+        let lines = BufWriter::new(tempfile::tempfile()?);
+        Ok(Self { count: 0, first: Vec::new(), lines })
     }
 
-    /// The first rows that cannot be read.
+    fn add(&mut self, row: &Unreadable, unit: &str) -> io::Result<()> {
+        self.count += 1;
+        if self.first.len() < Self::FIRST {
+            self.first.push(row.clone());
+        }
+        let Unreadable { place, what, why } = row;
+        writeln!(self.lines, "{}", json!({ unit: place, "what": what, "why": why }))
+    }
+
+    /// The first of them.
     pub fn first(&self) -> &[Unreadable] {
         &self.first
     }
 
-    /// All rows that cannot be read, each as a line of JSON.
+    /// All of them, each as a line of JSON.
     pub(super) fn lines(&mut self) -> io::Result<impl Iterator<Item = io::Result<String>>> {
         self.lines.flush()?;
         let mut file = self.lines.get_ref().try_clone()?;

@@ -91,9 +91,13 @@ impl<'a> Value<'a> {
             Self::Number(0) => Ok(false),
             Self::Number(1) => Ok(true),
             Self::Text(text) => match text.to_ascii_lowercase().as_str() {
-                "1" | "t" | "true" | "yes" => Ok(true),
-                "" | "0" | "f" | "false" | "no" => Ok(false),
-                _ => Err(self.misfit(field, "true or false is right")),
+                "1" | "t" | "true" | "y" | "yes" => Ok(true),
+                "" | "0" | "f" | "false" | "n" | "no" => Ok(false),
+                _ => {
+                    let words = "is a text that says neither: true, t, yes, y or 1 is yes, and false, f, no, \
+                                 n or 0 is no";
+                    Err(Misfit::new(field, words))
+                }
             },
             _ => Err(self.misfit(field, "true or false is right")),
         }
@@ -234,7 +238,11 @@ mod tests {
     #[test]
     fn a_misfit_names_the_field_and_what_is_right_but_not_the_value() {
         let misfit = value("\"pass-Word-123\"").flag("is_staff", false).unwrap_err();
-        assert_eq!(misfit.0, "is_staff: is a text; true or false is right");
+        assert!(
+            misfit.0.starts_with("is_staff: is a text that says neither: true, t, "),
+            "{}",
+            misfit.0
+        );
         let misfit = value("{\"a\": 1}").into_text("username", 150).unwrap_err();
         assert_eq!(misfit.0, "username: is an object; a text is right");
         let misfit = value("\"pass-Word-123\"").moment("expiry", &TimeZone::UTC).unwrap_err();

@@ -5,6 +5,7 @@
 //! lost with it: whoever is stopped reads the source again.
 
 mod arrivals;
+pub(super) mod held;
 mod landing;
 mod look_alike;
 mod read;
@@ -51,7 +52,7 @@ pub struct Staging {
 impl Staging {
     /// An empty one.
     pub fn new() -> Result<Self, StoreError> {
-        let file = NamedTempFile::with_prefix("authgate-staging-")
+        let file = held::made(held::STAGING)
             .map_err(|error| room::cannot_make("what is read of the source", &error))?;
         let db = made(&file).map_err(|error| room::told(error.into(), 0, None))?;
         let (has_landed, numberless) = (Cell::new(false), Cell::new(NUMBERLESS));
@@ -91,6 +92,10 @@ impl Staging {
             Ok(None) => (self.next_numberless(), None),
             Err(refusal) => (self.next_numberless(), Some(refusal)),
         };
+        if let (Some(id), Some(_)) = (user.id, &refusal) {
+            // By that their tokens find out that they are not taken.
+            self.insert_key(&key_of_unsound(id), number)?;
+        }
         let is_twice = match &user.key {
             None => false,
             Some(key) => self.insert_key(key, number)? == 0,
@@ -159,9 +164,16 @@ impl Staging {
         let sql = "INSERT INTO tokens (place, owner, owner_name, owner_key, digest, scheme, salt,
                                        knox_key, created, expires, refusal)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+        let unsound;
         let (number, name, key) = match &token.owner {
             OwnerRef::Key(key) => (None, None, Some(key)),
-            OwnerRef::Number(number) => (i64::try_from(*number).ok(), None, None),
+            OwnerRef::Number(number) if StagedUser::is_sound_number(*number) => {
+                (Some(number.cast_signed()), None, None)
+            }
+            OwnerRef::Number(number) => {
+                unsound = key_of_unsound(*number);
+                (None, None, Some(&unsound))
+            }
             OwnerRef::Name(name) => (None, Some(name), None),
         };
         let is_foreign = !token.scheme.is_native();
@@ -192,6 +204,11 @@ impl Staging {
         }
         Ok(done?)
     }
+}
+
+/// What stands for a number that nobody can have, where it is looked for: no source has a zero byte there.
+fn key_of_unsound(number: u64) -> String {
+    format!("\0{number}")
 }
 
 fn made(file: &NamedTempFile) -> rusqlite::Result<Connection> {

@@ -5,6 +5,7 @@ mod events;
 mod explain;
 mod export;
 mod import;
+mod import_words;
 mod overview;
 mod routes;
 mod sessions;

@@ -135,6 +135,7 @@ macro_rules! contract {
         whole! { conflicts:
             who_is_here_stays_as_they_are
             an_update_makes_users_and_tokens_as_the_source_says
+            what_an_update_corrects_of_a_token_is_told
             a_number_or_a_name_of_another_is_never_given_away
             an_operator_is_nobodys_to_take_over
             nothing_is_written_if_anything_conflicts

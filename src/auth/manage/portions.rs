@@ -2,10 +2,11 @@
 
 use super::super::Auth;
 use super::ManageError;
-use crate::model::token::OldDigest;
+use crate::model::token::{OldDigest, TokenDigest};
 use crate::model::user::{User, UserId};
 use crate::store::ListedToken;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use std::collections::{HashMap, HashSet};
 
 /// A user, and the tokens of theirs that are good, the oldest first.
 pub struct Portion {
@@ -31,23 +32,43 @@ impl Auth {
     }
 
     async fn portion_of(&self, user: User, has_old: bool) -> Result<Portion, ManageError> {
-        let mut tokens = Vec::new();
-        for token in self.tokens_of(&user).await? {
-            let key = token.record.knox_key.as_ref().filter(|_| has_old);
-            let old = match key {
-                Some(key) => self.store.old_digests(key).await?,
-                None => Vec::new(),
-            };
-            let old = old.into_iter().find(|old| old.digest == token.record.digest);
-            tokens.push((token, old));
+        /// Whoever reads them is not kept by a user whose tokens come and go.
+        const TRIES: usize = 3;
+        let mut tokens = self.tokens_of(&user).await?;
+        let mut olds = HashMap::new();
+        for _ in 0..TRIES {
+            if !has_old || tokens.is_empty() {
+                break;
+            }
+            for key in tokens.iter().filter_map(|token| token.record.knox_key.as_ref()) {
+                let found = self.store.old_digests(key).await?;
+                olds.extend(found.into_iter().map(|old| (old.digest, old)));
+            }
+            // One that got another digest meanwhile is in neither state above.
+            let before = std::mem::replace(&mut tokens, self.tokens_of(&user).await?);
+            let digests = digests(&tokens);
+            if before.iter().all(|token| digests.contains(&token.record.digest)) {
+                break;
+            }
         }
-        let exchanged: Vec<_> = tokens
+        let exchanged: HashSet<_> = tokens
             .iter()
-            .filter_map(|(token, _)| token.record.former.as_ref())
+            .filter_map(|token| token.record.former.as_ref())
             .map(|former| former.digest)
             .collect();
         // It is the same as the one that has it as its former digest.
-        tokens.retain(|(token, _)| !exchanged.contains(&token.record.digest));
-        Ok(Portion { tokens, user })
+        tokens.retain(|token| !exchanged.contains(&token.record.digest));
+        let tokens = tokens.into_iter().map(|token| {
+            let old = olds.remove(&token.record.digest);
+            (token, old)
+        });
+        Ok(Portion { tokens: tokens.collect(), user })
     }
+}
+
+/// What tokens are or were found by.
+fn digests(tokens: &[ListedToken]) -> HashSet<TokenDigest> {
+    let formers = tokens.iter().filter_map(|token| token.record.former.as_ref());
+    let digests = tokens.iter().map(|token| token.record.digest);
+    digests.chain(formers.map(|former| former.digest)).collect()
 }

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::model::event::EventName;
 use crate::model::user::UserId;
 use crate::moving::{Origin, Progress, Report, Staged, WholeFile, stage};
-use crate::store::staging::{BringBack, Landed, OnConflict};
+use crate::store::staging::{BringBack, Landed, OnConflict, Staging};
 use crate::store::whole::Stop;
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
@@ -144,6 +144,11 @@ fn left(dry_run: bool, has_begun: &AtomicBool) -> String {
 }
 
 fn staged(origin: Origin, room: HashRoom, stop: &Stop) -> Result<Staged, Failure> {
+    match Staging::remove_dead() {
+        0 => {}
+        1 => eprintln!("1 file that a killed import has left, with hashes, is removed"),
+        files => eprintln!("{files} files that killed imports have left, with hashes, are removed"),
+    }
     let progress = Arc::new(Progress::default());
     let bar = if origin.is_in_bytes() { Bar::of_bytes() } else { Bar::of_rows() };
     let told = || bar.show("reading", progress.done(), progress.whole());

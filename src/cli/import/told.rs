@@ -1,7 +1,7 @@
 //! What is told of a source and of what came of it, at the terminal.
 
 use super::super::output::{plain, table_text};
-use crate::moving::{Report, Staged, Tally};
+use crate::moving::{Report, Staged, Tally, ToldRows};
 use crate::store::StoreError;
 use crate::store::staging::{KindCount, Refusal, SchemeCount};
 use std::collections::BTreeMap;
@@ -28,20 +28,23 @@ pub(super) fn words(report: &Report, staged: &Staged) -> Result<String, StoreErr
     }
     told.paragraph(&hashes(report));
     told.paragraph(&schemes(report));
-    told.counted("users are not taken", &report.landed.refused);
+    told.counted("user", &report.landed.refused);
     let users = staging.refused(None, FIRST)?;
     let users =
         users.iter().map(|it| format!("{}, {unit} {}: {}", it.username, it.place, it.refusal));
     told.first("Users who are not taken:", users, report.landed.refused.values().sum());
-    told.counted("tokens are not taken", &report.landed.tokens_refused);
+    told.counted("token", &report.landed.tokens_refused);
     let users = staging.troubled(None, FIRST)?;
     let users = users
         .iter()
         .map(|it| format!("{}, {unit} {}: {} ({})", it.username, it.place, it.trouble, it.kind));
     told.first("Passwords that will not work, because:", users, report.troubled());
-    let rows = tally.first().iter().map(|row| format!("{unit} {row}"));
-    let words = "Rows that cannot be read, and are in none of the numbers above:";
-    told.first(words, rows, tally.unreadable);
+    told.rows(
+        "Rows that cannot be read, and are in none of the numbers above:",
+        unit,
+        &tally.unreadable,
+    );
+    told.rows("Fields that are not taken as the source has them:", unit, &tally.altered);
     told.remarks(tally);
     let alikes = staging.look_alikes(None, FIRST)?;
     let count = staging.look_alike_count()?;
@@ -89,14 +92,22 @@ impl Told {
         }
     }
 
+    fn rows(&mut self, head: &str, unit: &str, rows: &ToldRows) {
+        let lines = rows.first().iter().map(|row| format!("{unit} {row}"));
+        self.first(head, lines, rows.count);
+    }
+
     fn counted(&mut self, what: &str, refused: &BTreeMap<Refusal, u64>) {
         for (why, count) in refused {
-            self.paragraph(&format!("{count} {what}: {why}."));
+            let words = counted(*count, what, "is not taken", "are not taken");
+            self.paragraph(&format!("{words}: {why}."));
         }
     }
 
     fn remarks(&mut self, tally: &Tally) {
         for (remark, count) in &tally.remarks {
+            let one = remark.replacen("moments", "moment", 1).replace("that are", "that is");
+            let remark = if *count == 1 { &one } else { *remark };
             self.paragraph(&format!("{count} {remark}."));
         }
         let others: u64 = tally.others.values().sum();
@@ -105,9 +116,15 @@ impl Told {
             let models: Vec<_> = models.collect();
             let more = if tally.others.len() > models.len() { ", …" } else { "" };
             let models = plain(&models.join(", "));
-            self.paragraph(&format!("{others} of other models are passed over: {models}{more}."));
+            let are = if others == 1 { "is" } else { "are" };
+            self.paragraph(&format!("{others} of other models {are} passed over: {models}{more}."));
         }
     }
+}
+
+/// So many of something, and what is said of one or of more.
+fn counted(count: u64, what: &str, of_one: &str, of_more: &str) -> String {
+    if count == 1 { format!("1 {what} {of_one}") } else { format!("{count} {what}s {of_more}") }
 }
 
 fn counts(report: &Report) -> String {
@@ -125,20 +142,24 @@ fn counts(report: &Report) -> String {
         "tokens".to_owned(),
         report.tokens.to_string(),
         landed.tokens_added.to_string(),
-        String::new(),
+        landed.tokens_updated.to_string(),
         (landed.tokens_there + landed.tokens_kept_out).to_string(),
         sum(&landed.tokens_refused),
     ];
     let heads = ["", "IN SOURCE", "ADDED", "UPDATED", "LEFT AS IT IS", "NOT TAKEN"];
     let mut lines = vec![table_text(heads, vec![users, tokens], "")];
     if landed.tokens_ended > 0 {
-        let words = "tokens that are not in the source any more have ended.";
-        lines.push(format!("{} {words}", landed.tokens_ended));
+        let (one, more) = ("of those here is", "of those here are");
+        let words = counted(landed.tokens_ended, "token", one, more);
+        lines.push(format!("{words} not in the source any more, and ended."));
     }
     if landed.kept > 0 {
-        let words = "users are here otherwise than the source says, and stay as they are \
-                     (--on-conflict update changes that).";
-        lines.push(format!("{} {words}", landed.kept));
+        let (one, more) = (
+            "is here otherwise than the source says, and stays as they are",
+            "are here otherwise than the source says, and stay as they are",
+        );
+        let words = counted(landed.kept, "user", one, more);
+        lines.push(format!("{words} (--on-conflict update changes that)."));
     }
     lines.join("\n")
 }

@@ -1,5 +1,7 @@
 //! A dump: what `manage.py dumpdata` writes.
 
+mod wrong;
+
 use super::elements::{Element, Elements};
 use super::{Model, Reading, Terms};
 use crate::moving::ReadError;
@@ -48,10 +50,15 @@ pub(super) fn read(from: impl Read, reading: &mut Reading<'_>) -> Result<(), Rea
                 if let Ok(object) = serde_json::from_slice(text) {
                     models.take(object, reading)?;
                 } else if let Err(error) = serde_json::from_slice::<IgnoredAny>(text) {
-                    return Err(elements.broken_within(error).into());
+                    let problem = format!("the next is not as JSON has it: {error}");
+                    return Err(elements.broken_within(0, problem).into());
+                } else if let Err(error) = std::str::from_utf8(text) {
+                    return Err(elements
+                        .broken_within(error.valid_up_to(), wrong::NO_UTF_8)
+                        .into());
                 } else {
-                    let words = "has no model and fields, as objects of a dump do";
-                    reading.unreadable("an object", Misfit(words.to_owned()))?;
+                    let why = wrong::with_object(text);
+                    reading.unreadable("an object", Misfit(why))?;
                 }
             }
         }
@@ -168,8 +175,8 @@ fn count(model: &str, reading: &mut Reading<'_>) {
 }
 
 fn fields_of<'a, T: Deserialize<'a>>(fields: &'a RawValue) -> Result<T, Misfit> {
-    let words = "has a field twice, or a text that is no Unicode";
-    serde_json::from_str(fields.get()).map_err(|_| Misfit::new("fields", words))
+    serde_json::from_str(fields.get())
+        .map_err(|_| Misfit::new("fields", wrong::with_fields(fields)))
 }
 
 /// A token of knox, whose digest is the primary key unless there is another.

@@ -1,10 +1,11 @@
 //! A stream of JSON is cut into the objects that it lists, one at a time.
 
+mod wide;
+
 #[cfg(test)]
 mod tests;
 
 use memchr::memchr2;
-use std::fmt;
 use std::io::{self, Read};
 
 /// Finds the objects of a dump, as `dumpdata` writes them: a list, or, by `--format jsonl`, one after
@@ -102,11 +103,10 @@ impl<R: Read> Elements<R> {
         Ok(Some(Element::TooLong(&self.head)))
     }
 
-    /// The object that was found last is not as JSON has it.
-    pub(super) fn broken_within(&self, problem: impl fmt::Display) -> Broken {
-        let byte = self.passed + u64::try_from(self.last).unwrap_or(u64::MAX);
-        let problem = format!("the next is not as JSON has it: {problem}");
-        Broken::Syntax { byte, number: self.number.saturating_sub(1), problem }
+    /// There is something wrong with the object that was found last, so far from its beginning.
+    pub(super) fn broken_within(&self, offset: usize, problem: impl Into<String>) -> Broken {
+        let byte = self.passed + u64::try_from(self.last + offset).unwrap_or(u64::MAX);
+        Broken::Syntax { byte, number: self.number.saturating_sub(1), problem: problem.into() }
     }
 
     fn broken(&self, problem: impl Into<String>) -> Broken {
@@ -115,11 +115,9 @@ impl<R: Read> Elements<R> {
     }
 
     fn begin(&mut self) -> Result<(), Broken> {
-        while self.filled < 3 && self.fill()? {}
+        while self.filled < 4 && self.fill()? {}
         let head = self.buffer.get(..self.filled).unwrap_or_default();
-        if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
-            let words = "it is UTF-16, as PowerShell's `>` writes it; \
-                         let `manage.py dumpdata --output FILE` write it";
+        if let Some(words) = wide::words(head) {
             return Err(self.broken(words));
         }
         if head.starts_with("\u{feff}".as_bytes()) {

@@ -22,7 +22,8 @@ use super::address::{Address, DatabaseKind};
 use super::batch::{Closed, Rows, Sink, Unreadable};
 use super::input::Input;
 use super::progress::Progress;
-use super::row::{GroupRow, KeyRow, Remarks, TokenRow, UserRow};
+use super::remarks::Remarks;
+use super::row::{GroupRow, KeyRow, TokenRow, UserRow};
 use super::scheme::Knox;
 use super::value::{Misfit, Value};
 use super::zone::Zone;
@@ -49,8 +50,20 @@ impl Place {
         if let Some(path) = sqlite_url(text) {
             return Ok(Self::Sqlite(path));
         }
-        if text.contains("://") {
-            return Ok(Self::Database(text.parse()?));
+        if let Some((scheme, _)) = text.split_once("://") {
+            // A password may be anywhere in what is no address.
+            let is_plain =
+                scheme.len() <= 20 && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            return match text.parse() {
+                Err(_) if is_plain && !DatabaseKind::is_of(scheme) => {
+                    Err(ReadError::Unusable(format!(
+                        "{scheme}:// is no address of a database that can be read: these are \
+                         postgres://USER@HOST/DATABASE, mysql://USER@HOST/DATABASE and sqlite:FILE; a dump is \
+                         a file, or - for standard input"
+                    )))
+                }
+                address => Ok(Self::Database(address?)),
+            };
         }
         let input = Input::of(text);
         Ok(match input {
@@ -212,12 +225,16 @@ impl<'a> Reading<'a> {
 
     fn user(&mut self, name: &str, row: UserRow<'_>) -> Result<(), Closed> {
         let what = row.pk.number().map(|id| format!("{name} {id}"));
-        match row.staged(self.place, &mut self.remarks) {
+        let what = what.as_deref().unwrap_or(name);
+        let staged = row.staged(self.place, &mut self.remarks);
+        let altered = self.remarks.altered();
+        match staged {
             Ok(user) => {
                 self.has_keys |= user.key.is_some();
+                self.rows.altered(self.place, what, altered);
                 self.rows.user(user)
             }
-            Err(misfit) => self.unreadable(what.as_deref().unwrap_or(name), misfit),
+            Err(misfit) => self.unreadable(what, misfit),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What is read of a Django, wherever it has it.
 
+mod faults;
 mod own_models;
 
 use super::{Model, Place, Terms};
@@ -123,12 +124,13 @@ fn what_is_wrong_with_a_row_is_told_without_its_secrets_and_the_others_are_read(
     assert_eq!(
         told(&batch),
         [
-            "1, auth.user 7: is_staff: is a text; true or false is right",
+            "1, auth.user 7: is_staff: is a text that says neither: true, t, yes, y or 1 is yes, and false, f, \
+             no, n or 0 is no",
             "2, auth.user: pk: is no number, or not one of a row",
             "3, knox.authtoken: digest: has 32 bytes, but one by sha512 has 64; \
              --digest says what SECURE_HASH_ALGORITHM was",
             "4, knox.authtoken: user: is neither a number nor a name such as [\"ada\"]",
-            "5, an object: has no model and fields, as objects of a dump do",
+            "5, an object: has no `fields`, as objects of a dump do",
         ]
     );
 }
@@ -206,8 +208,13 @@ fn a_source_is_known_by_its_text() {
     for text in ["sqlite:db.sqlite3", "sqlite:///db.sqlite3"] {
         assert_eq!(Place::of(text).unwrap().to_string(), "db.sqlite3");
     }
-    let said = Place::of("oracle://u:hunter2@h/d").err().unwrap().to_string();
+    let said = Place::of("postgres://u:hunter2@h:x/d").err().unwrap().to_string();
     assert!(said.contains("postgres://USER") && !said.contains("hunter2"), "{said}");
+    for (text, kind) in [("oracle://u:hunter2@h/d", "oracle"), ("https://h/dump.json", "https")] {
+        let said = Place::of(text).err().unwrap().to_string();
+        let words = format!("{kind}:// is no address of a database that can be read");
+        assert!(said.contains(&words) && !said.contains("hunter2"), "{said}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::patience::patiently;
 use super::record::{self, Entry};
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
-use crate::model::token::{TokenDigest, TokenKey, TokenRecord};
+use crate::model::token::{OldDigest, TokenDigest, TokenKey, TokenRecord};
 use crate::model::user::User;
 use crate::store::StoreError;
 use crate::store::staging::{Arrival, ArrivingToken};
@@ -41,6 +41,18 @@ impl RedisStore {
             }
         }
         Ok(found)
+    }
+
+    /// What is kept beside tokens, by their digests. What cannot be read is written anew.
+    pub(super) async fn olds<'a>(
+        &self,
+        tokens: impl Iterator<Item = &'a TokenRecord>,
+    ) -> Result<HashMap<TokenDigest, OldDigest>, StoreError> {
+        match self.old_digests_of(tokens).await {
+            Ok(olds) => Ok(olds.into_iter().map(|old| (old.digest, old)).collect()),
+            Err(StoreError::Corrupt { .. }) => Ok(HashMap::new()),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -9,24 +9,26 @@ use super::land_batch::MEMBERS;
 use super::land_former::{of_source, wanted};
 use super::land_token::{NewToken, There, listing};
 use super::notes::recent;
-use super::old_digests::keeping;
+use super::old_digests::{forgetting, keeping};
 use super::patience::{Patience, patiently};
 use super::record::{self, Entry, Fields};
 use super::request::Request;
 use super::tokens::set;
 use super::{RedisStore, keys};
-use crate::model::token::{TokenKey, TokenRecord};
+use crate::model::token::{OldDigest, TokenDigest, TokenKey, TokenRecord};
 use crate::model::user::{User, UserId};
 use crate::store::StoreError;
 use crate::store::staging::{Arrival, Landed, Refusal};
 use redis::Cmd;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// What a user has of tokens, and what they are to have.
 struct Change<'a> {
     arrival: &'a Arrival,
     /// What had not run out when it was begun.
     before: Vec<Entry>,
+    /// How those of them are found that have an old digest.
+    olds: HashMap<TokenDigest, OldDigest>,
     tokens: Vec<NewToken>,
     user: &'a User,
 }
@@ -59,10 +61,12 @@ impl RedisStore {
         if tokens.is_empty() && before.is_empty() {
             return Ok(());
         }
+        let records = tokens.iter().map(|token| &token.record);
+        let olds = patiently(async || self.olds(records.clone()).await).await?;
+        let mut change = Change { arrival, before, olds, tokens, user };
         if !crossing.writes {
-            return self.put_tokens(crossing, &tokens, landed).await.map(drop);
+            return self.put_tokens(crossing, &change, landed).await.map(drop);
         }
-        let mut change = Change { arrival, before, tokens, user };
         let Some(put) = self.put_tokens_surely(crossing, &mut change, landed).await? else {
             return Ok(());
         };
@@ -83,7 +87,7 @@ impl RedisStore {
         let mut epoch = change.user.epoch;
         loop {
             let mut part = Landed::default();
-            let outcome = self.put_tokens(crossing, &change.tokens, &mut part).await;
+            let outcome = self.put_tokens(crossing, change, &mut part).await;
             // What an attempt before has written was not there.
             let first = first.get_or_insert(part);
             match outcome {
@@ -128,7 +132,7 @@ impl RedisStore {
     async fn put_tokens(
         &self,
         crossing: &Crossing<'_>,
-        tokens: &[NewToken],
+        Change { olds, tokens, .. }: &Change<'_>,
         landed: &mut Landed,
     ) -> Result<HashSet<TokenKey>, StoreError> {
         let records: Vec<_> = tokens.iter().map(|token| &token.record).collect();
@@ -147,8 +151,13 @@ impl RedisStore {
                     write.push((token, true));
                 }
                 There::Record(bytes) => {
-                    landed.tokens_there += 1;
-                    if bytes != record::token_bytes(&token.record)? {
+                    let is_same = bytes == record::token_bytes(&token.record)?;
+                    if is_same && olds.get(&token.record.digest) == token.old.as_ref() {
+                        landed.tokens_there += 1;
+                    } else {
+                        landed.tokens_updated += 1;
+                    }
+                    if !is_same {
                         write.push((token, false));
                     }
                 }
@@ -208,7 +217,7 @@ impl RedisStore {
     /// Removes what the source does not have, and takes entries off the list by which tokens were there before
     /// they were written anew. What has come since stays; and of one that has got another digest since, that.
     async fn let_go(&self, change: &Change<'_>, put: &HashSet<TokenKey>) -> Result<(), StoreError> {
-        let Change { arrival, before, tokens, user } = change;
+        let Change { arrival, before, tokens, user, .. } = change;
         let wanted: HashSet<_> = tokens.iter().map(|token| token.record.digest.key()).collect();
         let theirs = tokens.iter().filter(|token| put.contains(&token.record.digest.key()));
         let present: HashSet<_> = theirs.map(|token| Entry::of(&token.record).bytes()).collect();
@@ -248,6 +257,8 @@ fn beside(change: &Change<'_>, put: &HashSet<TokenKey>) -> Vec<Cmd> {
             let member = recent(record.user, &keys::text(&record.digest.key()));
             recently.push((record.created.micros(), member));
             write.extend(old.iter().flat_map(keeping));
+            let past = change.olds.get(&record.digest).filter(|_| old.is_none());
+            write.extend(past.map(forgetting));
         }
     }
     write.extend(recently.chunks(MEMBERS).map(|some| {

@@ -185,6 +185,11 @@ pub(super) fn keeping(old: &OldDigest) -> [Cmd; 2] {
     [keep, Cmd::sadd(keys::OLD_DIGESTS, old.knox_key.as_str())]
 }
 
+/// What lets go of one.
+pub(super) fn forgetting(old: &OldDigest) -> Cmd {
+    Cmd::hdel(keys::old_digests(&old.knox_key), old.digest.as_bytes().as_slice())
+}
+
 /// How one was made: `SCHEME SALT`, the salt in hex.
 fn how(old: &OldDigest) -> String {
     format!("{} {}", old.scheme, hex::encode(&old.salt))

@@ -10,13 +10,12 @@ use super::land_step::Steps;
 use super::trouble::Trouble;
 use super::{archive, file, rows};
 use crate::store::StoreError;
-use crate::store::staging::{Arrival, Landed, Landing, OnConflict, Staging, room};
+use crate::store::staging::{Arrival, Landed, Landing, OnConflict, Staging, held, room};
 use crate::store::whole::Progress;
 use rusqlite::Connection;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
-use tempfile::NamedTempFile;
 
 /// How many users are read at once.
 const CHUNK: usize = 200;
@@ -67,7 +66,7 @@ fn rehearse(
     order: &Landing,
     progress: Progress<'_>,
 ) -> Result<Landed, StoreError> {
-    let copy = NamedTempFile::with_prefix("authgate-rehearsal-");
+    let copy = held::made(held::REHEARSAL);
     let copy = copy.map_err(|error| room::cannot_make("the copy of a dry run", &error))?;
     land_in(&mut copied(path, copy.path())?, staging, order, progress)
 }

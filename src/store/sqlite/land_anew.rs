@@ -4,13 +4,12 @@
 //! Rows go in by the order of their keys, and indexes, sums and what keeps those up to date come after
 //! them: so each page is written once.
 
-use super::land::PATIENCE;
+use super::land_others::{keep_others_out, let_others_in};
 use super::{archive, deleted, rows};
 use crate::store::StoreError;
 use crate::store::staging::{Landed, Landing, NUMBERLESS, OnConflict, Refusal, Staging, Verdict};
 use crate::store::whole::Progress;
-use rusqlite::{Connection, ErrorCode, TransactionBehavior, named_params};
-use std::time::Duration;
+use rusqlite::{Connection, TransactionBehavior, named_params};
 
 /// How many may be there already, such as the first operators: their rows are indexed anew.
 const FEW: u32 = 1_000;
@@ -22,34 +21,16 @@ pub(super) fn land_anew(
     order: &Landing,
     progress: Progress<'_>,
 ) -> Result<Option<Landed>, StoreError> {
-    if !are_few(db)? || !keep_others_out(db)? {
+    if !are_few(db)? {
+        return Ok(None);
+    }
+    if !keep_others_out(db)? {
+        tracing::info!("others use the file: users are taken over a few at a time");
         return Ok(None);
     }
     let landed = land_alone(db, staging, order, progress);
     let_others_in(db)?;
     landed
-}
-
-/// Has the file for itself, unless somebody has it open, who could not write to it for as long.
-fn keep_others_out(db: &Connection) -> Result<bool, StoreError> {
-    db.busy_timeout(Duration::ZERO)?;
-    let step = "PRAGMA main.locking_mode = exclusive; BEGIN IMMEDIATE; COMMIT";
-    let tried = db.execute_batch(step);
-    db.busy_timeout(PATIENCE)?;
-    match tried {
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
-            tracing::info!("others use the file: users are taken over a few at a time");
-            let_others_in(db)?;
-            Ok(false)
-        }
-        tried => Ok(tried.map(|()| true)?),
-    }
-}
-
-/// Lets go of the file at the next look at it.
-fn let_others_in(db: &Connection) -> Result<(), StoreError> {
-    let step = "PRAGMA main.locking_mode = normal; SELECT count(*) FROM main.sqlite_schema";
-    Ok(db.execute_batch(step)?)
 }
 
 fn land_alone(

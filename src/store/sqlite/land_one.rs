@@ -47,12 +47,12 @@ pub(super) fn land_one(
     if on_conflict == OnConflict::Fail && verdict.is_conflict() {
         return Err(row.late_conflict(verdict));
     }
+    if verdict == Verdict::Add && (begun.is_some() || has_many(arrival)) {
+        return add_in_steps(to, steps, (arrival, begun), landed);
+    }
     to.staging.note_arrival(arrival, verdict.refusal())?;
     landed.count(verdict);
     match (verdict, here) {
-        (Verdict::Add, _) if begun.is_some() || has_many(arrival) => {
-            add_in_steps(to, steps, (arrival, begun), landed)
-        }
         (Verdict::Add, _) => {
             let user = anew(to, row, None)?;
             archive::put_user(to.db, &user)?;
@@ -93,15 +93,17 @@ fn judge(to: &Destination<'_>, row: &ArrivingUser) -> Result<Judged, StoreError>
         (_, Err(StoreError::Corrupt { .. })) => return Ok(refused(Refusal::NameTaken)),
         (of_number, of_name) => (of_number?, of_name?),
     };
+    let begun = match if row.id.is_some() { &of_number } else { &of_name } {
+        Some(user) if has_begun(to.db, row, user)? => Some(user.clone()),
+        _ => None,
+    };
+    // Whom a stopped landing has begun is nobody yet, and in nobody's way.
+    let is_somebody = |user: &User| begun.as_ref().is_none_or(|begun| begun.id != user.id);
+    let (of_number, of_name) = (of_number.filter(is_somebody), of_name.filter(is_somebody));
     let verdict = verdict(row, of_number.as_ref(), of_name.as_ref(), to.order.on_conflict);
     let verdict = verdict.unless_gone(verdict == Verdict::Add && is_gone(to, row)?);
     let here = if row.id.is_some() { of_number } else { of_name };
-    match here {
-        Some(begun) if has_begun(to.db, row, &begun)? => {
-            Ok(Judged { begun: Some(begun), here: None, verdict: Verdict::Add })
-        }
-        here => Ok(Judged { begun: None, here, verdict }),
-    }
+    Ok(Judged { begun, here, verdict })
 }
 
 /// Whether who had the number was deleted here, and is not to come back.
@@ -136,7 +138,8 @@ fn anew(
     Ok(row.anew(id, epoch, to.order.at))
 }
 
-/// Adds a user who is locked out until all of their tokens are there, in more than one step.
+/// Adds a user who is locked out until all of their tokens are there, in more than one step. Whoever ends
+/// their tokens meanwhile, or since a landing was stopped, has ended all of them.
 fn add_in_steps(
     to: &Destination<'_>,
     steps: &mut Steps<'_>,
@@ -144,17 +147,62 @@ fn add_in_steps(
     landed: &mut Landed,
 ) -> Result<(), StoreError> {
     let user = anew(to, &arrival.user, begun.as_ref())?;
+    let has_ended = match &begun {
+        Some(begun) if to.order.on_conflict != OnConflict::Update => have_ended(to.db, begun)?,
+        _ => false,
+    };
+    let before = landed.clone();
+    if has_ended || !write_in_steps(to, steps, (arrival, &user), landed)? {
+        let kept_out = u64::try_from(arrival.tokens.len()).unwrap_or(0);
+        let tokens_kept_out = before.tokens_kept_out + kept_out;
+        *landed = Landed { tokens_ended: landed.tokens_ended, tokens_kept_out, ..before.clone() };
+    }
+    let verdict = let_in(to.db, &user)?;
+    if verdict.refusal().is_some() {
+        *landed = before;
+    }
+    to.staging.note_arrival(arrival, verdict.refusal())?;
+    landed.count(verdict);
+    Ok(())
+}
+
+/// Says whether nobody has ended their tokens meanwhile.
+fn write_in_steps(
+    to: &Destination<'_>,
+    steps: &mut Steps<'_>,
+    (arrival, user): (&Arrival, &User),
+    landed: &mut Landed,
+) -> Result<bool, StoreError> {
     archive::put_user(to.db, &User { is_active: false, ..user.clone() })?;
     rows::execute(to.db, "INSERT OR IGNORE INTO landing_users (id) VALUES (?1)", [user.id])?;
     deleted::forget(to.db, user.id)?;
     // What has begun may have tokens that the source does not have any more.
-    let is_untouched = replace_tokens(to, steps, (&user, arrival), landed)?;
+    let is_same = replace_tokens(to, steps, (user, arrival), landed)?;
     steps.make_room(1)?;
-    if is_untouched {
-        let sql = "UPDATE users SET is_active = ?2 WHERE id = ?1 AND epoch = ?3";
-        rows::execute(to.db, sql, (user.id, user.is_active, rows::integer(user.epoch)))?;
+    let sql = "SELECT 1 FROM users WHERE id = ?1 AND epoch = ?2";
+    let columns = (user.id, rows::integer(user.epoch));
+    Ok(is_same && rows::first(to.db, sql, columns, |_| Ok(()))?.is_some())
+}
+
+/// Whether somebody has ended the tokens of a user since a landing that was stopped has begun them. If that
+/// landing came after it, it has left tokens that are good.
+fn have_ended(db: &Connection, begun: &User) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM tokens WHERE user_id = ?1 AND user_epoch = ?2";
+    let columns = (begun.id, rows::integer(begun.epoch));
+    Ok(begun.epoch > 0 && rows::first(db, sql, columns, |_| Ok(()))?.is_none())
+}
+
+/// Lets a user in whom a landing has kept out, unless somebody has decided of that meanwhile. Says what has
+/// become of them.
+fn let_in(db: &Connection, user: &User) -> Result<Verdict, StoreError> {
+    let sql = "DELETE FROM landing_users WHERE id = ?1";
+    if rows::execute(db, sql, [user.id])? > 0 {
+        let sql = "UPDATE users SET is_active = ?2 WHERE id = ?1";
+        rows::execute(db, sql, (user.id, user.is_active))?;
+    } else if users::find(db, user.id)?.is_none() {
+        return Ok(Verdict::Refuse(Refusal::NumberGone));
     }
-    rows::execute(to.db, "DELETE FROM landing_users WHERE id = ?1", [user.id]).map(drop)
+    Ok(Verdict::Add)
 }
 
 fn update(db: &Connection, row: &ArrivingUser, here: &User) -> Result<User, StoreError> {

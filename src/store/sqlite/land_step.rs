@@ -1,6 +1,7 @@
 //! Short steps in a file that gateways use: whoever else writes to it waits for no longer than one of them,
-//! and has as long for themselves afterwards.
+//! and has as long for themselves afterwards. Where nobody else has it open nobody is waited for.
 
+use super::land_others::are_there_others;
 use crate::store::StoreError;
 use rusqlite::Connection;
 use std::thread;
@@ -45,8 +46,9 @@ impl<'a> Steps<'a> {
         let Some(begun) = self.begun else { return Ok(()) };
         self.db.execute_batch("COMMIT")?;
         (self.begun, self.rows) = (None, 0);
-        if self.rests {
-            thread::sleep(begun.elapsed());
+        let took = begun.elapsed();
+        if self.rests && are_there_others(self.db)? {
+            thread::sleep(took);
         }
         Ok(())
     }
@@ -60,5 +62,40 @@ impl Drop for Steps<'_> {
         {
             tracing::debug!(%error, "a step that failed was taken back by SQLite itself");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::file;
+
+    /// How long it takes to end a step that has taken so long.
+    fn rest_after(db: &Connection, took: Duration) -> Duration {
+        let mut steps = Steps::new(db, true);
+        steps.make_room(1).unwrap();
+        db.execute_batch("DELETE FROM counts").unwrap();
+        thread::sleep(took);
+        let ends = Instant::now();
+        steps.end().unwrap();
+        ends.elapsed()
+    }
+
+    #[test]
+    fn whoever_has_the_file_for_themselves_does_not_rest_between_steps() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("authgate.db");
+        let db = file::open(&path).unwrap();
+        let took = Duration::from_millis(400);
+        assert!(rest_after(&db, took) < took / 2);
+        let other = file::open(&path).unwrap();
+        let read = || other.query_row("SELECT count(*) FROM users", [], |row| row.get(0));
+        assert_eq!(read(), Ok(0));
+        assert!(rest_after(&db, took) >= took);
+        // They can go on, whatever was tried.
+        assert_eq!(read(), Ok(0));
+        other.execute_batch("DELETE FROM counts").unwrap();
+        drop(other);
+        assert!(rest_after(&db, took) < took / 2);
     }
 }

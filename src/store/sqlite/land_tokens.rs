@@ -73,27 +73,37 @@ pub(super) fn add_tokens(
                 to.staging.note_token(token.row, Refusal::TokenTaken)?;
                 continue;
             }
-            Some(here) => {
-                rewrite(to.db, &here, &record)?;
-                landed.tokens_there += 1;
+            Some(here) if is_as(to.db, &here, &record, token)? => landed.tokens_there += 1,
+            Some(_) => {
+                rewrite(to.db, &record)?;
+                landed.tokens_updated += 1;
             }
             None => {
                 tokens::insert(to.db, &record, &TokenAbout::default())?;
                 landed.tokens_added += 1;
             }
         }
-        if let Some(old) = token.old_digest() {
-            old_digests::put(to.db, &old)?;
+        match token.old_digest() {
+            Some(old) => old_digests::put(to.db, &old)?,
+            None => old_digests::forget(to.db, token.digest)?,
         }
     }
     Ok(())
 }
 
+/// Whether a token is here as the source says, by what it is found included.
+fn is_as(
+    db: &Connection,
+    here: &TokenRecord,
+    record: &TokenRecord,
+    token: &ArrivingToken,
+) -> Result<bool, StoreError> {
+    let record = TokenRecord { former: here.former.clone(), ..record.clone() };
+    Ok(*here == record && old_digests::of(db, token.digest)? == token.old_digest())
+}
+
 /// What is known of its use stays.
-fn rewrite(db: &Connection, here: &TokenRecord, record: &TokenRecord) -> Result<(), StoreError> {
-    if here == record {
-        return Ok(());
-    }
+fn rewrite(db: &Connection, record: &TokenRecord) -> Result<(), StoreError> {
     let sql = "UPDATE tokens SET created = ?2, expires = ?3, user_epoch = ?4, knox_key = ?5
                WHERE digest = ?1";
     let knox_key = record.knox_key.as_ref().map(KnoxKey::as_str);

@@ -21,6 +21,7 @@ mod items;
 pub(in crate::store) mod land;
 mod land_anew;
 mod land_one;
+mod land_others;
 mod land_step;
 mod land_tokens;
 mod limits;

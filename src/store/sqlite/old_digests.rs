@@ -11,6 +11,16 @@ pub(super) fn find(db: &Connection, key: &KnoxKey) -> Result<Vec<OldDigest>, Sto
     rows::all(db, sql, [key.as_str()], read)
 }
 
+/// What is kept beside a token.
+pub(super) fn of(db: &Connection, digest: TokenDigest) -> Result<Option<OldDigest>, StoreError> {
+    rows::first(db, "SELECT * FROM old_digests WHERE digest = ?1", [digest], read)
+}
+
+/// Keeps nothing beside a token.
+pub(super) fn forget(db: &Connection, digest: TokenDigest) -> Result<(), StoreError> {
+    rows::execute(db, "DELETE FROM old_digests WHERE digest = ?1", [digest]).map(drop)
+}
+
 /// Whether there are any.
 pub(super) fn any(db: &Connection) -> Result<bool, StoreError> {
     let found = rows::first(db, "SELECT 1 FROM old_digests LIMIT 1", [], |_| Ok(()))?;

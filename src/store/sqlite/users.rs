@@ -78,6 +78,10 @@ pub(super) fn change(
         return Ok(None);
     };
     change.apply(&mut user);
+    if matches!(change, UserChange::Active(false)) {
+        // No import lets them in once it has come to its end.
+        rows::execute(db, "DELETE FROM landing_users WHERE id = ?1", [id])?;
+    }
     let sql = "UPDATE users SET password = ?2, is_active = ?3, is_staff = ?4, epoch = ?5,
                                 email = ?6, must_change = ?7, last_login = ?8
                WHERE id = ?1";

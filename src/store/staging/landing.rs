@@ -78,6 +78,8 @@ pub struct Landed {
     pub tokens_added: u64,
     /// Tokens that were there already.
     pub tokens_there: u64,
+    /// Tokens that were there otherwise than the source says, and are as it says now.
+    pub tokens_updated: u64,
     /// Tokens that were here, and are not in the source: they have ended.
     pub tokens_ended: u64,
     /// Tokens of users who stay as they are, which were not added.
@@ -105,6 +107,7 @@ impl Landed {
         self.renamed += part.renamed;
         self.tokens_added += part.tokens_added;
         self.tokens_there += part.tokens_there;
+        self.tokens_updated += part.tokens_updated;
         self.tokens_ended += part.tokens_ended;
         self.tokens_kept_out += part.tokens_kept_out;
         for (refusal, number) in &part.refused {

@@ -104,6 +104,13 @@ impl Staging {
         Ok(self.db.query_row(sql, [], |row| Ok((count(row, 0)?, count(row, 1)?)))?)
     }
 
+    /// How many tokens name an owner whom nobody is called, but whose address it is.
+    pub fn owners_by_email(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM tokens WHERE refusal = ?1
+                   AND owner_name IN (SELECT email FROM users WHERE email <> '')";
+        Ok(self.db.query_row(sql, [Refusal::OwnerMissing.name()], |row| count(row, 0))?)
+    }
+
     /// The kinds of the users' hashes.
     pub fn kinds(&self) -> Result<Vec<KindCount>, StoreError> {
         let sql = "SELECT kind, count(*), count(trouble) FROM users GROUP BY kind ORDER BY kind";

@@ -93,7 +93,7 @@ impl fmt::Display for Refusal {
             Self::Operator => {
                 "the number or the name is an operator's here, who is not known to be the same"
             }
-            Self::OwnerMissing => "its user is not in the source",
+            Self::OwnerMissing => "its user is not in the source, or cannot be read there",
             Self::OwnerRefused => "its user is not taken",
             Self::TokenTaken => {
                 "the same token is there already, as another's or twice in the source"

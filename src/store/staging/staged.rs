@@ -94,9 +94,13 @@ impl StagedUser {
     pub(super) fn number(&self) -> Result<Option<i64>, Refusal> {
         match self.id {
             None => Ok(None),
-            Some(id) if (1..=Self::HIGHEST).contains(&id) => Ok(Some(id.cast_signed())),
+            Some(id) if Self::is_sound_number(id) => Ok(Some(id.cast_signed())),
             Some(_) => Err(Refusal::NumberUnsound),
         }
+    }
+
+    pub(super) fn is_sound_number(number: u64) -> bool {
+        (1..=Self::HIGHEST).contains(&number)
     }
 
     pub(super) fn refusal(&self) -> Option<Refusal> {

@@ -1,7 +1,8 @@
 //! Taking a source over to where somebody is in the place of its users.
 
-use super::staged::{is_in_order, land, named, order, stage, token, try_to_land, user};
+use super::staged::{is_in_order, land, named, old_token, order, stage, token, try_to_land, user};
 use super::{Fixture, add, again, digest, hash, is_good, issue, new_user, now};
+use authgate::model::token::{DigestHash, DigestOver, DigestScheme, KnoxKey};
 use authgate::model::user::{NewUser, UserId};
 use authgate::store::staging::{OwnerRef, Refusal, StagedToken, StagedUser};
 use authgate::store::whole::{Landing, OnConflict};
@@ -34,6 +35,32 @@ pub(super) async fn who_is_here_stays_as_they_are(fixture: Fixture) {
     {
         assert_eq!(is_good(&*store, text).await, is_to_be, "{text}");
     }
+    is_in_order(&fixture.whole()).await;
+}
+
+pub(super) async fn what_an_update_corrects_of_a_token_is_told(fixture: Fixture) {
+    let text = "0f".repeat(32);
+    let old = old_token(1, &text);
+    let key = KnoxKey::parse("1e1e1e1e").unwrap();
+    let other_salt = StagedToken { salt: b"other".to_vec(), ..old.clone() };
+    let other_end = StagedToken { expires: None, ..other_salt.clone() };
+    // As if the digest were one of the text, which has as many bytes.
+    let native = StagedToken { digest: digest("one").as_bytes().to_vec(), ..token(1, "1e1e1e1e") };
+    let scheme = DigestScheme { hash: DigestHash::Sha512, over: DigestOver::Bytes };
+    let of_bytes = StagedToken { scheme, ..native.clone() };
+    let update = async |source: &StagedToken| {
+        let staging = stage(&[user(1, "ada")], std::slice::from_ref(source));
+        let landed = land(&fixture, &staging, OnConflict::Update).await;
+        (landed.tokens_added, landed.tokens_updated, landed.tokens_there)
+    };
+    for (first, changes) in [(&old, [&other_salt, &other_end]), (&native, [&of_bytes, &native])] {
+        assert_eq!(update(first).await, (1, 0, 0));
+        for change in changes {
+            assert_eq!(update(change).await, (0, 1, 0));
+            assert_eq!(update(change).await, (0, 0, 1));
+        }
+    }
+    assert!(fixture.store().old_digests(&key).await.unwrap().is_empty());
     is_in_order(&fixture.whole()).await;
 }
 

@@ -3,6 +3,7 @@
 mod crash;
 mod damage;
 mod land;
+mod land_moved;
 mod log;
 mod many;
 mod old_digests;

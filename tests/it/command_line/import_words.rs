@@ -1,0 +1,173 @@
+//! `authgate import …`: what is told of what is not taken as the source has it.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::harness::command::{AUTHGATE, Outcome, authgate, run};
+use crate::harness::{eventually, folder};
+
+/// A folder with a store in it.
+struct Place(TempDir);
+
+impl Place {
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn store(&self) -> String {
+        format!("sqlite:{}", self.path("authgate.db"))
+    }
+
+    /// Takes a dump over; says what is told, and what the report has.
+    fn import(&self, dump: &Value, options: &[&str]) -> (Outcome, Value) {
+        let (source, report) = (self.path("dump.json"), self.path("report.json"));
+        fs::write(&source, dump.to_string()).unwrap();
+        let store = self.store();
+        let verb = ["import", "django", &source, "--report", &report, "--force", "--store", &store];
+        let said = authgate(&[&verb[..], options].concat(), "").done();
+        let told = serde_json::from_str(&fs::read_to_string(&report).unwrap()).unwrap();
+        (said, told)
+    }
+}
+
+fn user(pk: u64, name: &str, more: &Value) -> Value {
+    let mut fields = json!({
+        "username": name, "password": "!", "is_active": true,
+        "date_joined": "2026-11-24T06:13:53Z",
+    });
+    fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    json!({ "model": "auth.user", "pk": pk, "fields": fields })
+}
+
+fn token(owner: &Value, more: &Value) -> Value {
+    let mut fields = json!({
+        "token_key": "01234567", "user": owner, "created": "2026-11-24T06:13:54Z", "expiry": null,
+    });
+    fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    json!({ "model": "knox.authtoken", "pk": "ab".repeat(64), "fields": fields })
+}
+
+#[test]
+fn one_of_something_is_told_as_one_and_a_token_of_whom_nobody_takes_as_that() {
+    let place = Place(folder());
+    let beyond = u64::pow(2, 60);
+    let users = [user(1, "ada", &json!({})), user(beyond, "max", &json!({}))];
+    let tokens = [token(&json!(beyond), &json!({}))];
+    let (said, told) = place.import(&json!([&users[..], &tokens[..]].concat()), &[]);
+    assert!(said.says("\n1 user is not taken: nobody can have such a number here."), "{said:?}");
+    assert!(said.says("\n1 token is not taken: its user is not taken."), "{said:?}");
+    assert_eq!(told["tokens"]["not_taken"], json!({ "owner_refused": 1 }));
+}
+
+#[test]
+fn tokens_that_name_their_users_by_an_address_bring_a_hint() {
+    let place = Place(folder());
+    let ada = user(1, "ada", &json!({ "email": "ada@example.com" }));
+    let of_ada = token(&json!(["ada@example.com"]), &json!({}));
+    let (said, told) = place.import(&json!([ada, of_ada]), &["--dry-run"]);
+    assert!(said.says("--username-field email"), "{said:?}");
+    assert_eq!(told["warnings"].as_array().unwrap().len(), 1);
+    let (said, told) =
+        place.import(&json!([ada, of_ada]), &["--dry-run", "--username-field", "email"]);
+    assert!(!said.says("Look:"), "{said:?}");
+    assert_eq!(told["tokens"]["added"], 1);
+}
+
+#[test]
+fn what_an_import_corrects_of_a_token_is_told_as_updated() {
+    let place = Place(folder());
+    let dump = |more: &Value| json!([user(1, "ada", &json!({})), token(&json!(1), more)]);
+    place.import(&dump(&json!({})), &["--knox", "5"]);
+    let update = |more: &Value, knox: &str| {
+        let options = ["--knox", knox, "--on-conflict", "update"];
+        let told = place.import(&dump(more), &options).1;
+        let count = |of: &str| told["tokens"][of].as_u64().unwrap();
+        (count("added"), count("updated"), count("there"))
+    };
+    let later = json!({ "expiry": "2099-11-24T06:13:53Z" });
+    for (more, knox) in [(&json!({}), "4.2"), (&later, "4.2"), (&later, "5")] {
+        assert_eq!(update(more, knox), (0, 1, 0), "{knox} {more}");
+        assert_eq!(update(more, knox), (0, 0, 1), "{knox} {more}");
+    }
+    let said = place.import(&dump(&json!({})), &["--knox", "5", "--on-conflict", "update"]).0;
+    let row = said.stdout.lines().find(|line| line.starts_with(" tokens")).unwrap();
+    let row: Vec<_> = row.split_whitespace().collect();
+    assert_eq!(row, ["tokens", "1", "0", "1", "0", "0"]);
+}
+
+#[test]
+fn a_field_that_is_not_taken_as_it_is_is_told_and_a_clear_password_does_not_come_out_again() {
+    let place = Place(folder());
+    let long = json!({ "email": "x".repeat(300), "password": "pass-Word-123" });
+    let (said, told) = place.import(&json!([user(7, "ada", &long)]), &[]);
+    let words = "email: is longer than 254 characters, and left out";
+    assert!(said.says(&format!("object 1, auth.user 7: {words}")), "{said:?}");
+    assert_eq!(told["altered"], json!([{ "object": 1, "what": "auth.user 7", "why": words }]));
+    assert!(said.says("it may be the password itself"), "{said:?}");
+    let out = authgate(&["export", "jsonl", "--store", &place.store()], "").done();
+    assert!(out.says(r#""password":"!""#) && !out.says("pass-Word-123"), "{out:?}");
+}
+
+#[test]
+fn what_a_killed_import_has_left_is_removed_by_the_next_and_nothing_else_is() {
+    let place = Place(folder());
+    let rest = folder();
+    let at = |name: &str| rest.path().join(name);
+    for name in ["authgate-staging-dead", "authgate-rehearsal-dead", "authgate-staging-alive", "x"]
+    {
+        fs::write(at(name), "hashes").unwrap();
+    }
+    fs::create_dir(at("authgate-staging-folder")).unwrap();
+    symlink(at("x"), at("authgate-staging-link")).unwrap();
+    let alive = fs::File::open(at("authgate-staging-alive")).unwrap();
+    alive.try_lock().unwrap();
+    let import = || {
+        let table = place.path("users.csv");
+        fs::write(&table, "name,hash\nada,!\n").unwrap();
+        let mut program = Command::new(AUTHGATE);
+        program.args(["import", "csv", &table, "--dry-run", "--store", &place.store()]);
+        run(program.env("TMPDIR", rest.path()), "").done()
+    };
+    let words = "2 files that killed imports have left";
+    let said = import();
+    assert!(said.stderr.contains(words), "{said:?}");
+    let mut left: Vec<_> =
+        fs::read_dir(rest.path()).unwrap().map(|one| one.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(
+        left,
+        ["authgate-staging-alive", "authgate-staging-folder", "authgate-staging-link", "x"]
+    );
+    assert_eq!(fs::read_to_string(at("x")).unwrap(), "hashes");
+    assert!(!import().stderr.contains("have left"));
+}
+
+#[test]
+fn what_an_import_keeps_of_its_source_is_there_until_it_ends_or_the_next_after_it_was_killed() {
+    let place = Place(folder());
+    let rest = folder();
+    let table = place.path("users.csv");
+    fs::write(&table, "name,hash\nada,!\n").unwrap();
+    let import = |source: &str| {
+        let mut program = Command::new(AUTHGATE);
+        program.args(["import", "csv", source, "--dry-run", "--store", &place.store()]);
+        program.env("TMPDIR", rest.path());
+        program
+    };
+    let files = || fs::read_dir(rest.path()).unwrap().count();
+    let mut silent = import("-");
+    let mut silent = silent.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    eventually("what is read of a silent source", || (files() > 0).then_some(()));
+    let said = run(&mut import(&table), "").done();
+    assert!(!said.stderr.contains("left") && files() == 1, "{said:?}");
+    silent.kill().unwrap();
+    silent.wait().unwrap();
+    assert_eq!(files(), 1);
+    let said = run(&mut import(&table), "").done();
+    let words = "1 file that a killed import has left, with hashes, is removed";
+    assert!(said.stderr.contains(words) && files() == 0, "{said:?}");
+}
