@@ -9,7 +9,7 @@ mod rewriting;
 
 pub(super) use self::ending::are_one;
 
-use self::rewriting::Rewritings;
+use self::rewriting::{Rewritings, Used};
 use super::cache::Count;
 use super::facts::Facts;
 use super::{Auth, AuthError};
@@ -106,13 +106,6 @@ pub struct Held {
     pub(super) old: Option<TokenDigest>,
 }
 
-impl Held {
-    /// What the store has it by, as far as is known.
-    pub(super) fn found_by(self) -> TokenDigest {
-        self.old.unwrap_or(self.digest)
-    }
-}
-
 impl Auth {
     /// What has been heard by now.
     pub(super) fn heard(&self) -> Heard {
@@ -139,7 +132,7 @@ impl Auth {
         if is_over && !self.old_digests.may_look(self.clock.instant()) {
             return Ok(None);
         }
-        if are_there && let Some(adopted) = self.adopt(token).await? {
+        if are_there && let Some(adopted) = self.adopt(token, from).await? {
             return Ok(Some(adopted));
         }
         let mut known = None;
@@ -162,7 +155,7 @@ impl Auth {
 
     /// What is known of a token with an old digest. If it is good it gets one of ours, beside the
     /// requests.
-    async fn adopt(&self, token: &Token) -> Result<Option<(Facts, Held)>, AuthError> {
+    async fn adopt(&self, token: &Token, from: IpAddr) -> Result<Option<(Facts, Held)>, AuthError> {
         let Some(Found { how, record, user }) = self.old_token(token).await? else {
             return Ok(None);
         };
@@ -170,8 +163,8 @@ impl Auth {
         let found = (record, user);
         let Some(facts) = self.facts_unless_ended(&found) else { return Ok(None) };
         let (digest, old) = (how.digest_of_ours(token), how.digest);
-        if self.good(facts.clone()).is_ok() {
-            self.rewrite_soon(token, how);
+        if let Ok((_, at)) = self.good(facts.clone()) {
+            self.rewrite_soon(token, how, Used { at, from });
         }
         Ok(Some((facts, Held { digest, old: Some(old) })))
     }

@@ -3,6 +3,7 @@
 
 mod beside;
 mod ending;
+mod in_use;
 mod lost;
 mod together;
 
