@@ -122,13 +122,11 @@ impl Auth {
         from: IpAddr,
     ) -> Result<Option<(Facts, Held)>, AuthError> {
         let digest = token.digest();
-        if let Some(known) = self.known_without_capitals(token).await? {
-            return Ok(Some(known));
-        }
         let are_there = self.has_old_digests().await?;
         // Who has tried too many costs little more than where there are none. But with whoever holds tokens
         // that nobody knows any more, others share a network whose tokens are good.
-        let is_over = are_there && self.limits.is_over_unknown_tokens(from);
+        let costs_more = are_there || token.without_capitals().is_some();
+        let is_over = costs_more && self.limits.is_over_unknown_tokens(from);
         if is_over && !self.old_digests.may_look(self.clock.instant()) {
             return Ok(None);
         }
@@ -141,16 +139,16 @@ impl Auth {
             // Another one may have rewritten it: after the first look found no digest of ours, and before
             // the second found no old one. A read that somebody else has begun may know nothing of that.
             known = self.look_up_anew(digest).await?;
-            if known.is_none()
-                && let Some(known) = self.known_without_capitals(token).await?
-            {
-                return Ok(Some(known));
-            }
         }
-        if known.is_none() {
+        let mut found = known.map(|facts| (facts, Held { digest, old: None }));
+        if found.is_none() {
+            // Once, and last, for the same reason.
+            found = self.known_without_capitals(token).await?;
+        }
+        if found.is_none() {
             self.cache.put(&digest, None, before.changes);
         }
-        Ok(known.map(|facts| (facts, Held { digest, old: None })))
+        Ok(found)
     }
 
     /// What is known of a token with an old digest. If it is good it gets one of ours, beside the

@@ -4,6 +4,7 @@ use super::{CLIENT, KNOX_4_2, World, gateway_of, token};
 use crate::harness::{until, wait_for};
 use authgate::auth::{AuthError, LimitSettings};
 use authgate::model::limit::Quota;
+use authgate::model::token::Token;
 use authgate::store::Store;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -101,6 +102,43 @@ fn a_network_over_its_limit_of_unknown_tokens_costs_little_and_its_good_tokens_l
         assert_eq!(try_some(30).await, 30, "as without old digests");
         world.clock.advance(Duration::from_secs(1));
         assert!(world.lets_in(&token(77)).await, "others of that network go on");
+    });
+}
+
+#[test]
+fn a_network_over_its_limit_of_unknown_tokens_pays_no_more_for_capitals() {
+    wait_for(async {
+        let mut world = World::new().await;
+        let moved = Token::new("0123abcd".repeat(8));
+        let loud = Token::new("0123abcd".to_owned() + &"0123ABCD".repeat(7));
+        world.move_in(&moved, KNOX_4_2, b"").await;
+        assert!(world.lets_in(&moved).await);
+        world.rewritten(&moved).await;
+        let quota = Quota { count: NonZeroU32::new(3).unwrap(), period: Duration::from_hours(1) };
+        let limits = LimitSettings {
+            enabled: true,
+            unknown_tokens_from: Some(quota),
+            ..LimitSettings::off()
+        };
+        (world.auth, world.metrics, world.store) = gateway_of(&world.folder, &world.clock, limits);
+        let unknown = |n: u64| Token::new(format!("{n:07}A").repeat(8));
+        until("the limit", async || {
+            let refused = world.auth.authenticate(&unknown(999), CLIENT).await;
+            refused.is_err_and(|error| is_throttled(&error))
+        })
+        .await;
+        let try_some = async |first: u64| {
+            let before = world.asked();
+            for n in first..first + 30 {
+                let refused = world.auth.authenticate(&unknown(n), CLIENT).await;
+                assert!(refused.is_err_and(|error| is_throttled(&error)));
+            }
+            world.asked() - before
+        };
+        assert!(try_some(0).await <= 30 + 20);
+        assert_eq!(try_some(30).await, 30, "as without capitals");
+        world.clock.advance(Duration::from_secs(1));
+        assert!(world.lets_in(&loud).await, "others of that network go on");
     });
 }
 
