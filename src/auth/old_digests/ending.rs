@@ -15,9 +15,17 @@ impl Auth {
     ) -> Result<bool, StoreError> {
         let digest = token.digest();
         let had_old = self.end_old_token(token).await;
+        if self.were_old_digests().await
+            && let Ok(Some((record, _))) = self.store.token(digest).await
+        {
+            self.end_former(&record).await;
+        }
         let had_new = self.end_token(digest).await;
         let had_plain = match self.token_without_capitals(token).await {
-            Ok(Some((plain, _))) => self.end_token(plain.digest).await,
+            Ok(Some((plain, _))) => {
+                self.end_former(&plain).await;
+                self.end_token(plain.digest).await
+            }
             Ok(None) => Ok(false),
             Err(error) => Err(error),
         };
@@ -32,6 +40,21 @@ impl Auth {
         is_ended
     }
 
+    /// A server that has lost the end of a token may have lost the rewriting, too, whichever gateway has
+    /// done that. Where no token has an old digest any more, that was long ago.
+    async fn end_former(&self, token: &TokenRecord) {
+        if let Some(former) = &token.former
+            && self.were_old_digests().await
+        {
+            self.end_token_later(former.digest);
+        }
+    }
+
+    async fn were_old_digests(&self) -> bool {
+        let are_there = self.has_old_digests().await.unwrap_or(true);
+        are_there || self.old_digests.were_there(self.clock.instant())
+    }
+
     /// Ends a token that was listed, also if it is being rewritten, or that was not done to its end;
     /// says whether there was such a one.
     pub(in crate::auth) async fn end_listed(
@@ -39,6 +62,7 @@ impl Auth {
         token: &TokenRecord,
         listed: &[&TokenRecord],
     ) -> Result<bool, StoreError> {
+        self.end_former(token).await;
         let mut has_ended = self.end_token(token.digest).await?;
         for twin in listed.iter().filter(|other| are_one(token, other)) {
             has_ended |= self.end_token(twin.digest).await?;
@@ -48,6 +72,7 @@ impl Auth {
             // It may have been since it was listed, but not after it was ended.
             let now = self.store.tokens_of(token.user, self.clock.now()).await?;
             for twin in now.iter().filter(|other| are_one(token, &other.record)) {
+                self.end_former(&twin.record).await;
                 has_ended |= self.end_token(twin.record.digest).await?;
             }
         }

@@ -5,8 +5,10 @@ use super::{CLIENT, KNOX_4_1, lets_in, token};
 use crate::harness::redis_server::RedisServer;
 use crate::harness::{until, wait_for};
 use crate::memory::tombstones::Snapshot;
-use authgate::auth::Auth;
-use authgate::model::token::TokenDigest;
+use authgate::auth::{Auth, TokenName};
+use authgate::model::event::Actor;
+use authgate::model::token::{TokenDigest, TokenId};
+use authgate::model::user::UserId;
 use authgate::store::{Store, open};
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -66,6 +68,44 @@ fn a_token_that_was_rewritten_and_ended_does_not_come_back_in_its_former_state()
         until("the other gateway hears of it", async || !lets_in(&other.auth, &token(1)).await)
             .await;
         assert!(lets_in(&one.auth, &token(2)).await, "no other has ended");
+    });
+}
+
+#[test]
+fn a_token_that_one_gateway_has_rewritten_and_another_has_ended_does_not_come_back_either() {
+    wait_for(async {
+        let server = RedisServer::start();
+        let settings = redis(server.url());
+        move_in(&settings).await;
+        let stores = [open(&settings).unwrap(), open(&settings).unwrap()];
+        let [one, other] = [Running::of(&stores[0]).await, Running::of(&stores[1]).await];
+        let before = Snapshot::of(&server);
+        let is_rewritten = async |n| {
+            let digests = digests(&*stores[0]).await;
+            digests.contains(&token(n).digest()) && !digests.contains(&old(n))
+        };
+        for n in [1, 2] {
+            assert!(lets_in(&one.auth, &token(n)).await);
+            until("it is rewritten", async || is_rewritten(n).await).await;
+        }
+        drop(one);
+        let caller = other.auth.authenticate(&token(1), CLIENT).await.unwrap();
+        other.auth.logout(&token(1), &caller, CLIENT).await.unwrap();
+        let id = TokenName::Id(TokenId { user: UserId(1), head: token(2).digest().head() });
+        other.auth.revoke_token(&id, Actor::CommandLine).await.unwrap();
+        before.take_over(&server);
+        // Of none of it.
+        assert!(stores[1].token(old(1)).await.unwrap().is_some());
+        for n in [1, 2] {
+            for _ in 0..20 {
+                assert!(!lets_in(&other.auth, &token(n)).await, "{n}");
+            }
+            until("it is ended again, so that nobody lets it in", async || {
+                stores[1].token(old(n)).await.unwrap().is_none()
+            })
+            .await;
+        }
+        assert!(lets_in(&other.auth, &token(3)).await, "no other has ended");
     });
 }
 
