@@ -128,7 +128,9 @@ impl Auth {
         let costs_more = are_there || token.without_capitals().is_some();
         let is_over = costs_more && self.limits.is_over_unknown_tokens(from);
         if is_over && !self.old_digests.may_look(self.clock.instant()) {
-            return Ok(None);
+            self.limits.unknown_token(from).await?;
+            // The limit has just passed: but nobody has looked whether the token is unknown.
+            return Err(AuthError::Busy);
         }
         if are_there && let Some(adopted) = self.adopt(token, from).await? {
             return Ok(Some(adopted));

@@ -108,31 +108,48 @@ impl Auth {
     /// Rewrites a token, and then does for its use what is done for each: by the old digest it would find
     /// nothing any more.
     async fn rewrite(&self, order: Order) -> Result<(), AuthError> {
-        let (digests, used) = ([order.new, order.old.digest], order.used);
-        let rewritten = self.exchange(order).await;
-        for digest in digests {
-            if let Some((record, user)) = self.still_good(digest).await? {
-                self.refresh(digest, &TokenFacts::of(&record, &user), used.at);
-                self.note_use(digest, user.id, used.at, used.from);
-                break;
+        let Order { knox_key, new, old, used } = order;
+        let Some(found) = self.still_good(old.digest).await? else {
+            // It has ended, or another one has rewritten it.
+            if let Some(found) = self.still_good(new).await? {
+                self.was_used(new, &found, used);
+            }
+            return Ok(());
+        };
+        let either = [new, old.digest];
+        match self.exchange((knox_key, new, old), found.0.clone()).await {
+            Ok(true) => self.was_used(new, &found, used),
+            Ok(false) => {}
+            Err(error) => {
+                // It may have happened.
+                for digest in either {
+                    self.was_used(digest, &found, used);
+                }
+                return Err(error);
             }
         }
-        rewritten
+        Ok(())
+    }
+
+    fn was_used(&self, digest: TokenDigest, (record, owner): &(TokenRecord, User), used: Used) {
+        self.refresh(digest, &TokenFacts::of(record, owner), used.at);
+        self.note_use(digest, owner.id, used.at, used.from);
     }
 
     /// Exchanges a token's digest, unless it has ended. Others may do so at the same moment: it comes to the
     /// same.
-    async fn exchange(&self, order: Order) -> Result<(), AuthError> {
-        let Order { knox_key, new, old, .. } = order;
-        let Some((record, _)) = self.still_good(old.digest).await? else { return Ok(()) };
+    async fn exchange(
+        &self,
+        (knox_key, new, old): (KnoxKey, TokenDigest, OldDigest),
+        record: TokenRecord,
+    ) -> Result<bool, AuthError> {
         let pair = Pair { new, old: old.digest };
         // Before: should the answer be lost it may have happened.
         self.old_digests.rewritings.remember(pair, self.clock.instant());
         let former = Some(Box::new(old));
         let record = TokenRecord { digest: new, former, knox_key: Some(knox_key), ..record };
         // Not as an end of the old one: a server that has lost the new one may bring that back.
-        self.store.exchange_token(pair.old, &record).await?;
-        Ok(())
+        Ok(self.store.exchange_token(pair.old, &record).await?)
     }
 
     /// The token of a digest as it is now, if it is still good.
