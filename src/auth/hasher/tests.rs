@@ -217,6 +217,20 @@ fn djangos_argon2_is_verified_whatever_salt_size_and_lanes_it_was_made_with() {
 }
 
 #[test]
+fn lanes_so_short_that_they_take_longer_are_borne_for_half_the_passes() {
+    for (cost, trouble) in [
+        ("m=1048576,t=4,p=64", None),
+        ("m=1048576,t=4,p=65", Some(HashTrouble::TooCostly)),
+        ("m=1048576,t=2,p=131072", None),
+        ("m=1048576,t=3,p=131072", Some(HashTrouble::TooCostly)),
+        ("m=1048576,t=1,p=131073", Some(HashTrouble::Malformed)),
+    ] {
+        let encoded = format!("argon2$argon2id$v=19${cost}$c29tZXNhbHQ$XQ7yvD2XxGM");
+        assert_eq!(hash_kind(&encoded).trouble, trouble, "{cost}");
+    }
+}
+
+#[test]
 fn what_libargon2_does_not_read_is_broken() {
     let good = "argon2$argon2id$v=19$m=64,t=1,p=3$c29tZXNhbHQ$7eXgxBcm7wHEZ81Iensu51PBfxJqzRIt";
     assert_eq!(verdict("a\0é", good), Verdict::MatchOutdated);
