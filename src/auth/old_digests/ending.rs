@@ -1,18 +1,18 @@
 //! Ending tokens that have, or had, an old digest: in whichever state they are.
 
 use super::super::Auth;
-use crate::model::token::{Token, TokenRecord};
+use crate::model::token::{Token, TokenDigest, TokenRecord};
 use crate::store::StoreError;
 
 impl Auth {
-    /// Ends a token under whichever digest the store has it; says whether there was such a one.
+    /// Ends a token under whichever digest the store has it; says under which, if there was such a one.
     ///
     /// The old one first: whoever rewrites it at this moment finds it ended, or has rewritten it already,
     /// and then the new one is there.
     pub(in crate::auth) async fn end_token_of_text(
         &self,
         token: &Token,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<TokenDigest>, StoreError> {
         let digest = token.digest();
         let had_old = self.end_old_token(token).await;
         if self.were_old_digests().await
@@ -20,24 +20,25 @@ impl Auth {
         {
             self.end_former(&record).await;
         }
-        let had_new = self.end_token(digest).await;
+        let had_new = self.end_token(digest).await.map(|had| had.then_some(digest));
         let had_plain = match self.token_without_capitals(token).await {
             Ok(Some((plain, _))) => {
                 self.end_former(&plain).await;
-                self.end_token(plain.digest).await
+                self.end_token(plain.digest).await.map(|had| had.then_some(plain.digest))
             }
-            Ok(None) => Ok(false),
+            Ok(None) => Ok(None),
             Err(error) => Err(error),
         };
-        Ok(had_old? | had_new? | had_plain?)
+        let (old, new, plain) = (had_old?, had_new?, had_plain?);
+        Ok(new.or(plain).or(old))
     }
 
-    async fn end_old_token(&self, token: &Token) -> Result<bool, StoreError> {
-        let Some(old) = self.old_token(token).await? else { return Ok(false) };
+    async fn end_old_token(&self, token: &Token) -> Result<Option<TokenDigest>, StoreError> {
+        let Some(old) = self.old_token(token).await? else { return Ok(None) };
         let is_ended = self.end_token(old.record.digest).await;
         // If that was not written, or a server loses it, the one may still be rewritten as the other.
         self.end_token_later(old.digest_of_ours(token));
-        is_ended
+        is_ended.map(|is_ended| is_ended.then_some(old.record.digest))
     }
 
     /// A server that has lost the end of a token may have lost the rewriting, too, whichever gateway has

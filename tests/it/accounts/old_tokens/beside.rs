@@ -74,32 +74,11 @@ fn a_network_over_its_limit_of_unknown_tokens_costs_little_and_its_good_tokens_l
     wait_for(async {
         let mut world = World::new().await;
         world.move_in(&token(77), KNOX_4_2, b"").await;
-        let quota = Quota { count: NonZeroU32::new(3).unwrap(), period: Duration::from_hours(1) };
-        let limits = LimitSettings {
-            enabled: true,
-            unknown_tokens_from: Some(quota),
-            ..LimitSettings::off()
-        };
-        (world.auth, world.metrics, world.store) = gateway_of(&world.folder, &world.clock, limits);
-        until("the limit", async || {
-            world
-                .auth
-                .authenticate(&token(99), CLIENT)
-                .await
-                .is_err_and(|error| is_throttled(&error))
-        })
-        .await;
-        let try_some = async |first: u64| {
-            let before = world.asked();
-            for n in first..first + 30 {
-                let refused = world.auth.authenticate(&token(100 + n), CLIENT).await;
-                assert!(refused.is_err_and(|error| is_throttled(&error)));
-            }
-            world.asked() - before
-        };
+        let unknown = |n: u64| token(100 + n);
+        world.is_over_its_limit(unknown(999)).await;
         // In a second a few are looked for as ever, and no more than those.
-        assert!(try_some(0).await <= 30 + 20 * 3);
-        assert_eq!(try_some(30).await, 30, "as without old digests");
+        assert!(world.asked_for_thirty(unknown).await <= 30 + 20 * 3);
+        assert_eq!(world.asked_for_thirty(|n| unknown(30 + n)).await, 30, "as without old digests");
         world.clock.advance(Duration::from_secs(1));
         assert!(world.lets_in(&token(77)).await, "others of that network go on");
     });
@@ -114,32 +93,41 @@ fn a_network_over_its_limit_of_unknown_tokens_pays_no_more_for_capitals() {
         world.move_in(&moved, KNOX_4_2, b"").await;
         assert!(world.lets_in(&moved).await);
         world.rewritten(&moved).await;
+        let unknown = |n: u64| Token::new(format!("{n:07}A").repeat(8));
+        world.is_over_its_limit(unknown(999)).await;
+        assert!(world.asked_for_thirty(unknown).await <= 30 + 20);
+        assert_eq!(world.asked_for_thirty(|n| unknown(30 + n)).await, 30, "as without capitals");
+        world.clock.advance(Duration::from_secs(1));
+        assert!(world.lets_in(&loud).await, "others of that network go on");
+    });
+}
+
+impl World {
+    /// Has a gateway that limits unknown tokens, at which a client has tried too many of them.
+    async fn is_over_its_limit(&mut self, unknown: Token) {
         let quota = Quota { count: NonZeroU32::new(3).unwrap(), period: Duration::from_hours(1) };
         let limits = LimitSettings {
             enabled: true,
             unknown_tokens_from: Some(quota),
             ..LimitSettings::off()
         };
-        (world.auth, world.metrics, world.store) = gateway_of(&world.folder, &world.clock, limits);
-        let unknown = |n: u64| Token::new(format!("{n:07}A").repeat(8));
+        (self.auth, self.metrics, self.store) = gateway_of(&self.folder, &self.clock, limits);
         until("the limit", async || {
-            let refused = world.auth.authenticate(&unknown(999), CLIENT).await;
+            let refused = self.auth.authenticate(&unknown, CLIENT).await;
             refused.is_err_and(|error| is_throttled(&error))
         })
         .await;
-        let try_some = async |first: u64| {
-            let before = world.asked();
-            for n in first..first + 30 {
-                let refused = world.auth.authenticate(&unknown(n), CLIENT).await;
-                assert!(refused.is_err_and(|error| is_throttled(&error)));
-            }
-            world.asked() - before
-        };
-        assert!(try_some(0).await <= 30 + 20);
-        assert_eq!(try_some(30).await, 30, "as without capitals");
-        world.clock.advance(Duration::from_secs(1));
-        assert!(world.lets_in(&loud).await, "others of that network go on");
-    });
+    }
+
+    /// How often the store is asked for thirty tokens that are refused for the limit.
+    async fn asked_for_thirty(&self, unknown: impl Fn(u64) -> Token) -> u64 {
+        let before = self.asked();
+        for n in 0..30 {
+            let refused = self.auth.authenticate(&unknown(n), CLIENT).await;
+            assert!(refused.is_err_and(|error| is_throttled(&error)));
+        }
+        self.asked() - before
+    }
 }
 
 fn is_throttled(error: &AuthError) -> bool {
