@@ -62,8 +62,11 @@ impl Auth {
             return Err(AuthError::InvalidToken);
         };
         let (Facts { token, user }, now) = self.good(facts)?;
-        self.refresh(held.found_by(), &token, now);
-        self.note_use(held.found_by(), token.user, now, from);
+        // For one with an old digest that is done once it has its new one.
+        if held.old.is_none() {
+            self.refresh(held.digest, &token, now);
+            self.note_use(held.digest, token.user, now, from);
+        }
         Ok((Facts { token, user }.identity(now), held))
     }
 

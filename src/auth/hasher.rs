@@ -11,7 +11,7 @@ pub use self::kind::{HashKind, HashTrouble, hash_kind};
 pub(super) use self::recipe::Recipe;
 pub use self::room::HashRoom;
 
-use self::encoded::Encoded;
+pub(super) use self::encoded::Encoded;
 use super::issue::random_bytes;
 use crate::model::password::{Password, PasswordHash};
 use argon2::password_hash::phc::{self, Output, Salt};
@@ -82,10 +82,18 @@ impl HashCost {
 
     /// Whether a hash may cost so much.
     pub fn is_bearable(self) -> bool {
-        let passes = u64::from(self.memory_kib) * u64::from(self.iterations);
+        self.parallelism <= Self::MOST.parallelism && self.is_bearable_by_one_thread()
+    }
+
+    /// The same of a stored hash, which may have any lanes: they share the memory, and one thread goes through
+    /// them. But there is something to be done for each: the shortest, of 8 KiB, take twice as long.
+    fn is_bearable_by_one_thread(self) -> bool {
+        const SHORTEST_KIB: u64 = 8;
+        let beyond = u64::from(self.parallelism.saturating_sub(Self::MOST.parallelism));
+        let counts = u64::from(self.memory_kib).saturating_add(beyond * SHORTEST_KIB);
+        let passes = counts.saturating_mul(self.iterations.into());
         self.iterations <= Self::MOST.iterations
             && self.memory_kib <= Self::MOST.memory_kib
-            && self.parallelism <= Self::MOST.parallelism
             && passes <= Self::MOST_KIB_PASSES
     }
 }
@@ -94,16 +102,6 @@ impl fmt::Display for HashCost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { iterations, memory_kib, parallelism } = self;
         write!(f, "m={memory_kib} t={iterations} p={parallelism}")
-    }
-}
-
-impl From<&Params> for HashCost {
-    fn from(params: &Params) -> Self {
-        Self {
-            iterations: params.t_cost(),
-            memory_kib: params.m_cost(),
-            parallelism: params.p_cost(),
-        }
     }
 }
 
@@ -143,11 +141,6 @@ impl Argon2Hasher {
     fn read(&self, hash: &PasswordHash) -> Option<Encoded> {
         let hash = Encoded::read(hash.expose()).ok()?;
         self.room.has_place_for(hash.recipe).then_some(hash)
-    }
-
-    fn recipe(&self) -> Recipe {
-        let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
-        Recipe::Argon2 { algorithm, version, cost: self.cost }
     }
 
     /// What a password comes to; `None` if no password comes to anything.
@@ -218,9 +211,11 @@ impl PasswordHasher for Argon2Hasher {
         if !output.is_some_and(|output| output.ct_eq(&hash.output).into()) {
             return Verdict::Mismatch;
         }
-        // As it is written here, too: Django writes a name before it.
-        let is_own = against.expose().starts_with('$') && hash.recipe == self.recipe();
-        if is_own { Verdict::Match } else { Verdict::MatchOutdated }
+        if hash.is_as_new(against.expose(), self.cost) {
+            Verdict::Match
+        } else {
+            Verdict::MatchOutdated
+        }
     }
 
     fn can_verify(&self, against: &PasswordHash) -> bool {

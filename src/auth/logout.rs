@@ -15,8 +15,8 @@ impl Auth {
         caller: &Identity,
         from: IpAddr,
     ) -> Result<(), AuthError> {
-        if self.end_token_of_text(token).await? {
-            let id = TokenId { user: caller.user, head: token.digest().head() };
+        if let Some(digest) = self.end_token_of_text(token).await? {
+            let id = TokenId { user: caller.user, head: digest.head() };
             let event = Event::new(EventName::LoggedOut, Actor::Client(from), self.clock.now());
             self.events.record(event.of_caller(caller).with(id));
         }

@@ -115,6 +115,7 @@ impl Auth {
         let changed = self.change(user, change, event, by).await;
         if matches!(changed, Ok(_) | Err(ManageError::KeysMayGoOn(_))) {
             self.limits.estrange(user.id).await;
+            self.stand_ins.was_replaced(&user.password);
         }
         changed
     }
@@ -174,6 +175,7 @@ impl Auth {
         let by = by.lets_in(user.is_staff)?;
         let (user, _) = self.part(&user, Parting::Deletion, &by).await?;
         self.forget_second_factor(user.id).await;
+        self.stand_ins.was_replaced(&user.password);
         let staff = if user.is_staff { ", staff" } else { "" };
         let detail = format!("email: {} → gone{staff}", side(user.email.as_str()));
         self.events.record(self.event(EventName::UserDeleted, by).of(&user).with(detail));

@@ -9,7 +9,7 @@ mod rewriting;
 
 pub(super) use self::ending::are_one;
 
-use self::rewriting::Rewritings;
+use self::rewriting::{Rewritings, Used};
 use super::cache::Count;
 use super::facts::Facts;
 use super::{Auth, AuthError};
@@ -106,13 +106,6 @@ pub struct Held {
     pub(super) old: Option<TokenDigest>,
 }
 
-impl Held {
-    /// What the store has it by, as far as is known.
-    pub(super) fn found_by(self) -> TokenDigest {
-        self.old.unwrap_or(self.digest)
-    }
-}
-
 impl Auth {
     /// What has been heard by now.
     pub(super) fn heard(&self) -> Heard {
@@ -129,17 +122,17 @@ impl Auth {
         from: IpAddr,
     ) -> Result<Option<(Facts, Held)>, AuthError> {
         let digest = token.digest();
-        if let Some(known) = self.known_without_capitals(token).await? {
-            return Ok(Some(known));
-        }
         let are_there = self.has_old_digests().await?;
         // Who has tried too many costs little more than where there are none. But with whoever holds tokens
         // that nobody knows any more, others share a network whose tokens are good.
-        let is_over = are_there && self.limits.is_over_unknown_tokens(from);
+        let costs_more = are_there || token.without_capitals().is_some();
+        let is_over = costs_more && self.limits.is_over_unknown_tokens(from);
         if is_over && !self.old_digests.may_look(self.clock.instant()) {
-            return Ok(None);
+            self.limits.unknown_token(from).await?;
+            // The limit has just passed: but nobody has looked whether the token is unknown.
+            return Err(AuthError::Busy);
         }
-        if are_there && let Some(adopted) = self.adopt(token).await? {
+        if are_there && let Some(adopted) = self.adopt(token, from).await? {
             return Ok(Some(adopted));
         }
         let mut known = None;
@@ -148,21 +141,21 @@ impl Auth {
             // Another one may have rewritten it: after the first look found no digest of ours, and before
             // the second found no old one. A read that somebody else has begun may know nothing of that.
             known = self.look_up_anew(digest).await?;
-            if known.is_none()
-                && let Some(known) = self.known_without_capitals(token).await?
-            {
-                return Ok(Some(known));
-            }
         }
-        if known.is_none() {
+        let mut found = known.map(|facts| (facts, Held { digest, old: None }));
+        if found.is_none() {
+            // Once, and last, for the same reason.
+            found = self.known_without_capitals(token).await?;
+        }
+        if found.is_none() {
             self.cache.put(&digest, None, before.changes);
         }
-        Ok(known.map(|facts| (facts, Held { digest, old: None })))
+        Ok(found)
     }
 
     /// What is known of a token with an old digest. If it is good it gets one of ours, beside the
     /// requests.
-    async fn adopt(&self, token: &Token) -> Result<Option<(Facts, Held)>, AuthError> {
+    async fn adopt(&self, token: &Token, from: IpAddr) -> Result<Option<(Facts, Held)>, AuthError> {
         let Some(Found { how, record, user }) = self.old_token(token).await? else {
             return Ok(None);
         };
@@ -170,8 +163,8 @@ impl Auth {
         let found = (record, user);
         let Some(facts) = self.facts_unless_ended(&found) else { return Ok(None) };
         let (digest, old) = (how.digest_of_ours(token), how.digest);
-        if self.good(facts.clone()).is_ok() {
-            self.rewrite_soon(token, how);
+        if let Ok((_, at)) = self.good(facts.clone()) {
+            self.rewrite_soon(token, how, Used { at, from });
         }
         Ok(Some((facts, Held { digest, old: Some(old) })))
     }

@@ -128,7 +128,10 @@ impl Auth {
         let profile = Profile::default();
         let user = NewUser { email, is_staff, joined, must_change, password, profile, username };
         match self.store.insert_user(user).await? {
-            Inserted::Done(user) => Ok(user),
+            Inserted::Done(user) => {
+                self.stand_ins.has_registered();
+                Ok(user)
+            }
             Inserted::NameTaken => Err(RegisterError::NameTaken),
         }
     }

@@ -31,8 +31,26 @@ pub(super) struct StandIns {
     next: tokio::sync::Mutex<Option<Instant>>,
     /// As dear as a new one.
     own: PasswordHash,
-    /// How many hashes of a kind were replaced here, and are still counted in the store.
-    replaced: Mutex<BTreeMap<String, u64>>,
+    news: Mutex<News>,
+}
+
+/// What has happened here and is not counted in the store yet.
+#[derive(Default)]
+struct News {
+    /// How many have registered.
+    registered: u64,
+    /// How many hashes of a kind were replaced.
+    replaced: BTreeMap<String, u64>,
+}
+
+impl News {
+    /// Takes in what could not be counted before.
+    fn add(&mut self, other: Self) {
+        self.registered += other.registered;
+        for (kind, times) in other.replaced {
+            *self.replaced.entry(kind).or_default() += times;
+        }
+    }
 }
 
 /// What the store says of users who were moved in.
@@ -56,7 +74,7 @@ impl StandIns {
             next: tokio::sync::Mutex::default(),
             own: hasher.hash(&random_password()?)?,
             hasher,
-            replaced: Mutex::default(),
+            news: Mutex::default(),
         })
     }
 
@@ -75,12 +93,17 @@ impl StandIns {
         hash.filter(|hash| self.hasher.can_verify(hash)).unwrap_or(&self.own).clone()
     }
 
-    /// Notes that a hash was replaced by one of the gateway's own cost.
+    /// Notes that a hash was replaced by one of the gateway's own cost, or is gone.
     pub(super) fn was_replaced(&self, hash: &PasswordHash) {
         let kind = hash_kind(hash.expose()).name;
         if self.known.load().imported.has(&kind) {
-            *self.replaced().entry(kind).or_default() += 1;
+            *self.news().replaced.entry(kind).or_default() += 1;
         }
+    }
+
+    /// Notes that there is one user more, with a hash of the gateway's own cost.
+    pub(super) fn has_registered(&self) {
+        self.news().registered += 1;
     }
 
     fn know(&self, imported: Imported) -> Result<(), HashError> {
@@ -89,8 +112,8 @@ impl StandIns {
         Ok(())
     }
 
-    fn replaced(&self) -> MutexGuard<'_, BTreeMap<String, u64>> {
-        self.replaced.lock().unwrap_or_else(PoisonError::into_inner)
+    fn news(&self) -> MutexGuard<'_, News> {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -129,21 +152,21 @@ impl Auth {
 
     async fn read_imported(&self) -> Result<(), AuthError> {
         let Some(item) = self.imported().await? else {
+            // An import counts all who are there.
+            *self.stand_ins.news() = News::default();
             return Ok(self.stand_ins.know(Imported::default())?);
         };
         let Some(mut imported) = Imported::read(&item.value) else {
             self.unreadable.tell(item.kind, &item.key);
             return Ok(());
         };
-        let replaced = std::mem::take(&mut *self.stand_ins.replaced());
-        if imported.forget(&replaced) {
+        let news = std::mem::take(&mut *self.stand_ins.news());
+        // First who has registered: that counts while anybody is left who has not logged in.
+        if imported.grow(news.registered) | imported.forget(&news.replaced) {
             // Where another gateway was faster, or the store went away, it is told again.
             let is_kept = self.keep_imported(Some(item), &imported).await;
             if !is_kept.unwrap_or(false) {
-                let mut waiting = self.stand_ins.replaced();
-                for (kind, times) in replaced {
-                    *waiting.entry(kind).or_default() += times;
-                }
+                self.stand_ins.news().add(news);
             }
         }
         Ok(self.stand_ins.know(imported)?)

@@ -125,6 +125,12 @@ pub(super) fn write_unguarded(request: &mut RequestHeader, target: Option<&str>)
     })
 }
 
+/// Names the server's own host to it where the client, which spoke HTTP/1.0, has named none: in HTTP/1.1
+/// there must be one (RFC 9112, section 3.2).
+pub(super) fn name_host(request: &mut RequestHeader, own: Option<&str>) -> Result<()> {
+    request.insert_header(header::HOST, own.unwrap_or_default())
+}
+
 /// The app learns who calls from us alone, unless its route says otherwise. What is of another scheme
 /// is a public app's own; a key of the console is no app's.
 fn keeps_authorization(request: &RequestHeader, route: &Route, live: &Live) -> bool {

@@ -91,13 +91,19 @@ impl ProxyHttp for Gateway {
             (Some(Passage::Permitted(permit)), Some(client)) => {
                 let request = session.req_header();
                 let told = Told::of(permit, client, &ctx.live, request, &ctx.request_id);
-                told.write(outgoing, ctx.target.as_deref())
+                told.write(outgoing, ctx.target.as_deref())?;
             }
             (Some(Passage::Unguarded(_)), _) => {
-                outgoing::write_unguarded(outgoing, ctx.target.as_deref())
+                outgoing::write_unguarded(outgoing, ctx.target.as_deref())?;
             }
-            (Some(Passage::Permitted(_)) | None, _) => no_permit(),
+            (Some(Passage::Permitted(_)) | None, _) => return no_permit(),
         }
+        if outgoing.headers.contains_key(header::HOST) || outgoing.uri.authority().is_some() {
+            return Ok(());
+        }
+        let upstream = upstream_of(&ctx.live, ctx.passage.as_ref());
+        let own = upstream.and_then(|upstream| upstream.host_for(&ctx.attempt));
+        outgoing::name_host(outgoing, own)
     }
 
     async fn request_body_filter(

@@ -131,7 +131,12 @@ fn misfit(error: ::csv::Error) -> Result<Misfit, ReadError> {
 /// What is no hash that anything could ever match may be a password, whatever it begins with.
 fn forget_what_is_no_hash(mut user: StagedUser) -> StagedUser {
     match hash_kind(&user.password).trouble {
-        Some(HashTrouble::Malformed | HashTrouble::Unknown | HashTrouble::Unusable) => {
+        Some(
+            HashTrouble::Malformed
+            | HashTrouble::TooLong
+            | HashTrouble::Unknown
+            | HashTrouble::Unusable,
+        ) => {
             super::hash::UNUSABLE.clone_into(&mut user.password);
         }
         Some(HashTrouble::Empty | HashTrouble::TooCostly | HashTrouble::TooLarge) | None => {}

@@ -3,11 +3,10 @@
 use super::HashCost;
 use super::kind::HashTrouble;
 use super::recipe::{Digest, Recipe};
-use argon2::password_hash::phc;
-use argon2::{Algorithm, Params, Version};
+use argon2::{Algorithm, MIN_SALT_LEN, Params, Version};
 use base64::Engine;
 use base64::alphabet::BCRYPT;
-use base64::engine::general_purpose::{GeneralPurpose, NO_PAD, STANDARD};
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD, STANDARD, STANDARD_NO_PAD};
 
 /// A stored hash that a password can be compared with, at a cost that can be borne.
 pub(in crate::auth) struct Encoded {
@@ -26,7 +25,7 @@ pub(in crate::auth) struct Unfit {
 }
 
 /// The most bytes of a stored hash. The longest that Django writes has 134.
-const LONGEST: usize = 512;
+pub(super) const LONGEST: usize = 512;
 /// As bcrypt writes bytes.
 pub(super) const BCRYPT_64: GeneralPurpose = GeneralPurpose::new(&BCRYPT, NO_PAD);
 
@@ -44,13 +43,21 @@ impl Encoded {
             return unfit(foreign(text), HashTrouble::Unknown);
         };
         if text.len() > LONGEST {
-            return unfit(kind, HashTrouble::Malformed);
+            return unfit(kind, HashTrouble::TooLong);
         }
         match read(text) {
             None => unfit(kind, HashTrouble::Malformed),
             Some(hash) if !hash.recipe.is_bearable() => unfit(kind, HashTrouble::TooCostly),
             Some(hash) => Ok(hash),
         }
+    }
+
+    /// Whether this text of it is what is written for a new password of that cost.
+    pub(in crate::auth) fn is_as_new(&self, text: &str, cost: HashCost) -> bool {
+        // Django writes a name before it.
+        text.starts_with('$')
+            && self.recipe == Recipe::of_new(cost)
+            && self.output.len() == Params::DEFAULT_OUTPUT_LEN
     }
 }
 
@@ -99,21 +106,37 @@ fn foreign(text: &str) -> &'static str {
     known.map_or("unknown", |(_, kind)| kind)
 }
 
-/// `argon2$` or nothing, and a PHC string; one without a version is of the first.
+/// `argon2` or nothing, and `$argon2id$v=19$m=512,t=2,p=2$`, salt and hash, as libargon2 reads it, by which
+/// Django verifies: a PHC string may have no such salts and hashes as that allows. One without a version
+/// is of the first.
 fn argon2(text: &str) -> Option<Encoded> {
-    let text = text.strip_prefix("argon2").unwrap_or(text);
-    let hash = phc::PasswordHash::new(text).ok()?;
-    let params = Params::try_from(&hash).ok()?;
-    if !params.keyid().is_empty() || !params.data().is_empty() {
-        return None;
-    }
-    let version = hash.version.map_or(Ok(Version::V0x10), Version::try_from).ok()?;
-    let algorithm = Algorithm::try_from(hash.algorithm.as_str()).ok()?;
-    Some(Encoded {
-        recipe: Recipe::Argon2 { algorithm, version, cost: HashCost::from(&params) },
-        salt: hash.salt?.to_vec(),
-        output: hash.hash?.as_bytes().to_vec(),
+    let (_, text) = text.split_once('$')?;
+    let (algorithm, rest) = text.split_once('$')?;
+    let (version, rest) = match rest.strip_prefix("v=") {
+        Some(rest) => rest.split_once('$')?,
+        None => ("16", rest),
+    };
+    let version = Version::try_from(short(version)?).ok()?;
+    let [cost, salt, output] = parts(rest)?;
+    let [memory, iterations, parallelism] = cost.split(',').collect::<Vec<_>>().try_into().ok()?;
+    let cost = HashCost {
+        iterations: short(iterations.strip_prefix("t=")?)?,
+        memory_kib: short(memory.strip_prefix("m=")?)?,
+        parallelism: short(parallelism.strip_prefix("p=")?)?,
+    };
+    let [salt, output] = [salt, output].map(|part| STANDARD_NO_PAD.decode(part).ok());
+    let (salt, output) = (salt?, output?);
+    let is_sound = super::params(cost, Some(output.len())).is_ok() && salt.len() >= MIN_SALT_LEN;
+    let algorithm = Algorithm::new(algorithm).ok()?;
+    is_sound.then_some(Encoded {
+        recipe: Recipe::Argon2 { algorithm, version, cost },
+        salt,
+        output,
     })
+}
+
+fn short(text: &str) -> Option<u32> {
+    u32::try_from(number(text)?).ok()
 }
 
 /// `bcrypt$`, `bcrypt_sha256$` or nothing, and `$2b$12$`, salt and hash.

@@ -49,7 +49,7 @@ impl Recipe {
     /// Whether a hash may cost so much: beyond that a stored one is an attack on this machine.
     pub(super) fn is_bearable(self) -> bool {
         match self {
-            Self::Argon2 { cost, .. } => cost.is_bearable(),
+            Self::Argon2 { cost, .. } => cost.is_bearable_by_one_thread(),
             Self::Bcrypt { cost, .. } => cost <= Self::MOST_BCRYPT,
             Self::Pbkdf2 { iterations, .. } => iterations <= Self::MOST_ITERATIONS,
             Self::Scrypt { n, r, p } => {
@@ -67,6 +67,11 @@ impl Recipe {
             // Blocks of 128 bytes.
             Self::Scrypt { n, r, p } => n.saturating_add(p).saturating_mul(r) / 8,
         }
+    }
+
+    /// What a new password is hashed by.
+    pub(super) fn of_new(cost: HashCost) -> Self {
+        Self::Argon2 { algorithm: Algorithm::Argon2id, version: Version::V0x13, cost }
     }
 
     /// What people call it.

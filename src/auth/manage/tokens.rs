@@ -75,7 +75,7 @@ impl Auth {
         let (found, ended) = match name {
             TokenName::Token(token) => {
                 let found = self.stored_token(token).await;
-                (found, self.end_token_of_text(token).await)
+                (found, self.end_token_of_text(token).await.map(|ended| ended.is_some()))
             }
             TokenName::Id(id) => {
                 let tokens = self.store.tokens_of(id.user, self.clock.now()).await?;

@@ -10,10 +10,12 @@ use std::collections::BTreeMap;
 
 /// How many users came with which hashes, and how many of those have not logged in since.
 ///
-/// All names are thought of as laid out in a line as long as there are users. The first so many places
-/// are those of the first kind, and so on; whatever lies behind has hashes of the gateway's own cost.
-/// As users log in, the first places of each kind stay its own, and the others become like new ones, so
-/// that a name changes once, as a user's does.
+/// Of the names that nobody has as many must be of a kind as of those that somebody has, or the time of a
+/// login would tell which is which: `left` of all `users`. Two numbers of a name's own, which only the
+/// secret tells, decide it. The first says of which kind it is if of any, as many of each as came with it.
+/// The second is compared with how many of those are left, and how many of all users came at all: that
+/// share only falls, as users log in, get other passwords or register. So between two imports a name
+/// changes at most once, to be like a new one, as a user's does.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub(super) struct Imported {
     kinds: Vec<Kind>,
@@ -21,7 +23,8 @@ pub(super) struct Imported {
     secret: String,
     /// How many came with hashes that never verify: they cost what their names do.
     troubled: u64,
-    /// How many users there were with hashes that can be verified when the last of them had come.
+    /// How many users there were with hashes that can be verified when the last of them had come, and all who
+    /// have registered since. Not fewer where some are deleted: no name may change back.
     users: u64,
 }
 
@@ -94,6 +97,13 @@ impl Imported {
         *self != before
     }
 
+    /// So many users have registered; says whether that changes anything.
+    pub(super) fn grow(&mut self, registered: u64) -> bool {
+        let matters = registered > 0 && self.kinds.iter().any(|kind| kind.left > 0);
+        self.users = self.users.saturating_add(if matters { registered } else { 0 });
+        matters
+    }
+
     /// Whether users have come with such a hash.
     pub(super) fn has(&self, name: &str) -> bool {
         self.kinds.iter().any(|kind| kind.name == name)
@@ -108,23 +118,27 @@ impl Imported {
 
     /// Which of the kinds a name is of; `None` if it is like a new one.
     pub(super) fn pick(&self, name: &str) -> Option<usize> {
-        let place = self.place(name);
-        let mut begin = 0_u64;
-        for (index, kind) in self.kinds.iter().enumerate() {
-            if place < begin.saturating_add(kind.came) {
-                return (place < begin.saturating_add(kind.left)).then_some(index);
-            }
-            begin = begin.saturating_add(kind.came);
-        }
-        None
+        let [which, whether] = self.numbers(name);
+        let came = self.kinds.iter().map(|kind| kind.came).sum();
+        let place = scaled(came, which, u64::MAX);
+        let mut end = 0_u64;
+        let (index, kind) = self.kinds.iter().enumerate().find(|(_, kind)| {
+            end = end.saturating_add(kind.came);
+            place < end
+        })?;
+        let is_left = scaled(kind.came.saturating_mul(self.users), whether, u64::MAX)
+            < kind.left.saturating_mul(came);
+        is_left.then_some(index)
     }
 
-    fn place(&self, name: &str) -> u64 {
+    fn numbers(&self, name: &str) -> [u64; 2] {
         let secret = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, self.secret.as_bytes());
         let tag = ring::hmac::sign(&secret, name.as_bytes());
-        let number =
-            tag.as_ref().iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte));
-        scaled(self.users, number, u64::MAX)
+        let number = |from| {
+            let bytes = tag.as_ref().iter().skip(from).take(8);
+            bytes.fold(0, |number, byte| number << 8 | u64::from(*byte))
+        };
+        [number(0), number(8)]
     }
 }
 
@@ -199,6 +213,39 @@ mod tests {
         }
         assert!(after.forget(&[(PBKDF2.to_owned(), u64::MAX)].into()));
         assert_near(shares(&after), [0, 30, 70]);
+    }
+
+    #[test]
+    fn as_users_register_and_log_in_unknown_names_become_like_new_ones_once() {
+        let mut imported = thousand();
+        let names: Vec<_> = (0..10_000).map(|n| format!("nobody{n}")).collect();
+        let picks = |imported: &Imported| -> Vec<_> {
+            names.iter().map(|name| imported.pick(name)).collect()
+        };
+        let mut before = picks(&imported);
+        for (registered, replaced, wanted) in
+            [(1000, 0, [25, 15, 60]), (0, 250, [13, 15, 72]), (8000, 50, [2, 3, 95])]
+        {
+            imported.grow(registered);
+            imported.forget(&[(PBKDF2.to_owned(), replaced)].into());
+            assert_near(shares(&imported), wanted);
+            let after = picks(&imported);
+            let has_turned = |(was, is): (&Option<usize>, &Option<usize>)| was != is;
+            assert!(before.iter().zip(&after).filter(|pair| has_turned(*pair)).count() > 100);
+            let keeps = |(was, is): (&Option<usize>, &Option<usize>)| was == is || is.is_none();
+            assert!(before.iter().zip(&after).all(keeps));
+            before = after;
+        }
+    }
+
+    #[test]
+    fn who_registers_is_not_counted_where_nobody_came_or_all_have_logged_in() {
+        let mut imported = Imported::default();
+        assert!(!imported.grow(5) && imported == Imported::default());
+        let mut imported = thousand();
+        assert!(!imported.grow(0));
+        let all = [(PBKDF2.to_owned(), u64::MAX), (BCRYPT.to_owned(), u64::MAX)];
+        assert!(imported.forget(&all.into()) && !imported.grow(5));
     }
 
     #[test]

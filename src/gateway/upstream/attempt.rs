@@ -143,6 +143,12 @@ impl Upstream {
         Ok(Box::new(peer))
     }
 
+    /// The host and port of the server that is asked, as they are written.
+    pub(in super::super) fn host_for(&self, attempt: &Attempt) -> Option<&str> {
+        let server = attempt.lease.as_ref()?.server();
+        self.settings.servers.get(server.place).map(|written| written.address.as_str())
+    }
+
     /// Makes the peer one that may agree to another protocol, and may be silent for so long until then.
     fn set_terms_of_upgrade(&self, peer: &mut HttpPeer, read_timeout: Duration) -> Arc<Terms> {
         let upgraded = self.settings.upgrade_timeout;

@@ -19,6 +19,10 @@ impl RedisStore {
         old: TokenDigest,
         new: &TokenRecord,
     ) -> Result<bool, StoreError> {
+        // It may have been prolonged since the caller has read it.
+        let before = self.read_token(old).await?;
+        let expires = before.map_or(new.expires, |before| before.expires);
+        let new = &TokenRecord { expires, ..new.clone() };
         let written = self.write_undecided(new).await?;
         let entry = Entry::of(new).bytes();
         let mut script = self.scripts.exchange_token.key(keys::user(new.user));

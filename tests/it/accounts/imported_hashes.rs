@@ -1,11 +1,11 @@
 //! Users who were moved in with hashes of other programs: they get in, and neither work nor answer tells
 //! their names from those that nobody has.
 
-use crate::harness::accounts::{accounts_of, parts, quick_hasher};
+use crate::harness::accounts::{accounts_of, create, parts, quick_hasher};
 use crate::harness::{folder, wait_for};
 use authgate::auth::{
     Argon2Hasher, Auth, AuthError, HashError, LimitSettings, LoginAttempt, Parts, PasswordHasher,
-    Verdict, hash_kind,
+    Proved, Verdict, hash_kind,
 };
 use authgate::clock::{Clock, ManualClock, SystemClock};
 use authgate::model::email::Email;
@@ -162,6 +162,40 @@ fn unknown_names_cost_what_users_cost_who_were_moved_in() {
         // Another gateway says the same of each name.
         let (before, other) = (world.picks().await, World::on(world.folder));
         assert_eq!(other.picks().await, before);
+    });
+}
+
+#[test]
+fn as_users_register_and_get_other_passwords_unknown_names_cost_what_new_users_do() {
+    wait_for(async {
+        let world = World::new();
+        for n in 0..6 {
+            world.user(&format!("user{n}"), PBKDF2).await;
+        }
+        world.note([(OLD, 6, 0), ("unusable", 0, 0)]).await;
+        let all = world.picks().await;
+        assert!(all.iter().all(|is_old| *is_old));
+        for n in 0..6 {
+            create(&world.auth, &format!("new{n}")).await;
+        }
+        world.clock.advance(Duration::from_mins(1));
+        let half = world.picks().await;
+        let count = |picks: &[bool]| picks.iter().filter(|is_old| **is_old).count();
+        assert!((8..32).contains(&count(&half)), "{half:?}");
+        let user = async |n: usize| {
+            let name = Username::parse(&format!("user{n}")).unwrap();
+            world.store.user_by_name(&name).await.unwrap().unwrap()
+        };
+        for n in 0..3 {
+            let by = || Proved::command_line();
+            let password = Password::new("correct horse battery".to_owned());
+            world.auth.set_password(&user(n).await, password, false, by()).await.unwrap();
+            world.auth.delete_user(&user(n + 3).await, by()).await.unwrap();
+        }
+        world.clock.advance(Duration::from_mins(1));
+        assert_eq!(world.old_ones().await, 0);
+        // Nor does another gateway know anything else.
+        assert_eq!(World::on(world.folder).old_ones().await, 0);
     });
 }
 

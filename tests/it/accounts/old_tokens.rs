@@ -3,6 +3,7 @@
 
 mod beside;
 mod ending;
+mod in_use;
 mod lost;
 mod together;
 
@@ -13,11 +14,12 @@ use authgate::clock::{Clock, ManualClock, SystemClock};
 use authgate::metrics::Metrics;
 use authgate::model::password::Password;
 use authgate::model::token::{
-    DigestHash, DigestOver, DigestScheme, KnoxKey, Token, TokenAbout, TokenDigest, TokenRecord,
+    DigestHash, DigestOver, DigestScheme, KnoxKey, Token, TokenAbout, TokenDigest, TokenId,
+    TokenRecord,
 };
 use authgate::model::user::User;
 use authgate::store::sqlite::SqliteStore;
-use authgate::store::{Issue, NewToken, Observed, Store};
+use authgate::store::{EventQuery, Issue, NewToken, Observed, Store};
 use rusqlite::{Connection, params};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -228,6 +230,10 @@ fn capitals_in_a_token_of_knox_4_are_all_one_before_and_after_it_is_rewritten() 
         world.auth.logout(&loud, &caller, CLIENT).await.unwrap();
         assert!(!world.lets_in(&plain).await && !world.lets_in(&loud).await);
         assert!(world.digests().await.is_empty());
+        world.auth.flush_events(Duration::from_secs(5)).await;
+        let events = world.store.events(&EventQuery::newest(1)).await.unwrap().events;
+        let id = TokenId { user: world.user.id, head: plain.digest().head() };
+        assert_eq!(events[0].detail, Some(id.to_string()), "as it was listed");
         // To knox 5, and here, they are not.
         let text = Token::new("fedc".repeat(16));
         world.move_in(&text, SHA3, b"").await;

@@ -85,6 +85,20 @@ fn a_request_without_an_id_gets_one_of_its_own() {
 }
 
 #[test]
+fn an_app_that_is_asked_for_no_host_is_asked_for_its_own() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::before(&upstream);
+    let answer = gateway.connect().send("GET /public HTTP/1.0\r\n\r\n").answer();
+    assert_eq!(answer.status, 200);
+    let received = upstream.only_request();
+    assert_eq!(received.head.first_line, "GET /public HTTP/1.1");
+    assert_eq!(received.header("Host"), Some(upstream.address.to_string()));
+    assert_eq!(received.header("X-Forwarded-Host"), None, "nobody has asked for it");
+    gateway.connect().send("GET /public HTTP/1.0\r\nHost: a.test\r\n\r\n").answer();
+    assert_eq!(upstream.only_request().header("Host").as_deref(), Some("a.test"));
+}
+
+#[test]
 fn hop_by_hop_headers_stop_at_the_gateway() {
     let upstream = Upstream::start();
     let gateway = Gateway::before(&upstream);

@@ -46,6 +46,7 @@ pub(crate) fn registration(name: &str) -> Registration {
     }
 }
 
-fn settings() -> Settings {
+/// The default settings.
+pub(crate) fn settings() -> Settings {
     Config::load(&Source::default()).unwrap().auth
 }

@@ -38,6 +38,15 @@ fn a_request_reaches_the_app_as_its_client_has_sent_it() {
 }
 
 #[test]
+fn an_app_that_is_asked_for_no_host_is_asked_for_its_own() {
+    let upstream = echoing();
+    let (gateway, _) = shadow_before(&upstream, "");
+    let answer = gateway.connect().send("GET /app HTTP/1.0\r\n\r\n").answer();
+    assert_eq!(answer.status, 200);
+    assert_eq!(upstream.only_request().header("Host"), Some(upstream.address.to_string()));
+}
+
+#[test]
 fn an_answer_reaches_the_client_as_the_app_has_sent_it() {
     let upstream = echoing();
     let (gateway, _) = shadow_before(&upstream, "");

@@ -95,7 +95,12 @@ pub(super) async fn a_token_that_gets_another_digest_keeps_the_end_that_it_has(
         let (found, _) = store.token(digest(to)).await.unwrap().unwrap();
         assert!(found == wanted);
     }
-    let later = super::in_minutes(120);
+    let (later, stale) = (super::in_minutes(120), issue(&*store, &alice, "stale").await);
+    assert!(store.extend_token(digest("stale"), later).await.unwrap());
+    let wanted = rewritten(&stale, "stale", "prolonged");
+    assert!(store.exchange_token(digest("stale"), &wanted).await.unwrap());
+    let (found, _) = store.token(digest("prolonged")).await.unwrap().unwrap();
+    assert!(found.expires == Some(later), "whatever the record says");
     assert!(store.extend_token(digest("new"), later).await.unwrap());
     let (found, _) = store.token(digest("new")).await.unwrap().unwrap();
     assert!(found.expires == Some(later) && found.former.is_some());

@@ -4,6 +4,7 @@ use super::{CLIENT, KNOX_4_2, World, gateway_of, token};
 use crate::harness::{until, wait_for};
 use authgate::auth::{AuthError, LimitSettings};
 use authgate::model::limit::Quota;
+use authgate::model::token::Token;
 use authgate::store::Store;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -73,35 +74,60 @@ fn a_network_over_its_limit_of_unknown_tokens_costs_little_and_its_good_tokens_l
     wait_for(async {
         let mut world = World::new().await;
         world.move_in(&token(77), KNOX_4_2, b"").await;
+        let unknown = |n: u64| token(100 + n);
+        world.is_over_its_limit(unknown(999)).await;
+        // In a second a few are looked for as ever, and no more than those.
+        assert!(world.asked_for_thirty(unknown).await <= 30 + 20 * 3);
+        assert_eq!(world.asked_for_thirty(|n| unknown(30 + n)).await, 30, "as without old digests");
+        world.clock.advance(Duration::from_secs(1));
+        assert!(world.lets_in(&token(77)).await, "others of that network go on");
+    });
+}
+
+#[test]
+fn a_network_over_its_limit_of_unknown_tokens_pays_no_more_for_capitals() {
+    wait_for(async {
+        let mut world = World::new().await;
+        let moved = Token::new("0123abcd".repeat(8));
+        let loud = Token::new("0123abcd".to_owned() + &"0123ABCD".repeat(7));
+        world.move_in(&moved, KNOX_4_2, b"").await;
+        assert!(world.lets_in(&moved).await);
+        world.rewritten(&moved).await;
+        let unknown = |n: u64| Token::new(format!("{n:07}A").repeat(8));
+        world.is_over_its_limit(unknown(999)).await;
+        assert!(world.asked_for_thirty(unknown).await <= 30 + 20);
+        assert_eq!(world.asked_for_thirty(|n| unknown(30 + n)).await, 30, "as without capitals");
+        world.clock.advance(Duration::from_secs(1));
+        assert!(world.lets_in(&loud).await, "others of that network go on");
+    });
+}
+
+impl World {
+    /// Has a gateway that limits unknown tokens, at which a client has tried too many of them.
+    async fn is_over_its_limit(&mut self, unknown: Token) {
         let quota = Quota { count: NonZeroU32::new(3).unwrap(), period: Duration::from_hours(1) };
         let limits = LimitSettings {
             enabled: true,
             unknown_tokens_from: Some(quota),
             ..LimitSettings::off()
         };
-        (world.auth, world.metrics, world.store) = gateway_of(&world.folder, &world.clock, limits);
+        (self.auth, self.metrics, self.store) = gateway_of(&self.folder, &self.clock, limits);
         until("the limit", async || {
-            world
-                .auth
-                .authenticate(&token(99), CLIENT)
-                .await
-                .is_err_and(|error| is_throttled(&error))
+            let refused = self.auth.authenticate(&unknown, CLIENT).await;
+            refused.is_err_and(|error| is_throttled(&error))
         })
         .await;
-        let try_some = async |first: u64| {
-            let before = world.asked();
-            for n in first..first + 30 {
-                let refused = world.auth.authenticate(&token(100 + n), CLIENT).await;
-                assert!(refused.is_err_and(|error| is_throttled(&error)));
-            }
-            world.asked() - before
-        };
-        // In a second a few are looked for as ever, and no more than those.
-        assert!(try_some(0).await <= 30 + 20 * 3);
-        assert_eq!(try_some(30).await, 30, "as without old digests");
-        world.clock.advance(Duration::from_secs(1));
-        assert!(world.lets_in(&token(77)).await, "others of that network go on");
-    });
+    }
+
+    /// How often the store is asked for thirty tokens that are refused for the limit.
+    async fn asked_for_thirty(&self, unknown: impl Fn(u64) -> Token) -> u64 {
+        let before = self.asked();
+        for n in 0..30 {
+            let refused = self.auth.authenticate(&unknown(n), CLIENT).await;
+            assert!(refused.is_err_and(|error| is_throttled(&error)));
+        }
+        self.asked() - before
+    }
 }
 
 fn is_throttled(error: &AuthError) -> bool {

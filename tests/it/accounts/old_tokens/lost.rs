@@ -5,8 +5,10 @@ use super::{CLIENT, KNOX_4_1, lets_in, token};
 use crate::harness::redis_server::RedisServer;
 use crate::harness::{until, wait_for};
 use crate::memory::tombstones::Snapshot;
-use authgate::auth::Auth;
-use authgate::model::token::TokenDigest;
+use authgate::auth::{Auth, TokenName};
+use authgate::model::event::Actor;
+use authgate::model::token::{TokenDigest, TokenId};
+use authgate::model::user::UserId;
 use authgate::store::{Store, open};
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -31,6 +33,34 @@ impl Running {
     }
 }
 
+/// Two of them at one server, and what it was like before anything happened there.
+struct Two {
+    at: [Running; 2],
+    before: Snapshot,
+    server: RedisServer,
+    stores: [Arc<dyn Store>; 2],
+}
+
+impl Two {
+    async fn new() -> Self {
+        let server = RedisServer::start();
+        let settings = redis(server.url());
+        move_in(&settings).await;
+        let stores = [open(&settings).unwrap(), open(&settings).unwrap()];
+        let at = [Running::of(&stores[0]).await, Running::of(&stores[1]).await];
+        Self { at, before: Snapshot::of(&server), server, stores }
+    }
+
+    /// Returns when a token that was used has been rewritten.
+    async fn rewritten(&self, number: u64) {
+        until("it is rewritten", async || {
+            let digests = digests(&*self.stores[0]).await;
+            digests.contains(&token(number).digest()) && !digests.contains(&old(number))
+        })
+        .await;
+    }
+}
+
 fn old(number: u64) -> TokenDigest {
     TokenDigest::padded(&KNOX_4_1.digest(token(number).expose(), b"salt").unwrap())
 }
@@ -38,22 +68,14 @@ fn old(number: u64) -> TokenDigest {
 #[test]
 fn a_token_that_was_rewritten_and_ended_does_not_come_back_in_its_former_state() {
     wait_for(async {
-        let server = RedisServer::start();
-        let settings = redis(server.url());
-        move_in(&settings).await;
-        let stores = [open(&settings).unwrap(), open(&settings).unwrap()];
-        let [one, other] = [Running::of(&stores[0]).await, Running::of(&stores[1]).await];
-        let before = Snapshot::of(&server);
+        let two = Two::new().await;
+        let (stores, [one, other]) = (&two.stores, &two.at);
         let caller = one.auth.authenticate(&token(1), CLIENT).await.unwrap();
-        until("it is rewritten", async || {
-            let digests = digests(&*stores[0]).await;
-            digests.contains(&token(1).digest()) && !digests.contains(&old(1))
-        })
-        .await;
+        two.rewritten(1).await;
         assert!(lets_in(&one.auth, &token(1)).await);
         one.auth.logout(&token(1), &caller, CLIENT).await.unwrap();
         assert!(!lets_in(&one.auth, &token(1)).await);
-        before.take_over(&server);
+        two.before.take_over(&two.server);
         // Neither of the rewriting nor of the logout: there it has its old digest, and is good.
         assert!(stores[1].token(old(1)).await.unwrap().is_some());
         for _ in 0..20 {
@@ -66,6 +88,35 @@ fn a_token_that_was_rewritten_and_ended_does_not_come_back_in_its_former_state()
         until("the other gateway hears of it", async || !lets_in(&other.auth, &token(1)).await)
             .await;
         assert!(lets_in(&one.auth, &token(2)).await, "no other has ended");
+    });
+}
+
+#[test]
+fn a_token_that_one_gateway_has_rewritten_and_another_has_ended_does_not_come_back_either() {
+    wait_for(async {
+        let two = Two::new().await;
+        let (stores, [one, other]) = (&two.stores, &two.at);
+        for n in [1, 2] {
+            assert!(lets_in(&one.auth, &token(n)).await);
+            two.rewritten(n).await;
+        }
+        let caller = other.auth.authenticate(&token(1), CLIENT).await.unwrap();
+        other.auth.logout(&token(1), &caller, CLIENT).await.unwrap();
+        let id = TokenName::Id(TokenId { user: UserId(1), head: token(2).digest().head() });
+        other.auth.revoke_token(&id, Actor::CommandLine).await.unwrap();
+        two.before.take_over(&two.server);
+        // Of none of it.
+        assert!(stores[1].token(old(1)).await.unwrap().is_some());
+        for n in [1, 2] {
+            for _ in 0..20 {
+                assert!(!lets_in(&other.auth, &token(n)).await, "{n}");
+            }
+            until("it is ended again, so that nobody lets it in", async || {
+                stores[1].token(old(n)).await.unwrap().is_none()
+            })
+            .await;
+        }
+        assert!(lets_in(&other.auth, &token(3)).await, "no other has ended");
     });
 }
 
