@@ -42,7 +42,7 @@ pub(super) fn with_fields(fields: &RawValue) -> String {
     };
     let mut seen = HashSet::new();
     match entries.iter().find(|(name, _)| !seen.insert(name)) {
-        Some((name, _)) => format!("has `{name}` twice"),
+        Some((name, _)) => format!("has `{}` twice", short(name)),
         None => of_values(&entries),
     }
 }
@@ -50,10 +50,19 @@ pub(super) fn with_fields(fields: &RawValue) -> String {
 fn of_values(entries: &[(Cow<'_, str>, &RawValue)]) -> String {
     match entries.iter().find(|(_, value)| value_of(value).is_none()) {
         Some((name, value)) if is_deep(value.get()) => {
-            format!("`{name}` has lists in lists, more than any field has")
+            format!("`{}` has lists in lists, more than any field has", short(name))
         }
-        Some((name, _)) => format!("`{name}` has a text that is no Unicode"),
+        Some((name, _)) => format!("`{}` has a text that is no Unicode", short(name)),
         None => "cannot be read".to_owned(),
+    }
+}
+
+/// A name as far as one reads; nothing bounds how long it is.
+fn short(name: &str) -> Cow<'_, str> {
+    const MOST: usize = 40;
+    match name.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()).into(),
+        None => name.into(),
     }
 }
 

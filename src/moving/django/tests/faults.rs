@@ -66,6 +66,17 @@ fn what_is_wrong_with_an_object_is_told_truly() {
     );
 }
 
+#[test]
+fn a_name_of_a_field_is_told_as_far_as_one_reads() {
+    let name = "é".repeat(20_000);
+    // A field that is looked at is there twice, after two of another long name.
+    let fields = format!(r#"{{"{name}": 1, "{name}": 2, "email": "a", "email": "b"}}"#);
+    let text =
+        format!(r#"[{{"model": "auth.user", "pk": 1, "fields": {fields}}}, {}]"#, user(9, "zoe"));
+    let said = told(&read_by(text, Terms::default()).unwrap());
+    assert!(said[0].contains("éé…` twice") && said[0].len() < 200, "{} bytes", said[0].len());
+}
+
 fn altered(batch: &Batch) -> Vec<String> {
     batch.altered.iter().map(ToString::to_string).collect()
 }
