@@ -37,6 +37,14 @@ fn a_client_of_http1_reaches_an_app_of_h2c() {
 }
 
 #[test]
+fn an_app_of_h2c_that_is_asked_for_no_host_is_asked_for_its_own() {
+    let app = H2App::start();
+    let (gateway, _) = before(&app.settings());
+    assert_eq!(gateway.connect().send("GET /public HTTP/1.0\r\n\r\n").answer().status, 200);
+    assert_eq!(app.only_request().head.uri.to_string(), format!("http://{}/public", app.address));
+}
+
+#[test]
 fn a_chunked_upload_reaches_an_app_of_h2c_whole() {
     let app = H2App::start();
     let (gateway, _) = before(&app.settings());
