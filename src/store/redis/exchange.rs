@@ -75,9 +75,7 @@ impl RedisStore {
 
     /// Unless somebody else has decided it meanwhile.
     async fn drop_undecided(&self, written: &TokenRecord) -> Result<(), StoreError> {
-        let mut script = self.scripts.replace_token.key(keys::token(&written.digest.key()));
-        script.arg(record::token_bytes(written)?).arg("").arg("");
-        self.link.ask::<String>(Request::Script(&script)).await.map(drop)
+        self.drop_token(&written.digest.key(), &record::token_bytes(written)?).await.map(drop)
     }
 
     /// What is known of its use stays known. The token is as good without.

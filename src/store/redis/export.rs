@@ -60,15 +60,14 @@ impl RedisStore {
     }
 
     /// Some users with everything of theirs, and what is said of those who cannot be read: one of them must not
-    /// hide the others.
+    /// hide the others, nor must some who have so many tokens that Redis cannot tell of all at once.
     async fn portions_of(
         &self,
         ids: &[UserId],
         now: Timestamp,
     ) -> Result<(Vec<Portion>, Vec<String>), StoreError> {
-        match patiently(async || self.portions(ids, now).await).await {
-            Err(StoreError::Corrupt { .. }) => {}
-            outcome => return Ok((outcome?, Vec::new())),
+        if let Ok(portions) = self.portions(ids, now).await {
+            return Ok((portions, Vec::new()));
         }
         let (mut portions, mut unreadable) = (Vec::new(), Vec::new());
         for id in ids {

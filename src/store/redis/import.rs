@@ -7,10 +7,12 @@ use super::patience::patiently;
 use super::request::Request;
 use super::{RedisStore, keys, record};
 use crate::model::event::Event;
+use crate::model::user::UserId;
 use crate::store::sqlite::archive::Archive;
 use crate::store::whole::{Progress, Restore, Restored};
 use crate::store::{Item, ItemKind, OutageKind, StoreError};
 use redis::pipe;
+use std::collections::HashSet;
 
 impl RedisStore {
     /// Brings back what was saved.
@@ -56,11 +58,12 @@ impl RedisStore {
         let has_all = before.is_empty();
         patiently(async || self.give_no_number_to(last, has_all).await).await?;
         self.import_deleted(source).await?;
-        let Written { ended, good, mut restored } =
+        let Written { ended, good, left_out, mut restored } =
             self.write_portions(source, order, &before, progress).await?;
         for item in &items {
-            let has_ended = item.owner.is_some_and(|owner| ended.contains(&owner));
-            if item.kind == ItemKind::ApiKey && (has_ended || !order.keeps_tokens) {
+            let is_of = |users: &HashSet<UserId>| item.owner.is_some_and(|id| users.contains(&id));
+            let ends = item.kind == ItemKind::ApiKey && (!order.keeps_tokens || is_of(&ended));
+            if ends || is_of(&left_out) || !item.lives(order.at) {
                 continue;
             }
             patiently(async || self.keep_item(item).await).await?;

@@ -28,6 +28,8 @@ const AT_ONCE: usize = 4;
 pub(super) struct Written {
     /// Whoever has ended all their tokens since.
     pub(super) ended: HashSet<UserId>,
+    /// Whoever cannot be read, and is left out.
+    pub(super) left_out: HashSet<UserId>,
     /// Good tokens.
     pub(super) good: u64,
     pub(super) restored: Restored,
@@ -117,7 +119,10 @@ impl Lot {
         for portion in saved {
             match portion {
                 Ok(portion) => portions.push(written.take_in(portion, order, before)),
-                Err(user) => tracing::warn!(%user, "a user who cannot be read is left out"),
+                Err(user) => {
+                    tracing::warn!(%user, "a user who cannot be read is left out");
+                    written.left_out.insert(user);
+                }
             }
         }
         Self { portions, written }
@@ -128,7 +133,7 @@ impl Written {
     /// A user as they are to be. Whoever has ended all their tokens since then has ended those that were
     /// saved, too; those that have run out need not be written.
     fn take_in(&mut self, mut portion: Portion, order: &Restore, before: &Before) -> Portion {
-        let Portion { tokens, user, .. } = &mut portion;
+        let Portion { old_digests, tokens, user, .. } = &mut portion;
         let was = before.get(&user.id);
         let epoch = was.map_or(0, |(epoch, _)| *epoch);
         if epoch > user.epoch {
@@ -142,6 +147,8 @@ impl Written {
         contents.users += 1;
         contents.tokens += u64::try_from(tokens.len()).unwrap_or(u64::MAX);
         tokens.retain(|(token, _)| !token.has_expired(order.at));
+        let digests: HashSet<_> = tokens.iter().map(|(token, _)| token.digest).collect();
+        old_digests.retain(|old| digests.contains(&old.digest));
         if user.is_active {
             self.good += u64::try_from(tokens.len()).unwrap_or(u64::MAX);
         }
@@ -149,8 +156,9 @@ impl Written {
     }
 
     fn add(&mut self, more: Self) {
-        let Self { ended, good, restored: Restored { added, contents, let_in } } = more;
+        let Self { ended, good, left_out, restored: Restored { added, contents, let_in } } = more;
         self.ended.extend(ended);
+        self.left_out.extend(left_out);
         self.good += good;
         self.restored.added += added;
         self.restored.let_in += let_in;

@@ -1,6 +1,7 @@
 //! How the digests of some tokens were made, where another program made them: a hash for each beginning
 //! of a token, and an index of those. A token is written before what is kept of it here.
 
+use super::land_batch::batches;
 use super::request::Request;
 use super::verify::{Cure, Found};
 use super::{RedisStore, keys};
@@ -33,11 +34,13 @@ impl RedisStore {
         if known.is_empty() || !self.has_any_old_digest().await? {
             return Ok(Vec::new());
         }
-        let mut look = pipe();
-        for (digest, key) in &known {
-            look.hget(keys::old_digests(key), digest.as_bytes().as_slice());
+        let look = known
+            .iter()
+            .map(|(digest, key)| Cmd::hget(keys::old_digests(key), digest.as_bytes().as_slice()));
+        let mut found: Vec<Option<String>> = Vec::with_capacity(known.len());
+        for batch in batches(look.collect::<Vec<_>>()) {
+            found.extend(self.link.ask::<Vec<_>>(Request::Batch(&batch)).await?);
         }
-        let found: Vec<Option<String>> = self.link.ask(Request::Batch(&look)).await?;
         let pairs = known.into_iter().zip(found);
         let kept = pairs.filter_map(|((digest, key), how)| Some((digest, key, how?)));
         kept.map(|(digest, key, how)| read(key, digest.as_bytes(), &how)).collect()

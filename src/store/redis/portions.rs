@@ -5,12 +5,12 @@ use super::record::{self, Entry, Fields, UNDECIDED};
 use super::request::Request;
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
-use crate::model::token::{OldDigest, TokenAbout, TokenDigest, TokenRecord};
+use crate::model::token::{OldDigest, TokenAbout, TokenDigest, TokenKey, TokenRecord};
 use crate::model::user::{User, UserId};
 use crate::store::whole::Portion;
 use crate::store::{ListedToken, StoreError};
 use redis::{Cmd, pipe};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::slice;
 
 /// How many keys are read at once.
@@ -21,38 +21,47 @@ const ROUNDS: usize = 16;
 /// A user's tokens, with what is known of each.
 type Tokens = Vec<(TokenRecord, TokenAbout)>;
 
+/// What was read of a user's tokens.
+#[derive(Default)]
+struct Reading {
+    /// Those that are listed and have no key: they are gone, or got another digest since they were listed.
+    keyless: HashSet<TokenKey>,
+    tokens: Tokens,
+}
+
 impl RedisStore {
     /// Users with everything of theirs. Those are not among them who are gone or were never wholly there.
     ///
-    /// Each is read again until their epoch was the same before and after: so no token is among them that
-    /// had ended when its user was read, and none whose epoch is not its user's.
+    /// Each is read again until their epoch was the same before and after, and no token on their list was
+    /// without a key that had one before: so no token is among them that had ended when its user was read, and
+    /// none is missing that got another digest meanwhile.
     pub(super) async fn portions(
         &self,
         ids: &[UserId],
         now: Timestamp,
     ) -> Result<Vec<Portion>, StoreError> {
         let (mut users, mut whole) = (self.users_of_numbers(ids).await?, Vec::new());
+        let mut seen: HashMap<UserId, HashSet<TokenKey>> = HashMap::new();
         for round in 0..=ROUNDS {
             if users.is_empty() {
                 break;
             }
-            let listed = self.tokens_of(&users, now).await?;
-            let mut read: HashMap<_, _> = users
-                .into_iter()
-                .zip(listed)
-                .map(|(user, one)| (user.id, (user.epoch, one)))
-                .collect();
-            let again: Vec<_> = read.keys().copied().collect();
+            let before = users.iter().map(|user| (user.id, user.epoch));
+            let read = self.tokens_of(&users, now).await?;
+            let mut read: HashMap<_, _> = before.zip(read).collect();
+            let again: Vec<_> = users.iter().map(|user| user.id).collect();
             users = Vec::new();
             for user in self.users_of_numbers(&again).await? {
-                let Some((epoch, mut tokens)) = read.remove(&user.id) else { continue };
-                let is_still = epoch == user.epoch;
-                if !is_still && round < ROUNDS {
+                let found = read.remove(&(user.id, user.epoch));
+                let is_still = found.is_some();
+                let Reading { keyless, tokens } = found.unwrap_or_default();
+                let is_known = keyless.is_empty() || seen.get(&user.id) == Some(&keyless);
+                if is_still && is_known || round == ROUNDS {
+                    whole.push((user, tokens));
+                } else {
+                    seen.insert(user.id, keyless);
                     users.push(user);
-                    continue;
                 }
-                tokens.retain(|_| is_still);
-                whole.push((user, tokens));
             }
         }
         whole.sort_by_key(|(user, _)| user.id);
@@ -67,7 +76,8 @@ impl RedisStore {
     ) -> Result<Vec<ListedToken>, StoreError> {
         let Some(user) = self.read_user(user).await? else { return Ok(Vec::new()) };
         let lists = self.tokens_of(slice::from_ref(&user), now).await?;
-        let listed = lists.into_iter().flatten().map(|(record, about)| {
+        let tokens = lists.into_iter().flat_map(|read| read.tokens);
+        let listed = tokens.map(|(record, about)| {
             let username = user.username.clone();
             ListedToken { about, record, username }
         });
@@ -75,9 +85,9 @@ impl RedisStore {
     }
 
     /// The good tokens of each of the users, as they were read, by creation.
-    async fn tokens_of(&self, users: &[User], now: Timestamp) -> Result<Vec<Tokens>, StoreError> {
+    async fn tokens_of(&self, users: &[User], now: Timestamp) -> Result<Vec<Reading>, StoreError> {
         let listed = self.listed_of(users, now).await?;
-        let mut tokens = vec![Vec::new(); users.len()];
+        let mut of_users = vec![(Vec::new(), HashSet::new()); users.len()];
         for chunk in listed.chunks(CHUNK) {
             let mut read = pipe();
             for (_, entry) in chunk {
@@ -85,21 +95,28 @@ impl RedisStore {
             }
             let found: Vec<Option<Vec<u8>>> = self.link.ask(Request::Batch(&read)).await?;
             for ((place, entry), bytes) in chunk.iter().zip(found) {
-                let token = bytes.map(|bytes| record::token(&entry.key, &bytes)).transpose()?;
-                if let (Some(of_user), Some(token)) = (tokens.get_mut(*place), token) {
-                    of_user.extend(as_listed(entry, token));
+                let Some((tokens, keyless)) = of_users.get_mut(*place) else { continue };
+                match bytes {
+                    Some(bytes) => {
+                        tokens.extend(as_listed(entry, record::token(&entry.key, &bytes)?));
+                    }
+                    None => {
+                        keyless.insert(entry.key);
+                    }
                 }
             }
         }
-        for (user, of_user) in users.iter().zip(&mut tokens) {
-            of_user.retain(|token| token.epoch == user.epoch && !token.has_expired(now));
-            of_user.sort_by_key(|token| token.created);
+        for (user, (tokens, _)) in users.iter().zip(&mut of_users) {
+            tokens.retain(|token| token.epoch == user.epoch && !token.has_expired(now));
+            tokens.sort_by_key(|token| token.created);
         }
-        let all: Vec<_> = tokens.iter().flatten().collect();
+        let all: Vec<_> = of_users.iter().flat_map(|(tokens, _)| tokens).collect();
         let mut abouts = self.read_notes(&all).await?.into_iter();
-        let with_notes =
-            |of_user: Vec<TokenRecord>| of_user.into_iter().zip(abouts.by_ref()).collect();
-        Ok(tokens.into_iter().map(with_notes).collect())
+        let reading = |(tokens, keyless): (Vec<TokenRecord>, _)| {
+            let tokens = tokens.into_iter().zip(abouts.by_ref()).collect();
+            Reading { keyless, tokens }
+        };
+        Ok(of_users.into_iter().map(reading).collect())
     }
 
     /// What is on the lists of these users and has not run out, and in which place each user is.

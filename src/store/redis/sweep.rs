@@ -1,13 +1,13 @@
 //! Picking up what is of no more use: expired and ended tokens, and what crashes left behind.
 
 use super::land_batch::COMMANDS;
-use super::record::{Entry, in_parts};
+use super::record::{self, Entry, UNDECIDED, in_parts};
 use super::request::Request;
 use super::{RedisStore, keys, notes};
 use crate::clock::Timestamp;
 use crate::model::token::TokenKey;
 use crate::model::user::UserId;
-use crate::store::StoreError;
+use crate::store::{Change, StoreError};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use redis::{Cmd, Pipeline, Value, pipe};
 use std::collections::HashSet;
@@ -40,6 +40,8 @@ struct Swept {
 struct Sweeping {
     /// Tokens that are of no more use.
     dead: Vec<Entry>,
+    /// By which good tokens were listed before they got another epoch.
+    former: Vec<Entry>,
     /// The others.
     good: Vec<Entry>,
     id: UserId,
@@ -71,11 +73,11 @@ impl RedisStore {
         Ok(swept.removed)
     }
 
-    /// One bad record must not keep all others from being swept.
+    /// One bad record must not keep all others from being swept, nor must some who have so many tokens that
+    /// Redis cannot tell of all at once.
     async fn sweep_each(&self, ids: &[UserId], now: Timestamp) -> Result<Swept, StoreError> {
-        let outcome = self.sweep_some(ids, now).await;
-        if !matches!(outcome, Err(StoreError::Corrupt { .. })) {
-            return outcome;
+        if let Ok(swept) = self.sweep_some(ids, now).await {
+            return Ok(swept);
         }
         let mut swept = Swept::default();
         for id in ids {
@@ -93,7 +95,7 @@ impl RedisStore {
         let mut users = self.read_to_sweep(ids, now).await?;
         self.find_keyless(&mut users, now).await?;
         let each = stream::iter(&users).map(Ok);
-        each.try_for_each_concurrent(AT_ONCE, |user| self.sweep_user(user)).await?;
+        each.try_for_each_concurrent(AT_ONCE, |user| self.sweep_user(user, now)).await?;
         let mut swept = Swept::default();
         for user in &users {
             let good = if user.is_locked_out { 0 } else { user.good.len() };
@@ -108,9 +110,14 @@ impl RedisStore {
     }
 
     /// Takes away what is of no more use of a user, which is mostly nothing.
-    async fn sweep_user(&self, user: &Sweeping) -> Result<(), StoreError> {
-        if !user.dead.is_empty() {
-            self.remove_entries(user.id, &user.dead).await?;
+    async fn sweep_user(&self, user: &Sweeping, now: Timestamp) -> Result<(), StoreError> {
+        for some in user.dead.chunks(COMMANDS) {
+            self.remove_dead(user.id, some, now).await?;
+        }
+        if !user.former.is_empty() {
+            let former: Vec<_> = user.former.iter().map(Entry::bytes).collect();
+            let unlist = Cmd::zrem(keys::user_tokens(user.id), former);
+            self.link.ask::<()>(Request::Command(&unlist)).await?;
         }
         if !user.is_gone {
             return self.sweep_notes(user).await;
@@ -120,6 +127,34 @@ impl RedisStore {
         self.link.ask::<()>(Request::Command(&notes)).await?;
         self.drop_familiar(user.id).await?;
         self.link.ask(Request::Command(&Cmd::zrem(keys::USERS, user.id.0))).await
+    }
+
+    /// Takes away tokens that are of no more use. One that has been written anew since it was listed stays.
+    async fn remove_dead(
+        &self,
+        user: UserId,
+        dead: &[Entry],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let reads: Vec<_> = dead.iter().map(|entry| Cmd::get(keys::token(&entry.key))).collect();
+        let found: Vec<Option<Option<Vec<u8>>>> = self.each_readable(&reads).await?;
+        let mut gone = Vec::with_capacity(dead.len());
+        for (entry, read) in dead.iter().zip(found) {
+            let is_gone = match read {
+                // It is no token, and `verify` tells of it.
+                None => false,
+                Some(None) => true,
+                Some(Some(bytes)) => {
+                    is_of_no_use(entry, user, &bytes, now)
+                        && self.drop_token(&entry.key, &bytes).await?
+                }
+            };
+            if is_gone {
+                self.listener.tell(Change::Token(entry.key));
+                gone.push(entry.clone());
+            }
+        }
+        self.unlist(user, &gone).await.map(drop)
     }
 
     /// Drops what is noted of tokens that are gone. One that was issued since the list was read has an
@@ -153,11 +188,16 @@ impl RedisStore {
         ids.iter().zip(found).map(|(id, found)| Sweeping::of(*id, found)).collect()
     }
 
-    /// Counts tokens among the dead whose keys are gone.
+    /// Counts tokens among the dead whose keys are gone, unless users are taken over, whose tokens are listed
+    /// before they are written, however old they are.
     async fn find_keyless(&self, users: &mut [Sweeping], now: Timestamp) -> Result<(), StoreError> {
         let has_come = |entry: &&Entry| now.since(entry.created) > GRACE;
         let aged = users.iter().flat_map(|user| &user.good).filter(has_come);
         let aged: Vec<_> = aged.map(|entry| entry.key).collect();
+        // Asked after the lists: whoever has listed some and is done has written them, too.
+        if aged.is_empty() || self.present_run().await?.is_some() {
+            return Ok(());
+        }
         let mut keyless: HashSet<TokenKey> = HashSet::new();
         for chunk in aged.chunks(COMMANDS) {
             let mut look = Pipeline::with_capacity(chunk.len());
@@ -196,11 +236,22 @@ impl Sweeping {
         // A list is read a moment after the epoch, and may have a token of the next one already.
         let is_standing = |entry: &Entry| epoch.is_some_and(|epoch| entry.epoch >= epoch);
         let stays = |entry: &Entry| is_locked_out || is_standing(entry);
-        let (good, mut dead): (Vec<_>, Vec<_>) = entries(standing)?.into_iter().partition(stays);
+        let (good, mut dead): (Vec<Entry>, Vec<_>) =
+            entries(standing)?.into_iter().partition(stays);
         dead.extend(entries(expired)?);
+        let is_good: HashSet<_> = good.iter().map(|entry| entry.key).collect();
+        let (former, dead) = dead.into_iter().partition(|entry| is_good.contains(&entry.key));
         let noted = notes::noted_tokens(&noted);
-        Ok(Self { dead, good, id, is_gone: epoch.is_none(), is_locked_out, noted })
+        Ok(Self { dead, former, good, id, is_gone: epoch.is_none(), is_locked_out, noted })
     }
+}
+
+/// Whether a token that is listed as dead is so by its record, too.
+fn is_of_no_use(entry: &Entry, user: UserId, record: &[u8], now: Timestamp) -> bool {
+    // What cannot be read lets nobody in.
+    let Ok(token) = record::token(&entry.key, record) else { return true };
+    let is_past = token.epoch == UNDECIDED || token.epoch <= entry.epoch;
+    token.user == user && (is_past || token.has_expired(now))
 }
 
 /// Leaves out those of the tokens that have an entry.

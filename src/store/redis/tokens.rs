@@ -6,7 +6,7 @@ use super::request::Request;
 use super::users::later;
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
-use crate::model::token::{TokenDigest, TokenRecord};
+use crate::model::token::{TokenDigest, TokenKey, TokenRecord};
 use crate::model::user::{User, UserId};
 use crate::store::{Change, Issue, NewToken, OnLimit, StoreError};
 use redis::{Cmd, pipe};
@@ -134,6 +134,14 @@ impl RedisStore {
             "gone" => Ok(Replaced::Gone),
             _ => Err(StoreError::unavailable("an unknown answer of the script replace_token")),
         }
+    }
+
+    /// Deletes a token, if that is what was read. Says whether it is gone.
+    pub(super) async fn drop_token(&self, key: &TokenKey, read: &[u8]) -> Result<bool, StoreError> {
+        let mut script = self.scripts.replace_token.key(keys::token(key));
+        script.arg(read).arg("").arg("");
+        let answer: String = self.link.ask(Request::Script(&script)).await?;
+        Ok(answer != "changed")
     }
 
     pub(super) async fn remove_token(&self, digest: TokenDigest) -> Result<bool, StoreError> {

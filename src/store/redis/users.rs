@@ -291,15 +291,19 @@ impl RedisStore {
     pub(super) async fn unwrite_renamed(&self, id: UserId) -> Result<(), StoreError> {
         let Some(user) = self.read_user(id).await? else { return Ok(()) };
         self.link.end::<()>(Request::Command(&Cmd::del(keys::user(id))), false).await?;
-        self.remove_traces(&user).await
+        self.remove_but_items(&user).await
     }
 
     /// The index comes last: by it, a sweep finds the rest.
     pub(super) async fn remove_traces(&self, user: &User) -> Result<(), StoreError> {
+        self.drop_items_of(user.id).await?;
+        self.remove_but_items(user).await
+    }
+
+    async fn remove_but_items(&self, user: &User) -> Result<(), StoreError> {
         self.free_name(&keys::name(&user.username), user.id).await?;
         let entries = self.entries(user.id, "-inf").await?;
         self.remove_entries(user.id, &entries).await?;
-        self.drop_items_of(user.id).await?;
         self.link.ask::<()>(Request::Command(&Cmd::del(keys::token_notes(user.id)))).await?;
         self.drop_familiar(user.id).await?;
         self.unindex_user(user).await?;
