@@ -38,17 +38,19 @@ impl RedisStore {
 
 /// Whether a client, in a line of `CLIENT LIST`, is a gateway that is told of changes in this database.
 /// One that may not say its name, or is of an older version, has none; others have names of their own.
-fn is_feed(client: &str, node: &Node) -> bool {
-    let field = |name: &str| {
-        let mut words = client.split(' ');
-        words.find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
-    };
-    let is_here =
-        field("db").and_then(|db| db.parse().ok()).is_none_or(|db: i64| db == node.database());
-    let flags = field("flags").unwrap_or_default();
-    let is_ours = match field("name").unwrap_or_default() {
+pub(super) fn is_feed(client: &str, node: &Node) -> bool {
+    let is_here = field(client, "db")
+        .and_then(|db| db.parse().ok())
+        .is_none_or(|db: i64| db == node.database());
+    let flags = field(client, "flags").unwrap_or_default();
+    let is_ours = match field(client, "name").unwrap_or_default() {
         "" => flags.contains('B'),
         name => name == keys::FEED,
     };
     is_here && flags.contains('t') && is_ours
+}
+
+/// What a line of `CLIENT LIST` says of that.
+pub(super) fn field<'a>(client: &'a str, name: &str) -> Option<&'a str> {
+    client.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
 }

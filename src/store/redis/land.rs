@@ -8,6 +8,7 @@
 use super::land_add::Newcomer;
 use super::land_begun::Past;
 use super::land_judge::Judged;
+use super::land_pace::Pace;
 use super::patience::patiently;
 use super::request::Request;
 use super::{RedisStore, keys};
@@ -37,6 +38,7 @@ pub(super) struct Crossing<'a> {
     /// Who would have another name by now, where nothing is written.
     pub(super) moved: RefCell<HashSet<UserId>>,
     pub(super) order: &'a Landing,
+    pace: Pace,
     /// The epochs of users who were removed, for their numbers come again.
     pub(super) past: RefCell<Past>,
     /// What the mark says of whoever is taken over.
@@ -61,8 +63,9 @@ impl RedisStore {
         staging.begin_landing(order.at)?;
         let (given, is_empty) = patiently(async || self.numbers_given().await).await?;
         if order.dry_run || order.on_conflict == OnConflict::Fail {
-            let (moved, past) = Default::default();
-            let rehearsal = Crossing { given, moved, order, past, run, staging, writes: false };
+            let (moved, pace, past) = Default::default();
+            let rehearsal =
+                Crossing { given, moved, order, pace, past, run, staging, writes: false };
             if order.dry_run {
                 staging.refuse_tokens_that_are_there_twice()?;
             }
@@ -80,7 +83,8 @@ impl RedisStore {
         for step in [&self.scripts.arrive, &self.scripts.arrived] {
             patiently(async || self.make_known(step).await).await?;
         }
-        let crossing = Crossing { given, moved, order, past, run, staging, writes: true };
+        let pace = Pace::default();
+        let crossing = Crossing { given, moved, order, pace, past, run, staging, writes: true };
         let landed = self.go_through(&crossing, progress).await?;
         if is_empty {
             self.end_anew(order.at, &landed).await?;
@@ -139,8 +143,13 @@ impl RedisStore {
             some => Some(some),
         };
         // While Redis does some, the next are made ready.
-        let parts = stream::iter(iter::from_fn(some))
-            .map(|some| async move { self.land_some(crossing, some?).await });
+        let parts = stream::iter(iter::from_fn(some)).map(|some| async move {
+            let landed = self.land_some(crossing, some?).await?;
+            if crossing.writes {
+                self.keep_pace(&crossing.pace).await;
+            }
+            Ok::<_, StoreError>(landed)
+        });
         let mut parts = pin!(parts.buffer_unordered(AT_ONCE));
         while let Some(part) = parts.next().await {
             landed.add(&part?);
