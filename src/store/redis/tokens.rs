@@ -155,6 +155,10 @@ impl RedisStore {
             // It may have stayed at a new password.
             self.unlist(token.user, &[Entry { epoch: user.epoch, ..entry }]).await?;
         }
+        if token.former.is_some() {
+            // Whoever gives it this digest in the same moment may have written it anew while it was listed.
+            self.link.end::<bool>(Request::Command(&delete), false).await?;
+        }
         Ok(is_deleted)
     }
 

@@ -19,6 +19,7 @@ mod replaced;
 mod replicas;
 mod room;
 mod settings;
+mod sweeps;
 mod tls;
 mod turns;
 

@@ -238,6 +238,23 @@ fn whatever_an_operator_does_is_carried_over() {
 }
 
 #[test]
+fn a_token_that_is_kept_at_a_new_password_goes_on_in_the_other_store() {
+    both_ways(|from, to| {
+        let store = format!("[store]\nurl = \"{from}\"\n[limits]\nenabled = false\n");
+        let (one, _) = gateway(&(store + "[passwords]\nself_service = true\n"));
+        let [kept, ended] = [one.register("ada"), one.login("ada")];
+        let copying = Copying::begin(&one, &[to, "--until-quiet=2s"]);
+        copying.until_caught_up();
+        let passwords = json!({ "old_password": PASSWORD, "new_password": "another-Word-456" });
+        let change = Request::post("/api/password/change/").token(&kept).json(&passwords);
+        assert_eq!(one.send(&change).status, 204);
+        copying.finish();
+        let other = on(to);
+        assert_eq!((other.status_of(&kept), other.status_of(&ended)), (502, 401));
+    });
+}
+
+#[test]
 fn a_user_with_all_of_a_profile_is_carried_over() {
     both_ways(|from, to| {
         let one = on(from);

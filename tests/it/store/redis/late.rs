@@ -5,6 +5,7 @@ use crate::harness::eventually;
 use crate::harness::redis_cluster::RedisCluster;
 use crate::harness::redis_sentinels::RedisSentinels;
 use crate::harness::relay::Relay;
+use authgate::model::token::{DigestScheme, KnoxKey, OldDigest};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
 use tokio::task::JoinSet;
@@ -143,4 +144,36 @@ async fn a_step_that_gives_an_ended_token_another_digest_and_is_late_brings_noth
     for step in [WRITES_TOKEN, b"EVALSHA"] {
         assert!(!is_good_after_a_late_step(step).await, "{}", step.escape_ascii());
     }
+}
+
+/// Between the two steps by which a token ends, somebody gives it the same digest once more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_gets_its_digest_again_while_it_ends_is_ended() {
+    let server = RedisServer::start();
+    let relay = Relay::to(server.address());
+    let behind = Arc::new(RedisStore::open(&format!("redis://{}/0", relay.address)).unwrap());
+    let other = open(&server);
+    let alice = add_user(&other, "alice").await;
+    let old = new_token(&alice, "old");
+    other.issue_token(old.clone()).await.unwrap();
+    let how = OldDigest {
+        digest: digest("old"),
+        knox_key: KnoxKey::parse("0f0f0f0f").unwrap(),
+        salt: Vec::new(),
+        scheme: DigestScheme::NATIVE,
+    };
+    let wanted = TokenRecord { former: Some(Box::new(how)), ..rewritten(&old.record, "new") };
+    assert!(other.exchange_token(digest("old"), &wanted).await.unwrap());
+    behind.token(digest("new")).await.unwrap();
+    relay.hold(b"ZREM");
+    let mut ending = JoinSet::new();
+    ending.spawn({
+        let behind = Arc::clone(&behind);
+        async move { behind.revoke_token(digest("new")).await }
+    });
+    eventually("the second step", || relay.holds().then_some(()));
+    assert!(other.exchange_token(digest("old"), &wanted).await.unwrap());
+    relay.deliver();
+    assert!(ending.join_next().await.unwrap().unwrap().unwrap());
+    assert!(!is_live(&other, "new").await);
 }
