@@ -8,6 +8,7 @@
 use super::land_add::Newcomer;
 use super::land_begun::Past;
 use super::land_judge::Judged;
+use super::land_replace::{Owner, keep_out};
 use super::patience::patiently;
 use super::request::Request;
 use super::{RedisStore, keys};
@@ -180,12 +181,11 @@ impl RedisStore {
                     self.land_over(crossing, &arrival, &here, &mut landed).await?;
                 }
                 (Verdict::Same, Some(here)) if updates => {
-                    let tokens =
-                        self.land_tokens(crossing, (&here, here.epoch), &arrival, &mut landed);
-                    tokens.await?;
+                    let owner = Owner { since: here.epoch, user: &here };
+                    self.land_tokens(crossing, owner, &arrival, &mut landed).await?;
                 }
                 (Verdict::Same | Verdict::Keep, _) => {
-                    landed.tokens_kept_out += u64::try_from(arrival.tokens.len()).unwrap_or(0);
+                    keep_out(&arrival, &mut landed);
                 }
                 (Verdict::Update | Verdict::Refuse(_), _) => {}
             }

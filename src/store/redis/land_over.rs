@@ -2,6 +2,7 @@
 
 use super::indexes::by_text;
 use super::land::Crossing;
+use super::land_replace::Owner;
 use super::patience::patiently;
 use super::record::{self, FORMER, Fields};
 use super::request::Request;
@@ -32,7 +33,8 @@ impl RedisStore {
                 if is_renamed && !crossing.writes {
                     crossing.moved.borrow_mut().insert(here.id);
                 }
-                self.land_tokens(crossing, (&user, here.epoch), arrival, landed).await
+                let owner = Owner { since: here.epoch, user: &user };
+                self.land_tokens(crossing, owner, arrival, landed).await
             }
             Err(refusal) => {
                 landed.updated = landed.updated.saturating_sub(1);

@@ -12,6 +12,7 @@ mod locks;
 mod lost;
 mod old_digests;
 mod operators;
+mod overtaken;
 mod races;
 mod renames;
 mod replaced;

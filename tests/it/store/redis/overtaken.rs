@@ -1,0 +1,48 @@
+//! What gateways do between the steps of an import.
+
+use super::super::staged::{land, named, stage, token, user};
+use super::super::{is_good, now};
+use super::landing::land_all_behind;
+use super::*;
+use crate::harness::eventually;
+use crate::harness::relay::Relay;
+use authgate::store::staging::StagedUser;
+use authgate::store::whole::OnConflict;
+
+/// What is in the request that lists tokens of user 7.
+const LISTS: &[u8] = b"ZADD\r\n$19\r\nauthgate:tokens:{7}";
+/// And in the one that makes a user as `with_other_password` has them.
+const UPDATES: &[u8] = b"of the source";
+
+fn with_other_password(user: StagedUser) -> StagedUser {
+    StagedUser { password: "of the source".to_owned(), ..user }
+}
+
+/// Waits for the request that is held back.
+fn held(relay: &Relay) {
+    eventually("the request", || relay.holds().then_some(()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_kept_at_a_new_password_during_an_update_stays() {
+    // Somebody else's turn comes before, or theirs has just begun.
+    for step in [UPDATES, LISTS] {
+        let (server, fixture) = shared();
+        let store = fixture.store();
+        let kept = token(7, "kept");
+        let here = [user(6, "eve"), user(7, "ada")];
+        land(&fixture, &stage(&here, std::slice::from_ref(&kept)), OnConflict::Skip).await;
+        let ada = named(&*store, "ada").await.unwrap();
+        let relay = Relay::to(server.address());
+        relay.hold(step);
+        let source = vec![with_other_password(user(6, "eve")), user(7, "ada")];
+        let landing = land_all_behind(&relay, source, vec![kept], OnConflict::Update);
+        held(&relay);
+        let change = races::new_password(&ada);
+        assert!(store.replace_password(change).await.unwrap().is_some());
+        relay.deliver();
+        landing.await.unwrap();
+        assert!(is_good(&*store, "kept").await, "{}", step.escape_ascii());
+        assert_eq!(store.tokens_of(UserId(7), now()).await.unwrap().len(), 1);
+    }
+}
