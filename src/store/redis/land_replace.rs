@@ -37,6 +37,8 @@ struct Replacement<'a> {
     before: Vec<Entry>,
     /// Of which the tokens are that are written.
     epoch: u64,
+    /// The tokens that were good when it was begun.
+    had: HashSet<TokenKey>,
     /// How those of them are found that have an old digest.
     olds: HashMap<TokenDigest, OldDigest>,
     tokens: Vec<NewToken>,
@@ -76,8 +78,8 @@ impl RedisStore {
         }
         let records = tokens.iter().map(|token| &token.record);
         let olds = patiently(async || self.olds(records.clone()).await).await?;
-        let epoch = user.epoch;
-        let mut change = Replacement { arrival, before, epoch, olds, tokens, user };
+        let (epoch, had) = (user.epoch, here.iter().map(|entry| entry.key).collect());
+        let mut change = Replacement { arrival, before, epoch, had, olds, tokens, user };
         if !crossing.writes {
             return self.put_tokens(crossing, &change, landed).await.map(drop);
         }
@@ -155,12 +157,12 @@ impl RedisStore {
         Ok(after.filter(|after| after.epoch == next).map(|after| after.epoch))
     }
 
-    /// Writes tokens of a user once, but for those that are another's, or are logged out in this moment. Says
-    /// which are there.
+    /// Writes tokens of a user once, but for those that are another's, or were good before and are gone: they
+    /// were logged out since. Says which are there.
     async fn put_tokens(
         &self,
         crossing: &Crossing<'_>,
-        Replacement { olds, tokens, .. }: &Replacement<'_>,
+        Replacement { had, olds, tokens, .. }: &Replacement<'_>,
         landed: &mut Landed,
     ) -> Result<HashSet<TokenKey>, StoreError> {
         let records: Vec<_> = tokens.iter().map(|token| &token.record).collect();
@@ -168,19 +170,19 @@ impl RedisStore {
         let may = self.may_replace(crossing, &records, &there).await?;
         let (mut theirs, mut write) = (Vec::new(), Vec::new());
         for ((token, there), may) in tokens.iter().zip(there).zip(may) {
-            if !may {
-                crossing.staging.note_token(token.row, Refusal::TokenTaken)?;
-                continue;
-            }
-            theirs.push(&token.record);
+            let digest = token.record.digest;
             match there {
+                There::Nothing if had.contains(&digest.key()) => {
+                    landed.tokens_kept_out += 1;
+                    continue;
+                }
                 There::Nothing => {
                     landed.tokens_added += 1;
                     write.push((token, true));
                 }
-                There::Record(bytes) => {
+                There::Record(bytes) if may => {
                     let is_same = bytes == record::token_bytes(&token.record)?;
-                    if is_same && olds.get(&token.record.digest) == token.old.as_ref() {
+                    if is_same && olds.get(&digest) == token.old.as_ref() {
                         landed.tokens_there += 1;
                     } else {
                         landed.tokens_updated += 1;
@@ -189,8 +191,12 @@ impl RedisStore {
                         write.push((token, false));
                     }
                 }
-                There::Unreadable => {}
+                There::Record(_) | There::Unreadable => {
+                    crossing.staging.note_token(token.row, Refusal::TokenTaken)?;
+                    continue;
+                }
             }
+            theirs.push(&token.record);
         }
         let Some(user) = theirs.first().map(|record| record.user).filter(|_| crossing.writes)
         else {

@@ -1,6 +1,6 @@
 //! What gateways do between the steps of an import.
 
-use super::super::staged::{land, named, stage, token, user};
+use super::super::staged::{is_in_order, land, named, stage, token, user};
 use super::super::{is_good, now};
 use super::landing::land_all_behind;
 use super::*;
@@ -45,4 +45,24 @@ async fn a_token_that_is_kept_at_a_new_password_during_an_update_stays() {
         assert!(is_good(&*store, "kept").await, "{}", step.escape_ascii());
         assert_eq!(store.tokens_of(UserId(7), now()).await.unwrap().len(), 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_logged_out_while_an_update_waits_is_not_written_again() {
+    let (server, fixture) = shared();
+    let store = fixture.store();
+    let here = token(7, "here");
+    land(&fixture, &stage(&[user(7, "ada")], std::slice::from_ref(&here)), OnConflict::Skip).await;
+    let relay = Relay::to(server.address());
+    relay.hold(b"PXAT");
+    let tokens = vec![here, token(7, "new")];
+    let landing = land_all_behind(&relay, vec![user(7, "ada")], tokens, OnConflict::Update);
+    held(&relay);
+    assert!(store.revoke_token(digest("here")).await.unwrap());
+    landing.await.unwrap();
+    relay.deliver();
+    assert!(is_good(&*store, "new").await && !is_good(&*store, "here").await);
+    assert_eq!(server.ask::<u64>(&["ZCARD", "authgate:tokens:{7}"]), 1);
+    store.sweep(now()).await.unwrap();
+    is_in_order(&fixture.whole()).await;
 }
