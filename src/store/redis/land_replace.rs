@@ -145,9 +145,11 @@ impl RedisStore {
         user: &User,
         epoch: u64,
     ) -> Result<Option<u64>, StoreError> {
-        // A moment, as in end_tokens.lua.
+        // Later than a moment, as in end_tokens.lua, and than that which anybody else may make of it: else their
+        // end of all tokens would pass for this one. By less than a failover takes, after which it must be past.
         let now = self.present(crossing.order.at).await.millis_up();
-        let next = u64::try_from(now).unwrap_or(0).max(epoch + 1);
+        let now = u64::try_from(now).unwrap_or(0);
+        let next = now.max(epoch) + rand::random_range(2..1_000);
         let mut script = self.scripts.change_user.key(keys::user(user.id));
         script.arg(record::flag(false)).arg(record::flag(!user.is_staff));
         script.arg(epoch).arg("epoch").arg(next);

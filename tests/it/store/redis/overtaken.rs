@@ -2,7 +2,7 @@
 
 use super::super::staged::{is_in_order, land, named, stage, token, user};
 use super::super::{is_good, now};
-use super::landing::land_all_behind;
+use super::landing::{key, land_all_behind, land_behind};
 use super::*;
 use crate::harness::eventually;
 use crate::harness::relay::Relay;
@@ -65,4 +65,20 @@ async fn a_token_that_is_logged_out_while_an_update_waits_is_not_written_again()
     assert_eq!(server.ask::<u64>(&["ZCARD", "authgate:tokens:{7}"]), 1);
     store.sweep(now()).await.unwrap();
     is_in_order(&fixture.whole()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_takes_nobody_elses_end_of_all_tokens_for_its_own() {
+    let (server, fixture) = shared();
+    let store = fixture.store();
+    land(&fixture, &stage(&[user(7, "ada")], &[]), OnConflict::Skip).await;
+    // Far ahead, so that epochs are counted, and both ends would come to the same.
+    server.ask::<u64>(&["HSET", &key(7), "epoch", &(1_u64 << 52).to_string()]);
+    let relay = Relay::to(server.address());
+    relay.hold(b"PXAT");
+    let landing = land_behind(&relay, user(7, "ada"), OnConflict::Update);
+    held(&relay);
+    assert!(store.revoke_tokens_of(UserId(7), 0).await.unwrap());
+    assert_eq!(landing.await.unwrap().tokens_kept_out, 1);
+    assert!(!is_good(&*store, "one").await);
 }
