@@ -1,7 +1,7 @@
 //! What gateways do between the steps of an import.
 
 use super::super::staged::{is_in_order, land, named, stage, token, user};
-use super::super::{is_good, now};
+use super::super::{in_minutes, is_good, now};
 use super::landing::{key, land_all_behind, land_behind};
 use super::*;
 use crate::harness::eventually;
@@ -81,4 +81,20 @@ async fn an_update_takes_nobody_elses_end_of_all_tokens_for_its_own() {
     assert!(store.revoke_tokens_of(UserId(7), 0).await.unwrap());
     assert_eq!(landing.await.unwrap().tokens_kept_out, 1);
     assert!(!is_good(&*store, "one").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_gives_no_list_an_earlier_end_than_a_token_has_got_meanwhile() {
+    let (server, fixture) = shared();
+    let store = fixture.store();
+    let one = token(7, "one");
+    land(&fixture, &stage(&[user(7, "ada")], std::slice::from_ref(&one)), OnConflict::Skip).await;
+    let relay = Relay::to(server.address());
+    relay.hold(LISTS);
+    let landing = land_all_behind(&relay, vec![user(7, "ada")], vec![one], OnConflict::Update);
+    held(&relay);
+    assert!(store.extend_token(digest("one"), in_minutes(90)).await.unwrap());
+    relay.deliver();
+    assert_eq!(landing.await.unwrap().tokens_there, 1);
+    assert_eq!(store.tokens_of(UserId(7), in_minutes(70)).await.unwrap().len(), 1);
 }
