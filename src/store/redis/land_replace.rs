@@ -252,7 +252,7 @@ impl RedisStore {
 
     /// Removes what the source does not have, and takes entries off the list by which tokens were there before
     /// they were written anew. What has come since stays, such as an entry of a token that was kept at a new
-    /// password; and of one that has got another digest since, that.
+    /// password; and of one that has got another digest since, that, unless the source does not have it.
     async fn let_go(
         &self,
         change: &Replacement<'_>,
@@ -277,9 +277,18 @@ impl RedisStore {
                 since.push(entry.clone());
             }
         }
-        let ours = self.with_former_digest(arrival, &since).await?;
-        let ours: HashSet<_> = ours.into_keys().map(|former| former.key()).collect();
-        gone.extend(entries.into_iter().filter(|entry| ours.contains(&entry.key)));
+        let source: HashSet<_> = of_source(arrival).collect();
+        let mine: HashSet<_> = before.iter().map(|entry| entry.key).collect();
+        let mut goes = HashSet::new();
+        for token in self.read_some(&since).await? {
+            let Some(former) = token.former.map(|former| former.digest.key()) else { continue };
+            if source.contains(&former) {
+                goes.insert(former);
+            } else if mine.contains(&former) {
+                goes.insert(token.digest.key());
+            }
+        }
+        gone.extend(entries.into_iter().filter(|entry| goes.contains(&entry.key)));
         patiently(async || self.remove_entries(user.id, &gone).await).await?;
         self.do_all(unlisting(user.id, &former)).await
     }

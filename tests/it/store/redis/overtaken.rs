@@ -1,8 +1,9 @@
 //! What gateways do between the steps of an import.
 
-use super::super::staged::{is_in_order, land, named, stage, token, user};
+use super::super::staged::{is_in_order, land, named, old_token, stage, token, user};
 use super::super::{in_minutes, is_good, now};
 use super::landing::{key, land_all_behind, land_behind};
+use super::replaced::used;
 use super::*;
 use crate::harness::eventually;
 use crate::harness::relay::Relay;
@@ -97,4 +98,21 @@ async fn an_update_gives_no_list_an_earlier_end_than_a_token_has_got_meanwhile()
     relay.deliver();
     assert_eq!(landing.await.unwrap().tokens_there, 1);
     assert_eq!(store.tokens_of(UserId(7), in_minutes(70)).await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_the_source_has_no_more_ends_though_it_gets_another_digest_meanwhile() {
+    let (server, fixture) = shared();
+    let store = fixture.store();
+    let old = old_token(7, &"0f".repeat(32));
+    land(&fixture, &stage(&[user(7, "ada")], std::slice::from_ref(&old)), OnConflict::Skip).await;
+    let relay = Relay::to(server.address());
+    relay.hold(b"-inf");
+    let landing = land_all_behind(&relay, vec![user(7, "ada")], vec![], OnConflict::Update);
+    held(&relay);
+    used(&*store, &old).await;
+    relay.deliver();
+    assert_eq!(landing.await.unwrap().tokens_ended, 1);
+    assert!(!is_good(&*store, "ours").await);
+    assert!(store.tokens_of(UserId(7), now()).await.unwrap().is_empty());
 }
