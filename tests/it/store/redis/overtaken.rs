@@ -116,3 +116,23 @@ async fn a_token_that_the_source_has_no_more_ends_though_it_gets_another_digest_
     assert!(!is_good(&*store, "ours").await);
     assert!(store.tokens_of(UserId(7), now()).await.unwrap().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_logs_out_everywhere_before_their_turn_in_an_update_stays_out() {
+    let (server, fixture) = shared();
+    let store = fixture.store();
+    land(&fixture, &stage(&[user(6, "eve"), user(7, "ada")], &[]), OnConflict::Skip).await;
+    let relay = Relay::to(server.address());
+    relay.hold(UPDATES);
+    let ada = StagedUser { email: "ada@example.org".to_owned(), ..user(7, "ada") };
+    let source = vec![with_other_password(user(6, "eve")), ada];
+    let landing = land_all_behind(&relay, source, vec![token(7, "one")], OnConflict::Update);
+    held(&relay);
+    assert!(store.revoke_tokens_of(UserId(7), 0).await.unwrap());
+    relay.deliver();
+    let landed = landing.await.unwrap();
+    assert_eq!((landed.updated, landed.tokens_kept_out), (2, 1), "{landed:?}");
+    assert!(!is_good(&*store, "one").await);
+    let ada = named(&*store, "ada").await.unwrap();
+    assert_eq!(ada.email.as_str(), "ada@example.org");
+}
