@@ -7,7 +7,7 @@
 use super::land::Crossing;
 use super::land_batch::MEMBERS;
 use super::land_former::{of_source, wanted};
-use super::land_token::{NewToken, There, listing};
+use super::land_token::{NewToken, There, listing, unlisting};
 use super::notes::recent;
 use super::old_digests::{forgetting, keeping};
 use super::patience::{Patience, patiently};
@@ -324,9 +324,4 @@ fn beside(change: &Replacement<'_>, put: &HashSet<TokenKey>) -> Vec<Cmd> {
         note
     }));
     write
-}
-
-fn unlisting(user: UserId, entries: &[Vec<u8>]) -> Vec<Cmd> {
-    let list = keys::user_tokens(user);
-    entries.chunks(MEMBERS).map(|some| Cmd::zrem(&list, some)).collect()
 }

@@ -152,3 +152,9 @@ pub(super) fn listing<'a>(
     };
     entries.chunks(MEMBERS).map(list).collect()
 }
+
+/// What takes entries off the list of a user.
+pub(super) fn unlisting(user: UserId, entries: &[Vec<u8>]) -> Vec<Cmd> {
+    let list = keys::user_tokens(user);
+    entries.chunks(MEMBERS).map(|some| Cmd::zrem(&list, some)).collect()
+}

@@ -136,3 +136,23 @@ async fn whoever_logs_out_everywhere_before_their_turn_in_an_update_stays_out() 
     let ada = named(&*store, "ada").await.unwrap();
     assert_eq!(ada.email.as_str(), "ada@example.org");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_import_takes_off_a_list_late_leaves_what_it_has_listed_since() {
+    let (server, fixture) = shared();
+    let relay = Relay::to(server.address());
+    relay.hold(b"PXAT");
+    let landing = land_behind(&relay, user(7, "ada"), OnConflict::Skip);
+    held(&relay);
+    // The next request for the list.
+    relay.hold(b"\r\n$19\r\nauthgate:tokens:{7}");
+    held(&relay);
+    assert_eq!(landing.await.unwrap().tokens_added, 1);
+    let calls = || server.calls("del") + server.calls("zrem");
+    let before = calls();
+    relay.deliver();
+    eventually("what is late", || (calls() > before).then_some(()));
+    let store = fixture.store();
+    assert!(is_good(&*store, "one").await);
+    assert_eq!(store.tokens_of(UserId(7), now()).await.unwrap().len(), 1);
+}
