@@ -96,7 +96,11 @@ impl RedisStore {
         }
         self.let_in(crossing, &newcomers).await?;
         for newcomer in &newcomers {
-            landed.tokens_added += u64::try_from(newcomer.tokens.len()).unwrap_or(0);
+            let count = u64::try_from(newcomer.tokens.len()).unwrap_or(0);
+            landed.tokens_added += count;
+            if !newcomer.user.is_active {
+                crossing.dormant.update(|dormant| dormant + count);
+            }
         }
         self.note_arrived(&ids).await
     }

@@ -156,3 +156,16 @@ async fn what_an_import_takes_off_a_list_late_leaves_what_it_has_listed_since() 
     assert!(is_good(&*store, "one").await);
     assert_eq!(store.tokens_of(UserId(7), now()).await.unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn tokens_of_whoever_is_locked_out_are_not_counted_among_the_good_ones() {
+    let (_server, fixture) = shared();
+    let store = fixture.store();
+    let eve = StagedUser { is_active: false, ..user(6, "eve") };
+    let tokens = [token(6, "hers"), token(7, "one")];
+    let landed = land(&fixture, &stage(&[eve, user(7, "ada")], &tokens), OnConflict::Skip).await;
+    assert_eq!(landed.tokens_added, 2);
+    assert_eq!(store.census(now()).await.unwrap().tokens, 1);
+    store.sweep(now()).await.unwrap();
+    assert_eq!(store.census(now()).await.unwrap().tokens, 1);
+}
