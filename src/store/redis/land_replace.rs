@@ -264,12 +264,16 @@ impl RedisStore {
         let present: HashSet<_> = theirs.map(|token| Entry::of(&token.record).bytes()).collect();
         let had: HashSet<_> = before.iter().map(Entry::bytes).collect();
         let entries = patiently(async || self.entries(user.id, "-inf").await).await?;
+        // At a new password, which came since.
+        let is_kept = |entry: &&Entry| entry.epoch > *epoch && !had.contains(&entry.bytes());
+        let kept: HashSet<_> = entries.iter().filter(is_kept).map(|entry| entry.key).collect();
         let (mut former, mut gone, mut since) = (Vec::new(), Vec::new(), Vec::new());
         for entry in &entries {
             let bytes = entry.bytes();
             let is_had = had.contains(&bytes);
             if wanted.contains(&entry.key) {
-                let is_former = (is_had || entry.epoch <= *epoch) && !present.contains(&bytes);
+                let is_present = present.contains(&bytes) && !kept.contains(&entry.key);
+                let is_former = (is_had || entry.epoch <= *epoch) && !is_present;
                 former.extend(Some(bytes).filter(|_| is_former));
             } else if is_had {
                 gone.push(entry.clone());
