@@ -9,10 +9,10 @@ use super::land_add::Newcomer;
 use super::land_begun::Past;
 use super::land_judge::Judged;
 use super::land_pace::Pace;
+use super::land_replace::{Owner, keep_out};
 use super::patience::patiently;
 use super::request::Request;
 use super::{RedisStore, keys};
-use crate::clock::Timestamp;
 use crate::model::user::UserId;
 use crate::store::StoreError;
 use crate::store::staging::{
@@ -21,7 +21,7 @@ use crate::store::staging::{
 use crate::store::whole::Progress;
 use futures_util::stream::{self, StreamExt};
 use redis::{Cmd, pipe};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::iter;
 use std::pin::pin;
@@ -33,6 +33,8 @@ const AT_ONCE: usize = 4;
 
 /// How a source is taken over.
 pub(super) struct Crossing<'a> {
+    /// How many tokens were added that are not good: their users may not log in.
+    pub(super) dormant: Cell<u64>,
     /// The last number that was given to a user before.
     pub(super) given: u64,
     /// Who would have another name by now, where nothing is written.
@@ -63,9 +65,9 @@ impl RedisStore {
         staging.begin_landing(order.at)?;
         let (given, is_empty) = patiently(async || self.numbers_given().await).await?;
         if order.dry_run || order.on_conflict == OnConflict::Fail {
-            let (moved, pace, past) = Default::default();
+            let (dormant, moved, pace, past) = Default::default();
             let rehearsal =
-                Crossing { given, moved, order, pace, past, run, staging, writes: false };
+                Crossing { dormant, given, moved, order, pace, past, run, staging, writes: false };
             if order.dry_run {
                 staging.refuse_tokens_that_are_there_twice()?;
             }
@@ -83,23 +85,25 @@ impl RedisStore {
         for step in [&self.scripts.arrive, &self.scripts.arrived] {
             patiently(async || self.make_known(step).await).await?;
         }
-        let pace = Pace::default();
-        let crossing = Crossing { given, moved, order, pace, past, run, staging, writes: true };
+        let (dormant, pace) = Default::default();
+        let crossing =
+            Crossing { dormant, given, moved, order, pace, past, run, staging, writes: true };
         let landed = self.go_through(&crossing, progress).await?;
         if is_empty {
-            self.end_anew(order.at, &landed).await?;
+            self.end_anew(&crossing, &landed).await?;
         }
         staging.end_landing(landed)
     }
 
     /// Notes all that a sweep would find out, where all who are there have come by this. Else a sweep does.
-    async fn end_anew(&self, at: Timestamp, landed: &Landed) -> Result<(), StoreError> {
+    async fn end_anew(&self, crossing: &Crossing<'_>, landed: &Landed) -> Result<(), StoreError> {
         let count = Cmd::zcard(keys::USERS);
         let there: u64 = patiently(async || self.link.ask(Request::Command(&count)).await).await?;
         if there != landed.added {
             return Ok(());
         }
-        patiently(async || self.note_all_indexed(at, landed.tokens_added).await).await
+        let good = landed.tokens_added.saturating_sub(crossing.dormant.get());
+        patiently(async || self.note_all_indexed(crossing.order.at, good).await).await
     }
 
     /// The last number that was given to a user, and whether there is nobody. Where one was ever given, an
@@ -189,12 +193,11 @@ impl RedisStore {
                     self.land_over(crossing, &arrival, &here, &mut landed).await?;
                 }
                 (Verdict::Same, Some(here)) if updates => {
-                    let tokens =
-                        self.land_tokens(crossing, (&here, here.epoch), &arrival, &mut landed);
-                    tokens.await?;
+                    let owner = Owner { since: here.epoch, user: &here };
+                    self.land_tokens(crossing, owner, &arrival, &mut landed).await?;
                 }
                 (Verdict::Same | Verdict::Keep, _) => {
-                    landed.tokens_kept_out += u64::try_from(arrival.tokens.len()).unwrap_or(0);
+                    keep_out(&arrival, &mut landed);
                 }
                 (Verdict::Update | Verdict::Refuse(_), _) => {}
             }

@@ -3,7 +3,7 @@
 use super::index_entries::enter;
 use super::land::Crossing;
 use super::land_batch::put;
-use super::land_token::{NewToken, listing};
+use super::land_token::{NewToken, listing, unlisting};
 use super::notes::recent;
 use super::patience::{Patience, patiently};
 use super::record::{self, Entry, LANDING};
@@ -96,7 +96,11 @@ impl RedisStore {
         }
         self.let_in(crossing, &newcomers).await?;
         for newcomer in &newcomers {
-            landed.tokens_added += u64::try_from(newcomer.tokens.len()).unwrap_or(0);
+            let count = u64::try_from(newcomer.tokens.len()).unwrap_or(0);
+            landed.tokens_added += count;
+            if !newcomer.user.is_active {
+                crossing.dormant.update(|dormant| dormant + count);
+            }
         }
         self.note_arrived(&ids).await
     }
@@ -162,12 +166,16 @@ impl RedisStore {
                 Ok(others) => break others,
                 Err(error) => patience.bears(error).await?,
             }
+            // Just those: what comes late must not take off what is listed anew.
+            let unlist = newcomers.iter().flat_map(|Newcomer { tokens, user, .. }| {
+                let entries = tokens.iter().map(|token| Entry::of(&token.record).bytes());
+                unlisting(user.id, &entries.collect::<Vec<_>>())
+            });
+            let unlist: Vec<_> = unlist.collect();
             newcomers = newcomers.into_iter().map(Newcomer::anew).collect();
             // They are this run's already.
             newcomers = self.claim(crossing, newcomers, &mut Landed::default()).await?;
-            let unlist =
-                newcomers.iter().map(|newcomer| Cmd::del(keys::user_tokens(newcomer.user.id)));
-            self.do_all(unlist.collect()).await?;
+            self.do_all(unlist).await?;
         };
         self.leave_to_others(crossing, &mut newcomers, &others).await?;
         Ok(newcomers)

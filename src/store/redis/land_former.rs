@@ -27,20 +27,32 @@ impl RedisStore {
             return Ok(found);
         }
         let known: HashSet<_> = of_source(arrival).collect();
-        let others: Vec<_> = entries.iter().filter(|entry| !known.contains(&entry.key)).collect();
-        for some in others.chunks(COMMANDS) {
-            let reads = some.iter().map(|entry| Cmd::get(keys::token(&entry.key)));
-            let reads: Vec<_> = reads.collect();
-            let read = async || self.each_readable::<Option<Vec<u8>>>(&reads).await;
-            for (entry, bytes) in some.iter().zip(patiently(read).await?) {
-                let token =
-                    bytes.flatten().and_then(|bytes| record::token(&entry.key, &bytes).ok());
-                let Some(token) = token else { continue };
-                let former = token.former.as_ref().map(|former| former.digest);
-                found.extend(former.filter(|former| old.contains(former)).zip(Some(token)));
-            }
+        let others: Vec<_> =
+            entries.iter().filter(|entry| !known.contains(&entry.key)).cloned().collect();
+        for token in self.read_some(&others).await? {
+            let former = token.former.as_ref().map(|former| former.digest);
+            found.extend(former.filter(|former| old.contains(former)).zip(Some(token)));
         }
         Ok(found)
+    }
+
+    /// The tokens of these entries that can be read.
+    pub(super) async fn read_some(
+        &self,
+        entries: &[Entry],
+    ) -> Result<Vec<TokenRecord>, StoreError> {
+        let mut tokens = Vec::new();
+        for some in entries.chunks(COMMANDS) {
+            let reads: Vec<_> =
+                some.iter().map(|entry| Cmd::get(keys::token(&entry.key))).collect();
+            let read = async || self.each_readable::<Option<Vec<u8>>>(&reads).await;
+            let pairs = some.iter().zip(patiently(read).await?);
+            let token = |(entry, bytes): (&Entry, Option<Option<Vec<u8>>>)| {
+                record::token(&entry.key, &bytes.flatten()?).ok()
+            };
+            tokens.extend(pairs.filter_map(token));
+        }
+        Ok(tokens)
     }
 
     /// What is kept beside tokens, by their digests. What cannot be read is written anew.

@@ -2,6 +2,7 @@
 
 use super::indexes::by_text;
 use super::land::Crossing;
+use super::land_replace::{Owner, keep_out};
 use super::patience::patiently;
 use super::record::{self, FORMER, Fields};
 use super::request::Request;
@@ -24,15 +25,20 @@ impl RedisStore {
         let updated = if crossing.writes {
             self.update_user(&arrival.user, here).await?
         } else {
-            Ok(arrival.user.over(here))
+            Ok((arrival.user.over(here), false))
         };
         match updated {
-            Ok(user) => {
+            Ok((user, has_ended)) => {
                 landed.renamed += u64::from(is_renamed);
                 if is_renamed && !crossing.writes {
                     crossing.moved.borrow_mut().insert(here.id);
                 }
-                self.land_tokens(crossing, (&user, here.epoch), arrival, landed).await
+                if has_ended {
+                    keep_out(arrival, landed);
+                    return Ok(());
+                }
+                let owner = Owner { since: here.epoch, user: &user };
+                self.land_tokens(crossing, owner, arrival, landed).await
             }
             Err(refusal) => {
                 landed.updated = landed.updated.saturating_sub(1);
@@ -71,20 +77,30 @@ impl RedisStore {
         self.link.ask(Request::Command(&forget)).await
     }
 
-    /// Makes a user as the source says, on top of whatever a gateway changes in the same moment.
+    /// Makes a user as the source says, on top of whatever a gateway changes in the same moment. Says, too,
+    /// whether somebody else has ended their tokens since they were looked at.
     async fn update_user(
         &self,
         row: &ArrivingUser,
-        here: &User,
-    ) -> Result<Result<User, Refusal>, StoreError> {
-        let mut here = here.clone();
+        seen: &User,
+    ) -> Result<Result<(User, bool), Refusal>, StoreError> {
+        let found = patiently(async || self.read_user(seen.id).await).await?;
+        let mut here = found.unwrap_or_else(|| seen.clone());
+        let mut has_ended = here.epoch != seen.epoch;
         for _ in 0..ATTEMPTS {
             let wanted = row.over(&here);
-            let rewritten = patiently(async || self.rewrite_user(&here, &wanted).await).await?;
-            match rewritten {
-                Ok(user) if !is_as(&user, &wanted) => here = user,
-                outcome => return Ok(outcome),
+            let rewrite = async || self.rewrite_user(&here, &wanted, seen.is_staff).await;
+            let user = match patiently(rewrite).await? {
+                Ok(user) => user,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            let is_done = is_as(&user, &wanted);
+            let is_ours = is_done && ends_tokens(&here, &wanted);
+            has_ended |= user.epoch != here.epoch && !is_ours;
+            if is_done {
+                return Ok(Ok((user, has_ended)));
             }
+            here = user;
         }
         Err(StoreError::unavailable("the user changes all the time"))
     }
@@ -95,6 +111,7 @@ impl RedisStore {
         &self,
         here: &User,
         wanted: &User,
+        was_staff: bool,
     ) -> Result<Result<User, Refusal>, StoreError> {
         let is_renamed = wanted.username != here.username;
         if is_renamed && !self.take_name(wanted).await? {
@@ -103,7 +120,7 @@ impl RedisStore {
         let mut script = self.scripts.change_user.key(keys::user(here.id));
         script.arg(record::flag(ends_tokens(here, wanted)));
         // Whoever has become an operator since they were looked at is none whom a source may change.
-        script.arg(record::flag(!here.is_staff)).arg(here.epoch).arg("epoch").arg(here.epoch);
+        script.arg(record::flag(!was_staff)).arg(here.epoch).arg("epoch").arg(here.epoch);
         let blank = record::blank_fields(&wanted.profile).map(|field| (field, String::new()));
         let fields = record::user_fields(wanted).into_iter().chain(blank);
         let former = is_renamed.then(|| (FORMER, here.username.to_string()));

@@ -7,7 +7,7 @@
 use super::land::Crossing;
 use super::land_batch::MEMBERS;
 use super::land_former::{of_source, wanted};
-use super::land_token::{NewToken, There, listing};
+use super::land_token::{NewToken, There, listing, unlisting};
 use super::notes::recent;
 use super::old_digests::{forgetting, keeping};
 use super::patience::{Patience, patiently};
@@ -15,18 +15,30 @@ use super::record::{self, Entry, Fields};
 use super::request::Request;
 use super::tokens::set;
 use super::{RedisStore, keys};
+use crate::clock::Timestamp;
 use crate::model::token::{OldDigest, TokenDigest, TokenKey, TokenRecord};
 use crate::model::user::{User, UserId};
 use crate::store::StoreError;
 use crate::store::staging::{Arrival, Landed, Refusal};
-use redis::Cmd;
+use redis::{Cmd, pipe};
 use std::collections::{HashMap, HashSet};
 
+/// Whose tokens become those of a source.
+pub(super) struct Owner<'a> {
+    /// Those of theirs had ended before that are of an earlier epoch.
+    pub(super) since: u64,
+    pub(super) user: &'a User,
+}
+
 /// What a user has of tokens, and what they are to have.
-struct Change<'a> {
+struct Replacement<'a> {
     arrival: &'a Arrival,
     /// What had not run out when it was begun.
     before: Vec<Entry>,
+    /// Of which the tokens are that are written.
+    epoch: u64,
+    /// The tokens that were good when it was begun.
+    had: HashSet<TokenKey>,
     /// How those of them are found that have an old digest.
     olds: HashMap<TokenDigest, OldDigest>,
     tokens: Vec<NewToken>,
@@ -34,12 +46,12 @@ struct Change<'a> {
 }
 
 impl RedisStore {
-    /// Has the user have the tokens of the source and no others, if it says anything of tokens. Those of theirs
-    /// had ended before that are of an earlier epoch than this.
+    /// Has the user have the tokens of the source and no others, if it says anything of tokens, and nobody has
+    /// ended all of theirs since they were looked at.
     pub(super) async fn land_tokens(
         &self,
         crossing: &Crossing<'_>,
-        (user, since): (&User, u64),
+        Owner { since, user }: Owner<'_>,
         arrival: &Arrival,
         landed: &mut Landed,
     ) -> Result<(), StoreError> {
@@ -47,8 +59,11 @@ impl RedisStore {
             return Ok(());
         }
         let at = crossing.order.at;
-        let unexpired = format!("({}", at.micros());
-        let before = patiently(async || self.entries(user.id, &unexpired).await).await?;
+        let (before, epoch) = patiently(async || self.unexpired(user.id, at).await).await?;
+        if epoch != Some(user.epoch) {
+            keep_out(arrival, landed);
+            return Ok(());
+        }
         let here = before.iter().filter(|entry| entry.epoch >= since);
         let here: Vec<_> = here.cloned().collect();
         let ours = self.with_former_digest(arrival, &here).await?;
@@ -63,7 +78,8 @@ impl RedisStore {
         }
         let records = tokens.iter().map(|token| &token.record);
         let olds = patiently(async || self.olds(records.clone()).await).await?;
-        let mut change = Change { arrival, before, olds, tokens, user };
+        let (epoch, had) = (user.epoch, here.iter().map(|entry| entry.key).collect());
+        let mut change = Replacement { arrival, before, epoch, had, olds, tokens, user };
         if !crossing.writes {
             return self.put_tokens(crossing, &change, landed).await.map(drop);
         }
@@ -75,16 +91,30 @@ impl RedisStore {
         patiently(async || self.repair_users(&[user.id]).await).await
     }
 
+    /// The tokens of a user that have not run out, and the epoch of the user. That is read last, so that none of
+    /// them is of a later one.
+    async fn unexpired(
+        &self,
+        user: UserId,
+        at: Timestamp,
+    ) -> Result<(Vec<Entry>, Option<u64>), StoreError> {
+        let mut look = pipe();
+        look.zrangebyscore(keys::user_tokens(user), format!("({}", at.micros()), "+inf");
+        look.hget(keys::user(user), "epoch");
+        let (found, epoch): (Vec<Vec<u8>>, _) = self.link.ask(Request::Batch(&look)).await?;
+        let entries: Result<_, _> = found.iter().map(|bytes| Entry::read(bytes)).collect();
+        Ok((entries?, epoch))
+    }
+
     /// Writes the tokens, and says which are there; `None` if somebody has ended all of the user's meanwhile,
     /// and with them those.
     async fn put_tokens_surely(
         &self,
         crossing: &Crossing<'_>,
-        change: &mut Change<'_>,
+        change: &mut Replacement<'_>,
         landed: &mut Landed,
     ) -> Result<Option<HashSet<TokenKey>>, StoreError> {
         let (mut patience, mut first) = (Patience::default(), None);
-        let mut epoch = change.user.epoch;
         loop {
             let mut part = Landed::default();
             let outcome = self.put_tokens(crossing, change, &mut part).await;
@@ -97,12 +127,12 @@ impl RedisStore {
                 }
                 Err(error) => patience.bears(error).await?,
             }
-            let Some(next) = self.end_epoch(crossing, change.user, epoch).await? else {
-                landed.tokens_kept_out += u64::try_from(change.tokens.len()).unwrap_or(0);
+            let Some(next) = self.end_epoch(crossing, change.user, change.epoch).await? else {
+                keep_out(change.arrival, landed);
                 return Ok(None);
             };
-            epoch = next;
-            change.tokens.iter_mut().for_each(|token| token.record.epoch = epoch);
+            change.epoch = next;
+            change.tokens.iter_mut().for_each(|token| token.record.epoch = next);
         }
     }
 
@@ -115,9 +145,11 @@ impl RedisStore {
         user: &User,
         epoch: u64,
     ) -> Result<Option<u64>, StoreError> {
-        // A moment, as in end_tokens.lua.
+        // Later than a moment, as in end_tokens.lua, and than that which anybody else may make of it: else their
+        // end of all tokens would pass for this one. By less than a failover takes, after which it must be past.
         let now = self.present(crossing.order.at).await.millis_up();
-        let next = u64::try_from(now).unwrap_or(0).max(epoch + 1);
+        let now = u64::try_from(now).unwrap_or(0);
+        let next = now.max(epoch) + rand::random_range(2..1_000);
         let mut script = self.scripts.change_user.key(keys::user(user.id));
         script.arg(record::flag(false)).arg(record::flag(!user.is_staff));
         script.arg(epoch).arg("epoch").arg(next);
@@ -127,12 +159,12 @@ impl RedisStore {
         Ok(after.filter(|after| after.epoch == next).map(|after| after.epoch))
     }
 
-    /// Writes tokens of a user once, but for those that are another's, or are logged out in this moment. Says
-    /// which are there.
+    /// Writes tokens of a user once, but for those that are another's, or were good before and are gone: they
+    /// were logged out since. Says which are there.
     async fn put_tokens(
         &self,
         crossing: &Crossing<'_>,
-        Change { olds, tokens, .. }: &Change<'_>,
+        Replacement { had, olds, tokens, .. }: &Replacement<'_>,
         landed: &mut Landed,
     ) -> Result<HashSet<TokenKey>, StoreError> {
         let records: Vec<_> = tokens.iter().map(|token| &token.record).collect();
@@ -140,19 +172,19 @@ impl RedisStore {
         let may = self.may_replace(crossing, &records, &there).await?;
         let (mut theirs, mut write) = (Vec::new(), Vec::new());
         for ((token, there), may) in tokens.iter().zip(there).zip(may) {
-            if !may {
-                crossing.staging.note_token(token.row, Refusal::TokenTaken)?;
-                continue;
-            }
-            theirs.push(&token.record);
+            let digest = token.record.digest;
             match there {
+                There::Nothing if had.contains(&digest.key()) => {
+                    landed.tokens_kept_out += 1;
+                    continue;
+                }
                 There::Nothing => {
                     landed.tokens_added += 1;
                     write.push((token, true));
                 }
-                There::Record(bytes) => {
+                There::Record(bytes) if may => {
                     let is_same = bytes == record::token_bytes(&token.record)?;
-                    if is_same && olds.get(&token.record.digest) == token.old.as_ref() {
+                    if is_same && olds.get(&digest) == token.old.as_ref() {
                         landed.tokens_there += 1;
                     } else {
                         landed.tokens_updated += 1;
@@ -161,8 +193,12 @@ impl RedisStore {
                         write.push((token, false));
                     }
                 }
-                There::Unreadable => {}
+                There::Record(_) | There::Unreadable => {
+                    crossing.staging.note_token(token.row, Refusal::TokenTaken)?;
+                    continue;
+                }
             }
+            theirs.push(&token.record);
         }
         let Some(user) = theirs.first().map(|record| record.user).filter(|_| crossing.writes)
         else {
@@ -215,31 +251,56 @@ impl RedisStore {
     }
 
     /// Removes what the source does not have, and takes entries off the list by which tokens were there before
-    /// they were written anew. What has come since stays; and of one that has got another digest since, that.
-    async fn let_go(&self, change: &Change<'_>, put: &HashSet<TokenKey>) -> Result<(), StoreError> {
-        let Change { arrival, before, tokens, user, .. } = change;
+    /// they were written anew. What has come since stays, such as an entry of a token that was kept at a new
+    /// password; and of one that has got another digest since, that, unless the source does not have it.
+    async fn let_go(
+        &self,
+        change: &Replacement<'_>,
+        put: &HashSet<TokenKey>,
+    ) -> Result<(), StoreError> {
+        let Replacement { arrival, before, epoch, tokens, user, .. } = change;
         let wanted: HashSet<_> = tokens.iter().map(|token| token.record.digest.key()).collect();
         let theirs = tokens.iter().filter(|token| put.contains(&token.record.digest.key()));
         let present: HashSet<_> = theirs.map(|token| Entry::of(&token.record).bytes()).collect();
         let had: HashSet<_> = before.iter().map(Entry::bytes).collect();
         let entries = patiently(async || self.entries(user.id, "-inf").await).await?;
+        // At a new password, which came since.
+        let is_kept = |entry: &&Entry| entry.epoch > *epoch && !had.contains(&entry.bytes());
+        let kept: HashSet<_> = entries.iter().filter(is_kept).map(|entry| entry.key).collect();
         let (mut former, mut gone, mut since) = (Vec::new(), Vec::new(), Vec::new());
         for entry in &entries {
             let bytes = entry.bytes();
+            let is_had = had.contains(&bytes);
             if wanted.contains(&entry.key) {
-                former.extend(Some(bytes).filter(|bytes| !present.contains(bytes)));
-            } else if had.contains(&bytes) {
+                let is_present = present.contains(&bytes) && !kept.contains(&entry.key);
+                let is_former = (is_had || entry.epoch <= *epoch) && !is_present;
+                former.extend(Some(bytes).filter(|_| is_former));
+            } else if is_had {
                 gone.push(entry.clone());
             } else {
                 since.push(entry.clone());
             }
         }
-        let ours = self.with_former_digest(arrival, &since).await?;
-        let ours: HashSet<_> = ours.into_keys().map(|former| former.key()).collect();
-        gone.extend(entries.into_iter().filter(|entry| ours.contains(&entry.key)));
+        let source: HashSet<_> = of_source(arrival).collect();
+        let mine: HashSet<_> = before.iter().map(|entry| entry.key).collect();
+        let mut goes = HashSet::new();
+        for token in self.read_some(&since).await? {
+            let Some(former) = token.former.map(|former| former.digest.key()) else { continue };
+            if source.contains(&former) {
+                goes.insert(former);
+            } else if mine.contains(&former) {
+                goes.insert(token.digest.key());
+            }
+        }
+        gone.extend(entries.into_iter().filter(|entry| goes.contains(&entry.key)));
         patiently(async || self.remove_entries(user.id, &gone).await).await?;
         self.do_all(unlisting(user.id, &former)).await
     }
+}
+
+/// Tells that somebody does not get their tokens.
+pub(super) fn keep_out(arrival: &Arrival, landed: &mut Landed) {
+    landed.tokens_kept_out += u64::try_from(arrival.tokens.len()).unwrap_or(0);
 }
 
 /// Writes a token in place of what is there of it, unless that is gone.
@@ -250,7 +311,7 @@ fn over(record: &TokenRecord) -> Result<Cmd, StoreError> {
 }
 
 /// What tells of tokens beside their own keys and their list.
-fn beside(change: &Change<'_>, put: &HashSet<TokenKey>) -> Vec<Cmd> {
+fn beside(change: &Replacement<'_>, put: &HashSet<TokenKey>) -> Vec<Cmd> {
     let (mut write, mut recently) = (Vec::new(), Vec::new());
     for NewToken { old, record, .. } in &change.tokens {
         if put.contains(&record.digest.key()) {
@@ -267,9 +328,4 @@ fn beside(change: &Change<'_>, put: &HashSet<TokenKey>) -> Vec<Cmd> {
         note
     }));
     write
-}
-
-fn unlisting(user: UserId, entries: &[Vec<u8>]) -> Vec<Cmd> {
-    let list = keys::user_tokens(user);
-    entries.chunks(MEMBERS).map(|some| Cmd::zrem(&list, some)).collect()
 }

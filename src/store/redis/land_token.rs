@@ -2,7 +2,7 @@
 
 use super::land::Crossing;
 use super::land_add::Newcomer;
-use super::land_batch::batches;
+use super::land_batch::{MEMBERS, batches};
 use super::patience::patiently;
 use super::record::{self, Entry, Fields, LANDING};
 use super::request::Request;
@@ -137,13 +137,24 @@ pub(super) enum There {
     Unreadable,
 }
 
-/// What lists some tokens of a user.
+/// What lists some tokens of a user. Those that are listed keep a later end, which a gateway may just have
+/// given them: a list must not have an earlier one than the key.
 pub(super) fn listing<'a>(
     user: UserId,
     records: impl Iterator<Item = &'a TokenRecord>,
 ) -> Vec<Cmd> {
     let entry = |record: &TokenRecord| (record::score(record.expires), Entry::of(record).bytes());
-    let (mut commands, entries) = (Vec::new(), records.map(entry).collect::<Vec<_>>());
-    super::land_batch::put(&mut commands, keys::user_tokens(user), &entries);
-    commands
+    let entries: Vec<_> = records.map(entry).collect();
+    let list = |some| {
+        let mut list = redis::cmd("ZADD");
+        list.arg(keys::user_tokens(user)).arg("GT").arg(some);
+        list
+    };
+    entries.chunks(MEMBERS).map(list).collect()
+}
+
+/// What takes entries off the list of a user.
+pub(super) fn unlisting(user: UserId, entries: &[Vec<u8>]) -> Vec<Cmd> {
+    let list = keys::user_tokens(user);
+    entries.chunks(MEMBERS).map(|some| Cmd::zrem(&list, some)).collect()
 }

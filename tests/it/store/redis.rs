@@ -12,6 +12,7 @@ mod locks;
 mod lost;
 mod old_digests;
 mod operators;
+mod overtaken;
 mod paced;
 mod races;
 mod renames;

@@ -200,11 +200,20 @@ pub(super) fn land_behind(
     user: StagedUser,
     on_conflict: OnConflict,
 ) -> JoinHandle<Landed> {
+    land_all_behind(relay, vec![user], vec![token(7, "one")], on_conflict)
+}
+
+pub(super) fn land_all_behind(
+    relay: &Relay,
+    users: Vec<StagedUser>,
+    tokens: Vec<StagedToken>,
+    on_conflict: OnConflict,
+) -> JoinHandle<Landed> {
     let url = format!("redis://{}/0", relay.address);
     spawn_blocking(move || {
         let settings = Settings::Redis { authorities: None, replicas: 0, url };
         let whole = Whole::of(&settings).unwrap();
-        let staging = stage(&[user], &[token(7, "one")]);
+        let staging = stage(&users, &tokens);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(whole.land(&staging, &order(on_conflict), &|_, _| {})).unwrap()
     })

@@ -90,7 +90,12 @@ async fn whoever_logs_out_everywhere_while_an_update_waits_stays_out() {
 async fn used_since(fixture: &Fixture) -> (StagedToken, NewToken) {
     let old = old_token(7, &"0f".repeat(32));
     land(fixture, &stage(&[user(7, "ada")], std::slice::from_ref(&old)), OnConflict::Skip).await;
-    let store = fixture.store();
+    let native = used(&*fixture.store(), &old).await;
+    (old, native)
+}
+
+/// Gives such a token the digest of ours, as its first use does.
+pub(super) async fn used(store: &dyn Store, old: &StagedToken) -> NewToken {
     let former = store.old_digests(&KnoxKey::parse("0f0f0f0f").unwrap()).await.unwrap();
     let before = TokenDigest::padded(&old.digest);
     let (record, ada) = store.token(before).await.unwrap().unwrap();
@@ -98,8 +103,7 @@ async fn used_since(fixture: &Fixture) -> (StagedToken, NewToken) {
     let knox_key = KnoxKey::parse("0f0f0f0f0f0f0f0");
     let next = TokenRecord { digest: digest("ours"), former, knox_key, ..record };
     assert!(store.exchange_token(before, &next).await.unwrap());
-    let native = NewToken { record: next, ..new_token(&ada, "ours") };
-    (old, native)
+    NewToken { record: next, ..new_token(&ada, "ours") }
 }
 
 #[tokio::test]
@@ -110,17 +114,22 @@ async fn an_update_leaves_a_token_as_it_is_that_got_another_digest_since() {
     let watched = Watched::begin(&store).await;
     watched.forget();
     let sources = [
-        (old.clone(), native.record.expires),
+        (old.clone(), native.record.expires, (1, 0)),
         // Whatever else the source says of it holds.
-        (StagedToken { expires: Some(in_minutes(90)), ..old.clone() }, Some(in_minutes(90))),
+        (
+            StagedToken { expires: Some(in_minutes(90)), ..old.clone() },
+            Some(in_minutes(90)),
+            (0, 1),
+        ),
     ];
-    for (source, expires) in sources {
+    for (source, expires, (there, updated)) in sources {
         let source = stage(&[user(7, "ada")], &[source]);
         for dry_run in [true, false] {
             let order = Landing { dry_run, ..order(OnConflict::Update) };
             let landed = try_to_land(&fixture, &source, &order).await.unwrap();
-            let of_tokens = (landed.tokens_there, landed.tokens_added, landed.tokens_ended);
-            assert_eq!(of_tokens, (1, 0, 0), "{landed:?}");
+            let of_tokens = (landed.tokens_there, landed.tokens_updated);
+            assert_eq!(of_tokens, (there, updated), "{landed:?}");
+            assert_eq!((landed.tokens_added, landed.tokens_ended), (0, 0), "{landed:?}");
         }
         if expires == native.record.expires {
             watched.until_told().await;
