@@ -8,10 +8,10 @@ use crate::store::staging::{BringBack, Landed, Landing, OnConflict, Staging};
 use crate::store::whole::{
     Finding, Progress, Restore, Restored, Save, Saved, Stats, Stop, Turn, Whole as Store,
 };
-use crate::store::{Doing, Settings, StoreError};
+use crate::store::{Doing, Settings, StoreError, Temporary};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
+use tempfile::env;
 
 /// A store as a whole.
 pub struct WholeStore {
@@ -75,14 +75,12 @@ impl WholeStore {
 
     /// A file on the way to another store: beside that one, or else this one, where there is room for
     /// either and nobody else looks.
-    pub(super) fn way_to(&self, other: &Self) -> Result<NamedTempFile, StoreError> {
-        let mut way = tempfile::Builder::new();
-        way.prefix(".authgate-").suffix(".part");
+    pub(super) fn way_to(&self, other: &Self) -> Result<Temporary, StoreError> {
         let folder = other.store.file().or(self.store.file()).and_then(Path::parent);
         let made = match folder {
-            Some(folder) if folder != Path::new("") => way.tempfile_in(folder),
-            Some(_) => way.tempfile_in("."),
-            None => way.tempfile(),
+            Some(folder) if folder != Path::new("") => Temporary::part_in(folder),
+            Some(_) => Temporary::part_in(Path::new(".")),
+            None => Temporary::part_in(&env::temp_dir()),
         };
         made.map_err(|error| {
             StoreError::Unsuitable(format!("cannot write a file on the way of a copy: {error}"))

@@ -15,6 +15,7 @@ mod sound;
 pub mod sqlite;
 pub mod staging;
 mod stop;
+mod temporary;
 pub mod whole;
 
 pub use self::counts::{Count, Series};
@@ -29,6 +30,7 @@ pub use self::listing::{
 };
 pub use self::lock::{Doing, Lock};
 pub use self::observed::Observed;
+pub use self::temporary::Temporary;
 
 use crate::clock::Timestamp;
 use crate::model::event::Event;

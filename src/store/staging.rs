@@ -5,7 +5,6 @@
 //! lost with it: whoever is stopped reads the source again.
 
 mod arrivals;
-pub(super) mod held;
 mod landing;
 mod look_alike;
 mod read;
@@ -27,15 +26,21 @@ pub use self::staged::{GroupRef, OwnerRef, StagedToken, StagedUser};
 pub(super) use self::verdict::{Verdict, ends_tokens, verdict};
 
 use self::staged::cut;
-use super::StoreError;
+use super::{StoreError, Temporary, temporary};
 use crate::model::token::{KnoxKey, TokenDigest};
 use rusqlite::{Connection, params};
 use std::cell::Cell;
-use tempfile::NamedTempFile;
+use tempfile::env;
 
 /// The row after which those of users come who have no number: far below zero, in the order in which they
 /// are added.
 pub(super) const NUMBERLESS: i64 = -(1 << 53);
+/// What the names of folders begin with in which is what was read of sources.
+const PREFIX: &str = "authgate-staging-";
+/// The same of those in which a dry run tries what would be.
+pub(super) const REHEARSAL: &str = "authgate-rehearsal-";
+/// The same of those in which an older backup is brought up to date.
+pub(super) const OLDER: &str = "authgate-restore-";
 
 /// Users and tokens of a source.
 pub struct Staging {
@@ -44,7 +49,7 @@ pub struct Staging {
     has_landed: Cell<bool>,
     /// The last row of a user who has no number.
     numberless: Cell<i64>,
-    file: NamedTempFile,
+    file: Temporary,
     /// Of what the source says anything.
     says: Cell<Says>,
 }
@@ -52,11 +57,17 @@ pub struct Staging {
 impl Staging {
     /// An empty one.
     pub fn new() -> Result<Self, StoreError> {
-        let file = held::made(held::STAGING)
+        let file = Temporary::new(PREFIX)
             .map_err(|error| room::cannot_make("what is read of the source", &error))?;
         let db = made(&file).map_err(|error| room::told(error.into(), 0, None))?;
         let (has_landed, numberless) = (Cell::new(false), Cell::new(NUMBERLESS));
         Ok(Self { db, has_landed, numberless, file, says: Cell::new(Says::ALL) })
+    }
+
+    /// Removes what commands of this user have left where temporary files are that were killed: imports, restores
+    /// and copies. Says how many there were.
+    pub fn remove_dead() -> usize {
+        temporary::remove_dead(&env::temp_dir(), &[PREFIX, REHEARSAL, OLDER, temporary::PART])
     }
 
     /// Notes of what the source says anything; of all, if that is not noted.
@@ -211,7 +222,7 @@ fn key_of_unsound(number: u64) -> String {
     format!("\0{number}")
 }
 
-fn made(file: &NamedTempFile) -> rusqlite::Result<Connection> {
+fn made(file: &Temporary) -> rusqlite::Result<Connection> {
     let db = Connection::open(file.path())?;
     // It is of no use to anybody after a crash.
     db.execute_batch(

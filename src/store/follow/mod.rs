@@ -13,9 +13,8 @@ pub(super) use self::delta::Delta;
 use self::source::Source;
 use self::target::Target;
 use super::sqlite::archive::Archive;
-use super::{Item, Settings, StoreError};
+use super::{Item, Settings, StoreError, Temporary};
 use crate::clock::Timestamp;
-use tempfile::NamedTempFile;
 
 /// A store whose changes are noted.
 pub struct Listening(Source);
@@ -27,7 +26,7 @@ pub struct Follower {
     mirror: Archive,
     to: Target,
     /// Where the mirror is.
-    _way: NamedTempFile,
+    _way: Temporary,
 }
 
 /// What was carried over.
@@ -63,11 +62,7 @@ impl Follower {
     const AHEAD: u64 = 1_000;
 
     /// Follows the store with a copy of what was saved to this file since it was listened to.
-    pub fn new(
-        listening: Listening,
-        way: NamedTempFile,
-        to: &Settings,
-    ) -> Result<Self, StoreError> {
+    pub fn new(listening: Listening, way: Temporary, to: &Settings) -> Result<Self, StoreError> {
         let mirror = Archive::open_mirror(way.path())?;
         let items = mirror.kept_items()?;
         let Listening(from) = listening;

@@ -7,11 +7,11 @@ use super::{deleted, events, file, items, limits, rows, tokens};
 use crate::clock::Timestamp;
 use crate::model::event::Event;
 use crate::model::user::{User, UserId};
+use crate::store::staging::OLDER;
 use crate::store::whole::{Contents, Portion, Stop};
-use crate::store::{EventBounds, Item, ItemKind, StoreError};
+use crate::store::{EventBounds, Item, ItemKind, StoreError, Temporary};
 use rusqlite::{Connection, params};
 use std::path::Path;
-use tempfile::NamedTempFile;
 
 /// What is saved of the items. The others are of no use later: who is signed in at the console, and who
 /// may make the first operator.
@@ -24,7 +24,7 @@ pub(in crate::store) struct Archive {
     /// While it is written.
     pub(super) draft: Option<Draft>,
     /// Where it was brought up to date, if the file is of an older version.
-    pub(super) older: Option<NamedTempFile>,
+    pub(super) older: Option<Temporary>,
 }
 
 impl Archive {
@@ -34,7 +34,7 @@ impl Archive {
         refuse_damaged(&db, path)?;
         let mut older = None;
         if version < SCHEMA {
-            let draft = NamedTempFile::new().map_err(StoreError::unavailable)?;
+            let draft = Temporary::new(OLDER).map_err(StoreError::unavailable)?;
             let place = draft.path().to_string_lossy();
             db.execute("VACUUM INTO ?1", [place])
                 .map_err(|error| Trouble::Sqlite(error).reading(path))?;

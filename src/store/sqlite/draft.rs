@@ -3,20 +3,19 @@
 use super::archive::Archive;
 use super::trouble::Trouble;
 use super::{file, make, verify};
-use crate::store::StoreError;
 use crate::store::whole::Stop;
+use crate::store::{StoreError, Temporary};
 use rusqlite::Connection;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
 
 /// How much of it is in memory while it is made, in KiB as SQLite has it.
 const CACHE: i32 = -32_000;
 
 /// A file that is not there yet.
 pub(in crate::store) struct Draft {
-    file: NamedTempFile,
+    file: Temporary,
     replaces: bool,
     /// What it is a copy of.
     source: Option<PathBuf>,
@@ -88,8 +87,8 @@ impl Draft {
                 return Err(Trouble::Damaged(damage.clone()));
             }
             db.close().map_err(|(_, error)| error)?;
-            let bytes = file.as_file().metadata().map_err(Trouble::File)?.len();
-            file.as_file().sync_all().map_err(Trouble::File)?;
+            let bytes = file.file().metadata().map_err(Trouble::File)?.len();
+            file.file().sync_all().map_err(Trouble::File)?;
             Ok((file, bytes))
         };
         let (file, bytes) = finish().map_err(|trouble: Trouble| cannot_write(&to, &trouble))?;
@@ -147,10 +146,9 @@ fn cannot_write(path: &Path, trouble: &Trouble) -> StoreError {
     StoreError::Unsuitable(format!("cannot write {}: {trouble}", path.display()))
 }
 
-fn put(file: NamedTempFile, to: &Path, replaces: bool) -> Result<File, StoreError> {
-    let put = if replaces { file.persist(to) } else { file.persist_noclobber(to) };
-    put.map_err(|error| match error.error.kind() {
+fn put(file: Temporary, to: &Path, replaces: bool) -> Result<File, StoreError> {
+    file.put(to, replaces).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => is_there(to),
-        _ => cannot_write(to, &Trouble::File(error.error)),
+        _ => cannot_write(to, &Trouble::File(error)),
     })
 }

@@ -9,9 +9,9 @@ use super::land_one::{Destination, land_one, refuse_conflict};
 use super::land_step::Steps;
 use super::trouble::Trouble;
 use super::{archive, file, rows};
-use crate::store::StoreError;
-use crate::store::staging::{Arrival, Landed, Landing, OnConflict, Staging, held, room};
+use crate::store::staging::{Arrival, Landed, Landing, OnConflict, REHEARSAL, Staging, room};
 use crate::store::whole::Progress;
+use crate::store::{StoreError, Temporary};
 use rusqlite::Connection;
 use std::fs;
 use std::path::Path;
@@ -66,7 +66,7 @@ fn rehearse(
     order: &Landing,
     progress: Progress<'_>,
 ) -> Result<Landed, StoreError> {
-    let copy = held::made(held::REHEARSAL);
+    let copy = Temporary::new(REHEARSAL);
     let copy = copy.map_err(|error| room::cannot_make("the copy of a dry run", &error))?;
     land_in(&mut copied(path, copy.path())?, staging, order, progress)
 }

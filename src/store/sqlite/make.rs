@@ -2,12 +2,12 @@
 
 use super::file;
 use super::trouble::Trouble;
+use crate::store::Temporary;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
 
 /// Makes the file unless it is there. Its place is never taken by one that is not whole, so that an
 /// empty file is always one that something has happened to.
@@ -24,22 +24,20 @@ pub(super) fn if_missing(path: &Path) -> Result<(), Trouble> {
     let mut db = file::connect(draft.path())?;
     file::install(&mut db)?;
     drop(db);
-    match draft.persist_noclobber(path) {
+    match draft.put(path, false) {
         Ok(made) => {
             tracing::warn!(path = %path.display(), "there was no store: made a new one");
             made.sync_all().and_then(|()| sync_folder(path)).map_err(Trouble::File)
         }
         // Another process was faster.
-        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(Trouble::File(error.error)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(Trouble::File(error)),
     }
 }
 
 /// A file beside the one that it will be, for its owner alone. It is gone when it is dropped.
-pub(super) fn draft_beside(path: &Path) -> Result<NamedTempFile, Trouble> {
-    let draft =
-        tempfile::Builder::new().prefix(".authgate-").suffix(".part").tempfile_in(folder_of(path));
-    draft.map_err(|error| match error.kind() {
+pub(super) fn draft_beside(path: &Path) -> Result<Temporary, Trouble> {
+    Temporary::part_in(folder_of(path)).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Trouble::NoFolder(path.parent().unwrap_or(path).to_owned()),
         _ => Trouble::File(error),
     })

@@ -40,7 +40,7 @@ impl Staging {
 
     /// The bytes that it takes.
     pub(in crate::store) fn bytes(&self) -> u64 {
-        self.file.as_file().metadata().map_or(0, |found| found.len())
+        self.file.file().metadata().map_or(0, |found| found.len())
     }
 
     /// What is told of a fault while so much of the source is read, of so much, if that is known.

@@ -1,7 +1,8 @@
 //! `authgate import …`: what is told of what is not taken as the source has it.
 
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, DirBuilder, Permissions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, symlink};
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
@@ -117,13 +118,19 @@ fn what_a_killed_import_has_left_is_removed_by_the_next_and_nothing_else_is() {
     let place = Place(folder());
     let rest = folder();
     let at = |name: &str| rest.path().join(name);
-    for name in ["authgate-staging-dead", "authgate-rehearsal-dead", "authgate-staging-alive", "x"]
-    {
-        fs::write(at(name), "hashes").unwrap();
+    let dead =
+        ["staging-dead", "rehearsal-dead", "restore-dead"].map(|it| format!("authgate-{it}"));
+    let left = ["staging-alive", "staging-else", "staging-open"].map(|it| format!("authgate-{it}"));
+    for name in dead.iter().chain(&left).map(String::as_str).chain([".authgate-dead.part", "x"]) {
+        DirBuilder::new().mode(0o700).create(at(name)).unwrap();
+        fs::write(at(name).join("authgate.db"), "hashes").unwrap();
+        fs::write(at(name).join("authgate.lock"), "").unwrap();
     }
-    fs::create_dir(at("authgate-staging-folder")).unwrap();
+    fs::set_permissions(at("authgate-staging-open"), Permissions::from_mode(0o755)).unwrap();
+    fs::write(at("authgate-staging-else/else"), "").unwrap();
+    fs::write(at("authgate-staging-file"), "").unwrap();
     symlink(at("x"), at("authgate-staging-link")).unwrap();
-    let alive = fs::File::open(at("authgate-staging-alive")).unwrap();
+    let alive = fs::File::open(at("authgate-staging-alive/authgate.lock")).unwrap();
     alive.try_lock().unwrap();
     let import = || {
         let table = place.path("users.csv");
@@ -132,7 +139,7 @@ fn what_a_killed_import_has_left_is_removed_by_the_next_and_nothing_else_is() {
         program.args(["import", "csv", &table, "--dry-run", "--store", &place.store()]);
         run(program.env("TMPDIR", rest.path()), "").done()
     };
-    let words = "2 files that killed imports have left";
+    let words = "4 files that killed commands have left";
     let said = import();
     assert!(said.stderr.contains(words), "{said:?}");
     let mut left: Vec<_> =
@@ -140,9 +147,18 @@ fn what_a_killed_import_has_left_is_removed_by_the_next_and_nothing_else_is() {
     left.sort();
     assert_eq!(
         left,
-        ["authgate-staging-alive", "authgate-staging-folder", "authgate-staging-link", "x"]
+        [
+            "authgate-staging-alive",
+            "authgate-staging-else",
+            "authgate-staging-file",
+            "authgate-staging-link",
+            "authgate-staging-open",
+            "x"
+        ]
     );
-    assert_eq!(fs::read_to_string(at("x")).unwrap(), "hashes");
+    for name in ["authgate-staging-else", "authgate-staging-open", "x"] {
+        assert_eq!(fs::read_to_string(at(name).join("authgate.db")).unwrap(), "hashes");
+    }
     assert!(!import().stderr.contains("have left"));
 }
 
@@ -168,6 +184,54 @@ fn what_an_import_keeps_of_its_source_is_there_until_it_ends_or_the_next_after_i
     silent.wait().unwrap();
     assert_eq!(files(), 1);
     let said = run(&mut import(&table), "").done();
-    let words = "1 file that a killed import has left, with hashes, is removed";
+    let words = "1 file that a killed command has left, with hashes, is removed";
     assert!(said.stderr.contains(words) && files() == 0, "{said:?}");
+}
+
+#[test]
+fn nobody_puts_anything_beside_what_an_import_keeps_of_its_source() {
+    let place = Place(folder());
+    let rest = folder();
+    let mut program = Command::new(AUTHGATE);
+    program.args(["import", "csv", "-", "--store", &place.store()]).env("TMPDIR", rest.path());
+    let mut import = program.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let kept = eventually("what is kept of the source", || {
+        fs::read_dir(rest.path()).unwrap().next().map(|one| one.unwrap().path())
+    });
+    // As whoever shares the folder can, whose log SQLite would read and write.
+    let log = kept.with_file_name(format!("{}-wal", kept.file_name().unwrap().to_str().unwrap()));
+    fs::write(&log, "x").unwrap();
+    let found = fs::metadata(&kept).unwrap();
+    let mut source = import.stdin.take().unwrap();
+    source.write_all(b"name,hash\n").unwrap();
+    for number in 0..5_000 {
+        writeln!(source, "user{number},!").unwrap();
+    }
+    drop(source);
+    assert!(import.wait().unwrap().success());
+    assert_eq!(fs::read_to_string(&log).unwrap(), "x");
+    assert!(found.is_dir() && found.mode() & 0o777 == 0o700, "{found:?}");
+}
+
+#[test]
+fn imports_that_run_at_the_same_time_are_in_nobodys_way() {
+    let (place, rest) = (Place(folder()), folder());
+    let table = place.path("users.csv");
+    fs::write(&table, "name,hash\nada,!\n").unwrap();
+    let store = place.store();
+    for _ in 0..5 {
+        let begin = |_| {
+            let mut program = Command::new(AUTHGATE);
+            program.args(["import", "csv", &table, "--dry-run", "--store", &store]);
+            program.env("TMPDIR", rest.path()).stdin(Stdio::null());
+            program.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        let running: Vec<_> = (0..12).map(begin).collect();
+        for import in running {
+            let ended = import.wait_with_output().unwrap();
+            let words = String::from_utf8(ended.stderr).unwrap();
+            assert!(ended.status.success() && !words.contains("left"), "{words}");
+        }
+    }
+    assert_eq!(fs::read_dir(rest.path()).unwrap().count(), 0);
 }

@@ -28,7 +28,8 @@ fn stop(gateway: &Gateway, verb: &[&str], signal: &str, is_due: impl Fn(u64) -> 
         .spawn()
         .unwrap();
     eventually("a file on its way", || {
-        let bytes = |name: &String| fs::metadata(gateway.folder().join(name)).map(|it| it.len());
+        let file = |name: &String| gateway.folder().join(name).join("authgate.db");
+        let bytes = |name: &String| fs::metadata(file(name)).map(|it| it.len());
         drafts(gateway).iter().any(|name| bytes(name).is_ok_and(&is_due)).then_some(())
     });
     let sent = Command::new("kill").args(["-s", signal, &program.id().to_string()]).status();
