@@ -41,6 +41,7 @@ mod land_former;
 mod land_judge;
 mod land_over;
 mod land_pace;
+mod land_put;
 mod land_replace;
 mod land_token;
 mod layout;
