@@ -55,11 +55,13 @@ impl Auth {
         self.change(&user, UserChange::Active(true), event, by).await.map(Managed::changed)
     }
 
-    /// Locks a user out and ends their tokens and API keys. Nothing is done, nor told, where that is so
-    /// already.
+    /// Locks a user out and ends their tokens and API keys. Nothing is told where that is so already; it is
+    /// done all the same, for an import that has begun them would let them in.
     pub async fn deactivate(&self, user: &User, by: Actor) -> Result<Managed, ManageError> {
         let user = self.user_numbered(user.id).await?;
         if !user.is_active {
+            let parting = Parting::Change(UserChange::Active(false));
+            let (user, _) = self.part(&user, parting, &by).await?;
             return self.nothing_to_end(user, by).await;
         }
         let event = (EventName::UserDeactivated, changed("is_active", "yes", "no"));

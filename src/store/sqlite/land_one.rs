@@ -2,7 +2,7 @@
 
 use super::land_step::{ROWS, Steps};
 use super::land_tokens::{add_tokens, replace_tokens};
-use super::{archive, deleted, rows, users};
+use super::{archive, deleted, ended, rows, users};
 use crate::model::user::{User, UserId, Username};
 use crate::store::StoreError;
 use crate::store::staging::{
@@ -195,6 +195,7 @@ fn have_ended(db: &Connection, begun: &User) -> Result<bool, StoreError> {
 /// Lets a user in whom a landing has kept out, unless somebody has decided of that meanwhile. Says what has
 /// become of them.
 fn let_in(db: &Connection, user: &User) -> Result<Verdict, StoreError> {
+    ended::forget(db, user.id)?;
     let sql = "DELETE FROM landing_users WHERE id = ?1";
     if rows::execute(db, sql, [user.id])? > 0 {
         let sql = "UPDATE users SET is_active = ?2 WHERE id = ?1";

@@ -2,11 +2,11 @@
 
 use super::land_one::Destination;
 use super::land_step::{ROWS, Steps};
-use super::{old_digests, rows, tokens, users};
+use super::{ended, old_digests, rows, tokens, users};
 use crate::model::token::{KnoxKey, TokenAbout, TokenDigest, TokenRecord};
 use crate::model::user::User;
 use crate::store::StoreError;
-use crate::store::staging::{Arrival, ArrivingToken, Landed, Refusal};
+use crate::store::staging::{Arrival, ArrivingToken, Landed, OnConflict, Refusal};
 use rusqlite::{Connection, params};
 use std::collections::HashSet;
 
@@ -58,13 +58,15 @@ pub(super) fn replace_tokens(
     Ok(true)
 }
 
-/// Adds tokens, but for those whose digest is another's.
+/// Adds tokens, but for those whose digest is another's, or that were ended since their user was begun.
 pub(super) fn add_tokens(
     to: &Destination<'_>,
     user: &User,
     wanted: &[ArrivingToken],
     landed: &mut Landed,
 ) -> Result<(), StoreError> {
+    // An update has everybody have what the source says.
+    let spares_ended = to.order.on_conflict != OnConflict::Update;
     for token in wanted {
         let record = token.record(user, to.order.at);
         let sql = "SELECT * FROM tokens WHERE digest = ?1";
@@ -77,6 +79,10 @@ pub(super) fn add_tokens(
             Some(_) => {
                 rewrite(to.db, &record)?;
                 landed.tokens_updated += 1;
+            }
+            None if spares_ended && ended::has(to.db, &record.digest)? => {
+                landed.tokens_kept_out += 1;
+                continue;
             }
             None => {
                 tokens::insert(to.db, &record, &TokenAbout::default())?;

@@ -9,6 +9,7 @@ mod check;
 mod counts;
 mod deleted;
 pub(in crate::store) mod draft;
+mod ended;
 mod events;
 mod fault;
 mod feed;

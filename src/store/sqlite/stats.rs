@@ -14,7 +14,7 @@ const WHAT: [(&str, &str); 7] = [
     ("tokens", "tokens"),
     ("old digests", "old_digests"),
     ("deleted users", "deleted_users"),
-    ("items", "items WHERE kind NOT IN ('backup', 'lock')"),
+    ("items", "items WHERE kind NOT IN ('backup', 'ended', 'lock')"),
     ("events", "events"),
     ("limits", "limits"),
 ];

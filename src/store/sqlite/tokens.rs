@@ -1,6 +1,6 @@
 //! What is read and written of tokens.
 
-use super::{rows, users};
+use super::{ended, rows, users};
 use crate::clock::Timestamp;
 use crate::model::token::{KnoxKey, TokenAbout, TokenDigest, TokenRecord};
 use crate::model::user::{User, UserId};
@@ -159,6 +159,7 @@ pub(super) fn revoke(
     changes: &mut Vec<Change>,
 ) -> Result<bool, StoreError> {
     changes.push(Change::Token(digest.key()));
+    ended::note(db, digest)?;
     Ok(rows::execute(db, "DELETE FROM tokens WHERE digest = ?1", [digest])? > 0)
 }
 

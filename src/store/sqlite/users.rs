@@ -1,6 +1,6 @@
 //! What is read and written of users.
 
-use super::{deleted, limits, rows};
+use super::{deleted, ended, limits, rows};
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
 use crate::store::{Change, Inserted, PasswordChange, Spared, StoreError};
 use rusqlite::{Connection, params};
@@ -81,6 +81,9 @@ pub(super) fn change(
     if matches!(change, UserChange::Active(false)) {
         // No import lets them in once it has come to its end.
         rows::execute(db, "DELETE FROM landing_users WHERE id = ?1", [id])?;
+    }
+    if matches!(change, UserChange::Active(_)) {
+        ended::forget(db, id)?;
     }
     let sql = "UPDATE users SET password = ?2, is_active = ?3, is_staff = ?4, epoch = ?5,
                                 email = ?6, must_change = ?7, last_login = ?8

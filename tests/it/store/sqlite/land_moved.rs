@@ -2,8 +2,10 @@
 
 use super::super::staged::{is_in_order, named, order, stage, token, user};
 use super::*;
+use crate::harness::command::{AUTHGATE, run};
 use authgate::store::staging::{Refusal, StagedToken};
 use authgate::store::whole::{Landed, OnConflict, Staging, Whole};
+use std::process::Command;
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
@@ -132,6 +134,43 @@ async fn whose_tokens_were_ended_after_an_import_was_stopped_gets_them_by_none_b
     is_in_order(&whole(&path)).await;
     let landed = land(&path, &service(2_500), OnConflict::Update).await;
     assert_eq!((landed.unchanged, landed.tokens_added), (2, 2_500));
+}
+
+/// Has an operator do something.
+fn operate(path: &Path, verb: &[&str]) {
+    let mut program = Command::new(AUTHGATE);
+    let store = format!("sqlite:{}", path.display());
+    run(program.args(verb).env("AUTHGATE__STORE__URL", store), "").done();
+}
+
+#[tokio::test]
+async fn whom_an_operator_locks_out_after_an_import_was_stopped_is_let_in_by_none() {
+    let folder = folder();
+    let path = file_in(&folder);
+    let store = begun(&path).await;
+    operate(&path, &["user", "deactivate", "service"]);
+    for _ in 0..2 {
+        let landed = land(&path, &service(2_500), OnConflict::Skip).await;
+        assert_eq!((landed.added, landed.kept), (0, 1));
+        assert!(!named(&*store, "service").await.unwrap().is_active);
+        assert_eq!(good_tokens(&*store).await, 0);
+    }
+    is_in_order(&whole(&path)).await;
+}
+
+#[tokio::test]
+async fn a_token_that_was_ended_after_an_import_was_stopped_comes_by_none_but_an_update() {
+    let folder = folder();
+    let path = file_in(&folder);
+    let store = begun(&path).await;
+    assert!(store.revoke_token(digest("token3")).await.unwrap());
+    let landed = land(&path, &service(2_500), OnConflict::Skip).await;
+    assert_eq!((landed.added, landed.tokens_added, landed.tokens_kept_out), (1, 0, 1));
+    assert!(named(&*store, "service").await.unwrap().is_active);
+    assert_eq!(good_tokens(&*store).await, 2_499);
+    is_in_order(&whole(&path)).await;
+    let landed = land(&path, &service(2_500), OnConflict::Update).await;
+    assert_eq!((landed.tokens_added, good_tokens(&*store).await), (1, 2_500));
 }
 
 #[tokio::test]
