@@ -171,3 +171,25 @@ fn what_an_import_keeps_of_its_source_is_there_until_it_ends_or_the_next_after_i
     let words = "1 file that a killed import has left, with hashes, is removed";
     assert!(said.stderr.contains(words) && files() == 0, "{said:?}");
 }
+
+#[test]
+fn groups_that_a_dump_does_not_have_are_told_and_take_none_away() {
+    let place = Place(folder());
+    let ada = |groups| user(1, "ada", &json!({ "groups": groups }));
+    let bob = user(2, "bob", &json!({ "groups": [] }));
+    let group = json!({ "model": "auth.group", "pk": 3, "fields": { "name": "editors" } });
+    let (said, told) = place.import(&json!([ada(json!([3])), bob, group]), &[]);
+    assert!(!said.says("Look:") && told["users"]["groups_not_known"] == 0, "{said:?}");
+    let update = ["--on-conflict", "update"];
+    for groups in [json!([3]), json!([["poets"], 7])] {
+        let (said, told) = place.import(&json!([ada(groups), bob]), &update);
+        let words = "Look: 1 user is in groups of which the source has only numbers: a dump needs auth.group";
+        assert!(said.says(words), "{said:?}");
+        let users = &told["users"];
+        assert_eq!((&users["groups_not_known"], &users["unchanged"]), (&json!(1), &json!(2)));
+    }
+    let out = authgate(&["export", "jsonl", "--store", &place.store()], "").done();
+    assert!(out.says(r#""groups":["editors"]"#), "{out:?}");
+    let (said, told) = place.import(&json!([ada(json!([])), bob]), &update);
+    assert!(!said.says("Look:") && told["users"]["updated"] == 1, "{said:?}");
+}
