@@ -39,6 +39,13 @@ pub struct Unreadable {
     pub why: String,
 }
 
+impl Unreadable {
+    /// A line of a table, which has no number but its own.
+    pub(super) fn line(place: u64, why: String) -> Self {
+        Self { place, what: "a line".to_owned(), why }
+    }
+}
+
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, {}: {}", self.place, self.what, self.why)
