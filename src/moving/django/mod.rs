@@ -4,6 +4,7 @@ mod dump;
 mod elements;
 mod model;
 mod mysql;
+mod numbers;
 mod postgres;
 mod schema;
 mod server;
@@ -16,6 +17,7 @@ pub use self::elements::Broken;
 pub use self::model::{Model, NotAModel};
 pub use self::schema::SchemaError;
 
+use self::numbers::Numbers;
 use self::schema::{Dialect, Query, Table, Tables};
 use super::ReadError;
 use super::address::{Address, DatabaseKind};
@@ -150,15 +152,15 @@ struct Reading<'a> {
     rows: Rows<'a>,
     /// Of what the source says anything, as far as it is read.
     says: Says,
-    /// Whether there was a user who has something else than a number.
-    has_keys: bool,
+    numbers: Numbers,
     terms: &'a Terms,
 }
 
 impl<'a> Reading<'a> {
     fn by(terms: &'a Terms, rows: Rows<'a>) -> Self {
         let (others, remarks) = (BTreeMap::new(), Remarks::in_zone(&terms.time_zone));
-        Self { others, place: 0, remarks, rows, says: Says::NOTHING, has_keys: false, terms }
+        let (numbers, says) = (Numbers::default(), Says::NOTHING);
+        Self { others, place: 0, remarks, rows, says, numbers, terms }
     }
 
     /// What is to be asked of a database with these tables. Of what they say anything is noted.
@@ -230,7 +232,7 @@ impl<'a> Reading<'a> {
         let altered = self.remarks.altered();
         match staged {
             Ok(user) => {
-                self.has_keys |= user.key.is_some();
+                self.numbers.note_user(&user);
                 self.rows.altered(self.place, what, altered);
                 self.rows.user(user)
             }
@@ -240,14 +242,20 @@ impl<'a> Reading<'a> {
 
     fn token(&mut self, name: &str, row: TokenRow<'_>) -> Result<(), Closed> {
         match row.staged(self.place, self.terms.knox, &mut self.remarks) {
-            Ok(token) => self.rows.token(token),
+            Ok(token) => {
+                self.numbers.note_token(&token);
+                self.rows.token(token)
+            }
             Err(misfit) => self.unreadable(name, misfit),
         }
     }
 
     fn key(&mut self, name: &str, row: KeyRow<'_>) -> Result<(), Closed> {
         match row.staged(self.place, &mut self.remarks) {
-            Ok(token) => self.rows.token(token),
+            Ok(token) => {
+                self.numbers.note_token(&token);
+                self.rows.token(token)
+            }
             Err(misfit) => self.unreadable(name, misfit),
         }
     }
@@ -266,11 +274,8 @@ impl<'a> Reading<'a> {
                 "The source does not say who may log in (is_active): everybody who is new here may.",
             );
         }
-        if self.has_keys {
-            self.rows.warn(
-                "Users of the source have something else than a number, such as a UUID: they get numbers \
-                 here (X-Auth-User-Id), and an app that keeps the other finds them by name (X-Auth-User).",
-            );
+        for words in self.numbers.warnings() {
+            self.rows.warn(words);
         }
         self.rows.remark(&self.remarks);
         Ok(self.rows.finish(self.says, self.others)?)
