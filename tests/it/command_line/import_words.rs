@@ -193,3 +193,19 @@ fn groups_that_a_dump_does_not_have_are_told_and_take_none_away() {
     let (said, told) = place.import(&json!([ada(json!([])), bob]), &update);
     assert!(!said.says("Look:") && told["users"]["updated"] == 1, "{said:?}");
 }
+
+#[test]
+fn a_store_of_authgate_is_no_django_and_is_told_what_takes_it() {
+    let place = Place(folder());
+    place.import(&json!([user(1, "ada", &json!({}))]), &[]);
+    let saved = place.path("saved.db");
+    authgate(&["store", "backup", &saved, "--store", &place.store()], "").done();
+    let to = format!("sqlite:{}", place.path("other.db"));
+    for source in [saved, place.store()] {
+        let said = authgate(&["import", "django", &source, "--store", &to], "");
+        assert_eq!(said.code, Some(1), "{said:?}");
+        let words = "it is a store of authgate, or a backup of one: `authgate store copy` and `authgate store \
+                     restore` take it, with all tokens";
+        assert!(said.stderr.contains(words), "{said:?}");
+    }
+}
