@@ -32,7 +32,7 @@ mod whole_file;
 mod zone;
 
 pub use self::address::{Address, BadAddress, DatabaseKind};
-pub use self::batch::{Batch, Closed, Sink, Unreadable};
+pub use self::batch::{Batch, Closed, Of, Sink, Unreadable};
 pub use self::django::{Broken, Model, NotAModel, Place, SchemaError, Terms};
 pub use self::export::{Export, ExportError, Exported, ForDjango};
 pub use self::input::Input;

@@ -3,9 +3,9 @@
 mod wrong;
 
 use super::elements::{Element, Elements};
-use super::{Model, Reading, Terms};
+use super::{Model, Reading, Terms, with_number};
 use crate::moving::ReadError;
-use crate::moving::batch::Closed;
+use crate::moving::batch::{Closed, Of};
 use crate::moving::row::{GroupRow, KeyRow, TokenRow, UserRow};
 use crate::moving::value::{Misfit, Value};
 use serde::Deserialize;
@@ -58,7 +58,7 @@ pub(super) fn read(from: impl Read, reading: &mut Reading<'_>) -> Result<(), Rea
                         .into());
                 } else {
                     let why = wrong::with_object(text);
-                    reading.unreadable("an object", Misfit(why))?;
+                    reading.unreadable("an object", Of::User(None), Misfit(why))?;
                 }
             }
         }
@@ -104,6 +104,9 @@ impl Models {
         let kind = self.kind_of(&object, reading);
         let Object { model, pk, fields } = object;
         let kind = if kind == Kind::Named { self.kind_of_named(&model, fields) } else { kind };
+        // What is wrong with the fields takes nothing from the number.
+        let number = pk.number().filter(|_| kind == Kind::User);
+        let of = if kind == Kind::User { Of::User(number) } else { Of::Another };
         let taken = match kind {
             Kind::Named | Kind::Other => {
                 count(&model, reading);
@@ -118,7 +121,7 @@ impl Models {
             }),
         };
         reading.says.tokens |= matches!(kind, Kind::Key | Kind::Token);
-        taken.unwrap_or_else(|misfit| reading.unreadable(&model, misfit))
+        taken.unwrap_or_else(|misfit| reading.unreadable(&with_number(&model, number), of, misfit))
     }
 
     /// Of a model that is not known the first object tells.
@@ -155,8 +158,10 @@ impl Models {
         let model = head.split_once("\"model\"").map_or("", |(_, rest)| rest);
         let model = model.split('"').nth(1).unwrap_or("an object");
         match self.known.get(model) {
-            Some(Kind::Group | Kind::Key | Kind::Named | Kind::Token | Kind::User) => {
-                reading.unreadable(model, Misfit("is longer than any such object is".to_owned()))
+            Some(kind @ (Kind::Group | Kind::Key | Kind::Named | Kind::Token | Kind::User)) => {
+                let of = if *kind == Kind::User { Of::User(None) } else { Of::Another };
+                let words = "is longer than any such object is";
+                reading.unreadable(model, of, Misfit(words.to_owned()))
             }
             Some(Kind::Other) | None => {
                 count(model, reading);

@@ -21,7 +21,7 @@ use self::numbers::Numbers;
 use self::schema::{Dialect, Query, Table, Tables};
 use super::ReadError;
 use super::address::{Address, DatabaseKind};
-use super::batch::{Closed, Rows, Sink, Unreadable};
+use super::batch::{Closed, Of, Rows, Sink, Unreadable};
 use super::input::Input;
 use super::progress::Progress;
 use super::remarks::Remarks;
@@ -221,22 +221,22 @@ impl<'a> Reading<'a> {
     fn group(&mut self, row: GroupRow<'_>) -> Result<(), Closed> {
         match row.staged() {
             Ok(group) => group.map_or(Ok(()), |group| self.rows.group(group)),
-            Err(misfit) => self.unreadable("auth.group", misfit),
+            Err(misfit) => self.unreadable("auth.group", Of::Another, misfit),
         }
     }
 
     fn user(&mut self, name: &str, row: UserRow<'_>) -> Result<(), Closed> {
-        let what = row.pk.number().map(|id| format!("{name} {id}"));
-        let what = what.as_deref().unwrap_or(name);
+        let number = row.pk.number();
+        let what = with_number(name, number);
         let staged = row.staged(self.place, &mut self.remarks);
         let altered = self.remarks.altered();
         match staged {
             Ok(user) => {
                 self.numbers.note_user(&user);
-                self.rows.altered(self.place, what, altered);
+                self.rows.altered(self.place, &what, altered);
                 self.rows.user(user)
             }
-            Err(misfit) => self.unreadable(what, misfit),
+            Err(misfit) => self.unreadable(&what, Of::User(number), misfit),
         }
     }
 
@@ -246,7 +246,7 @@ impl<'a> Reading<'a> {
                 self.numbers.note_token(&token);
                 self.rows.token(token)
             }
-            Err(misfit) => self.unreadable(name, misfit),
+            Err(misfit) => self.unreadable(name, Of::Another, misfit),
         }
     }
 
@@ -256,12 +256,12 @@ impl<'a> Reading<'a> {
                 self.numbers.note_token(&token);
                 self.rows.token(token)
             }
-            Err(misfit) => self.unreadable(name, misfit),
+            Err(misfit) => self.unreadable(name, Of::Another, misfit),
         }
     }
 
-    fn unreadable(&mut self, what: &str, Misfit(why): Misfit) -> Result<(), Closed> {
-        self.rows.unreadable(Unreadable { place: self.place, what: what.to_owned(), why })
+    fn unreadable(&mut self, what: &str, of: Of, Misfit(why): Misfit) -> Result<(), Closed> {
+        self.rows.unreadable(Unreadable { of, place: self.place, what: what.to_owned(), why })
     }
 
     /// Nobody could have the tokens of a source without users. What is known only now is told.
@@ -280,4 +280,9 @@ impl<'a> Reading<'a> {
         self.rows.remark(&self.remarks);
         Ok(self.rows.finish(self.says, self.others)?)
     }
+}
+
+/// What a row is, with its number if it has one.
+fn with_number(name: &str, number: Option<u64>) -> String {
+    number.map_or_else(|| name.to_owned(), |number| format!("{name} {number}"))
 }

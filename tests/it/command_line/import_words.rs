@@ -209,3 +209,26 @@ fn a_store_of_authgate_is_no_django_and_is_told_what_takes_it() {
         assert!(said.stderr.contains(words), "{said:?}");
     }
 }
+
+#[test]
+fn a_row_that_cannot_be_read_is_told_with_its_number_wherever_it_has_one() {
+    let place = Place(folder());
+    let fields = r#"{"username":"cy","username":"cy","password":"!"}"#;
+    let dump = place.path("broken.json");
+    let objects = [
+        format!(r#"{{"model":"auth.user","pk":3,"fields":{fields}}}"#),
+        format!(r#"{{"model":"auth.user","pk":4,"pk":5,"fields":{fields}}}"#),
+        user(6, "ada", &json!({ "is_active": "perhaps" })).to_string(),
+        user(7, "bob", &json!({})).to_string(),
+    ];
+    fs::write(&dump, format!("[{}]", objects.join(","))).unwrap();
+    let report = place.path("told.json");
+    let verb = ["import", "django", &dump, "--report", &report, "--store", &place.store()];
+    let said = authgate(&verb, "").done();
+    let told: Value = serde_json::from_str(&fs::read_to_string(&report).unwrap()).unwrap();
+    let rows = told["unreadable"].as_array().unwrap();
+    let told: Vec<_> = rows.iter().map(|row| (&row["what"], &row["id"])).collect();
+    let what = ["auth.user 3", "an object", "auth.user 6"].map(Value::from);
+    let ids = [json!(3), Value::Null, json!(6)];
+    assert_eq!(told, what.iter().zip(&ids).collect::<Vec<_>>(), "{said:?}");
+}

@@ -39,7 +39,10 @@ fn the_field_by_which_users_sign_in_may_be_another() {
     let terms = Terms { username_field: Some("phone".to_owned()), ..Terms::default() };
     let batch = read_by(json!([ada, user(2, "bob")]).to_string(), terms).unwrap();
     assert_eq!(batch.users[0].username, "+49123");
-    assert_eq!(told(&batch), ["2, auth.user: phone: is missing; nobody could sign in without it"]);
+    assert_eq!(
+        told(&batch),
+        ["2, auth.user 2: phone: is missing; nobody could sign in without it"]
+    );
 }
 
 #[test]
