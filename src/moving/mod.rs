@@ -147,9 +147,16 @@ pub enum ReadError {
          dump needs both"
     )]
     NoUsers,
-    /// It has no users of Django's own, but of another model.
-    #[error("the dump has no users of auth.user, but {0} looks like users: --user-model {0}")]
-    OtherUsers(String),
+    /// It has no users of the one model, but of another.
+    #[error(
+        "the dump has no users of {wanted}, but {found} looks like users: --user-model {found}"
+    )]
+    OtherUsers {
+        /// The model that has what users have.
+        found: String,
+        /// The model that they are sought in.
+        wanted: String,
+    },
     /// It cannot be read on.
     #[error("the source cannot be read")]
     Read(#[from] io::Error),
