@@ -7,6 +7,7 @@ use super::{Failure, whole_accounts_of};
 use crate::model::event::{Actor, EventName};
 use crate::model::token::{DigestHash, DigestOver, DigestScheme};
 use crate::moving::{self, ExportError, Exported, ForDjango, Model, WholeFile};
+use crate::store::Settings;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -97,6 +98,13 @@ impl Order {
         let Self { which, file, force } = self;
         let file = file.filter(|file| file.as_os_str() != "-");
         let config = which.load()?;
+        // Else it would be made, and that nobody is in it would take the place of an export that is good.
+        if let Settings::Sqlite { path } = &config.store
+            && !path.exists()
+        {
+            let words = format!("cannot read {}: there is no such file", path.display());
+            return Err(Failure::Refused(words));
+        }
         let io = |error| Failure::from(ExportError::Io(error));
         let mut to = WholeFile::at(file.as_deref(), force).map_err(io)?;
         let accounts = whole_accounts_of(config).await?;

@@ -33,10 +33,28 @@ pub struct Batch {
 pub struct Unreadable {
     /// Which row it is, from 1.
     pub place: u64,
+    /// Whose it is.
+    pub of: Of,
     /// What it is of, and which one where that is no secret: `auth.user 5`.
     pub what: String,
     /// Why, and what would be right. Never a value.
     pub why: String,
+}
+
+impl Unreadable {
+    /// A line of a table, which has no number but its own.
+    pub(super) fn line(place: u64, why: String) -> Self {
+        Self { of: Of::Another, place, what: "a line".to_owned(), why }
+    }
+}
+
+/// What a row is of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Of {
+    /// Of no user of a Django.
+    Another,
+    /// It is a user of a Django, or may be one, with their number if it has one that can be read.
+    User(Option<u64>),
 }
 
 impl fmt::Display for Unreadable {
@@ -108,7 +126,7 @@ impl<'a> Rows<'a> {
 
     /// Notes what of a row was taken otherwise than it is written.
     pub(super) fn altered(&mut self, place: u64, what: &str, whys: Vec<String>) {
-        let of = |why| Unreadable { place, what: what.to_owned(), why };
+        let of = |why| Unreadable { of: Of::Another, place, what: what.to_owned(), why };
         self.batch.altered.extend(whys.into_iter().map(of));
     }
 

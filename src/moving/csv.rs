@@ -12,7 +12,7 @@ use super::value::{Misfit, Value};
 use super::zone::Zone;
 use crate::auth::{HashTrouble, hash_kind};
 use crate::store::staging::StagedUser;
-use ::csv::{ErrorKind, Position, ReaderBuilder, StringRecord};
+use ::csv::{ByteRecord, ErrorKind, ReaderBuilder, StringRecord};
 use std::cell::Cell;
 use std::io::{self, Read};
 use std::rc::Rc;
@@ -63,31 +63,28 @@ pub(super) fn read(from: impl Read, sink: Sink<'_>) -> Result<(), ReadError> {
     let (head, from) = first_line(from)?;
     let read = Rc::new(Cell::new(0));
     let bounded = Bounded { from, read: Rc::clone(&read) };
-    let mut lines = ReaderBuilder::new().delimiter(delimiter(&head)).from_reader(bounded);
+    // What counts lines takes the second half of such an end for a part of the next.
+    let behind = u64::from(head.ends_with(b"\r"));
+    let mut lines =
+        ReaderBuilder::new().delimiter(delimiter(&head)).flexible(true).from_reader(bounded);
     let head = lines.headers().map_err(broken)?;
     let columns = columns(head)?;
     // The first line has something in each column.
     let says = user_of(&columns, head).says();
     let (mut rows, mut remarks) = (Rows::into(sink), Remarks::in_zone(&Zone::Unknown));
-    let mut record = StringRecord::new();
+    let mut record = ByteRecord::new();
     loop {
         read.set(0);
-        let begin = lines.position().line();
-        let taken = match lines.read_record(&mut record) {
-            Ok(false) => break,
-            Ok(true) => Ok(&record),
-            Err(error) => Err(misfit(error)?),
-        };
-        let place = record.position().map_or(begin, Position::line);
-        if taken.as_ref().is_ok_and(|record| record.iter().any(goes_on)) {
-            return Err(ReadError::Unusable(format!(
-                "line {place}: a cell goes on in the next line, but a line is a user: is a quote left open?"
-            )));
+        let place = lines.position().line() + behind;
+        let is_there = lines.read_byte_record(&mut record);
+        if !is_there.map_err(|error| broken_at(place, error, read.get()))? {
+            break;
         }
-        let staged = taken
+        ends_where_it_begins(place, &record)?;
+        let staged = text_of(&record, columns.len())
             .and_then(|record| {
-                numbered(&columns, record)?;
-                user_of(&columns, record).staged(place, &mut remarks)
+                numbered(&columns, &record)?;
+                user_of(&columns, &record).staged(place, &mut remarks)
             })
             .map(forget_what_is_no_hash);
         let altered = remarks.altered();
@@ -97,7 +94,7 @@ pub(super) fn read(from: impl Read, sink: Sink<'_>) -> Result<(), ReadError> {
                 rows.user(user)?;
             }
             Err(Misfit(why)) => {
-                rows.unreadable(Unreadable { place, what: "a line".to_owned(), why })?;
+                rows.unreadable(Unreadable::line(place, why))?;
             }
         }
     }
@@ -105,9 +102,15 @@ pub(super) fn read(from: impl Read, sink: Sink<'_>) -> Result<(), ReadError> {
     Ok(rows.finish(says, [])?)
 }
 
-/// A quote that is left open would take those who come after it for one cell.
-fn goes_on(cell: &str) -> bool {
-    cell.contains(['\n', '\r'])
+/// A quote that is left open would take those who come after it for one cell, whatever else is wrong with
+/// the line.
+fn ends_where_it_begins(line: u64, record: &ByteRecord) -> Result<(), ReadError> {
+    if record.iter().all(|cell| memchr::memchr2(b'\n', b'\r', cell).is_none()) {
+        return Ok(());
+    }
+    Err(ReadError::Unusable(format!(
+        "line {line}: a cell goes on in the next line, but a line is a user: is a quote left open?"
+    )))
 }
 
 /// What spreadsheets put between cells: the one of these that the first line has most of.
@@ -117,14 +120,22 @@ fn delimiter(head: &[u8]) -> u8 {
     [b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',')
 }
 
-/// What is wrong with a line; an error if nothing can be read after it.
-fn misfit(error: ::csv::Error) -> Result<Misfit, ReadError> {
-    match error.kind() {
-        ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            Ok(Misfit(format!("has {len} cells; the first line has {expected_len}")))
+/// A line that has a cell for each column.
+fn text_of(record: &ByteRecord, columns: usize) -> Result<StringRecord, Misfit> {
+    let cells = record.len();
+    if cells != columns {
+        return Err(Misfit(format!("has {cells} cells; the first line has {columns}")));
+    }
+    StringRecord::from_byte_record(record.clone()).map_err(|_| Misfit("is not UTF-8".to_owned()))
+}
+
+/// Why nothing can be read after this line, of which so much was read.
+fn broken_at(line: u64, error: ::csv::Error, read: usize) -> ReadError {
+    match broken(error) {
+        ReadError::Read(error) if read > LONGEST => {
+            ReadError::Unusable(format!("line {line}: {error}"))
         }
-        ErrorKind::Utf8 { .. } => Ok(Misfit("is not UTF-8".to_owned())),
-        _ => Err(broken(error)),
+        error => error,
     }
 }
 
@@ -151,13 +162,12 @@ struct Bounded<R> {
     read: Rc<Cell<usize>>,
 }
 
-impl<R> Bounded<R> {
-    const LONGEST: usize = 64 << 10;
-}
+/// How much may be read for a line.
+const LONGEST: usize = 64 << 10;
 
 impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        if self.read.get() > Self::LONGEST {
+        if self.read.get() > LONGEST {
             return Err(io::Error::other("a line is longer than 64 KiB: is a quote left open?"));
         }
         let count = self.from.read(room)?;

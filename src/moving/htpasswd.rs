@@ -21,7 +21,7 @@ pub(super) fn read(from: impl Read, sink: Sink<'_>) -> Result<(), ReadError> {
             Ok(None) => {}
             Ok(Some(user)) => rows.user(user)?,
             Err(Misfit(why)) => {
-                rows.unreadable(Unreadable { place, what: "a line".to_owned(), why })?;
+                rows.unreadable(Unreadable::line(place, why))?;
             }
         }
     }

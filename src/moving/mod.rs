@@ -32,7 +32,7 @@ mod whole_file;
 mod zone;
 
 pub use self::address::{Address, BadAddress, DatabaseKind};
-pub use self::batch::{Batch, Closed, Sink, Unreadable};
+pub use self::batch::{Batch, Closed, Of, Sink, Unreadable};
 pub use self::django::{Broken, Model, NotAModel, Place, SchemaError, Terms};
 pub use self::export::{Export, ExportError, Exported, ForDjango};
 pub use self::input::Input;
@@ -147,9 +147,16 @@ pub enum ReadError {
          dump needs both"
     )]
     NoUsers,
-    /// It has no users of Django's own, but of another model.
-    #[error("the dump has no users of auth.user, but {0} looks like users: --user-model {0}")]
-    OtherUsers(String),
+    /// It has no users of the one model, but of another.
+    #[error(
+        "the dump has no users of {wanted}, but {found} looks like users: --user-model {found}"
+    )]
+    OtherUsers {
+        /// The model that has what users have.
+        found: String,
+        /// The model that they are sought in.
+        wanted: String,
+    },
     /// It cannot be read on.
     #[error("the source cannot be read")]
     Read(#[from] io::Error),

@@ -15,6 +15,8 @@ use std::io::{self, Write};
 pub struct Report {
     /// Whether nothing was done.
     pub dry_run: bool,
+    /// How many users are in groups that the source does not have.
+    pub groups_not_known: u64,
     /// Users by the kind of their hash.
     pub kinds: Vec<KindCount>,
     /// What was taken over, or would be.
@@ -56,8 +58,8 @@ impl Report {
         let Staged { staging, .. } = staged;
         let (users, tokens) = staging.counts()?;
         let (kinds, schemes) = (staging.kinds()?, staging.schemes()?);
-        let staff = staging.staff_count()?;
-        Ok(Self { dry_run, kinds, landed, schemes, source, staff, tokens, users })
+        let (groups_not_known, staff) = (staging.groups_not_known()?, staging.staff_count()?);
+        Ok(Self { dry_run, groups_not_known, kinds, landed, schemes, source, staff, tokens, users })
     }
 
     /// Whether nobody was taken, nor is here.
@@ -128,6 +130,7 @@ impl Report {
                 "kept": landed.kept,
                 "renamed": landed.renamed,
                 "not_taken": refused(&landed.refused),
+                "groups_not_known": self.groups_not_known,
                 "staff": self.staff,
             },
             "tokens": {

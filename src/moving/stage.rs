@@ -85,12 +85,25 @@ pub fn stage(
     reader.join().map_err(|_| io::Error::other("the reader has failed"))??;
     let settled = staging.settle().and_then(|()| staging.find_look_alikes());
     settled.map_err(|error| staging.told(error, None))?;
+    match staging.groups_not_known()? {
+        0 => {}
+        count => tally.warnings.push(of_groups(count)),
+    }
     if staging.owners_by_email()? > 0 {
         let words = "Tokens name their users by an email address, as natural keys do where that is what users \
                      sign in by: --username-field email.";
         tally.warnings.push(words.to_owned());
     }
     Ok(Staged { staging, tally })
+}
+
+/// What is to be known where so many users are in groups that the source does not have.
+fn of_groups(count: u64) -> String {
+    let are = if count == 1 { "user is" } else { "users are" };
+    format!(
+        "{count} {are} in groups of which the source has only numbers: a dump needs auth.group, too. Who is \
+         here already keeps the groups of here; who is new gets those alone that have a name."
+    )
 }
 
 /// How much of the source is read, and how much there is, if that is known.

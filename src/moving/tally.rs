@@ -1,6 +1,6 @@
 //! What a source has beside users and tokens.
 
-use super::batch::{Batch, Unreadable};
+use super::batch::{Batch, Of, Unreadable};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -65,8 +65,12 @@ impl ToldRows {
         if self.first.len() < Self::FIRST {
             self.first.push(row.clone());
         }
-        let Unreadable { place, what, why } = row;
-        writeln!(self.lines, "{}", json!({ unit: place, "what": what, "why": why }))
+        let Unreadable { of, place, what, why } = row;
+        let line = match of {
+            Of::Another => json!({ unit: place, "what": what, "why": why }),
+            Of::User(id) => json!({ unit: place, "id": id, "what": what, "why": why }),
+        };
+        writeln!(self.lines, "{line}")
     }
 
     /// The first of them.

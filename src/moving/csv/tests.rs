@@ -29,6 +29,16 @@ fn the_first_line_names_the_columns_in_any_order() {
 }
 
 #[test]
+fn a_line_has_the_same_number_however_it_ends() {
+    for end in ["\n", "\r\n"] {
+        let batch =
+            read(&["name,hash", "ada,!", "bob,!"].map(|line| line.to_owned() + end).concat());
+        let places: Vec<_> = batch.unwrap().users.iter().map(|user| user.place).collect();
+        assert_eq!(places, [2, 3], "{end:?}");
+    }
+}
+
+#[test]
 fn a_broken_line_is_told_and_the_others_are_read() {
     let batch = read("name,hash,is_staff\nada,!\nbob,!,perhaps\neve,!,1\n,!,0\n").unwrap();
     assert_eq!(batch.users.len(), 1);
@@ -77,6 +87,21 @@ fn a_quote_that_is_never_closed_does_not_swallow_the_rest() {
     for text in ["name,hash\nada,\"!\nbob,!\n", "name,email,hash\nada,\"a\nbob\",!\n"] {
         let said = read(text).err().unwrap();
         assert!(said.starts_with("line 2: a cell goes on in the next line"), "{said}");
+    }
+}
+
+#[test]
+fn a_quote_that_is_left_open_in_any_cell_is_told_with_its_line() {
+    for (end, more) in [("\n", 3), ("\r\n", 3), ("\n", 20_000), ("\r\n", 20_000)] {
+        for open in ["\"bad,!,b@x", "bad,\"!,b@x", "bad,!,\"b@x", "\"bad"] {
+            let good = |count| format!("ada,!,a@x{end}").repeat(count);
+            let text = format!("name,hash,email{end}{}{open}{end}{}", good(3), good(more));
+            let said = read(&text).err().unwrap_or_default();
+            assert!(
+                said.starts_with("line 5: ") && said.contains("quote"),
+                "{open} {more}: {said}"
+            );
+        }
     }
 }
 

@@ -3,9 +3,9 @@
 mod wrong;
 
 use super::elements::{Element, Elements};
-use super::{Model, Reading, Terms};
+use super::{Model, Reading, Terms, with_number};
 use crate::moving::ReadError;
-use crate::moving::batch::Closed;
+use crate::moving::batch::{Closed, Of};
 use crate::moving::row::{GroupRow, KeyRow, TokenRow, UserRow};
 use crate::moving::value::{Misfit, Value};
 use serde::Deserialize;
@@ -58,7 +58,7 @@ pub(super) fn read(from: impl Read, reading: &mut Reading<'_>) -> Result<(), Rea
                         .into());
                 } else {
                     let why = wrong::with_object(text);
-                    reading.unreadable("an object", Misfit(why))?;
+                    reading.unreadable("an object", Of::User(None), Misfit(why))?;
                 }
             }
         }
@@ -69,15 +69,14 @@ pub(super) fn read(from: impl Read, reading: &mut Reading<'_>) -> Result<(), Rea
             reading.rows.warn(words);
         }
     }
-    match models.users {
-        Some(model) if !reading.rows.users => Err(ReadError::OtherUsers(model)),
-        _ => Ok(()),
-    }
+    if reading.rows.users { Ok(()) } else { models.without_users(reading.terms) }
 }
 
 /// What the models of a dump are of.
 struct Models {
     known: BTreeMap<String, Kind>,
+    /// Whether there was a user without the field that was named as the one of their name.
+    lacks_name: bool,
     /// Models of tokens that were named, and are there.
     seen: BTreeSet<String>,
     /// A model that has what users have, and is not known to be theirs.
@@ -89,21 +88,36 @@ impl Models {
     const MOST: usize = 1_000;
 
     fn of(reading: &Reading<'_>) -> Self {
-        let Terms { user_model, token_models, .. } = reading.terms;
-        let own = user_model.as_ref().map_or("auth.user", Model::label);
+        let Terms { token_models, .. } = reading.terms;
+        let own = own_users(reading.terms);
         let mut known = vec![(own, Kind::User), ("auth.group", Kind::Group)];
         if token_models.is_empty() {
             known.extend([("authtoken.token", Kind::Key), ("knox.authtoken", Kind::Token)]);
         }
         known.extend(token_models.iter().map(|model| (model.label(), Kind::Named)));
         let known = known.into_iter().map(|(model, kind)| (model.to_owned(), kind)).collect();
-        Self { known, seen: BTreeSet::new(), users: None }
+        Self { known, lacks_name: false, seen: BTreeSet::new(), users: None }
+    }
+
+    /// Why nobody could be read, if that is known.
+    fn without_users(self, terms: &Terms) -> Result<(), ReadError> {
+        let wanted = own_users(terms).to_owned();
+        match (self.users, &terms.username_field) {
+            (_, Some(name)) if self.lacks_name => Err(ReadError::Unusable(format!(
+                "users of {wanted} have no field {name}: --username-field names the one by which they sign in"
+            ))),
+            (Some(found), _) => Err(ReadError::OtherUsers { found, wanted }),
+            (None, _) => Ok(()),
+        }
     }
 
     fn take(&mut self, object: Object<'_>, reading: &mut Reading<'_>) -> Result<(), Closed> {
         let kind = self.kind_of(&object, reading);
         let Object { model, pk, fields } = object;
         let kind = if kind == Kind::Named { self.kind_of_named(&model, fields) } else { kind };
+        // What is wrong with the fields takes nothing from the number.
+        let number = pk.number().filter(|_| kind == Kind::User);
+        let of = if kind == Kind::User { Of::User(number) } else { Of::Another };
         let taken = match kind {
             Kind::Named | Kind::Other => {
                 count(&model, reading);
@@ -112,13 +126,13 @@ impl Models {
             Kind::Group => fields_of(fields).map(|row| reading.group(GroupRow { pk, ..row })),
             Kind::Key => key_of(fields, pk).map(|row| reading.key(&model, row)),
             Kind::Token => token_of(fields, pk).map(|row| reading.token(&model, row)),
-            Kind::User => user_of(fields, reading).map(|row| {
+            Kind::User => self.user_of(fields, reading.terms).map(|row| {
                 reading.says |= row.says();
                 reading.user(&model, UserRow { pk, ..row })
             }),
         };
         reading.says.tokens |= matches!(kind, Kind::Key | Kind::Token);
-        taken.unwrap_or_else(|misfit| reading.unreadable(&model, misfit))
+        taken.unwrap_or_else(|misfit| reading.unreadable(&with_number(&model, number), of, misfit))
     }
 
     /// Of a model that is not known the first object tells.
@@ -149,14 +163,29 @@ impl Models {
         if fields_of(fields).is_ok_and(is_knox) { Kind::Token } else { Kind::Key }
     }
 
+    /// A user, whose name may be in a field of another name.
+    fn user_of<'a>(&mut self, fields: &'a RawValue, terms: &Terms) -> Result<UserRow<'a>, Misfit> {
+        let row: UserRow<'a> = fields_of(fields)?;
+        let Some(name) = &terms.username_field else { return Ok(row) };
+        let mut all: BTreeMap<Cow<'a, str>, Value<'a>> = fields_of(fields)?;
+        let username = all.remove(name.as_str());
+        self.lacks_name |= username.is_none();
+        match username.unwrap_or_default() {
+            Value::Null => Err(Misfit::new(name, "is missing; nobody could sign in without it")),
+            username => Ok(UserRow { username, ..row }),
+        }
+    }
+
     /// Passes over an object of which this is the beginning: it is too long for a user or a token.
     fn pass_over(&self, head: &[u8], reading: &mut Reading<'_>) -> Result<(), Closed> {
         let head = String::from_utf8_lossy(head);
         let model = head.split_once("\"model\"").map_or("", |(_, rest)| rest);
         let model = model.split('"').nth(1).unwrap_or("an object");
         match self.known.get(model) {
-            Some(Kind::Group | Kind::Key | Kind::Named | Kind::Token | Kind::User) => {
-                reading.unreadable(model, Misfit("is longer than any such object is".to_owned()))
+            Some(kind @ (Kind::Group | Kind::Key | Kind::Named | Kind::Token | Kind::User)) => {
+                let of = if *kind == Kind::User { Of::User(None) } else { Of::Another };
+                let words = "is longer than any such object is";
+                reading.unreadable(model, of, Misfit(words.to_owned()))
             }
             Some(Kind::Other) | None => {
                 count(model, reading);
@@ -193,14 +222,7 @@ fn key_of<'a>(fields: &'a RawValue, pk: Value<'a>) -> Result<KeyRow<'a>, Misfit>
     Ok(KeyRow { key, ..row })
 }
 
-/// A user, whose name may be in a field of another name.
-fn user_of<'a>(fields: &'a RawValue, reading: &Reading<'_>) -> Result<UserRow<'a>, Misfit> {
-    let row: UserRow<'a> = fields_of(fields)?;
-    let Some(name) = &reading.terms.username_field else { return Ok(row) };
-    let mut all: BTreeMap<Cow<'a, str>, Value<'a>> = fields_of(fields)?;
-    let username = all.remove(name.as_str()).unwrap_or_default();
-    if username == Value::Null {
-        return Err(Misfit::new(name, "is missing; nobody could sign in without it"));
-    }
-    Ok(UserRow { username, ..row })
+/// The model of users.
+fn own_users(terms: &Terms) -> &str {
+    terms.user_model.as_ref().map_or("auth.user", Model::label)
 }

@@ -4,6 +4,7 @@ mod dump;
 mod elements;
 mod model;
 mod mysql;
+mod numbers;
 mod postgres;
 mod schema;
 mod server;
@@ -16,10 +17,11 @@ pub use self::elements::Broken;
 pub use self::model::{Model, NotAModel};
 pub use self::schema::SchemaError;
 
+use self::numbers::Numbers;
 use self::schema::{Dialect, Query, Table, Tables};
 use super::ReadError;
 use super::address::{Address, DatabaseKind};
-use super::batch::{Closed, Rows, Sink, Unreadable};
+use super::batch::{Closed, Of, Rows, Sink, Unreadable};
 use super::input::Input;
 use super::progress::Progress;
 use super::remarks::Remarks;
@@ -150,15 +152,15 @@ struct Reading<'a> {
     rows: Rows<'a>,
     /// Of what the source says anything, as far as it is read.
     says: Says,
-    /// Whether there was a user who has something else than a number.
-    has_keys: bool,
+    numbers: Numbers,
     terms: &'a Terms,
 }
 
 impl<'a> Reading<'a> {
     fn by(terms: &'a Terms, rows: Rows<'a>) -> Self {
         let (others, remarks) = (BTreeMap::new(), Remarks::in_zone(&terms.time_zone));
-        Self { others, place: 0, remarks, rows, says: Says::NOTHING, has_keys: false, terms }
+        let (numbers, says) = (Numbers::default(), Says::NOTHING);
+        Self { others, place: 0, remarks, rows, says, numbers, terms }
     }
 
     /// What is to be asked of a database with these tables. Of what they say anything is noted.
@@ -219,41 +221,47 @@ impl<'a> Reading<'a> {
     fn group(&mut self, row: GroupRow<'_>) -> Result<(), Closed> {
         match row.staged() {
             Ok(group) => group.map_or(Ok(()), |group| self.rows.group(group)),
-            Err(misfit) => self.unreadable("auth.group", misfit),
+            Err(misfit) => self.unreadable("auth.group", Of::Another, misfit),
         }
     }
 
     fn user(&mut self, name: &str, row: UserRow<'_>) -> Result<(), Closed> {
-        let what = row.pk.number().map(|id| format!("{name} {id}"));
-        let what = what.as_deref().unwrap_or(name);
+        let number = row.pk.number();
+        let what = with_number(name, number);
         let staged = row.staged(self.place, &mut self.remarks);
         let altered = self.remarks.altered();
         match staged {
             Ok(user) => {
-                self.has_keys |= user.key.is_some();
-                self.rows.altered(self.place, what, altered);
+                self.numbers.note_user(&user);
+                self.rows.altered(self.place, &what, altered);
                 self.rows.user(user)
             }
-            Err(misfit) => self.unreadable(what, misfit),
+            Err(misfit) => self.unreadable(&what, Of::User(number), misfit),
         }
     }
 
     fn token(&mut self, name: &str, row: TokenRow<'_>) -> Result<(), Closed> {
         match row.staged(self.place, self.terms.knox, &mut self.remarks) {
-            Ok(token) => self.rows.token(token),
-            Err(misfit) => self.unreadable(name, misfit),
+            Ok(token) => {
+                self.numbers.note_token(&token);
+                self.rows.token(token)
+            }
+            Err(misfit) => self.unreadable(name, Of::Another, misfit),
         }
     }
 
     fn key(&mut self, name: &str, row: KeyRow<'_>) -> Result<(), Closed> {
         match row.staged(self.place, &mut self.remarks) {
-            Ok(token) => self.rows.token(token),
-            Err(misfit) => self.unreadable(name, misfit),
+            Ok(token) => {
+                self.numbers.note_token(&token);
+                self.rows.token(token)
+            }
+            Err(misfit) => self.unreadable(name, Of::Another, misfit),
         }
     }
 
-    fn unreadable(&mut self, what: &str, Misfit(why): Misfit) -> Result<(), Closed> {
-        self.rows.unreadable(Unreadable { place: self.place, what: what.to_owned(), why })
+    fn unreadable(&mut self, what: &str, of: Of, Misfit(why): Misfit) -> Result<(), Closed> {
+        self.rows.unreadable(Unreadable { of, place: self.place, what: what.to_owned(), why })
     }
 
     /// Nobody could have the tokens of a source without users. What is known only now is told.
@@ -266,13 +274,15 @@ impl<'a> Reading<'a> {
                 "The source does not say who may log in (is_active): everybody who is new here may.",
             );
         }
-        if self.has_keys {
-            self.rows.warn(
-                "Users of the source have something else than a number, such as a UUID: they get numbers \
-                 here (X-Auth-User-Id), and an app that keeps the other finds them by name (X-Auth-User).",
-            );
+        for words in self.numbers.warnings() {
+            self.rows.warn(words);
         }
         self.rows.remark(&self.remarks);
         Ok(self.rows.finish(self.says, self.others)?)
     }
+}
+
+/// What a row is, with its number if it has one.
+fn with_number(name: &str, number: Option<u64>) -> String {
+    number.map_or_else(|| name.to_owned(), |number| format!("{name} {number}"))
 }

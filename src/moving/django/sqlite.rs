@@ -5,6 +5,7 @@ use super::schema::{Dialect, Tables};
 use crate::moving::ReadError;
 use crate::moving::progress::Progress;
 use crate::moving::value::Value;
+use crate::store::sqlite::APPLICATION;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
@@ -20,6 +21,16 @@ pub(super) fn read(
     let db = Connection::open_with_flags(path, flags).map_err(failed)?;
     // One transaction sees one state of all tables.
     db.execute_batch("BEGIN").map_err(failed)?;
+    // Its table of users looks like a Django's, and that of its tokens does not.
+    let found: i32 =
+        db.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(failed)?;
+    if found == APPLICATION {
+        return Err(ReadError::Unusable(
+            "it is a store of authgate, or a backup of one: `authgate store copy` and `authgate store \
+             restore` take it, with all tokens"
+                .to_owned(),
+        ));
+    }
     let tables = tables(&db).map_err(failed)?;
     let queries = reading.ask(&tables, Dialect::Sqlite)?;
     for query in &queries {

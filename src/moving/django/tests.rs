@@ -63,6 +63,22 @@ fn natural_keys_name_owners_and_give_no_numbers() {
     let batch = contract("dump-natural.json");
     assert!(batch.users.iter().all(|user| user.id.is_none()));
     assert_eq!(batch.tokens[0].owner, OwnerRef::Name("pbk".to_owned()));
+    let [words] = batch.warnings.as_slice() else { panic!("{:?}", batch.warnings) };
+    assert!(
+        words.contains("have no numbers, as `dumpdata --natural-primary` leaves them out"),
+        "{words}"
+    );
+}
+
+#[test]
+fn tokens_that_name_users_by_numbers_that_the_dump_leaves_out_bring_the_flag_that_is_missing() {
+    let mut ada = user(1, "ada");
+    ada["fields"]["is_active"] = json!(true);
+    ada.as_object_mut().unwrap().remove("pk");
+    let batch = read(&json!([ada, token("01234567", 64, &json!({}))]));
+    assert_eq!(batch.warnings.len(), 2);
+    assert!(batch.warnings[1].contains("--natural-foreign"), "{:?}", batch.warnings);
+    assert!(contract("dump.json").warnings.is_empty());
 }
 
 #[test]

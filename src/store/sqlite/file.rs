@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 /// Marks our files: `autg`, as in `schema.sql`.
-const APPLICATION: i32 = 0x6175_7467;
+pub const APPLICATION: i32 = 0x6175_7467;
 
 /// What makes a database of each version out of the one before.
 const STEPS: [&str; SCHEMA as usize] = [

@@ -42,6 +42,8 @@ mod users;
 pub(in crate::store) mod verify;
 mod writer;
 
+pub use self::file::APPLICATION;
+
 use super::feed::Listener;
 use super::{
     Census, Change, Count, Counted, Cursor, EventBounds, EventNews, EventPage, EventQuery,

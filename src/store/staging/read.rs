@@ -111,6 +111,12 @@ impl Staging {
         Ok(self.db.query_row(sql, [Refusal::OwnerMissing.name()], |row| count(row, 0))?)
     }
 
+    /// How many users are in groups of which the source has no more than the number.
+    pub fn groups_not_known(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM users WHERE group_refs IS NOT NULL";
+        Ok(self.db.query_row(sql, [], |row| count(row, 0))?)
+    }
+
     /// The kinds of the users' hashes.
     pub fn kinds(&self) -> Result<Vec<KindCount>, StoreError> {
         let sql = "SELECT kind, count(*), count(trouble) FROM users GROUP BY kind ORDER BY kind";
@@ -188,6 +194,7 @@ impl Staging {
 pub(super) fn user(row: &rusqlite::Row<'_>, says: Says) -> rusqlite::Result<ArrivingUser> {
     let number: i64 = row.get("row")?;
     let groups: String = row.get("group_names")?;
+    let has_all_groups = row.get::<_, Option<String>>("group_refs")?.is_none();
     Ok(ArrivingUser {
         email: row.get("email")?,
         id: u64::try_from(number).ok(),
@@ -205,7 +212,7 @@ pub(super) fn user(row: &rusqlite::Row<'_>, says: Says) -> rusqlite::Result<Arri
             last_name: row.get("last_name")?,
         },
         row: number,
-        says,
+        says: Says { groups: says.groups && has_all_groups, ..says },
         username: row.get("username")?,
     })
 }

@@ -36,9 +36,14 @@ impl Staging {
     }
 }
 
-/// A group of which there is no name is none.
+/// A group of which there is no name is none. Who has such a one keeps the references: of their groups not
+/// all is known.
 const GROUPS: &str = "
-    UPDATE users SET group_refs = NULL, group_names = (
+    UPDATE users SET group_refs = iif(
+        EXISTS (SELECT 1 FROM json_each(group_refs) AS one
+                WHERE one.type = 'integer' AND one.value NOT IN (SELECT number FROM groups)),
+        group_refs, NULL),
+    group_names = (
         SELECT json_group_array(name) FROM (
             SELECT DISTINCT name FROM (
                 SELECT iif(one.type = 'integer', groups.name, one.value) AS name

@@ -5,6 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 
+use crate::harness::command::authgate;
+use crate::harness::folder;
 use crate::harness::gateway::Gateway;
 
 const DUMP: &str = "tests/contract/dump.json";
@@ -116,4 +118,21 @@ fn an_export_for_django_may_be_an_object_a_line_and_goes_out_for_a_dash() {
     }
     let dashed = gateway.run(&["export", "jsonl", "-"]).done();
     assert_eq!(dashed.stdout.lines().count(), 9);
+}
+
+#[test]
+fn a_store_that_is_not_there_is_neither_made_nor_exported() {
+    let place = folder();
+    let at = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
+    fs::write(at("export"), "a good one").unwrap();
+    let store = format!("sqlite:{}", at("none.db"));
+    for form in ["jsonl", "django"] {
+        for to in [&[][..], &[&at("export"), "--force"], &[&at("new")]] {
+            let said = authgate(&[&["export", form, "--store", &store], to].concat(), "");
+            assert_eq!((said.code, said.stdout.as_str()), (Some(1), ""), "{said:?}");
+            assert!(said.stderr.contains("there is no such file"), "{said:?}");
+        }
+    }
+    assert_eq!(fs::read_to_string(at("export")).unwrap(), "a good one");
+    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
 }

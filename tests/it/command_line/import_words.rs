@@ -235,3 +235,64 @@ fn imports_that_run_at_the_same_time_are_in_nobodys_way() {
     }
     assert_eq!(fs::read_dir(rest.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn groups_that_a_dump_does_not_have_are_told_and_take_none_away() {
+    let place = Place(folder());
+    let ada = |groups| user(1, "ada", &json!({ "groups": groups }));
+    let bob = user(2, "bob", &json!({ "groups": [] }));
+    let group = json!({ "model": "auth.group", "pk": 3, "fields": { "name": "editors" } });
+    let (said, told) = place.import(&json!([ada(json!([3])), bob, group]), &[]);
+    assert!(!said.says("Look:") && told["users"]["groups_not_known"] == 0, "{said:?}");
+    let update = ["--on-conflict", "update"];
+    for groups in [json!([3]), json!([["poets"], 7])] {
+        let (said, told) = place.import(&json!([ada(groups), bob]), &update);
+        let words = "Look: 1 user is in groups of which the source has only numbers: a dump needs auth.group";
+        assert!(said.says(words), "{said:?}");
+        let users = &told["users"];
+        assert_eq!((&users["groups_not_known"], &users["unchanged"]), (&json!(1), &json!(2)));
+    }
+    let out = authgate(&["export", "jsonl", "--store", &place.store()], "").done();
+    assert!(out.says(r#""groups":["editors"]"#), "{out:?}");
+    let (said, told) = place.import(&json!([ada(json!([])), bob]), &update);
+    assert!(!said.says("Look:") && told["users"]["updated"] == 1, "{said:?}");
+}
+
+#[test]
+fn a_store_of_authgate_is_no_django_and_is_told_what_takes_it() {
+    let place = Place(folder());
+    place.import(&json!([user(1, "ada", &json!({}))]), &[]);
+    let saved = place.path("saved.db");
+    authgate(&["store", "backup", &saved, "--store", &place.store()], "").done();
+    let to = format!("sqlite:{}", place.path("other.db"));
+    for source in [saved, place.store()] {
+        let said = authgate(&["import", "django", &source, "--store", &to], "");
+        assert_eq!(said.code, Some(1), "{said:?}");
+        let words = "it is a store of authgate, or a backup of one: `authgate store copy` and `authgate store \
+                     restore` take it, with all tokens";
+        assert!(said.stderr.contains(words), "{said:?}");
+    }
+}
+
+#[test]
+fn a_row_that_cannot_be_read_is_told_with_its_number_wherever_it_has_one() {
+    let place = Place(folder());
+    let fields = r#"{"username":"cy","username":"cy","password":"!"}"#;
+    let dump = place.path("broken.json");
+    let objects = [
+        format!(r#"{{"model":"auth.user","pk":3,"fields":{fields}}}"#),
+        format!(r#"{{"model":"auth.user","pk":4,"pk":5,"fields":{fields}}}"#),
+        user(6, "ada", &json!({ "is_active": "perhaps" })).to_string(),
+        user(7, "bob", &json!({})).to_string(),
+    ];
+    fs::write(&dump, format!("[{}]", objects.join(","))).unwrap();
+    let report = place.path("told.json");
+    let verb = ["import", "django", &dump, "--report", &report, "--store", &place.store()];
+    let said = authgate(&verb, "").done();
+    let told: Value = serde_json::from_str(&fs::read_to_string(&report).unwrap()).unwrap();
+    let rows = told["unreadable"].as_array().unwrap();
+    let told: Vec<_> = rows.iter().map(|row| (&row["what"], &row["id"])).collect();
+    let what = ["auth.user 3", "an object", "auth.user 6"].map(Value::from);
+    let ids = [json!(3), Value::Null, json!(6)];
+    assert_eq!(told, what.iter().zip(&ids).collect::<Vec<_>>(), "{said:?}");
+}

@@ -58,10 +58,10 @@ fn what_is_wrong_with_an_object_is_told_truly() {
             "1, an object: has `model` twice",
             "2, an object: has no `model`, as objects of a dump do",
             "3, an object: its `model` is no text",
-            "4, auth.user: fields: is no object, such as {\"username\": \"ada\"}",
-            "5, auth.user: fields: has `username` twice",
-            "6, auth.user: fields: `username` has a text that is no Unicode",
-            "7, auth.user: fields: `groups` has lists in lists, more than any field has",
+            "4, auth.user 1: fields: is no object, such as {\"username\": \"ada\"}",
+            "5, auth.user 1: fields: has `username` twice",
+            "6, auth.user 1: fields: `username` has a text that is no Unicode",
+            "7, auth.user 1: fields: `groups` has lists in lists, more than any field has",
         ]
     );
 }

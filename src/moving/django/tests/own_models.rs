@@ -18,6 +18,10 @@ fn a_user_model_of_ones_own_is_named_and_its_users_may_have_no_name_but_an_addre
     let objects = json!([{ "model": "accounts.member", "pk": 1, "fields": fields }]).to_string();
     let said = read_by(&objects, Terms::default()).err().unwrap();
     assert!(said.contains("--user-model accounts.member"), "{said}");
+    let wrong = Terms { user_model: Some("accounts.user".parse().unwrap()), ..Terms::default() };
+    let said = read_by(&objects, wrong).err().unwrap();
+    let words = "no users of accounts.user, but accounts.member looks like users: --user-model accounts.member";
+    assert!(said.contains(words), "{said}");
     let model: Model = "accounts.Member".parse().unwrap();
     let terms = Terms { user_model: Some(model), ..Terms::default() };
     let batch = read_by(&objects, terms).unwrap();
@@ -39,7 +43,19 @@ fn the_field_by_which_users_sign_in_may_be_another() {
     let terms = Terms { username_field: Some("phone".to_owned()), ..Terms::default() };
     let batch = read_by(json!([ada, user(2, "bob")]).to_string(), terms).unwrap();
     assert_eq!(batch.users[0].username, "+49123");
-    assert_eq!(told(&batch), ["2, auth.user: phone: is missing; nobody could sign in without it"]);
+    let words = "2, auth.user 2: phone: is missing; nobody could sign in without it";
+    assert_eq!(told(&batch), [words]);
+}
+
+#[test]
+fn a_field_to_sign_in_by_that_nobody_has_is_told_by_its_name() {
+    let terms = || Terms { username_field: Some("emial".to_owned()), ..Terms::default() };
+    let objects = json!([user(1, "ada"), token("0123456789abcde", 64, &json!({}))]).to_string();
+    let said = read_by(objects, terms()).err().unwrap();
+    assert!(said.contains("users of auth.user have no field emial"), "{said}");
+    let mut ada = user(1, "ada");
+    ada["fields"]["emial"] = Value::Null;
+    assert_eq!(read_by(json!([ada]).to_string(), terms()).unwrap().unreadable.len(), 1);
 }
 
 #[test]
