@@ -57,7 +57,7 @@ impl Bar {
             let left = whole.map(|_| format!(", {} left", HumanDuration(self.drawn.eta())));
             let whole = whole.map(|whole| format!(" of {whole}"));
             let rate = self.drawn.per_sec();
-            eprintln!(
+            err!(
                 "{what}: {done}{}, {rate:.0} a second{}",
                 whole.unwrap_or_default(),
                 left.unwrap_or_default()

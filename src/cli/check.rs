@@ -20,12 +20,12 @@ impl Check {
         };
         let config = self.settings.load(Flags::default())?;
         for Mistake { key, place, problem } in &config.warnings {
-            eprintln!("{place}: warning: {key}: {problem}");
+            err!("{place}: warning: {key}: {problem}");
         }
         for warning in certificate_warnings(&config) {
-            eprintln!("warning: {warning}");
+            err!("warning: {warning}");
         }
-        println!("{what}: no mistakes");
+        out!("{what}: no mistakes");
         Ok(())
     }
 }

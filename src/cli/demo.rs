@@ -34,7 +34,7 @@ impl Demo {
         let start = Start { config, source, watch: None, log, predecessor: None };
         let gateway = self.listen;
         let beside = async move {
-            println!("{}", welcome(gateway));
+            out!("{}", welcome(gateway));
             show_app::serve(app).await;
         };
         Ok(server::run(start, beside, || drop(folder))?)

@@ -163,31 +163,31 @@ fn tell(explained: &Explanation, upstreams: &[UpstreamSettings]) {
     });
     let heads = ["HOST", "PATH", "METHODS", "HEADERS", "ACCESS", "UPSTREAM", "WHY"];
     output::table(heads, rows.collect(), "No route has this path.");
-    println!();
+    out!();
     if let Some(access) = explained.access() {
-        println!("access:   {access}");
+        out!("access:   {access}");
     }
     match &explained.outcome {
         Outcome::Answered(response) => tell_answer(explained, response),
-        Outcome::Console => println!("answer:   from authgate: this is its console"),
-        Outcome::Endpoint => println!("answer:   from authgate: this is one of its endpoints"),
+        Outcome::Console => out!("answer:   from authgate: this is its console"),
+        Outcome::Endpoint => out!("answer:   from authgate: this is one of its endpoints"),
         Outcome::Forwarded(Forwarded { headers, method, target, upstream }) => {
             let upstream = upstreams.get(*upstream);
             let name = upstream.map_or("-", |upstream| &upstream.name);
-            println!("goes to:  {name}, as\n\n{method} {target}");
+            out!("goes to:  {name}, as\n\n{method} {target}");
             for (name, value) in headers {
-                println!("{name}: {}", explained.shown(name, value));
+                out!("{name}: {}", explained.shown(name, value));
             }
         }
     }
 }
 
 fn tell_answer(explained: &Explanation, response: &Response<Vec<u8>>) {
-    println!("answer:   from authgate:\n\n{}", response.status());
+    out!("answer:   from authgate:\n\n{}", response.status());
     for (name, value) in response.headers() {
-        println!("{name}: {}", explained.shown(name, value));
+        out!("{name}: {}", explained.shown(name, value));
     }
-    println!("\n{}", String::from_utf8_lossy(response.body()));
+    out!("\n{}", String::from_utf8_lossy(response.body()));
 }
 
 fn headers_of(explained: &Explanation, headers: &HeaderMap) -> Value {

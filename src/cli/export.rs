@@ -127,7 +127,7 @@ impl Order {
 /// On standard error: the export itself may be on standard output.
 fn say(done: &Exported) {
     let Exported { keyless, must_change, of_other_schemes, tokens, users } = done;
-    eprintln!("users: {users}, live tokens: {tokens}");
+    err!("users: {users}, live tokens: {tokens}");
     let told = [
         (
             keyless,
@@ -145,6 +145,6 @@ fn say(done: &Exported) {
         ),
     ];
     for (count, words) in told.into_iter().filter(|(count, _)| **count > 0) {
-        eprintln!("{words}: {count}");
+        err!("{words}: {count}");
     }
 }

@@ -24,7 +24,7 @@ impl Health {
         })?;
         let answer = ask(address).map_err(Failure::system("the gateway does not answer"))?;
         if answer.starts_with("HTTP/1.1 200 ") {
-            println!("ok");
+            out!("ok");
             return Ok(());
         }
         let status = answer.lines().next().unwrap_or_default();

@@ -66,7 +66,7 @@ impl Key {
                 let (accounts, owner) = owner.find().await?;
                 let key = accounts.revoke_key(&owner, &id, Actor::CommandLine).await?;
                 accounts.until_kept().await;
-                println!("the key {} has ended", key.name);
+                out!("the key {} has ended", key.name);
                 Ok(())
             }
         }
@@ -111,9 +111,9 @@ impl Create {
             return Ok(());
         }
         // The key alone on standard output, so that a script can take it.
-        println!("{}", secret.expose());
+        out!("{}", secret.expose());
         let (name, rights, expires) = (&owner.username, &key.rights, key.expires);
-        eprintln!("key {} of {name} for {rights}, expires: {expires}; not shown again", key.id);
+        err!("key {} of {name} for {rights}, expires: {expires}; not shown again", key.id);
         Ok(())
     }
 }

@@ -133,7 +133,7 @@ impl Clear {
         };
         accounts.until_heard().await;
         let s = if count == 1 { "" } else { "s" };
-        println!("{count} limit{s} cleared; running gateways notice within a second");
+        out!("{count} limit{s} cleared; running gateways notice within a second");
         Ok(())
     }
 }
@@ -200,7 +200,7 @@ impl Rule {
         let ruling =
             accounts.rule(NewRuling { is_denied, lasts, network, note }, operator()).await?;
         accounts.until_heard().await;
-        println!("{} is {}", ruling.network, ruling.words());
+        out!("{} is {}", ruling.network, ruling.words());
         Ok(())
     }
 }
@@ -213,7 +213,7 @@ impl Forget {
             return Err(Failure::Refused(words));
         }
         accounts.until_heard().await;
-        println!("{} is treated as the settings say", self.network);
+        out!("{} is treated as the settings say", self.network);
         Ok(())
     }
 }

@@ -1,5 +1,11 @@
 //! The command line: a file for each verb.
 
+// What is printed by the standard macros panics where nobody reads any more.
+#![deny(clippy::print_stderr, clippy::print_stdout)]
+
+#[macro_use]
+mod output;
+
 mod bar;
 mod check;
 mod demo;
@@ -10,7 +16,6 @@ mod health;
 mod import;
 mod key;
 mod limits;
-mod output;
 mod overview;
 mod routes;
 mod serve;
@@ -227,14 +232,14 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // Nothing before a place, so that editors find it.
         Err(Failure::Mistakes(mistakes)) => {
-            eprintln!("{mistakes}");
+            err!("{mistakes}");
             ExitCode::FAILURE
         }
         Err(failure) => {
             // A server's words may be among them.
             let words = output::with_causes(&failure);
             let lines: Vec<_> = words.lines().map(output::plain).collect();
-            eprintln!("error: {}", lines.join("\n"));
+            err!("error: {}", lines.join("\n"));
             failure.code()
         }
     }

@@ -4,8 +4,19 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 use serde_json::Value;
 use std::error::Error;
-use std::fmt::Write;
+use std::fmt::{Arguments, Write};
 use std::io::Write as _;
+
+/// Prints a line, as `println!` does, unless nobody reads any more.
+macro_rules! out {
+    () => { $crate::cli::output::line(format_args!("")) };
+    ($($argument:tt)*) => { $crate::cli::output::line(format_args!($($argument)*)) };
+}
+
+/// Tells a line on standard error, as `eprintln!` does, unless nobody reads any more.
+macro_rules! err {
+    ($($argument:tt)*) => { $crate::cli::output::tell(format_args!($($argument)*)) };
+}
 
 /// An error and what caused it, in a line.
 pub(super) fn with_causes(error: &dyn Error) -> String {
@@ -63,6 +74,16 @@ pub(super) fn print(text: &str) {
 /// Prints a line, unless nobody reads any more.
 pub(super) fn say(line: &str) {
     drop(writeln!(std::io::stdout(), "{}", plain(line)));
+}
+
+/// What `out!` does.
+pub(super) fn line(line: Arguments<'_>) {
+    drop(writeln!(std::io::stdout(), "{line}"));
+}
+
+/// What `err!` does.
+pub(super) fn tell(line: Arguments<'_>) {
+    drop(writeln!(std::io::stderr(), "{line}"));
 }
 
 /// Prints data, unless nobody reads any more.

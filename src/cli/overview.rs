@@ -52,24 +52,24 @@ impl Show {
 }
 
 fn print(found: &Overview, concerns: &[Concern]) {
-    println!("Needs attention, as far as the store and the settings tell it:");
+    out!("Needs attention, as far as the store and the settings tell it:");
     if concerns.is_empty() {
-        println!("  nothing");
+        out!("  nothing");
     }
     for Concern { is_bad, words, .. } in concerns {
-        println!("  {}: {}", if *is_bad { "wrong" } else { "look" }, output::plain(words));
+        out!("  {}: {}", if *is_bad { "wrong" } else { "look" }, output::plain(words));
     }
-    println!();
+    out!();
     if let Ok(census) = &found.census {
         let Census { at, inactive, staff, tokens, users } = census;
-        println!("{:<13}{users} ({staff} staff, {inactive} inactive)", "users:");
-        println!("{:<13}{tokens} (as of {at})", "live tokens:");
+        out!("{:<13}{users} ({staff} staff, {inactive} inactive)", "users:");
+        out!("{:<13}{tokens} (as of {at})", "live tokens:");
     }
     if let Ok(inspection) = &found.inspection {
-        println!("{:<13}{}", "store:", output::plain(&inspection.summary));
+        out!("{:<13}{}", "store:", output::plain(&inspection.summary));
     }
     if let Ok(history) = &found.history {
-        println!();
+        out!();
         let row = |label: &str, counts: Counts| {
             let requests = counts.requests();
             let Counts { logins_ok, logins_failed, requests_401, requests_403, .. } = counts;

@@ -75,7 +75,7 @@ pub(super) async fn tell(config: Config, name: EventName, detail: &str) {
     match accounts_of(config) {
         Ok(accounts) => accounts.tell_of_whole(name, detail).await,
         Err(failure) => {
-            eprintln!("warning: it is not among the events: {}", output::with_causes(&failure));
+            err!("warning: it is not among the events: {}", output::with_causes(&failure));
         }
     }
 }

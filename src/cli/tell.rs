@@ -17,7 +17,7 @@ pub(super) struct Tell {
 
 impl Tell {
     pub(super) fn run(self, command: Command) -> Result<(), Failure> {
-        println!("{}", self.ask(command)?);
+        out!("{}", self.ask(command)?);
         Ok(())
     }
 

@@ -99,7 +99,7 @@ impl Token {
                 let (accounts, name) = token.read().await?;
                 accounts.revoke_token(&name, Actor::CommandLine).await?;
                 accounts.until_heard().await;
-                println!("the token has ended");
+                out!("the token has ended");
                 Ok(())
             }
             Self::RevokeAll(verb) => verb.run().await,
@@ -123,7 +123,7 @@ impl RevokeAll {
             }
         };
         accounts.until_heard().await;
-        println!("{}", output::plain(&said));
+        out!("{}", output::plain(&said));
         Ok(())
     }
 }
@@ -165,7 +165,7 @@ impl List {
             }
         }
         if self.limit.is_none() {
-            eprintln!("these are the first {most}; --all lists them all");
+            err!("these are the first {most}; --all lists them all");
         }
         Ok(tokens)
     }
@@ -200,9 +200,9 @@ impl Create {
             return Ok(());
         }
         // The token alone on standard output, so that a script can take it.
-        println!("{}", issued.token.expose());
+        out!("{}", issued.token.expose());
         let (name, id) = (&issued.user.username, issued.record.id());
-        eprintln!("token {id} of {name}, expires: {}; not shown again", end(issued.record.expires));
+        err!("token {id} of {name}, expires: {}; not shown again", end(issued.record.expires));
         Ok(())
     }
 }

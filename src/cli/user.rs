@@ -114,7 +114,7 @@ impl User {
 /// Says what was done, once running gateways know it too.
 async fn say(accounts: &Auth, user: &user::User, what: &str) {
     accounts.until_heard().await;
-    println!("{} {what}", output::plain(user.username.as_str()));
+    out!("{} {what}", output::plain(user.username.as_str()));
 }
 
 /// Says what was done, or that it was so already.

@@ -32,7 +32,15 @@ impl StoreError {
 
     /// A store that cannot be used at present, in which way, and why.
     pub fn out(kind: OutageKind, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Unavailable(Arc::new(Outage { cause: cause.into(), kind }))
+        Self::Unavailable(Arc::new(Outage { cause: cause.into(), kind, lasts: false }))
+    }
+
+    /// The same of one that stays so until somebody does something about it.
+    pub(super) fn lasting(
+        kind: OutageKind,
+        cause: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self::Unavailable(Arc::new(Outage { cause: cause.into(), kind, lasts: true }))
     }
 
     /// The same, for whoever knows what it is that cannot be read, and by which key: of that a digest is
@@ -117,6 +125,8 @@ pub struct Outage {
     cause: Box<dyn Error + Send + Sync>,
     /// In which way.
     pub kind: OutageKind,
+    /// Whether it is known not to pass by itself.
+    pub(super) lasts: bool,
 }
 
 impl fmt::Display for Outage {

@@ -46,7 +46,7 @@ impl Whole {
     /// this began is in it, unless it ended meanwhile.
     pub async fn save(&self, order: &Save, progress: Progress<'_>) -> Result<Saved, StoreError> {
         let draft = Draft::beside(&order.to, order.replaces)?;
-        let (at, mut warnings) = (self.present(order.at).await, Vec::new());
+        let (at, mut warnings) = (self.present(order.at).await?, Vec::new());
         let (archive, from) = match self {
             Self::Redis(store) => {
                 let mut archive = draft.make()?;
@@ -93,7 +93,7 @@ impl Whole {
         let source = Archive::open_whole(&order.from)?;
         match self {
             Self::Redis(store) => {
-                let order = Restore { at: self.present(order.at).await, ..order.clone() };
+                let order = Restore { at: self.present(order.at).await?, ..order.clone() };
                 store.import(&source, &order, progress).await
             }
             Self::Sqlite(path) => restore::restore(path, &source, order),
@@ -109,12 +109,12 @@ impl Whole {
     ) -> Result<Landed, StoreError> {
         match self {
             Self::Redis(store) if order.dry_run => {
-                let order = Landing { at: self.present(order.at).await, ..order.clone() };
+                let order = Landing { at: self.present(order.at).await?, ..order.clone() };
                 store.land(staging, &order, "", progress).await
             }
             Self::Redis(store) => {
                 let turn = turn::Turn::take(store, Doing::Import, order.at).await?;
-                let order = Landing { at: self.present(order.at).await, ..order.clone() };
+                let order = Landing { at: self.present(order.at).await?, ..order.clone() };
                 let landing = store.land(staging, &order, turn.run(), progress);
                 let landed = turn.doing(Box::pin(landing)).await;
                 turn.end().await;
@@ -133,7 +133,7 @@ impl Whole {
         progress: Progress<'_>,
     ) -> Result<Vec<Finding>, StoreError> {
         match self {
-            Self::Redis(store) => store.verify(self.present(now).await, mends, progress).await,
+            Self::Redis(store) => store.verify(self.present(now).await?, mends, progress).await,
             Self::Sqlite(path) => verify::verify(path, mends),
         }
     }
@@ -141,16 +141,16 @@ impl Whole {
     /// What there is, and how much room it takes.
     pub async fn stats(&self, now: Timestamp) -> Result<Stats, StoreError> {
         match self {
-            Self::Redis(store) => store.stats(self.present(now).await).await,
+            Self::Redis(store) => store.stats(self.present(now).await?).await,
             Self::Sqlite(path) => stats::stats(path, now),
         }
     }
 
     /// The present moment: by the clock of a store that has one, for tokens are swept by it, too.
-    async fn present(&self, own: Timestamp) -> Timestamp {
+    async fn present(&self, own: Timestamp) -> Result<Timestamp, StoreError> {
         match self {
-            Self::Redis(store) => store.present(own).await,
-            Self::Sqlite(_) => own,
+            Self::Redis(store) => store.present_unless_away(own).await,
+            Self::Sqlite(_) => Ok(own),
         }
     }
 

@@ -15,7 +15,7 @@ pub(super) async fn run(accounts: &Auth, wanted: EventQuery, jsonl: bool) -> Res
     let mut follower = EventFollower::new(wanted, None);
     // What cannot be asked at all is told; an outage later is waited for.
     follower.news(accounts).await?;
-    eprintln!("following; Ctrl-C ends it");
+    err!("following; Ctrl-C ends it");
     let mut is_away = false;
     loop {
         sleep(BEAT).await;
@@ -24,7 +24,7 @@ pub(super) async fn run(accounts: &Auth, wanted: EventQuery, jsonl: bool) -> Res
             Ok(events) => print(&events)?,
             Err(error) => {
                 if !is_away {
-                    eprintln!("waiting for the store: {}", output::with_causes(&error));
+                    err!("waiting for the store: {}", output::with_causes(&error));
                 }
                 is_away = true;
                 continue;

@@ -129,7 +129,7 @@ async fn note(config: Config, report: &Report) {
         };
         if let Err(failure) = noted {
             let why = output::with_causes(&failure);
-            eprintln!("warning: logins may tell by their time who has moved in: {why}");
+            err!("warning: logins may tell by their time who has moved in: {why}");
         }
     }
     tell(config, EventName::UsersImported, &told::in_a_line(report)).await;
@@ -146,8 +146,8 @@ fn left(dry_run: bool, has_begun: &AtomicBool) -> String {
 fn staged(origin: Origin, room: HashRoom, stop: &Stop) -> Result<Staged, Failure> {
     match Staging::remove_dead() {
         0 => {}
-        1 => eprintln!("1 file that a killed command has left, with hashes, is removed"),
-        many => eprintln!("{many} files that killed commands have left, with hashes, are removed"),
+        1 => err!("1 file that a killed command has left, with hashes, is removed"),
+        many => err!("{many} files that killed commands have left, with hashes, are removed"),
     }
     let progress = Arc::new(Progress::default());
     let bar = if origin.is_in_bytes() { Bar::of_bytes() } else { Bar::of_rows() };

@@ -37,10 +37,10 @@ impl Backup {
         );
         let saved = saved.await?;
         for warning in &saved.warnings {
-            eprintln!("warning: {}", output::plain(warning));
+            err!("warning: {}", output::plain(warning));
         }
         let said = words(saved.contents);
-        println!("{}: {said}; {} bytes", self.file.display(), saved.bytes);
+        out!("{}: {said}; {} bytes", self.file.display(), saved.bytes);
         tell(config, EventName::StoreSaved, &said).await;
         Ok(())
     }

@@ -51,7 +51,7 @@ impl Copy {
         );
         let (mut copying, Saved { warnings, .. }, restored) = copied.await?;
         for warning in &warnings {
-            eprintln!("warning: {}", output::plain(warning));
+            err!("warning: {}", output::plain(warning));
         }
         let said = words(restored.contents);
         tell(to, EventName::StoreRestored, &format!("a copy: {said}; tokens go on")).await;

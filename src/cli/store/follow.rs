@@ -56,7 +56,7 @@ impl Follow {
             ));
         }
         if left_out > 0 {
-            eprintln!(
+            err!(
                 "warning: {left_out} times a user was left out, who cannot be read or whose name \
                  somebody else has in the other store"
             );
@@ -88,7 +88,7 @@ impl Follow {
                 Err(error) if error.is_away() => {
                     // It may come back, and nothing is lost until then.
                     if !std::mem::replace(&mut is_away, true) {
-                        eprintln!("warning: {}", output::with_causes(&error));
+                        err!("warning: {}", output::with_causes(&error));
                     }
                     changed = Instant::now();
                 }

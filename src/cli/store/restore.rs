@@ -85,7 +85,7 @@ pub(super) fn ask(what: &str) -> Result<(), Failure> {
         let words = "there is no terminal to ask whether it may be replaced; use --yes";
         return Err(Failure::Refused(words.to_owned()));
     }
-    eprintln!("{what}. Type yes to go on:");
+    err!("{what}. Type yes to go on:");
     if read_line()?.trim() == "yes" {
         return Ok(());
     }

@@ -33,7 +33,7 @@ impl Show {
 
 fn print(stats: &Stats) {
     let Stats { active, dead_tokens, good_tokens, staff, users, .. } = stats;
-    let line = |label: &str, text: &str| println!("{label:<9}{}", output::plain(text));
+    let line = |label: &str, text: &str| out!("{label:<9}{}", output::plain(text));
     line("store:", &stats.summary);
     line("schema:", &stats.schema.to_string());
     line("bytes:", &stats.bytes.to_string());
@@ -45,7 +45,7 @@ fn print(stats: &Stats) {
     if let Some((first, last)) = stats.happened {
         line("events:", &format!("{first} to {last}"));
     }
-    println!();
+    out!();
     let row = |room: &Room| {
         let bytes = room.bytes.map_or_else(|| "-".to_owned(), |bytes| bytes.to_string());
         [room.what.clone(), room.count.to_string(), bytes]

@@ -58,11 +58,11 @@ fn print(found: &[Finding]) {
             Mend::No => "wrong",
             Mend::Possible => "wrong, can be mended",
         };
-        println!("{label}: {}", output::plain(words));
+        out!("{label}: {}", output::plain(words));
     }
     if found.is_empty() {
-        println!("All is well.");
+        out!("All is well.");
     } else if found.iter().any(|finding| finding.mend == Mend::Possible) {
-        println!("`authgate store verify --repair` mends what can be mended.");
+        out!("`authgate store verify --repair` mends what can be mended.");
     }
 }

@@ -88,10 +88,10 @@ impl SetPassword {
 /// can take it.
 fn tell(what: &str, password: Option<&Password>) {
     match password {
-        None => println!("{what}"),
+        None => out!("{what}"),
         Some(password) => {
-            println!("{}", password.expose());
-            eprintln!("{what}; the password is not shown again");
+            out!("{}", password.expose());
+            err!("{what}; the password is not shown again");
         }
     }
 }

@@ -108,7 +108,7 @@ impl List {
             let page = accounts.find_users(&query).await?;
             left = left.saturating_sub(page.users.len());
             for id in page.unreadable {
-                eprintln!("warning: the record of user number {id} in the store cannot be read");
+                err!("warning: the record of user number {id} in the store cannot be read");
             }
             take(page.users)?;
             if page.next.is_none() {

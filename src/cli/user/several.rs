@@ -37,7 +37,7 @@ impl Several {
         }
         accounts.until_heard().await;
         for said in done {
-            println!("{}", output::plain(&said));
+            out!("{}", output::plain(&said));
         }
         match (refused.pop(), self.names.len()) {
             (None, _) => Ok(()),
@@ -45,7 +45,7 @@ impl Several {
             (Some(error), all) => {
                 refused.push(error);
                 for error in &refused {
-                    eprintln!("error: {}", output::plain(&output::with_causes(error)));
+                    err!("error: {}", output::plain(&output::with_causes(error)));
                 }
                 let count = refused.len();
                 Err(Failure::Refused(format!("not done to {count} of {all} users")))

@@ -28,7 +28,7 @@ impl Show {
         let query = EventQuery { user: Some(user.username.clone()), ..EventQuery::newest(LATEST) };
         // What cannot be read of the past must not hide the present.
         let mut events = accounts.events(&query).await.unwrap_or_else(|error| {
-            eprintln!("warning: no events: {}", output::with_causes(&error));
+            err!("warning: no events: {}", output::with_causes(&error));
             Vec::new()
         });
         events.reverse();
@@ -37,11 +37,11 @@ impl Show {
             return Ok(());
         }
         for (name, value) in facts(&accounts, &user, tokens.len()) {
-            println!("{name:<13}{}", output::plain(&value));
+            out!("{name:<13}{}", output::plain(&value));
         }
-        println!();
+        out!();
         token::print(&tokens, &format!("{} has no live tokens.", user.username));
-        println!();
+        out!();
         events::print(&events, "Nothing of this account is kept among the events.");
         Ok(())
     }

@@ -3,7 +3,7 @@
 use super::address::Server;
 use super::request::{How, Request};
 use crate::store::{OutageKind, StoreError};
-use redis::{ErrorKind, RedisError};
+use redis::{ErrorKind, RedisError, ServerErrorKind};
 use std::error::Error;
 
 /// What went wrong with a request.
@@ -16,6 +16,8 @@ pub(super) enum Fault {
     Asked(Server),
     /// It answered with something that a store would not have written.
     Corrupt(String),
+    /// It cannot be used by the address that it is given, which does not pass by itself.
+    Denied(String),
     /// It is cut off from the others of its cluster, or some of them are lost.
     CutOff,
     /// The connection broke, perhaps long ago.
@@ -50,6 +52,7 @@ impl Fault {
             Self::Asked(_)
             | Self::Corrupt(_)
             | Self::CutOff
+            | Self::Denied(_)
             | Self::Loading
             | Self::Moved(_)
             | Self::OnTheWay
@@ -98,10 +101,20 @@ impl Fault {
             Self::Unwritable(reason, _) => OutageKind::Unwritable(reason),
             Self::Asked(_)
             | Self::Corrupt(_)
+            | Self::Denied(_)
             | Self::Moved(_)
             | Self::OnTheWay
             | Self::Refused(_)
             | Self::Unsuitable(_) => OutageKind::Refused,
+        }
+    }
+
+    /// Whether it is known not to pass by itself.
+    fn lasts(&self) -> bool {
+        match self {
+            Self::Denied(_) => true,
+            Self::Lost(why) => UNKNOWN_NAME.iter().any(|words| why.contains(words)),
+            _ => false,
         }
     }
 
@@ -120,11 +133,11 @@ pub(super) struct Failure {
 
 impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
-        let kind = failure.fault.kind();
+        let (kind, lasts) = (failure.fault.kind(), failure.fault.lasts());
         let why = match failure.fault {
             Fault::Corrupt(problem) => return Self::Corrupt { what: "record", problem },
             Fault::Unsuitable(why) => return Self::Unsuitable(why),
-            Fault::Lost(why) | Fault::Refused(why) => why,
+            Fault::Denied(why) | Fault::Lost(why) | Fault::Refused(why) => why,
             Fault::Asked(_) | Fault::Moved(_) => OF_CLUSTER.to_owned(),
             Fault::CutOff => "its cluster is down: not all of its slots have a primary".to_owned(),
             Fault::OnTheWay => "its keys are on their way to another server".to_owned(),
@@ -138,7 +151,8 @@ impl From<Failure> for StoreError {
             }
             Fault::Unwritable(_, why) => why.to_owned(),
         };
-        Self::out(kind, format!("Redis at {}: {why}", failure.place))
+        let out = if lasts { Self::lasting } else { Self::out };
+        out(kind, format!("Redis at {}: {why}", failure.place))
     }
 }
 
@@ -148,7 +162,12 @@ impl From<RedisError> for Fault {
             return redirected(&code, &details).unwrap_or_else(|| said(&code, &details));
         }
         match error.kind() {
-            ErrorKind::AuthenticationFailed => Self::Refused(BAD_PASSWORD.to_owned()),
+            ErrorKind::AuthenticationFailed => Self::Denied(BAD_PASSWORD.to_owned()),
+            ErrorKind::Server(ServerErrorKind::ResponseError)
+                if error.to_string().contains("refused to switch database") =>
+            {
+                Self::Denied(NO_DATABASE.to_owned())
+            }
             ErrorKind::Parse | ErrorKind::UnexpectedReturnType => {
                 Self::Corrupt("the answer is not of the expected kind".to_owned())
             }
@@ -162,6 +181,14 @@ impl From<RedisError> for Fault {
 /// What is wrong with a node of a cluster that is named as a server alone.
 pub(super) const OF_CLUSTER: &str =
     "it is a node of a Redis Cluster: write redis+cluster:// in its address";
+
+/// What the systems say of a name that leads nowhere; the error has no kind for it. One that cannot be told
+/// at present is told by other words.
+const UNKNOWN_NAME: [&str; 3] =
+    ["Name or service not known", "No address associated with hostname", "Name does not resolve"];
+
+const NO_DATABASE: &str =
+    "it has no database of the number in its address, or does not let it be chosen";
 
 const BAD_PASSWORD: &str = "the user or the password in its address is wrong";
 
@@ -203,12 +230,14 @@ fn said(code: &str, details: &str) -> Fault {
             let why = "it takes no writes, because too few replicas follow it";
             return Fault::Unwritable("replicas", why);
         }
+        "NOAUTH" => {
+            return Fault::Denied("it wants a password, and its address has none".to_owned());
+        }
+        "WRONGPASS" => return Fault::Denied(BAD_PASSWORD.to_owned()),
         _ if is("OOM") => return Fault::Unwritable("memory", "its memory is full"),
         _ => {}
     }
     Fault::Refused(match code {
-        "NOAUTH" => "it wants a password, and its address has none".to_owned(),
-        "WRONGPASS" => BAD_PASSWORD.to_owned(),
         "NOPERM" => format!("the user in its address may not do this: {details}"),
         "CROSSSLOT" => OF_CLUSTER.to_owned(),
         _ if is("No such master") => "the sentinel knows no primary of that name".to_owned(),
@@ -244,6 +273,14 @@ mod tests {
     fn what_the_server_repeats_is_not_shown() {
         let error = fault("ERR", "unknown command `AUTH`, with args beginning with: `hunter2`");
         assert!(!format!("{:?}", StoreError::from(error.in_place("h:1"))).contains("hunter2"));
+    }
+
+    #[test]
+    fn a_name_that_leads_nowhere_does_not_pass_and_one_that_cannot_be_told_may() {
+        let lasts = |words: &str| Fault::Lost(format!("failed to lookup address: {words}")).lasts();
+        assert!(lasts("Name or service not known"));
+        assert!(!lasts("Temporary failure in name resolution"));
+        assert!(fault("WRONGPASS", "").lasts() && !fault("BUSY", "").lasts());
     }
 
     #[test]

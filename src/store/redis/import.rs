@@ -183,7 +183,7 @@ struct Beside {
 
 const AS_IT_WAS: &str = "nothing was changed";
 const HALF: &str = "what is there now is not whole, and nothing serves from it: once that is put \
-                    right, run `authgate store restore` again";
+                    right, run the same `authgate store copy` or `authgate store restore` again";
 
 /// Why it was not brought back, and what that leaves.
 fn leaving(error: StoreError, left: &str) -> StoreError {

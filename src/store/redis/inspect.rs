@@ -3,11 +3,9 @@
 use super::RedisStore;
 use super::fault::{Fault, OF_CLUSTER};
 use super::node::Node;
-use super::patience::patiently;
 use super::request::{How, Request};
-use crate::clock::Timestamp;
 use crate::store::{Inspection, StoreError};
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::try_join_all;
 use redis::Value;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -161,36 +159,6 @@ impl RedisStore {
         }
         answers?;
         Ok(())
-    }
-
-    /// What the clocks of those servers say that answer.
-    pub(super) async fn ask_clocks(&self) -> Result<Vec<Timestamp>, StoreError> {
-        let time = redis::cmd("TIME");
-        let ask = |node: Arc<Node>| {
-            let time = &time;
-            async move { node.ask::<(i64, i64)>(&Request::Command(time), How::default()).await }
-        };
-        let primaries = self.link.primaries().await?;
-        let answers = join_all(primaries.nodes.iter().cloned().map(ask)).await;
-        let micros = |(seconds, micros): (i64, i64)| seconds.saturating_mul(1_000_000) + micros;
-        let (mut clocks, mut failure) = (Vec::new(), None);
-        for answer in answers {
-            match answer {
-                Ok(time) => clocks.push(Timestamp::from_micros(micros(time))),
-                Err(error) => failure = Some(error),
-            }
-        }
-        match failure {
-            Some(error) if clocks.is_empty() => Err(error.into()),
-            _ => Ok(clocks),
-        }
-    }
-
-    /// The present moment by the clocks of the servers; where they do not tell, this.
-    pub(in crate::store) async fn present(&self, own: Timestamp) -> Timestamp {
-        let clocks = patiently(async || self.ask_clocks().await).await.unwrap_or_default();
-        // By the earliest nothing ends too early.
-        clocks.into_iter().min().unwrap_or(own)
     }
 
     pub(super) async fn ask_inspection(&self) -> Result<Inspection, StoreError> {

@@ -21,8 +21,8 @@ const READ_AS_IT_IS: u32 = 2;
 const LEFT_BEHIND: Duration = Duration::from_secs(30);
 
 /// What is wrong with a store that was not wholly brought back.
-pub(super) const NOT_WHOLE: &str =
-    "bringing back a backup has not come to its end here: run `authgate store restore` again";
+pub(super) const NOT_WHOLE: &str = "bringing back a backup, or copying a store, has not come to its end here: run \
+     the same `authgate store copy` or `authgate store restore` again";
 
 /// How far what is there can be used.
 pub(super) struct Standing {

@@ -7,6 +7,7 @@
 mod address;
 mod before;
 mod carry;
+mod clocks;
 mod cluster;
 mod connecting;
 mod connection;

@@ -1,22 +1,28 @@
 //! Asking for as long as it takes. A client is answered within a second, whatever the store does; an
 //! operator who has all of it saved or brought back can wait for a server that is busy, or changes.
 
-use crate::store::{OutageKind, StoreError};
+use crate::store::{Outage, OutageKind, StoreError};
+use std::error::Error;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// How long a server may give no answer.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// After how long it is told that somebody waits.
+const TOLD_AFTER: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(200);
 /// What does not pass by itself: its memory is full.
 pub(super) const FULL: OutageKind = OutageKind::Unwritable("memory");
 
 /// What waits for a store that does not answer.
-pub(super) struct Patience(Instant);
+pub(super) struct Patience {
+    since: Instant,
+    is_told: bool,
+}
 
 impl Default for Patience {
     fn default() -> Self {
-        Self(Instant::now())
+        Self { since: Instant::now(), is_told: false }
     }
 }
 
@@ -25,13 +31,28 @@ impl Patience {
     pub(super) async fn bears(&mut self, error: StoreError) -> Result<(), StoreError> {
         match error {
             StoreError::Unavailable(outage)
-                if outage.kind != FULL && self.0.elapsed() < PATIENCE =>
+                if outage.kind != FULL && !outage.lasts && self.since.elapsed() < PATIENCE =>
             {
+                self.tell(&outage);
                 sleep(PAUSE).await;
                 Ok(())
             }
             error => Err(error),
         }
+    }
+
+    /// Says that it is waited for, once: nobody likes to wait for they know not what.
+    fn tell(&mut self, outage: &Outage) {
+        if self.is_told || self.since.elapsed() < TOLD_AFTER {
+            return;
+        }
+        self.is_told = true;
+        let seconds = PATIENCE.as_secs();
+        let error = outage as &dyn Error;
+        tracing::warn!(
+            error,
+            "the store does not answer: it is waited for, {seconds} seconds at most"
+        );
     }
 }
 
@@ -66,6 +87,9 @@ mod tests {
         let full = patiently(async || Err::<(), _>(StoreError::out(FULL, "full")));
         let begun = Instant::now();
         assert!(full.await.is_err() && begun.elapsed() < PAUSE);
+        let denied = StoreError::lasting(OutageKind::Refused, "wrong password");
+        let denied = patiently(async || Err::<(), _>(denied.clone()));
+        assert!(denied.await.is_err() && begun.elapsed() < PAUSE);
         let at_once = patiently(async || Err::<(), _>(unsuitable()));
         assert!(matches!(at_once.await, Err(StoreError::Unsuitable(_))));
     }

@@ -78,7 +78,7 @@ impl Turn {
         doing: Doing,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
-        let holder = Holder::of(doing, store.present(now).await);
+        let holder = Holder::of(doing, store.present_unless_away(now).await?);
         let lock = Lock { holder: holder.text(), lasts: LASTS, name: NAME };
         // One that cannot be noted is nobody's: of two who went on without, each would undo what the other does.
         store.wait_for_turn(&lock).await.map_err(as_it_was)?;

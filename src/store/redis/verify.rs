@@ -48,9 +48,11 @@ impl RedisStore {
     ) -> Result<Vec<Finding>, StoreError> {
         patiently(async || self.ask_version().await).await?;
         let standing = patiently(async || self.standing().await).await?;
-        // Of what is half there nothing is let go of: it is brought back once more.
-        let mends = mends && standing.restoring.is_none();
-        if standing.is_older && standing.restoring.is_none() {
+        // What is wrong with half a store is not to be put right, nor let go of: it is brought back once more.
+        if standing.restoring.is_some() {
+            return Ok(vec![Finding::serious(NOT_WHOLE)]);
+        }
+        if standing.is_older {
             if !mends {
                 return Ok(vec![Finding::mendable(OLDER)]);
             }
@@ -59,9 +61,6 @@ impl RedisStore {
         let mut found = self.look_through(now, progress).await?;
         if !found.is_empty() {
             found = self.look_again(found, now, progress).await?;
-        }
-        if standing.restoring.is_some() {
-            found.insert(Finding::serious(NOT_WHOLE), None);
         }
         if !mends || found.keys().all(|finding| finding.mend == Mend::No) {
             return Ok(found.into_keys().collect());

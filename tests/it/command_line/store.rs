@@ -9,6 +9,7 @@ mod no_room;
 mod passed_over;
 mod restore;
 mod stopped;
+mod unreachable;
 mod verify;
 
 use crate::harness::command::Outcome;

@@ -311,18 +311,42 @@ fn a_gateway_on_redis_obeys_too() {
 }
 
 #[test]
-fn a_list_that_nobody_reads_to_its_end_ends_quietly() {
+fn what_nobody_reads_to_its_end_ends_quietly() {
     let gateway = Gateway::start("");
     create(&gateway, "alice", &[]);
     let config = gateway.folder().join("authgate.toml");
-    for words in [&["list"][..], &["list", "--json"]] {
+    for (words, code) in [
+        (&["user", "list"][..], 0),
+        (&["user", "list", "--json"], 0),
+        (&["user", "show", "alice"], 0),
+        (&["user", "create", "bob", "--generate"], 0),
+        (&["token", "create", "alice"], 0),
+        (&["overview"], 0),
+        (&["check"], 0),
+        (&["limits", "clear", "--all"], 0),
+        (&["store", "stats"], 0),
+        (&["store", "verify"], 0),
+        (&["user", "show", "nobody"], 1),
+    ] {
         let mut program = Command::new(AUTHGATE);
-        program.arg("user").args(words).arg("--config").arg(&config);
+        program.args(words).arg("--config").arg(&config);
         let piped = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut program = piped.unwrap();
         drop(program.stdout.take());
         let ended = program.wait_with_output().unwrap();
-        assert!(ended.status.success(), "{ended:?}");
+        assert!(
+            !String::from_utf8_lossy(&ended.stderr).contains("panicked"),
+            "{words:?} {ended:?}"
+        );
+        assert_eq!(ended.status.code(), Some(code), "{words:?} {ended:?}");
+        // As with `2>&1 | head`.
+        let mut program = Command::new(AUTHGATE);
+        program.args(words).arg("--config").arg(&config);
+        let piped = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut program = piped.unwrap();
+        drop((program.stdout.take(), program.stderr.take()));
+        let ended = program.wait().unwrap();
+        assert_ne!(ended.code(), Some(101), "{words:?} {ended:?}");
     }
 }
 
