@@ -6,6 +6,7 @@ mod explain;
 mod export;
 mod import;
 mod import_words;
+mod left_by_an_import;
 mod overview;
 mod routes;
 mod sessions;

@@ -10,12 +10,14 @@ use crate::config::Config;
 use crate::model::event::EventName;
 use crate::model::user::UserId;
 use crate::moving::{Origin, Progress, Report, Staged, WholeFile, stage};
+use crate::store::StoreError;
 use crate::store::staging::{BringBack, Landed, OnConflict, Staging};
 use crate::store::whole::Stop;
 use clap::{Args, ValueEnum};
+use std::io::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// How a source is taken over.
 #[derive(Args)]
@@ -83,20 +85,19 @@ impl Order {
                 return Err(Failure::Refused(words.to_owned()));
             }
             let made = WholeFile::at(Some(&file), force);
-            made.map_err(Failure::system("cannot make the report"))
+            made.map_err(|error| cannot_be_made(&file, &error))
         });
         let mut file = file.transpose()?;
         let room = HashRoom::new(config.auth.hashing, config.auth.imported_memory);
-        let has_begun = Arc::new(AtomicBool::new(false));
-        let begins = Arc::clone(&has_begun);
+        let way = Arc::new(Way::default());
+        let gone = Arc::clone(&way);
         let landed = unless_stopped(
-            || left(dry_run, &has_begun),
+            || way.left(dry_run),
             move |stop| async move {
                 let source = origin.to_string();
                 let mut staged = staged(origin, room, &stop)?;
-                begins.store(true, Ordering::Relaxed);
                 let terms = LandingTerms { brings_back, dry_run, on_conflict, stop };
-                let landed = land(&store, &staged, terms).await?;
+                let landed = land(&store, &staged, terms, &gone).await?;
                 let report = Report::of(source, dry_run, &staged, landed)?;
                 let words = told::words(&report, &staged)?;
                 let written = file.take().map_or(Ok(()), |file| report.write(&mut staged, file));
@@ -108,12 +109,23 @@ impl Order {
             note(config, &report).await;
         }
         output::print(&words);
-        written?;
+        written.map_err(|error| {
+            let why = output::with_causes(&error);
+            let done = if dry_run { "dry run" } else { "import" };
+            Failure::Refused(format!("{why}; the {done} is done, and only the report is missing"))
+        })?;
         if report.is_vain() {
             return Err(Failure::Refused("nobody was taken over".to_owned()));
         }
         Ok(())
     }
+}
+
+/// Why there is no report; not by the name that it has on its way.
+fn cannot_be_made(file: &Path, error: &Error) -> Failure {
+    let words = error.to_string();
+    let why = words.split_once(" at path ").map_or(words.as_str(), |(why, _)| why);
+    Failure::Refused(format!("cannot make the report {}: {why}", file.display()))
 }
 
 /// Has it among the events, and lets names that nobody has cost what those of the newcomers do. It is done
@@ -135,12 +147,40 @@ async fn note(config: Config, report: &Report) {
     tell(config, EventName::UsersImported, &told::in_a_line(report)).await;
 }
 
-/// What is left where it is stopped.
-fn left(dry_run: bool, has_begun: &AtomicBool) -> String {
-    if dry_run || !has_begun.load(Ordering::Relaxed) {
-        return "nothing was written".to_owned();
+/// How far taking over has come.
+#[derive(Default)]
+struct Way {
+    has_begun: AtomicBool,
+    /// The users of the source, and how many of them are done.
+    users: [AtomicU64; 2],
+}
+
+impl Way {
+    /// What is left where it ends before it is done.
+    fn left(&self, dry_run: bool) -> String {
+        if dry_run || !self.has_begun.load(Ordering::Relaxed) {
+            return "nothing was written".to_owned();
+        }
+        let so_far = match self.users.each_ref().map(|count| count.load(Ordering::Relaxed)) {
+            [_, 0] => "hardly anybody was taken over, if anybody".to_owned(),
+            [all, done] => format!("{done} of {all} users are done"),
+        };
+        format!(
+            "{so_far}; users who were taken over are whole, with their tokens; to go on, do the same \
+             again"
+        )
     }
-    "users who were taken over are whole, with their tokens; to go on, do the same again".to_owned()
+
+    /// The same of a store that takes no more.
+    fn fails(&self, error: StoreError, dry_run: bool) -> Failure {
+        let [_, done] = &self.users;
+        match error {
+            StoreError::Unavailable(_) if done.load(Ordering::Relaxed) > 0 => {
+                Failure::Refused(format!("{}; {}", output::with_causes(&error), self.left(dry_run)))
+            }
+            error => error.into(),
+        }
+    }
 }
 
 fn staged(origin: Origin, room: HashRoom, stop: &Stop) -> Result<Staged, Failure> {
@@ -155,8 +195,17 @@ fn staged(origin: Origin, room: HashRoom, stop: &Stop) -> Result<Staged, Failure
     Ok(stage(origin, room, Arc::clone(&progress), stop, &told)?)
 }
 
-async fn land(store: &WholeStore, staged: &Staged, terms: LandingTerms) -> Result<Landed, Failure> {
+async fn land(
+    store: &WholeStore,
+    staged: &Staged,
+    terms: LandingTerms,
+    way: &Way,
+) -> Result<Landed, Failure> {
     let (users, tokens) = staged.staging.counts()?;
+    let [all, done] = &way.users;
+    all.store(users, Ordering::Relaxed);
+    way.has_begun.store(true, Ordering::Relaxed);
+    let dry_run = terms.dry_run;
     let bar = Bar::of_rows();
     let progress = |what: &str, count: u64| {
         let whole = match what {
@@ -164,7 +213,11 @@ async fn land(store: &WholeStore, staged: &Staged, terms: LandingTerms) -> Resul
             "tokens" => Some(tokens),
             _ => None,
         };
+        if what == "users" {
+            done.store(count, Ordering::Relaxed);
+        }
         bar.show(what, count, whole);
     };
-    Ok(store.land(&staged.staging, terms, &progress).await?)
+    let landed = store.land(&staged.staging, terms, &progress).await;
+    landed.map_err(|error| way.fails(error, dry_run))
 }
