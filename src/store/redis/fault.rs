@@ -109,11 +109,14 @@ impl Fault {
         }
     }
 
-    /// Whether it is known not to pass by itself.
-    fn lasts(&self) -> bool {
+    /// Whether it is known not to pass by itself. The name of a server that has answered before may be gone for a
+    /// moment, as where it is started anew.
+    fn lasts(&self, has_answered: bool) -> bool {
         match self {
             Self::Denied(_) => true,
-            Self::Lost(why) => UNKNOWN_NAME.iter().any(|words| why.contains(words)),
+            Self::Lost(why) if !has_answered => {
+                UNKNOWN_NAME.iter().any(|words| why.contains(words))
+            }
             _ => false,
         }
     }
@@ -131,12 +134,13 @@ pub(super) struct Failure {
     place: String,
 }
 
-impl From<Failure> for StoreError {
-    fn from(failure: Failure) -> Self {
-        let (kind, lasts) = (failure.fault.kind(), failure.fault.lasts());
-        let why = match failure.fault {
-            Fault::Corrupt(problem) => return Self::Corrupt { what: "record", problem },
-            Fault::Unsuitable(why) => return Self::Unsuitable(why),
+impl Failure {
+    /// The same of a store that has answered before, or never has.
+    pub(super) fn of_store(self, has_answered: bool) -> StoreError {
+        let (kind, lasts) = (self.fault.kind(), self.fault.lasts(has_answered));
+        let why = match self.fault {
+            Fault::Corrupt(problem) => return StoreError::Corrupt { what: "record", problem },
+            Fault::Unsuitable(why) => return StoreError::Unsuitable(why),
             Fault::Denied(why) | Fault::Lost(why) | Fault::Refused(why) => why,
             Fault::Asked(_) | Fault::Moved(_) => OF_CLUSTER.to_owned(),
             Fault::CutOff => "its cluster is down: not all of its slots have a primary".to_owned(),
@@ -151,8 +155,14 @@ impl From<Failure> for StoreError {
             }
             Fault::Unwritable(_, why) => why.to_owned(),
         };
-        let out = if lasts { Self::lasting } else { Self::out };
-        out(kind, format!("Redis at {}: {why}", failure.place))
+        let out = if lasts { StoreError::lasting } else { StoreError::out };
+        out(kind, format!("Redis at {}: {why}", self.place))
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        failure.of_store(true)
     }
 }
 
@@ -277,10 +287,15 @@ mod tests {
 
     #[test]
     fn a_name_that_leads_nowhere_does_not_pass_and_one_that_cannot_be_told_may() {
-        let lasts = |words: &str| Fault::Lost(format!("failed to lookup address: {words}")).lasts();
-        assert!(lasts("Name or service not known"));
-        assert!(!lasts("Temporary failure in name resolution"));
-        assert!(fault("WRONGPASS", "").lasts() && !fault("BUSY", "").lasts());
+        let lost = |words: &str| Fault::Lost(format!("failed to lookup address: {words}"));
+        let unknown = lost("Name or service not known");
+        assert!(unknown.lasts(false));
+        assert!(!unknown.lasts(true), "its server is started anew");
+        assert!(!lost("Temporary failure in name resolution").lasts(false));
+        for has_answered in [false, true] {
+            assert!(fault("WRONGPASS", "").lasts(has_answered));
+            assert!(!fault("BUSY", "").lasts(has_answered));
+        }
     }
 
     #[test]

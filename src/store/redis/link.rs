@@ -9,6 +9,7 @@ use super::sentinel::Sentinel;
 use crate::store::StoreError;
 use redis::FromRedisValue;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -18,6 +19,8 @@ const ANSWER_WITHIN: Duration = Duration::from_millis(700);
 
 /// The servers of a store.
 pub(super) struct Link {
+    /// Whether anything has ever been answered.
+    has_answered: AtomicBool,
     /// How many replicas must have what ends something.
     replicas: u16,
     servers: Servers,
@@ -41,7 +44,7 @@ impl Link {
                 Servers::Sentinel(Sentinel::new(access, name, &of_sentinels, &sentinels)?)
             }
         };
-        Ok(Self { replicas: 0, servers })
+        Ok(Self { has_answered: AtomicBool::new(false), replicas: 0, servers })
     }
 
     /// How many replicas must have what ends something from now on.
@@ -179,7 +182,12 @@ impl Link {
         answer: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, StoreError> {
         let answer = timeout(ANSWER_WITHIN, answer).await;
-        answer.unwrap_or_else(|_| Err(Fault::Silent.in_place(&self.place()))).map_err(Into::into)
+        let answer = answer.unwrap_or_else(|_| Err(Fault::Silent.in_place(&self.place())));
+        let has_answered = self.has_answered.load(Ordering::Relaxed);
+        if answer.is_ok() && !has_answered {
+            self.has_answered.store(true, Ordering::Relaxed);
+        }
+        answer.map_err(|failure| failure.of_store(has_answered))
     }
 }
 
