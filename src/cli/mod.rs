@@ -229,6 +229,10 @@ pub fn run() -> ExitCode {
         Verb::Echo(verb) => verb.run(),
     };
     match done {
+        Ok(()) if !output::is_whole() => {
+            err!("error: cannot write to standard output; what is done is done");
+            ExitCode::FAILURE
+        }
         Ok(()) => ExitCode::SUCCESS,
         // Nothing before a place, so that editors find it.
         Err(Failure::Mistakes(mistakes)) => {

@@ -5,7 +5,8 @@ use comfy_table::{ContentArrangement, Table};
 use serde_json::Value;
 use std::error::Error;
 use std::fmt::{Arguments, Write};
-use std::io::Write as _;
+use std::io::{self, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Prints a line, as `println!` does, unless nobody reads any more.
 macro_rules! out {
@@ -65,25 +66,43 @@ pub(super) fn plain(text: &str) -> String {
     text.replace(is_acted_on, "\u{fffd}")
 }
 
-/// Prints a text, unless nobody reads any more.
-pub(super) fn print(text: &str) {
-    let mut stdout = std::io::stdout().lock();
-    drop(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
+/// Whether something could not be printed though somebody may read it, as where a disk is full.
+static IS_LOST: AtomicBool = AtomicBool::new(false);
+
+/// Whether all that was printed has come to where it goes, or nobody reads any more.
+pub(super) fn is_whole() -> bool {
+    noted(io::stdout().flush());
+    !IS_LOST.load(Ordering::Relaxed)
+}
+
+/// Says whether it was printed. Who does not read any more has got what they wanted.
+fn noted(printed: io::Result<()>) -> bool {
+    let is_printed = printed.is_ok();
+    if printed.is_err_and(|error| error.kind() != io::ErrorKind::BrokenPipe) {
+        IS_LOST.store(true, Ordering::Relaxed);
+    }
+    is_printed
+}
+
+/// Prints a text, unless nobody reads any more; says whether it did.
+pub(super) fn print(text: &str) -> bool {
+    let mut stdout = io::stdout().lock();
+    noted(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
 }
 
 /// Prints a line, unless nobody reads any more.
 pub(super) fn say(line: &str) {
-    drop(writeln!(std::io::stdout(), "{}", plain(line)));
+    noted(writeln!(io::stdout(), "{}", plain(line)));
 }
 
 /// What `out!` does.
 pub(super) fn line(line: Arguments<'_>) {
-    drop(writeln!(std::io::stdout(), "{line}"));
+    noted(writeln!(io::stdout(), "{line}"));
 }
 
 /// What `err!` does.
 pub(super) fn tell(line: Arguments<'_>) {
-    drop(writeln!(std::io::stderr(), "{line}"));
+    drop(writeln!(io::stderr(), "{line}"));
 }
 
 /// Prints data, unless nobody reads any more.

@@ -6,7 +6,6 @@ use crate::auth::{Auth, csv_head, csv_row};
 use crate::model::event::{Actor, EventName};
 use crate::store::{ListedUser, UserColumn, UserOrder, UserQuery};
 use clap::{Args, ValueEnum};
-use std::io::Write;
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(Args)]
@@ -73,9 +72,9 @@ impl List {
         if csv {
             let filter = self.filter();
             accounts.tell_of_export(EventName::UsersExported, &filter, Actor::CommandLine);
-            print(&csv_head())?;
+            output::print(&csv_head());
             self.each_page(&accounts, |users| {
-                print(&users.iter().map(csv_row).collect::<String>())
+                output::print(&users.iter().map(csv_row).collect::<String>())
             })
             .await?;
             accounts.until_kept().await;
@@ -84,7 +83,7 @@ impl List {
         let mut listed = Vec::new();
         self.each_page(&accounts, |users| {
             listed.extend(users);
-            Ok(())
+            true
         })
         .await?;
         if json {
@@ -96,10 +95,11 @@ impl List {
         Ok(())
     }
 
+    /// Goes on for as long as what is taken is wanted.
     async fn each_page(
         self,
         accounts: &Auth,
-        mut take: impl FnMut(Vec<ListedUser>) -> Result<(), Failure>,
+        mut take: impl FnMut(Vec<ListedUser>) -> bool,
     ) -> Result<(), Failure> {
         let mut left = self.limit.unwrap_or(usize::MAX);
         let mut query = self.query();
@@ -110,8 +110,7 @@ impl List {
             for id in page.unreadable {
                 err!("warning: the record of user number {id} in the store cannot be read");
             }
-            take(page.users)?;
-            if page.next.is_none() {
+            if !take(page.users) || page.next.is_none() {
                 break;
             }
             query.after = page.next;
@@ -148,10 +147,4 @@ impl List {
             prefix: self.search,
         }
     }
-}
-
-/// Prints without an end of line of its own.
-fn print(text: &str) -> Result<(), Failure> {
-    let written = std::io::stdout().lock().write_all(text.as_bytes());
-    written.map_err(Failure::system("cannot write to standard output"))
 }

@@ -1,5 +1,6 @@
 //! `authgate user ...`
 
+use std::fs::File;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
@@ -318,6 +319,7 @@ fn what_nobody_reads_to_its_end_ends_quietly() {
     for (words, code) in [
         (&["user", "list"][..], 0),
         (&["user", "list", "--json"], 0),
+        (&["user", "list", "--csv"], 0),
         (&["user", "show", "alice"], 0),
         (&["user", "create", "bob", "--generate"], 0),
         (&["token", "create", "alice"], 0),
@@ -347,6 +349,28 @@ fn what_nobody_reads_to_its_end_ends_quietly() {
         drop((program.stdout.take(), program.stderr.take()));
         let ended = program.wait().unwrap();
         assert_ne!(ended.code(), Some(101), "{words:?} {ended:?}");
+    }
+}
+
+#[test]
+fn what_finds_no_room_where_it_is_written_is_no_success() {
+    let gateway = Gateway::start("");
+    create(&gateway, "alice", &[]);
+    let config = gateway.folder().join("authgate.toml");
+    for words in [
+        &["user", "list"][..],
+        &["user", "list", "--json"],
+        &["user", "list", "--csv"],
+        &["user", "set-password", "alice", "--generate"],
+        &["token", "create", "alice"],
+    ] {
+        let mut program = Command::new(AUTHGATE);
+        program.args(words).arg("--config").arg(&config);
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let ended = program.stdout(full).stderr(Stdio::piped()).output().unwrap();
+        let words = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(1), "{words}");
+        assert!(words.contains("error: cannot write to standard output"), "{words}");
     }
 }
 
