@@ -110,6 +110,8 @@ fn remove_if_dead(path: &Path, user: u32) -> io::Result<bool> {
     if hold.try_lock().is_err() {
         return Ok(false);
     }
+    // What was on its way to here has a folder of its own, and is as dead.
+    remove_dead(path, &[PART]);
     let entries = fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
     let is_ours = |entry: &fs::DirEntry| {
         let is_named = entry.file_name().as_encoded_bytes().starts_with(OURS.as_bytes());
@@ -141,11 +143,17 @@ mod tests {
     /// As somebody who was killed has left it.
     fn dead(folder: &TempDir) -> PathBuf {
         let path = folder.path().join("authgate-staging-x");
-        let Temporary { file, folder, .. } = Temporary::part_in(folder.path()).unwrap();
-        fs::write(file.path().with_file_name("authgate.db-wal"), "hashes").unwrap();
-        file.keep().unwrap();
-        fs::rename(folder.keep(), &path).unwrap();
+        let made = Temporary::part_in(folder.path()).unwrap();
+        fs::write(made.path().with_file_name("authgate.db-wal"), "hashes").unwrap();
+        fs::rename(abandoned(made), &path).unwrap();
         path
+    }
+
+    /// Where it stays, held by nobody.
+    fn abandoned(made: Temporary) -> PathBuf {
+        let Temporary { file, folder, .. } = made;
+        file.keep().unwrap();
+        folder.keep()
     }
 
     #[test]
@@ -181,6 +189,9 @@ mod tests {
         held.try_lock().unwrap();
         assert!(!remove_if_dead(&path, user()).unwrap());
         drop(held);
+        let inner = Temporary::part_in(&path).unwrap();
+        assert!(!remove_if_dead(&path, user()).unwrap(), "something is on its way to here");
+        abandoned(inner);
         assert!(remove_if_dead(&path, user()).unwrap() && !path.exists());
     }
 
