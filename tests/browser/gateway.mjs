@@ -105,7 +105,7 @@ export class Gateway {
 }
 
 // Asks again and again until the answer is yes.
-export async function eventually(what, look, patience = 10_000) {
+export async function eventually(what, look, patience = 20_000) {
   const deadline = Date.now() + patience;
   for (;;) {
     const found = await look();

@@ -13,7 +13,7 @@ export class Operator {
   // Opens a window. `javaScriptEnabled: false` and what else a context of playwright takes.
   static async open(browser, gateway, complaints, options = {}) {
     const context = await browser.newContext({ viewport: WIDE, locale: "en-GB", ...options });
-    context.setDefaultTimeout(10_000);
+    context.setDefaultTimeout(20_000);
     const page = await context.newPage();
     const complain = (complaint) => complaints.push(`${page.url()}: ${complaint}`);
     await watch(context, page, gateway, complain);
