@@ -75,15 +75,8 @@ pub(super) fn wanted(
     at: Timestamp,
     ours: Option<&TokenRecord>,
 ) -> NewToken {
-    let record = token.record(user, ours.map_or(at, |ours| ours.created));
-    let Some(TokenRecord { digest, former, knox_key, .. }) = ours.cloned() else {
-        return NewToken { old: token.old_digest(), record, row: token.row };
-    };
-    NewToken {
-        old: None,
-        record: TokenRecord { digest, former, knox_key, ..record },
-        row: token.row,
-    }
+    let (record, old) = token.kept(user, at, ours);
+    NewToken { old, record, row: token.row }
 }
 
 /// What tells the tokens that a user has in a source.

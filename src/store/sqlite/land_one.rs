@@ -1,7 +1,7 @@
 //! Taking one user of a source over, to where somebody may be in their place.
 
 use super::land_step::{ROWS, Steps};
-use super::land_tokens::{add_tokens, replace_tokens};
+use super::land_tokens::{Before, add_tokens, replace_tokens};
 use super::{archive, deleted, ended, rows, users};
 use crate::model::user::{User, UserId, Username};
 use crate::store::StoreError;
@@ -57,7 +57,7 @@ pub(super) fn land_one(
             let user = anew(to, row, None)?;
             archive::put_user(to.db, &user)?;
             deleted::forget(to.db, user.id)?;
-            add_tokens(to, &user, &arrival.tokens, landed)
+            add_tokens(to, (&user, &Before::default()), &arrival.tokens, landed)
         }
         (Verdict::Update, Some(here)) => {
             let user = update(to.db, row, &here)?;

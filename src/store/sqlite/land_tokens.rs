@@ -3,12 +3,12 @@
 use super::land_one::Destination;
 use super::land_step::{ROWS, Steps};
 use super::{ended, old_digests, rows, tokens, users};
-use crate::model::token::{KnoxKey, TokenAbout, TokenDigest, TokenRecord};
+use crate::model::token::{KnoxKey, OldDigest, TokenAbout, TokenDigest, TokenRecord};
 use crate::model::user::User;
 use crate::store::StoreError;
 use crate::store::staging::{Arrival, ArrivingToken, Landed, OnConflict, Refusal};
 use rusqlite::{Connection, params};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// How many rows are written between two looks at the time, where there are very many.
 const PART: usize = 200;
@@ -26,10 +26,8 @@ pub(super) fn replace_tokens(
     if !arrival.user.says.tokens {
         return Ok(true);
     }
-    let wanted_digests: HashSet<_> = wanted.iter().map(|token| token.digest).collect();
-    let sql = "SELECT digest FROM tokens WHERE user_id = ?1";
-    let mut gone = rows::all(to.db, sql, [user.id], |row| Ok(TokenDigest::new(row.get(0)?)))?;
-    gone.retain(|digest| !wanted_digests.contains(digest));
+    let before = Before::of(to, user, wanted)?;
+    let gone = &before.gone;
     let is_short = gone.len() + wanted.len() <= ROWS;
     let mut goes_on = |rows: usize| -> Result<bool, StoreError> {
         if is_short {
@@ -44,7 +42,7 @@ pub(super) fn replace_tokens(
         }
         for digest in digests {
             rows::execute(to.db, "DELETE FROM tokens WHERE digest = ?1", [digest])?;
-            landed.tokens_ended += 1;
+            landed.tokens_ended += u64::from(!before.ours.contains_key(digest));
         }
     }
     for (index, some) in wanted.chunks(PART).enumerate() {
@@ -53,34 +51,76 @@ pub(super) fn replace_tokens(
             landed.tokens_kept_out += u64::try_from(left).unwrap_or(0);
             return Ok(false);
         }
-        add_tokens(to, user, some, landed)?;
+        add_tokens(to, (user, &before), some, landed)?;
     }
     Ok(true)
 }
 
-/// Adds tokens, but for those whose digest is another's, or that were ended since their user was begun.
+/// What a user has of tokens before they get those of a source.
+#[derive(Default)]
+pub(super) struct Before {
+    /// What the source does not have of it, or has by another digest.
+    gone: Vec<TokenDigest>,
+    /// The tokens that are good.
+    had: HashSet<TokenDigest>,
+    /// Those that have got another digest since, by that which the source has.
+    ours: HashMap<TokenDigest, TokenRecord>,
+}
+
+impl Before {
+    fn of(to: &Destination<'_>, user: &User, wanted: &[ArrivingToken]) -> Result<Self, StoreError> {
+        let source: HashSet<_> = wanted.iter().map(|token| token.digest).collect();
+        let old = wanted.iter().filter_map(ArrivingToken::old_digest);
+        let old: HashSet<_> = old.map(|old| old.digest).collect();
+        let mut before = Self::default();
+        let sql = "SELECT * FROM tokens WHERE user_id = ?1";
+        let here = rows::all(to.db, sql, [user.id], |row| {
+            let digest = TokenDigest::new(row.get("digest")?);
+            // What cannot be read goes, or is told where it is written anew.
+            let Ok(token) = rows::token(row) else { return Ok(digest) };
+            // What is not good is swept away at any time, and that is no logout.
+            if token.epoch == user.epoch && !token.has_expired(to.order.at) {
+                before.had.insert(digest);
+            }
+            let former = token.former.as_ref().map(|former| former.digest);
+            let former = former.filter(|former| old.contains(former) && !source.contains(&digest));
+            before.ours.extend(former.zip(Some(token)));
+            Ok(digest)
+        })?;
+        let ours: HashSet<_> = before.ours.values().map(|token| token.digest).collect();
+        let stays = |digest: &TokenDigest| source.contains(digest) || ours.contains(digest);
+        let goes = |digest: &TokenDigest| before.ours.contains_key(digest) || !stays(digest);
+        before.gone = here.into_iter().filter(goes).collect();
+        Ok(before)
+    }
+}
+
+/// Adds tokens, but for those whose digest is another's, or that were ended since their user was begun, or
+/// were good before and are gone: somebody has logged them out since, or they have another digest.
 pub(super) fn add_tokens(
     to: &Destination<'_>,
-    user: &User,
+    (user, before): (&User, &Before),
     wanted: &[ArrivingToken],
     landed: &mut Landed,
 ) -> Result<(), StoreError> {
     // An update has everybody have what the source says.
     let spares_ended = to.order.on_conflict != OnConflict::Update;
     for token in wanted {
-        let record = token.record(user, to.order.at);
+        let (record, old) = token.kept(user, to.order.at, before.ours.get(&token.digest));
         let sql = "SELECT * FROM tokens WHERE digest = ?1";
         match rows::first(to.db, sql, [record.digest], rows::token)? {
             Some(other) if other.user != user.id => {
                 to.staging.note_token(token.row, Refusal::TokenTaken)?;
                 continue;
             }
-            Some(here) if is_as(to.db, &here, &record, token)? => landed.tokens_there += 1,
+            Some(here) if is_as(to.db, &here, &record, old.as_ref())? => landed.tokens_there += 1,
             Some(_) => {
                 rewrite(to.db, &record)?;
                 landed.tokens_updated += 1;
             }
-            None if spares_ended && ended::has(to.db, &record.digest)? => {
+            None if before.had.contains(&record.digest)
+                || (spares_ended && ended::has(to.db, &record.digest)?) =>
+            {
                 landed.tokens_kept_out += 1;
                 continue;
             }
@@ -89,9 +129,9 @@ pub(super) fn add_tokens(
                 landed.tokens_added += 1;
             }
         }
-        match token.old_digest() {
+        match old {
             Some(old) => old_digests::put(to.db, &old)?,
-            None => old_digests::forget(to.db, token.digest)?,
+            None => old_digests::forget(to.db, record.digest)?,
         }
     }
     Ok(())
@@ -102,10 +142,10 @@ fn is_as(
     db: &Connection,
     here: &TokenRecord,
     record: &TokenRecord,
-    token: &ArrivingToken,
+    old: Option<&OldDigest>,
 ) -> Result<bool, StoreError> {
     let record = TokenRecord { former: here.former.clone(), ..record.clone() };
-    Ok(*here == record && old_digests::of(db, token.digest)? == token.old_digest())
+    Ok(*here == record && old_digests::of(db, record.digest)?.as_ref() == old)
 }
 
 /// What is known of its use stays.

@@ -48,6 +48,20 @@ impl ArrivingToken {
         }
     }
 
+    /// The same, and what it is to keep beside it: by the digest of ours if it has got one.
+    pub(in crate::store) fn kept(
+        &self,
+        user: &User,
+        at: Timestamp,
+        ours: Option<&TokenRecord>,
+    ) -> (TokenRecord, Option<OldDigest>) {
+        let record = self.record(user, ours.map_or(at, |ours| ours.created));
+        let Some(TokenRecord { digest, former, knox_key, .. }) = ours.cloned() else {
+            return (record, self.old_digest());
+        };
+        (TokenRecord { digest, former, knox_key, ..record }, None)
+    }
+
     /// What the store is to keep beside it.
     pub(in crate::store) fn old_digest(&self) -> Option<OldDigest> {
         let ((scheme, salt), knox_key) = self.scheme.clone().zip(self.knox_key.clone())?;

@@ -4,6 +4,7 @@ mod crash;
 mod damage;
 mod land;
 mod land_moved;
+mod land_replaced;
 mod log;
 mod many;
 mod old_digests;

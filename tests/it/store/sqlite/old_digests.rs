@@ -33,7 +33,7 @@ async fn an_old_digest_without_its_token_is_let_go_of_and_one_that_cannot_be_rea
 }
 
 /// Gives a token another digest, as its first use does.
-async fn exchange(store: &dyn Store, text: &str) {
+pub(super) async fn exchange(store: &dyn Store, text: &str) {
     let key = |length| KnoxKey::parse(text.get(..length).unwrap());
     let old = store.old_digests(&key(8).unwrap()).await.unwrap().pop().unwrap();
     let (record, _) = store.token(old.digest).await.unwrap().unwrap();
