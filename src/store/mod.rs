@@ -260,7 +260,8 @@ impl<T> Spared<T> {
 pub struct PasswordChange {
     /// The hash that was verified.
     pub from: PasswordHash,
-    /// The digests of the token that stays: it may be getting another one at that moment.
+    /// The digests of the token that stays: it may be getting another one at that moment, from the later ones to
+    /// the first.
     pub keep: Vec<TokenDigest>,
     /// The hash of the new password.
     pub to: PasswordHash,

@@ -18,7 +18,8 @@ impl RedisStore {
         change: &PasswordChange,
     ) -> Result<Option<u64>, StoreError> {
         let mut kept = Vec::with_capacity(change.keep.len());
-        for digest in &change.keep {
+        // The older ones first: where that is gone, the next is there already.
+        for digest in change.keep.iter().rev() {
             kept.extend(self.read_token(*digest).await?.filter(|token| token.user == change.user));
         }
         // It may get another of its digests before the next step.

@@ -6,6 +6,7 @@ use crate::harness::redis_cluster::RedisCluster;
 use crate::harness::redis_sentinels::RedisSentinels;
 use crate::harness::relay::Relay;
 use authgate::model::token::{DigestScheme, KnoxKey, OldDigest};
+use authgate::store::PasswordChange;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
 use tokio::task::JoinSet;
@@ -176,4 +177,33 @@ async fn a_token_that_gets_its_digest_again_while_it_ends_is_ended() {
     relay.deliver();
     assert!(ending.join_next().await.unwrap().unwrap().unwrap());
     assert!(!is_live(&other, "new").await);
+}
+
+/// Whoever changes the password has looked for the token by one of its digests, and not yet by the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_gets_another_digest_while_it_is_looked_for_stays_at_a_new_password() {
+    let server = RedisServer::start();
+    let relay = Relay::to(server.address());
+    let behind = Arc::new(RedisStore::open(&format!("redis://{}/0", relay.address)).unwrap());
+    let other = open(&server);
+    let alice = add_user(&other, "alice").await;
+    let old = new_token(&alice, "old");
+    other.issue_token(old.clone()).await.unwrap();
+    behind.token(digest("old")).await.unwrap();
+    let key = URL_SAFE_NO_PAD.encode(digest("old").key().as_bytes());
+    relay.hold(format!("authgate:token:{{{key}}}").leak().as_bytes());
+    let change = PasswordChange {
+        from: alice.password.clone(),
+        keep: vec![digest("new"), digest("old")],
+        to: hash("$argon2id$second"),
+        user: alice.id,
+    };
+    let mut changing = JoinSet::new();
+    changing.spawn(async move { behind.replace_password(change).await });
+    eventually("the look for the old one", || relay.holds().then_some(()));
+    let wanted = rewritten(&old.record, "new");
+    assert!(other.exchange_token(digest("old"), &wanted).await.unwrap());
+    relay.deliver();
+    assert!(changing.join_next().await.unwrap().unwrap().unwrap().is_some());
+    assert!(is_live(&other, "new").await);
 }
