@@ -1,7 +1,7 @@
 //! Reading users with everything of theirs, while others change it: many at once, for most of the time goes
 //! to the way to Redis and back.
 
-use super::record::{self, Entry, Fields, UNDECIDED};
+use super::record::{self, Entry, UNDECIDED};
 use super::request::Request;
 use super::{RedisStore, keys};
 use crate::clock::Timestamp;
@@ -40,7 +40,7 @@ impl RedisStore {
         ids: &[UserId],
         now: Timestamp,
     ) -> Result<Vec<Portion>, StoreError> {
-        let (mut users, mut whole) = (self.users_of_numbers(ids).await?, Vec::new());
+        let (mut users, mut whole) = (self.readable_users(ids).await?, Vec::new());
         let mut seen: HashMap<UserId, HashSet<TokenKey>> = HashMap::new();
         for round in 0..=ROUNDS {
             if users.is_empty() {
@@ -51,7 +51,7 @@ impl RedisStore {
             let mut read: HashMap<_, _> = before.zip(read).collect();
             let again: Vec<_> = users.iter().map(|user| user.id).collect();
             users = Vec::new();
-            for user in self.users_of_numbers(&again).await? {
+            for user in self.readable_users(&again).await? {
                 let found = read.remove(&(user.id, user.epoch));
                 let is_still = found.is_some();
                 let Reading { keyless, tokens } = found.unwrap_or_default();
@@ -135,22 +135,6 @@ impl RedisStore {
             list.iter().map(move |bytes| Ok((place, Entry::read(bytes)?)))
         });
         entries.collect()
-    }
-
-    async fn users_of_numbers(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut read = pipe();
-        for id in ids {
-            read.hgetall(keys::user(*id));
-        }
-        let hashes: Vec<Fields> = self.link.ask(Request::Batch(&read)).await?;
-        let user = |(id, fields): (&UserId, Fields)| {
-            let user = record::user(*id, &fields);
-            user.map_err(|error| error.of("user", keys::user(*id))).transpose()
-        };
-        ids.iter().zip(hashes).filter_map(user).collect()
     }
 
     /// Leaves out who does not own their name, and adds what is kept beside users and tokens.

@@ -57,6 +57,30 @@ impl RedisStore {
         Ok((users, unreadable))
     }
 
+    /// Those of the users who exist. One who cannot be read is an error.
+    pub(super) async fn readable_users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut read = pipe();
+        for id in ids {
+            read.hgetall(keys::user(*id));
+        }
+        let hashes: Vec<Fields> = self.link.ask(Request::Batch(&read)).await?;
+        let user = |(id, fields): (&UserId, Fields)| {
+            let user = record::user(*id, &fields);
+            user.map_err(|error| error.of("user", keys::user(*id))).transpose()
+        };
+        ids.iter().zip(hashes).filter_map(user).collect()
+    }
+
+    /// Those of the users who exist and own their name. Nobody owns a name that no user can have.
+    pub(super) async fn named_users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        let mut users = self.readable_users(ids).await?;
+        self.drop_nameless(&mut users).await?;
+        Ok(users)
+    }
+
     /// What each of the commands finds; `None` for what is of another type: it must not hide the
     /// others.
     pub(super) async fn each_readable<T: FromRedisValue>(

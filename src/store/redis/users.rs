@@ -7,7 +7,7 @@ use super::{RedisStore, deleted, keys};
 use crate::model::user::{NewUser, User, UserChange, UserId, Username};
 use crate::store::sound::sound;
 use crate::store::{Inserted, Spared, StoreError};
-use redis::{Cmd, pipe};
+use redis::Cmd;
 use std::sync::atomic::Ordering;
 
 /// How many users are read at once.
@@ -176,33 +176,6 @@ impl RedisStore {
         let range = Cmd::zrangebyscore_limit(keys::USERS, start, "+inf", 0, limit);
         let ids: Vec<u64> = self.link.ask(Request::Command(&range)).await?;
         Ok(ids.into_iter().map(UserId).collect())
-    }
-
-    /// Those of the users who exist and own their name: an insertion that stopped half-way, or
-    /// lost the name, left one who does not. Nobody owns a name that no user can have.
-    pub(super) async fn named_users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
-        let mut read = pipe();
-        for id in ids {
-            read.hgetall(keys::user(*id));
-        }
-        let hashes: Vec<Fields> = self.link.ask(Request::Batch(&read)).await?;
-        let mut users = Vec::new();
-        for (id, fields) in ids.iter().zip(&hashes) {
-            users.extend(record::user(*id, fields)?);
-        }
-        if users.is_empty() {
-            return Ok(users);
-        }
-        let mut find = pipe();
-        for user in &users {
-            find.get(keys::name(&user.username));
-        }
-        let owners: Vec<Option<u64>> = self.link.ask(Request::Batch(&find)).await?;
-        let pairs = users.into_iter().zip(owners);
-        let is_shown = |(user, owner): &(User, Option<u64>)| {
-            *owner == Some(user.id.0) || !user.username.is_sound()
-        };
-        Ok(pairs.filter(is_shown).map(|(user, _)| user).collect())
     }
 
     /// Changes a user, or spares one who is an operator.

@@ -15,6 +15,15 @@ use tokio::time::sleep;
 /// What is in the request that writes a token, and in no other.
 const WRITES_TOKEN: &[u8] = b"PXAT";
 
+/// A server, and two who use it: the one behind a relay, and the other not.
+fn beside_a_relay() -> (RedisServer, Relay, Arc<RedisStore>, RedisStore) {
+    let server = RedisServer::start();
+    let relay = Relay::to(server.address());
+    let behind = RedisStore::open(&format!("redis://{}/0", relay.address)).unwrap();
+    let other = open(&server);
+    (server, relay, Arc::new(behind), other)
+}
+
 /// Has the write of a token come late, and says how often it was sent.
 async fn sent(store: &RedisStore, relay: &Relay, calls: impl Fn() -> u64) -> u64 {
     let user = add_user(store, "alice").await;
@@ -110,10 +119,7 @@ fn rewritten(old: &TokenRecord, text: &str) -> TokenRecord {
 /// Has a step of what gives a token another digest come when the token has ended elsewhere, and nobody
 /// waits for it any more.
 async fn is_good_after_a_late_step(step: &'static [u8]) -> bool {
-    let server = RedisServer::start();
-    let relay = Relay::to(server.address());
-    let behind = RedisStore::open(&format!("redis://{}/0", relay.address)).unwrap();
-    let other = open(&server);
+    let (server, relay, behind, other) = beside_a_relay();
     let alice = add_user(&other, "alice").await;
     let old = new_token(&alice, "old");
     other.issue_token(old.clone()).await.unwrap();
@@ -150,10 +156,7 @@ async fn a_step_that_gives_an_ended_token_another_digest_and_is_late_brings_noth
 /// Between the two steps by which a token ends, somebody gives it the same digest once more.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_gets_its_digest_again_while_it_ends_is_ended() {
-    let server = RedisServer::start();
-    let relay = Relay::to(server.address());
-    let behind = Arc::new(RedisStore::open(&format!("redis://{}/0", relay.address)).unwrap());
-    let other = open(&server);
+    let (_server, relay, behind, other) = beside_a_relay();
     let alice = add_user(&other, "alice").await;
     let old = new_token(&alice, "old");
     other.issue_token(old.clone()).await.unwrap();
@@ -182,10 +185,7 @@ async fn a_token_that_gets_its_digest_again_while_it_ends_is_ended() {
 /// Whoever changes the password has looked for the token by one of its digests, and not yet by the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_gets_another_digest_while_it_is_looked_for_stays_at_a_new_password() {
-    let server = RedisServer::start();
-    let relay = Relay::to(server.address());
-    let behind = Arc::new(RedisStore::open(&format!("redis://{}/0", relay.address)).unwrap());
-    let other = open(&server);
+    let (_server, relay, behind, other) = beside_a_relay();
     let alice = add_user(&other, "alice").await;
     let old = new_token(&alice, "old");
     other.issue_token(old.clone()).await.unwrap();

@@ -12,16 +12,21 @@ fn tokens_key(user: &User) -> String {
     format!("authgate:tokens:{{{}}}", user.id)
 }
 
+/// A user who has ended all their tokens, and by what the one of the text `t` is still listed.
+async fn with_an_ended_token(server: &RedisServer, store: &RedisStore) -> (User, Vec<Vec<u8>>) {
+    let user = add_user(store, "alice").await;
+    store.issue_token(new_token(&user, "t")).await.unwrap();
+    let listed = server.ask(&["ZRANGE", &tokens_key(&user), "0", "-1"]);
+    store.revoke_tokens_of(user.id, 0).await.unwrap();
+    (store.user(user.id).await.unwrap().unwrap(), listed)
+}
+
 /// As an import or a copy leaves it that was stopped after it had listed a token anew.
 #[tokio::test]
 async fn a_token_that_is_listed_of_an_earlier_epoch_too_is_as_good_as_before() {
     let server = RedisServer::start();
     let store = open(&server);
-    let user = add_user(&store, "alice").await;
-    store.issue_token(new_token(&user, "t")).await.unwrap();
-    let former: Vec<Vec<u8>> = server.ask(&["ZRANGE", &tokens_key(&user), "0", "-1"]);
-    store.revoke_tokens_of(user.id, 0).await.unwrap();
-    let user = store.user(user.id).await.unwrap().unwrap();
+    let (user, former) = with_an_ended_token(&server, &store).await;
     let mut named = new_token(&user, "t");
     named.about.name = Some("laptop".to_owned());
     store.issue_token(named).await.unwrap();
@@ -39,11 +44,7 @@ async fn a_token_that_is_listed_of_an_earlier_epoch_too_is_as_good_as_before() {
 async fn a_token_that_was_written_anew_since_it_was_listed_stays() {
     let server = RedisServer::start();
     let store = open(&server);
-    let user = add_user(&store, "alice").await;
-    store.issue_token(new_token(&user, "t")).await.unwrap();
-    let former: Vec<Vec<u8>> = server.ask(&["ZRANGE", &tokens_key(&user), "0", "-1"]);
-    store.revoke_tokens_of(user.id, 0).await.unwrap();
-    let user = store.user(user.id).await.unwrap().unwrap();
+    let (user, former) = with_an_ended_token(&server, &store).await;
     store.issue_token(new_token(&user, "t")).await.unwrap();
     // As the sweep has seen the list.
     let mut redis = raw(&server).await;
